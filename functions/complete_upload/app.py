@@ -1,0 +1,34 @@
+"""POST /uploads/{upload_id}/complete/."""
+
+from fastapi import Request
+
+from workflow_manager.http.app import create_app, create_handler
+from workflow_manager.http.dependencies import CallerDep, UserPortsDep
+from workflow_manager.http.routing import ScanHubRouter, status_url
+from workflow_manager.http.upload_schemas import CompletedUpload, CompleteUploadBody
+from workflow_manager.services.complete_upload import complete_upload, dag_run_of
+
+router = ScanHubRouter()
+
+
+@router.post("/uploads/{upload_id}/complete/", operation_id="complete_upload")
+def answer(
+    upload_id: str,
+    body: CompleteUploadBody,
+    request: Request,
+    ports: UserPortsDep,
+    caller: CallerDep,
+) -> CompletedUpload:
+    """Make one object of the parts; its event starts what it was sent for."""
+    upload = complete_upload(ports, upload_id, body.parts, caller.cause)
+    dag_run_id = dag_run_of(ports, upload)
+    return CompletedUpload(
+        upload_id=upload.upload_id,
+        state=upload.state,
+        dag_run_id=dag_run_id,
+        status_url=status_url(request, dag_run_id) if dag_run_id else None,
+    )
+
+
+app = create_app(router)
+lambda_handler = create_handler(app)

@@ -1,0 +1,20 @@
+"""POST /process/{workflow_id}/."""
+
+from workflow_manager.http.app import create_app, create_handler
+from workflow_manager.http.dependencies import CallerDep, UserPortsDep
+from workflow_manager.http.routing import ScanHubRouter
+from workflow_manager.http.schemas import ProcessedWorkflowView
+from workflow_manager.services.process_workflow import process_workflow
+
+router = ScanHubRouter()
+
+
+@router.post("/process/{workflow_id}/", operation_id="process_workflow")
+def answer(workflow_id: str, ports: UserPortsDep, caller: CallerDep) -> ProcessedWorkflowView:
+    """Start the first task of the workflow that is pending and ready."""
+    processed = process_workflow(ports, workflow_id, caller.token, caller.cause)
+    return ProcessedWorkflowView.of(processed)
+
+
+app = create_app(router)
+lambda_handler = create_handler(app)

@@ -1,0 +1,31 @@
+"""POST /results_ready/ and /result_ready/{task_id}: called by DAGs with the run's own token."""
+
+from workflow_manager.http.app import create_app, create_handler
+from workflow_manager.http.dependencies import CauseDep, ServicePortsDep, Token
+from workflow_manager.http.routing import ScanHubRouter
+from workflow_manager.services.receive_results import Callback, receive_results
+
+MESSAGE = "Results ready notification sent successfully."
+router = ScanHubRouter()
+
+
+@router.post("/results_ready/", operation_id="receive_results")
+def answer(
+    callback: Callback, token: Token, ports: ServicePortsDep, cause: CauseDep
+) -> dict[str, str]:
+    """Record what a run reports: progress, results or failure."""
+    receive_results(ports, token, callback, cause)
+    return {"message": MESSAGE}
+
+
+@router.post("/result_ready/{task_id}", operation_id="receive_task_results")
+def answer_for_task(
+    task_id: str, callback: Callback, token: Token, ports: ServicePortsDep, cause: CauseDep
+) -> dict[str, str]:
+    """Record what the run of a task reports."""
+    receive_results(ports, token, callback, cause, task_id=task_id)
+    return {"message": MESSAGE}
+
+
+app = create_app(router)
+lambda_handler = create_handler(app)

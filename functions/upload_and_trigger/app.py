@@ -1,0 +1,29 @@
+"""POST /upload_and_trigger/{dag_id}/."""
+
+from fastapi import File, Request, UploadFile
+
+from workflow_manager.http.app import create_app, create_handler
+from workflow_manager.http.dependencies import CallerDep, UserPortsDep
+from workflow_manager.http.routing import ScanHubRouter, status_url
+from workflow_manager.http.upload_schemas import TriggeredUploadView
+from workflow_manager.services.upload_and_trigger import upload_and_trigger
+
+router = ScanHubRouter()
+
+
+@router.post("/upload_and_trigger/{dag_id}/", operation_id="upload_and_trigger")
+def answer(
+    dag_id: str,
+    request: Request,
+    ports: UserPortsDep,
+    caller: CallerDep,
+    file: UploadFile = File(),
+) -> TriggeredUploadView:
+    """Upload a file of up to 4 MiB and trigger a DAG with it."""
+    name, body = file.filename or "", file.file.read()
+    triggered = upload_and_trigger(ports, dag_id, name, body, caller.cause)
+    return TriggeredUploadView.of(triggered, status_url(request, triggered.dag_run_id))
+
+
+app = create_app(router)
+lambda_handler = create_handler(app)

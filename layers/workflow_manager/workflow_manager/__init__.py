@@ -1,0 +1,1 @@
+"""ScanHub Workflow Manager: one pure domain, use cases around it, AWS and Airflow at the edge."""

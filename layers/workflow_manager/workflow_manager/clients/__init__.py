@@ -1,0 +1,1 @@
+"""ScanHub's other services over HTTP."""

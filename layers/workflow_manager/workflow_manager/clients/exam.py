@@ -1,0 +1,82 @@
+"""Exam-manager, the owner of exams, workflows and tasks."""
+
+import httpx
+
+from workflow_manager.clients.http import quote_segment, read_json, read_model, send
+from workflow_manager.domain.errors import UpstreamError
+from workflow_manager.domain.exam import Exam, ExamTask, ExamWorkflow, ItemStatus, ResultType
+
+
+class HttpExamClient:
+    """Exam-manager over HTTP.
+
+    Parameters
+    ----------
+    client
+        From `build_http_client`.
+    exam_manager_uri
+        Scheme, host and port.
+    auth
+        On whose behalf.
+    """
+
+    def __init__(self, client: httpx.Client, exam_manager_uri: str, auth: httpx.Auth) -> None:
+        self._client = client
+        self._base_url = f"{exam_manager_uri.rstrip('/')}/api/v1/exam"
+        self._auth = auth
+
+    def get_workflow(self, workflow_id: str) -> ExamWorkflow:
+        """Return a workflow with its tasks."""
+        detail = "Failed to fetch workflow data"
+        response = self._get(f"workflow/{quote_segment(workflow_id)}", detail)
+        return read_model(ExamWorkflow, response, detail)
+
+    def get_task(self, task_id: str) -> ExamTask:
+        """Return a task."""
+        detail = _task_detail(task_id)
+        return read_model(ExamTask, self._get(f"task/{quote_segment(task_id)}", detail), detail)
+
+    def get_exam(self, exam_id: str) -> Exam:
+        """Return an exam."""
+        detail = "Failed to fetch exam"
+        return read_model(Exam, self._get(quote_segment(exam_id), detail), detail)
+
+    def report_task(
+        self, task_id: str, status: ItemStatus, progress: int, comment: str | None = None
+    ) -> None:
+        """Change status, progress and comment of a task and leave the rest as it is there."""
+        detail = _task_detail(task_id)
+        path = f"task/{quote_segment(task_id)}"
+        task = read_json(self._get(path, detail), detail)
+        if not isinstance(task, dict):
+            raise UpstreamError(detail)
+        # The PUT overwrites everything, so that even what we do not know has to go back.
+        task |= {"status": status.value, "progress": progress}
+        if comment is not None:
+            task["comment"] = comment
+        request = self._client.build_request("PUT", f"{self._base_url}/{path}", json=task)
+        send(self._client, request, f"Failed to update task with id={task_id}", self._auth)
+
+    def create_result(
+        self, task_id: str, result_type: ResultType, directory: str, filename: str
+    ) -> None:
+        """Add a result to a task."""
+        result = {
+            "task_id": task_id,
+            "type": result_type.value,
+            "status": ItemStatus.NEW.value,
+            "directory": directory,
+            "filename": filename,
+            "progress": 0.0,
+        }
+        request = self._client.build_request("POST", f"{self._base_url}/result", json=result)
+        detail = f"Failed to create a result of task with id={task_id}"
+        send(self._client, request, detail, self._auth)
+
+    def _get(self, path: str, detail: str) -> httpx.Response:
+        request = self._client.build_request("GET", f"{self._base_url}/{path}")
+        return send(self._client, request, detail, self._auth)
+
+
+def _task_detail(task_id: str) -> str:
+    return f"Failed to fetch task with id={task_id}"

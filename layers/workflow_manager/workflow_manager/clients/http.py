@@ -1,0 +1,144 @@
+"""One way of calling a neighbour: a timeout, bounded retries, and every failure as one of ours."""
+
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+
+TIMEOUT_S = 3.0
+N_TRIES = 2
+
+_TRANSIENT_STATUSES = frozenset({502, 503, 504})
+_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# A connection that a frozen function kept alive may have been closed by the other side.
+_DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def build_http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    """Return a client that waits 3 s at most for each step and follows no redirect.
+
+    Parameters
+    ----------
+    transport
+        Stands in for the network.
+    """
+    return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, transport=transport)
+
+
+def quote_segment(value: str) -> str:
+    """Return an id as one segment of a path, whatever it holds.
+
+    Raises
+    ------
+    InvalidInputError
+        It is empty or a dot segment, which would name another path.
+    """
+    if value in {"", ".", ".."}:
+        raise InvalidInputError(f'"{value}" is not an id.')
+    return quote(value, safe="")
+
+
+def exchange(
+    client: httpx.Client, request: httpx.Request, detail: str, auth: httpx.Auth | None = None
+) -> httpx.Response:
+    """Send a request and return the answer, whatever its status; a GET is tried twice.
+
+    Parameters
+    ----------
+    client
+        From `build_http_client`.
+    request
+        Made by the client's ``build_request``, so that it carries the timeout.
+    detail
+        What to tell the caller when it fails.
+    auth
+        Adds the token.
+
+    Returns
+    -------
+    httpx.Response
+        The answer, read.
+
+    Raises
+    ------
+    UpstreamUnreachableError
+        Nothing was sent.
+    UpstreamTimeoutError
+        No answer in time.
+    UpstreamError
+        The connection broke.
+    """
+    n_retries = N_TRIES - 1 if request.method == "GET" else 0
+    while True:
+        try:
+            response = client.send(request, auth=auth)
+            if response.status_code not in _TRANSIENT_STATUSES or n_retries == 0:
+                return response
+        except httpx.HTTPError as error:
+            if n_retries == 0 or not isinstance(error, _NOT_CONNECTED + _DROPPED):
+                raise _translate(error, detail) from error
+        n_retries -= 1
+
+
+def send(
+    client: httpx.Client, request: httpx.Request, detail: str, auth: httpx.Auth | None = None
+) -> httpx.Response:
+    """Do as `exchange` does, and take nothing but a 2xx for an answer.
+
+    Raises
+    ------
+    UpstreamRefusedError
+        The answer has another status.
+    """
+    response = exchange(client, request, detail, auth)
+    if not response.is_success:
+        raise UpstreamRefusedError(detail, response.status_code)
+    return response
+
+
+def read_json(response: httpx.Response, detail: str) -> Any:
+    """Return the JSON of an answer.
+
+    Raises
+    ------
+    UpstreamError
+        It is not JSON.
+    """
+    try:
+        return response.json()
+    except ValueError:
+        raise UpstreamError(detail) from None
+
+
+def read_model(model: type[ModelT], response: httpx.Response, detail: str) -> ModelT:
+    """Return an answer as a model.
+
+    Raises
+    ------
+    UpstreamError
+        It does not fit.
+    """
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError:
+        # Without its cause: pydantic quotes what it was given, a patient's record perhaps.
+        raise UpstreamError(detail) from None
+
+
+def _translate(error: httpx.HTTPError, detail: str) -> UpstreamError:
+    if isinstance(error, _NOT_CONNECTED):
+        return UpstreamUnreachableError(detail)
+    if isinstance(error, httpx.TimeoutException):
+        return UpstreamTimeoutError(detail)
+    return UpstreamError(detail)

@@ -1,0 +1,107 @@
+"""What starting a scan takes: patient-, sequence- and device-manager, and the devices."""
+
+import httpx
+from pydantic import BaseModel, Field
+
+from workflow_manager.clients.device_address import check_device_address
+from workflow_manager.clients.http import exchange, quote_segment, read_json, read_model, send
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.exam import DeviceTask, Patient, TaskType
+from workflow_manager.settings import Settings
+
+START_DETAIL = "Error at starting device task."
+
+
+class HttpScanClient:
+    """The services and devices over HTTP.
+
+    Parameters
+    ----------
+    client
+        From `build_http_client`.
+    settings
+        Names the services and the networks in which devices may be.
+    auth
+        On whose behalf.
+    """
+
+    def __init__(self, client: httpx.Client, settings: Settings, auth: httpx.Auth) -> None:
+        self._client = client
+        self._patient_url = f"{settings.patient_manager_uri.rstrip('/')}/api/v1/patient"
+        self._sequence_url = f"{settings.sequence_manager_uri.rstrip('/')}/api/v1/mri/sequences"
+        self._device_url = f"{settings.device_manager_uri.rstrip('/')}/api/v1/device"
+        self._networks = settings.device_networks
+        self._auth = auth
+
+    def get_patient(self, patient_id: str) -> Patient:
+        """Return a patient."""
+        detail = "Failed to fetch patient"
+        response = self._get(f"{self._patient_url}/{quote_segment(patient_id)}", detail)
+        return read_model(Patient, response, detail)
+
+    def get_sequence(self, sequence_id: str) -> str:
+        """Return a sequence document as JSON text."""
+        # Spelt as ScanHub's clients know it.
+        detail = f"Could not retreive sequence for sequence_id:{sequence_id}"
+        response = self._get(f"{self._sequence_url}/{quote_segment(sequence_id)}", detail)
+        read_json(response, detail)
+        return response.text
+
+    def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
+        """Send a start exactly once: never repeated, whatever happens.
+
+        Raises
+        ------
+        UpstreamRefusedError
+            The device, or device-manager for it, said no: nothing was started.
+        UpstreamUnreachableError
+            Nothing was sent.
+        UpstreamError
+            Anything else: whether the scan started is unknown.
+        """
+        if task_type is TaskType.DEVICE_TASK_SDK:
+            self._post(f"{self._device_url}/start_scan_via_websocket", device_task, self._auth)
+        elif task_type is TaskType.DEVICE_TASK_SIMULATOR:
+            host = self._find_device(device_task.device_id)
+            # A device is not ScanHub: it gets no header with the token.
+            self._post(f"http://{host}/api/start-scan", device_task, None)
+        else:
+            raise InvalidInputError(f"A {task_type} is not started on a device.")
+
+    def _find_device(self, device_id: str) -> str:
+        url = f"{self._device_url}/{quote_segment(device_id)}/ip_address"
+        try:
+            found = read_model(_DeviceAddress, self._get(url, START_DETAIL), START_DETAIL)
+        except UpstreamRefusedError:
+            raise
+        except UpstreamError as error:
+            # However the look-up failed, nothing was sent to the device.
+            raise UpstreamUnreachableError(START_DETAIL) from error
+        return check_device_address(found.ip_address, self._networks, START_DETAIL)
+
+    def _post(self, url: str, device_task: DeviceTask, auth: httpx.Auth | None) -> None:
+        request = self._client.build_request(
+            "POST",
+            url,
+            content=device_task.model_dump_json(by_alias=True),
+            headers={"Content-Type": "application/json"},
+        )
+        response = exchange(self._client, request, START_DETAIL, auth)
+        status = response.status_code
+        if response.is_client_error or status == httpx.codes.SERVICE_UNAVAILABLE:
+            raise UpstreamRefusedError(START_DETAIL, status)
+        if status != httpx.codes.OK:
+            raise UpstreamError(START_DETAIL)
+        read_json(response, START_DETAIL)
+
+    def _get(self, url: str, detail: str) -> httpx.Response:
+        return send(self._client, self._client.build_request("GET", url), detail, self._auth)
+
+
+class _DeviceAddress(BaseModel):
+    ip_address: str = Field(max_length=100)

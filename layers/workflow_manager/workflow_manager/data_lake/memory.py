@@ -1,0 +1,127 @@
+"""The `DataLake` in memory, versioned as the bucket is."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES, Part
+
+
+@dataclass
+class _OpenUpload:
+    key: str
+    bodies: dict[int, bytes] = field(default_factory=dict)
+
+
+class MemoryDataLake:
+    """The bucket in dictionaries.
+
+    Parameters
+    ----------
+    bucket
+        Its name.
+    """
+
+    def __init__(self, bucket: str = "data-lake") -> None:
+        self._bucket = bucket
+        self._versions: dict[str, list[bytes]] = {}
+        self._uploads: dict[str, _OpenUpload] = {}
+        self._n_uploads = 0
+
+    @property
+    def bucket(self) -> str:
+        """Its name."""
+        return self._bucket
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys."""
+        return sorted(self._versions)
+
+    def get(self, key: str) -> bytes:
+        """Return the newest content of an object."""
+        return self._versions[key][-1]
+
+    def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
+        """Store a small object."""
+        self._versions.setdefault(key, []).append(body)
+        return self._newest(key)
+
+    def create_multipart_upload(self, key: str, content_type: str) -> str:
+        """Begin a multipart upload and return its id."""
+        self._n_uploads += 1
+        s3_upload_id = f"multipart-{self._n_uploads}"
+        self._uploads[s3_upload_id] = _OpenUpload(key)
+        return s3_upload_id
+
+    def presign_part(self, key: str, s3_upload_id: str, part_number: int) -> str:
+        """Return a URL that `put_part` understands."""
+        query = f"uploadId={s3_upload_id}&partNumber={part_number}"
+        return f"https://{self._bucket}.s3.invalid/{quote(key)}?{query}"
+
+    def put_part(self, url: str, body: bytes) -> str:
+        """Do what a client's PUT to a presigned URL does, and return the part's ETag."""
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        upload = self._uploads[query["uploadId"][0]]
+        if unquote(parts.path.removeprefix("/")) != upload.key:
+            raise KeyError(parts.path)
+        upload.bodies[int(query["partNumber"][0])] = body
+        return _etag(body)
+
+    def list_parts(self, key: str, s3_upload_id: str) -> list[Part] | None:
+        """Return the parts present, or None if the upload is not open (any more)."""
+        upload = self._find(key, s3_upload_id)
+        if upload is None:
+            return None
+        return [
+            Part(part_number=number, etag=_etag(body), size_bytes=len(body))
+            for number, body in sorted(upload.bodies.items())
+        ]
+
+    def complete_multipart_upload(
+        self, key: str, s3_upload_id: str, parts: Sequence[Part]
+    ) -> ObjectVersion | None:
+        """Make one object of the parts; None if the upload is not open (any more).
+
+        Raises
+        ------
+        InvalidInputError
+            A part is not there, has another content, or is too small.
+        """
+        upload = self._find(key, s3_upload_id)
+        if upload is None:
+            return None
+        wanted = sorted(parts, key=lambda part: part.part_number)
+        bodies = [upload.bodies.get(part.part_number) for part in wanted]
+        present = [body for body in bodies if body is not None]
+        etags = [part.etag.strip('"') for part in wanted]
+        is_known = etags == [_etag(body).strip('"') for body in present]
+        if not is_known or any(len(body) < MIN_PART_SIZE_BYTES for body in present[:-1]):
+            raise InvalidInputError("S3 does not take these parts: list them again.")
+        del self._uploads[s3_upload_id]
+        return self.put(key, b"".join(present), "")
+
+    def head(self, key: str) -> ObjectVersion | None:
+        """Return the newest version of an object, or None."""
+        return self._newest(key) if key in self._versions else None
+
+    def _find(self, key: str, s3_upload_id: str) -> _OpenUpload | None:
+        upload = self._uploads.get(s3_upload_id)
+        return upload if upload is not None and upload.key == key else None
+
+    def _newest(self, key: str) -> ObjectVersion:
+        versions = self._versions[key]
+        return ObjectVersion(
+            bucket=self._bucket,
+            key=key,
+            version_id=f"version-{len(versions)}",
+            size_bytes=len(versions[-1]),
+        )
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'

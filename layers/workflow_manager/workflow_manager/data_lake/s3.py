@@ -1,0 +1,200 @@
+"""The `DataLake` on S3. Objects carry no metadata of ours: a client's file name might be a name."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.upload import Part
+from workflow_manager.settings import Settings
+
+_DETAIL = "The data lake failed."
+_BAD_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
+_NO_OBJECT = {"404", "NoSuchKey", "NotFound"}
+
+
+def build_s3_client() -> Any:
+    """Return a client whose presigned URLs are SigV4, regional and free of checksum headers."""
+    config = Config(
+        signature_version="s3v4",
+        # With the style left open, botocore presigns for the global endpoint.
+        s3={"addressing_style": "virtual"},
+        # Else a part's URL would demand a CRC32 header of the client.
+        request_checksum_calculation="when_required",
+        connect_timeout=2,
+        read_timeout=10,
+        retries={"total_max_attempts": 2},
+    )
+    return boto3.client("s3", config=config)
+
+
+class S3DataLake:
+    """The bucket in S3.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of ``s3``, as `build_s3_client` makes it.
+    settings
+        Names the bucket and says how long a presigned URL works.
+    """
+
+    def __init__(self, client: Any, settings: Settings) -> None:
+        self._client = client
+        self._bucket = settings.bucket_name
+        self._url_lifetime_s = settings.upload_url_lifetime_s
+
+    @property
+    def bucket(self) -> str:
+        """Its name."""
+        return self._bucket
+
+    def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
+        """Store a small object."""
+        with _s3_errors():
+            answer = self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType=content_type,
+                ChecksumAlgorithm="CRC32",
+            )
+        return self._object_version(key, answer, len(body))
+
+    def create_multipart_upload(self, key: str, content_type: str) -> str:
+        """Begin a multipart upload and return S3's id of it."""
+        with _s3_errors():
+            # Of a full-object CRC, S3 computes the parts' itself where the client sends none.
+            answer = self._client.create_multipart_upload(
+                Bucket=self._bucket,
+                Key=key,
+                ContentType=content_type,
+                ChecksumAlgorithm="CRC64NVME",
+                ChecksumType="FULL_OBJECT",
+            )
+        return str(answer["UploadId"])
+
+    def presign_part(self, key: str, s3_upload_id: str, part_number: int) -> str:
+        """Return a URL that takes one part by PUT for as long as `Settings` says."""
+        with _s3_errors():
+            url = self._client.generate_presigned_url(
+                "upload_part",
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": key,
+                    "UploadId": s3_upload_id,
+                    "PartNumber": part_number,
+                },
+                ExpiresIn=self._url_lifetime_s,
+            )
+        return str(url)
+
+    def list_parts(self, key: str, s3_upload_id: str) -> list[Part] | None:
+        """Return the parts present, or None if the upload is not open (any more)."""
+        with _s3_errors():
+            try:
+                pages = self._client.get_paginator("list_parts").paginate(
+                    Bucket=self._bucket, Key=key, UploadId=s3_upload_id
+                )
+                parts = [part for page in pages for part in page.get("Parts", [])]
+            except ClientError as error:
+                if _code(error) != "NoSuchUpload":
+                    raise
+                return None
+        return [
+            Part(part_number=part["PartNumber"], etag=part["ETag"], size_bytes=part["Size"])
+            for part in parts
+        ]
+
+    def complete_multipart_upload(
+        self, key: str, s3_upload_id: str, parts: Sequence[Part]
+    ) -> ObjectVersion | None:
+        """Make one object of the parts; None if the upload is not open (any more).
+
+        Raises
+        ------
+        InvalidInputError
+            S3 does not hold these parts, or one is too small.
+        """
+        wanted = sorted(parts, key=lambda part: part.part_number)
+        listed = [{"PartNumber": part.part_number, "ETag": part.etag} for part in wanted]
+        with _s3_errors():
+            try:
+                answer = self._client.complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=key,
+                    UploadId=s3_upload_id,
+                    MultipartUpload={"Parts": listed},
+                )
+            except ClientError as error:
+                if _code(error) != "NoSuchUpload":
+                    raise
+                return None
+        return self._object_version(key, answer, total_size(parts))
+
+    def head(self, key: str) -> ObjectVersion | None:
+        """Return the newest version of an object, or None."""
+        with _s3_errors():
+            try:
+                answer = self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if _code(error) not in _NO_OBJECT:
+                    raise
+                return None
+        return self._object_version(key, answer, answer["ContentLength"])
+
+    def _object_version(
+        self, key: str, answer: dict[str, Any], size_bytes: int | None
+    ) -> ObjectVersion:
+        version_id = answer.get("VersionId")
+        return ObjectVersion(
+            bucket=self._bucket,
+            key=key,
+            # "null" is how S3 spells the version of an object stored before versioning.
+            version_id=None if version_id == "null" else version_id,
+            size_bytes=size_bytes,
+        )
+
+
+def total_size(parts: Sequence[Part]) -> int | None:
+    """Return the size of all parts together [bytes], or None if one is unknown."""
+    sizes = [part.size_bytes for part in parts if part.size_bytes is not None]
+    return sum(sizes) if len(sizes) == len(parts) else None
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
+
+
+@contextmanager
+def _s3_errors() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in _BAD_PARTS:
+            raise InvalidInputError("S3 does not take these parts: list them again.") from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        raise UpstreamRefusedError(_DETAIL, status) from error
+    except (ConnectTimeoutError, EndpointConnectionError) as error:
+        raise UpstreamUnreachableError(_DETAIL) from error
+    except ReadTimeoutError as error:
+        raise UpstreamTimeoutError(_DETAIL) from error
+    except BotoCoreError as error:
+        raise UpstreamError(_DETAIL) from error

@@ -1,0 +1,201 @@
+"""One run of one DAG: its identity, its callback token, what it is told and what it answers."""
+
+import hashlib
+import hmac
+import secrets
+from base64 import b32encode
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
+from workflow_manager.domain.entity import Entity
+from workflow_manager.domain.exam import ResultType
+
+DAG_RUN_ID_LENGTH = 20
+FIRST_RETRY_S = 30
+LAST_RETRY_S = 300
+# Long enough for a DAG to repeat its callback, ScanHub's did for 25 minutes.
+CALLBACK_GRACE = timedelta(days=1)
+
+
+class DagRunState(StrEnum):
+    """Where a run stands; PENDING has not been seen in Airflow yet."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can follow."""
+        return self in (DagRunState.SUCCEEDED, DagRunState.FAILED)
+
+
+class Result(BaseModel):
+    """A file that a run made.
+
+    Attributes
+    ----------
+    key
+        S3 key, or the path that an upstream DAG named.
+    preview_key
+        S3 key of a picture to look at.
+    metadata
+        Small technical facts, free of patient data.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    type: ResultType
+    key: str = Field(min_length=1, max_length=1024)
+    preview_key: str | None = Field(default=None, max_length=1024)
+    metadata: dict[str, str | int | float | bool | None] = Field(
+        default_factory=dict, max_length=50
+    )
+
+
+class DagRun(Entity):
+    """One run of one DAG, for an object of its own or for a task's attempt.
+
+    Attributes
+    ----------
+    data
+        What the run works on; None if its task takes no input.
+    callback_token_hashes
+        SHA-256 of each token sent to Airflow: an attempt whose answer was lost may live on.
+    n_start_attempts
+        How often a start was tried or queued.
+    next_attempt_at
+        When the reconciler queues a pending start again.
+    outcome_hash
+        Tells a repeated result from a different one.
+    """
+
+    dag_run_id: str
+    dag_id: str
+    data: ObjectVersion | None = None
+    workflow_id: str | None = None
+    task_id: str | None = None
+    owner: str | None = None
+    state: DagRunState = DagRunState.PENDING
+    progress: int = 0
+    reason: str | None = None
+    results: tuple[Result, ...] = ()
+    outcome_hash: str | None = None
+    callback_token_hashes: tuple[str, ...] = ()
+    n_start_attempts: int = 0
+    next_attempt_at: AwareDatetime
+    deadline: AwareDatetime
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+
+    @property
+    def due_at(self) -> AwareDatetime | None:
+        """When the reconciler must look at this run; None once it is final."""
+        if self.state.is_final:
+            return None
+        if self.state is DagRunState.PENDING:
+            return min(self.next_attempt_at, self.deadline)
+        return self.deadline
+
+    @property
+    def subject(self) -> str:
+        """Whose audit trail its events belong to."""
+        if self.workflow_id:
+            return f"workflow:{self.workflow_id}"
+        return f"dag_run:{self.dag_run_id}"
+
+    def with_start_attempt(self, token: str, at: AwareDatetime) -> "DagRun":
+        """Return the run with one more start attempt, confirmed by `token`'s hash.
+
+        Parameters
+        ----------
+        token
+            The callback token that this attempt sends along.
+        at
+            Time of the attempt.
+        """
+        hashes = (*self.callback_token_hashes, hash_token(token))
+        return self.with_later_retry(at).evolve(callback_token_hashes=hashes)
+
+    def with_later_retry(self, at: AwareDatetime) -> "DagRun":
+        """Return the run with its next try at starting put off, doubling up to five minutes."""
+        delay_s = min(FIRST_RETRY_S * 2 ** min(self.n_start_attempts, 10), LAST_RETRY_S)
+        return self.evolve(
+            n_start_attempts=self.n_start_attempts + 1,
+            next_attempt_at=at + timedelta(seconds=delay_s),
+        )
+
+    def is_called_back_with(self, token: str, at: AwareDatetime) -> bool:
+        """Tell whether `token` was sent along with a start of this run and still counts.
+
+        Parameters
+        ----------
+        token
+            What the caller holds; compared in constant time.
+        at
+            Now. A day after the deadline no token counts any more.
+        """
+        if at > self.deadline + CALLBACK_GRACE:
+            return False
+        candidate = hash_token(token)
+        matches = [hmac.compare_digest(candidate, known) for known in self.callback_token_hashes]
+        return any(matches)
+
+
+def object_dag_run_id(data: ObjectVersion) -> str:
+    """Return the id of the one run that an object version causes."""
+    return _derive_id("object", data.bucket, data.key, data.version_id or "")
+
+
+def task_dag_run_id(task_id: str, attempt: int) -> str:
+    """Return the id of the one run that an attempt at a task causes."""
+    return _derive_id("task", task_id, str(attempt))
+
+
+def new_callback_token(dag_run_id: str) -> str:
+    """Return a fresh token ``{dag_run_id}.{256 random bits}``."""
+    return f"{dag_run_id}.{secrets.token_urlsafe(32)}"
+
+
+def hash_token(token: str) -> str:
+    """Return the SHA-256 of a token, in hexadecimal."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, str | None]:
+    """Return the conf a DAG is started with: ScanHub's four keys, then ours.
+
+    Parameters
+    ----------
+    run
+        The run to start.
+    endpoint
+        Full URL of ``/results_ready/``.
+    callback_token
+        Stands where ScanHub put the user's token, which goes nowhere.
+    """
+    key = run.data.key if run.data else ""
+    directory, _, file_name = key.rpartition("/")
+    return {
+        "directory": f"/{directory}",
+        "file_name": file_name,
+        "workflow_manager_endpoint": endpoint,
+        "user_token": callback_token,
+        "bucket": run.data.bucket if run.data else None,
+        "key": key or None,
+        "version_id": run.data.version_id if run.data else None,
+        "dag_run_id": run.dag_run_id,
+        "task_id": run.task_id,
+        "output_prefix": result_prefix(run.dag_run_id),
+    }
+
+
+def _derive_id(*parts: str) -> str:
+    # The separator cannot occur in a part, so that no two causes read the same.
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return b32encode(digest).decode().lower()[:DAG_RUN_ID_LENGTH]

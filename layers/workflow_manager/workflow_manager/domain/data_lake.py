@@ -1,0 +1,126 @@
+"""Names in the data lake: which key means what. A client's file name never becomes part of one."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pydantic import BaseModel, ConfigDict
+
+from workflow_manager.domain.errors import InvalidInputError
+
+UPLOAD_PREFIX = "upload"
+ACQUISITION_PREFIX = "acquisition"
+RESULT_PREFIX = "result"
+MAX_FILE_NAME_LENGTH = 255
+# Airflow's own rule for keys, airflow/utils/helpers.py: validate_key
+_DAG_ID = re.compile(r"[\w.-]{1,250}", re.ASCII)
+_KNOWN_EXTENSIONS = {"h5", "hdf5", "mrd", "npy", "dcm"}
+
+
+class ObjectVersion(BaseModel):
+    """One version of one object: the unit of "exactly once".
+
+    Attributes
+    ----------
+    version_id
+        S3's version id; None only in a bucket without versioning.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class DagData:
+    """Data for a DAG of its own."""
+
+    dag_id: str
+
+
+@dataclass(frozen=True)
+class AcquisitionData:
+    """Raw data of a device task."""
+
+    workflow_id: str
+    task_id: str
+
+
+def parse_key(key: str) -> DagData | AcquisitionData | None:
+    """Tell what an object is for by its key.
+
+    Parameters
+    ----------
+    key
+        Decoded S3 key.
+
+    Returns
+    -------
+    DagData | AcquisitionData | None
+        None for folder markers and for keys that mean nothing to us.
+    """
+    match key.split("/"):
+        case [*_, ""]:
+            return None
+        case ["upload", dag_id, _, *_] if _DAG_ID.fullmatch(dag_id):
+            return DagData(dag_id)
+        case ["acquisition", workflow_id, task_id, _, *_]:
+            return AcquisitionData(workflow_id, task_id)
+    return None
+
+
+def dag_data_key(dag_id: str, upload_id: str, file_name: str) -> str:
+    """Return the key of data for a DAG: ``upload/{dag_id}/{upload_id}/raw.{ext}``."""
+    return f"{UPLOAD_PREFIX}/{dag_id}/{upload_id}/{_raw_name(file_name)}"
+
+
+def acquisition_key(workflow_id: str, task_id: str, upload_id: str, file_name: str) -> str:
+    """Return the key of a device task's raw data: ``acquisition/…/{task_id}/…/raw.{ext}``."""
+    return f"{ACQUISITION_PREFIX}/{workflow_id}/{task_id}/{upload_id}/{_raw_name(file_name)}"
+
+
+def result_prefix(dag_run_id: str) -> str:
+    """Return where a run writes its results: ``result/{dag_run_id}``."""
+    return f"{RESULT_PREFIX}/{dag_run_id}"
+
+
+def check_dag_id(dag_id: str) -> str:
+    """Return `dag_id` if Airflow would take it.
+
+    Raises
+    ------
+    InvalidInputError
+        With what Airflow's rule is.
+    """
+    if not _DAG_ID.fullmatch(dag_id):
+        raise InvalidInputError(
+            "dag_id must be 1 to 250 letters, digits, underscores, dots or dashes."
+        )
+    return dag_id
+
+
+def check_file_name(file_name: str) -> str:
+    """Return `file_name` if it is a plain name.
+
+    Raises
+    ------
+    InvalidInputError
+        The name is empty, too long, a path, or holds control characters.
+    """
+    if not file_name.strip():
+        raise InvalidInputError("The file name is empty.")
+    if len(file_name) > MAX_FILE_NAME_LENGTH:
+        raise InvalidInputError(f"The file name is longer than {MAX_FILE_NAME_LENGTH} characters.")
+    if not file_name.isprintable():
+        raise InvalidInputError("The file name holds control or invisible characters.")
+    if file_name in {".", ".."} or "/" in file_name or "\\" in file_name:
+        raise InvalidInputError("The file name must be a plain name, not a path.")
+    return file_name
+
+
+def _raw_name(file_name: str) -> str:
+    extension = PurePosixPath(file_name).suffix.lstrip(".").lower()
+    return f"raw.{extension if extension in _KNOWN_EXTENSIONS else 'bin'}"

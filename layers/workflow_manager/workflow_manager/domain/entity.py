@@ -1,0 +1,119 @@
+"""What every stored thing has in common."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from ulid import ULID
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Who or what brings a change about, and when.
+
+    Parameters
+    ----------
+    actor
+        User name, or the function that acts by itself (``receive_results``, ``reconcile_runs``).
+    request_id
+        The request that carried it, for the log.
+    at
+        The time of the decision, UTC.
+    """
+
+    actor: str
+    request_id: str
+    at: datetime
+
+
+class Entity(BaseModel):
+    """A stored thing, immutable in memory and guarded by its version in the table.
+
+    Attributes
+    ----------
+    version
+        Number of writes so far; 0 was never written. A commit demands that the stored version
+        is still this one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int = 0
+
+    def evolve(self, **changes: object) -> Self:
+        """Return a copy with some fields changed.
+
+        Parameters
+        ----------
+        **changes
+            Field values of the right type.
+
+        Returns
+        -------
+        Self
+            The changed copy, still of the loaded version.
+        """
+        return self.model_copy(update=changes)
+
+
+class Event(BaseModel):
+    """One line of the audit trail: who moved what from where to where, and why.
+
+    Attributes
+    ----------
+    event_id
+        ULID (https://github.com/ulid/spec): sorts by time.
+    subject
+        The workflow or the stand-alone run it belongs to: ``workflow:{id}`` or ``dag_run:{id}``.
+    entity
+        What moved: ``task:{id}``, ``dag_run:{id}`` or ``workflow:{id}``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    event_id: str
+    subject: str
+    entity: str
+    name: str
+    from_state: str | None
+    to_state: str
+    reason: str | None = None
+    actor: str
+    request_id: str
+    at: AwareDatetime
+
+
+def record_event(
+    subject: str,
+    entity: str,
+    name: str,
+    states: tuple[str | None, str],
+    cause: Cause,
+    reason: str | None = None,
+) -> Event:
+    """Make one line of the audit trail.
+
+    Parameters
+    ----------
+    subject, entity, name
+        As in `Event`.
+    states
+        State before (None: there was none) and after.
+    cause
+        Who and when.
+    reason
+        One sentence, free of patient data.
+    """
+    return Event(
+        event_id=str(ULID.from_datetime(cause.at)),
+        subject=subject,
+        entity=entity,
+        name=name,
+        from_state=states[0],
+        to_state=states[1],
+        reason=reason,
+        actor=cause.actor,
+        request_id=cause.request_id,
+        at=cause.at,
+    )

@@ -1,0 +1,110 @@
+"""Every error a use case may raise; ``http/problems.py`` maps each to one status.
+
+ScanHubError
+├── InvalidInputError            what the caller sent cannot be used
+├── AuthenticationError          no token, or one that nobody vouches for
+├── PermissionDeniedError        known caller, not allowed
+├── NotFoundError
+├── ConflictError                right request, wrong moment
+│   ├── InvalidTransitionError   the state machine knows no such move
+│   └── VersionConflictError     somebody else wrote first: read again and decide again
+├── PayloadTooLargeError
+├── StoreUnavailableError        our own table cannot be read
+└── UpstreamError                a neighbour, a device or Airflow failed us
+    ├── UpstreamRefusedError     it answered, with an error status
+    ├── UpstreamUnreachableError no connection: the request was certainly not carried out
+    ├── UpstreamTimeoutError     no answer in time: the outcome is unknown
+    └── DeviceStartError         a scan was not started, or nobody knows whether it was
+"""
+
+
+class ScanHubError(Exception):
+    """Base of all errors of the workflow manager.
+
+    Parameters
+    ----------
+    detail
+        One sentence for a person. Never holds a request or response body.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InvalidInputError(ScanHubError):
+    """The input cannot be used, whatever the state."""
+
+
+class AuthenticationError(ScanHubError):
+    """Nobody vouches for the caller."""
+
+
+class PermissionDeniedError(ScanHubError):
+    """The caller is known and may not do this."""
+
+
+class NotFoundError(ScanHubError):
+    """What was asked for does not exist, or not for this caller."""
+
+
+class ConflictError(ScanHubError):
+    """The request does not fit the present state."""
+
+
+class InvalidTransitionError(ConflictError):
+    """The state machine has no such move."""
+
+
+class VersionConflictError(ConflictError):
+    """Another writer came first."""
+
+
+class PayloadTooLargeError(ScanHubError):
+    """The body is larger than a function may take."""
+
+
+class StoreUnavailableError(ScanHubError):
+    """The state table cannot be read."""
+
+
+class UpstreamError(ScanHubError):
+    """A service we depend on failed: it answered garbage or not at all."""
+
+
+class UpstreamRefusedError(UpstreamError):
+    """A service answered with an error status.
+
+    Parameters
+    ----------
+    detail
+        One sentence for a person.
+    status
+        The HTTP status it answered.
+    """
+
+    def __init__(self, detail: str, status: int) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class UpstreamUnreachableError(UpstreamError):
+    """No connection could be made, so nothing was carried out."""
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """No answer came in time, so the outcome is unknown."""
+
+
+class DeviceStartError(UpstreamError):
+    """A device did not start, or did not confirm it.
+
+    Parameters
+    ----------
+    reason
+        What happened, in one or two sentences for the operator; `detail` is ScanHub's own text.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Error at starting device task.")
+        self.reason = reason

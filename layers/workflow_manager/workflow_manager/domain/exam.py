@@ -1,0 +1,164 @@
+"""ScanHub's own records, as exam-, patient-, sequence- and device-manager send them.
+
+Field names and enumerations are the wire contract (generation A); what we do not use is left out.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ScanHubModel(BaseModel):
+    """A record of a neighbour: fields that we do not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class ItemStatus(StrEnum):
+    """Status of an item in exam-manager."""
+
+    NEW = "NEW"
+    UPDATED = "UPDATED"
+    STARTED = "STARTED"
+    INPROGRESS = "INPROGRESS"
+    FINISHED = "FINISHED"
+    DELETED = "DELETED"
+
+
+class TaskType(StrEnum):
+    """Kinds of tasks that a workflow is made of."""
+
+    DEVICE_TASK_SDK = "DEVICE_TASK_SDK"
+    DEVICE_TASK_SIMULATOR = "DEVICE_TASK_SIMULATOR"
+    RECONSTRUCTION_TASK = "RECONSTRUCTION_TASK"
+    PROCESSING_TASK = "PROCESSING_TASK"
+
+    @property
+    def is_device_task(self) -> bool:
+        """Whether a scanner carries the task out."""
+        return self in (TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR)
+
+
+class ResultType(StrEnum):
+    """Kinds of results; NUMPY came with generation B."""
+
+    DICOM = "DICOM"
+    MRD = "MRD"
+    NUMPY = "NUMPY"
+    CALIBRATION = "CALIBRATION"
+
+
+class ExamResult(ScanHubModel):
+    """A result that exam-manager lists with a task."""
+
+    type: str
+    directory: str = ""
+    filename: str = ""
+
+
+class ExamTask(ScanHubModel):
+    """A task as exam-manager defines it."""
+
+    id: str
+    workflow_id: str | None = None
+    type: TaskType
+    args: dict[str, str] = Field(default_factory=dict)
+    destinations: dict[str, str] = Field(default_factory=dict)
+    status: ItemStatus
+    progress: int = 0
+    is_template: bool = False
+    datetime_created: datetime
+    results: list[ExamResult] = Field(default_factory=list)
+
+
+class ExamWorkflow(ScanHubModel):
+    """A workflow as exam-manager defines it, its tasks embedded."""
+
+    id: str
+    exam_id: str | None = None
+    is_template: bool = False
+    tasks: list[ExamTask] = Field(default_factory=list)
+
+
+class Exam(ScanHubModel):
+    """What starting a scan needs of an exam."""
+
+    id: str
+    patient_id: str | None = None
+    patient_height_cm: int | None = None
+    patient_weight_kg: int | None = None
+
+
+class Patient(ScanHubModel):
+    """What starting a scan needs of a patient. Never stored, never logged."""
+
+    birth_date: date
+    sex: str
+
+
+class AcquisitionLimits(ScanHubModel):
+    """Limits that protect the patient during acquisition.
+
+    Attributes
+    ----------
+    patient_height
+        [cm]
+    patient_weight
+        [kg]
+    patient_gender
+        Travels under the JSON key ``Gender``, as generation A's devices read it.
+    patient_age
+        [years]
+    """
+
+    patient_height: int | None
+    patient_weight: int | None
+    patient_gender: str | None = Field(default=None, serialization_alias="Gender")
+    patient_age: int
+
+
+class Xyz(ScanHubModel):
+    """A vector in ScanHub's upper-case spelling."""
+
+    X: float
+    Y: float
+    Z: float
+
+
+class SequenceParameters(ScanHubModel):
+    """Field of view and its offset, in the units of the sequence."""
+
+    fov: Xyz
+    fov_offset: Xyz
+
+
+class ParametrizedSequence(ScanHubModel):
+    """A sequence document with the limits and parameters to run it with."""
+
+    acquisition_limits: AcquisitionLimits
+    sequence_parameters: SequenceParameters
+    sequence: str
+
+
+class DeviceTask(ScanHubModel):
+    """What a device is sent to start a scan.
+
+    Attributes
+    ----------
+    record_id
+        The task's id.
+    """
+
+    device_id: str
+    record_id: str
+    command: str = "START"
+    parametrized_sequence: ParametrizedSequence
+    user_access_token: str = Field(repr=False)
+
+
+class User(ScanHubModel):
+    """Whom a token belongs to."""
+
+    username: str
+    role: str = ""

@@ -1,0 +1,320 @@
+"""A workflow with its tasks and the moves that keep them consistent.
+
+Every move changes the workflow item too, so that two writers of one workflow always meet at its
+version: one wins, the other reads again and decides again. Joins need no further lock.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from workflow_manager.domain.dag_run import FIRST_RETRY_S, DagRun, DagRunState, task_dag_run_id
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.entity import Cause, Entity, Event, record_event
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.exam import ExamWorkflow
+from workflow_manager.domain.task import Task, TaskStatus, define_tasks
+from workflow_manager.domain.transitions import TASK_TRANSITIONS, TaskEvent, next_state
+from workflow_manager.domain.workflow import Workflow, WorkflowStatus
+
+
+@dataclass
+class Execution:
+    """A workflow being decided upon: what was loaded, and what is to be committed.
+
+    Parameters
+    ----------
+    workflow
+        The workflow.
+    tasks
+        Its tasks by id, in the order of their definition.
+    """
+
+    workflow: Workflow
+    tasks: dict[str, Task]
+    _changed: dict[str, Entity] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    @classmethod
+    def define(cls, definition: ExamWorkflow, cause: Cause) -> "Execution":
+        """Make a new execution of exam-manager's definition.
+
+        Parameters
+        ----------
+        definition
+            The workflow with its tasks.
+        cause
+            Who processes it.
+        """
+        workflow = Workflow(
+            workflow_id=definition.id,
+            exam_id=definition.exam_id,
+            created_at=cause.at,
+            updated_at=cause.at,
+        )
+        execution = cls(workflow=workflow, tasks={})
+        for task in define_tasks(definition.tasks, definition.id, cause.at):
+            execution._put_task(task, cause)
+        execution._record(f"workflow:{definition.id}", "define", None, workflow.status, cause)
+        execution._follow_tasks(cause)
+        return execution
+
+    @property
+    def changes(self) -> list[Entity]:
+        """What is to be committed, the workflow always among it if anything is."""
+        if not self._changed and not self.events:
+            return []
+        return [self.workflow, *self._changed.values()]
+
+    @property
+    def new_runs(self) -> list[DagRun]:
+        """Runs that wait for a message to start them."""
+        runs = (entity for entity in self._changed.values() if isinstance(entity, DagRun))
+        return [run for run in runs if run.state is DagRunState.PENDING]
+
+    def next_ready_task(self) -> Task | None:
+        """Return the first pending task whose inputs are all completed."""
+        return next((task for task in self.tasks.values() if self._is_ready(task)), None)
+
+    def current_task(self) -> Task | None:
+        """Return the first task that is not completed, the one an operator asks about."""
+        unfinished = (t for t in self.tasks.values() if t.status is not TaskStatus.COMPLETED)
+        return next(unfinished, None)
+
+    def refresh(self, definition: ExamWorkflow, cause: Cause) -> None:
+        """Take over what the operator changed in exam-manager: new tasks, edits of pending ones.
+
+        Parameters
+        ----------
+        definition
+            The workflow as exam-manager has it now.
+        cause
+            Who processes it.
+        """
+        for task in define_tasks(definition.tasks, definition.id, cause.at):
+            known = self.tasks.get(task.task_id)
+            if known is None:
+                self._put_task(task, cause)
+            elif known.status is TaskStatus.PENDING and known.definition != task.definition:
+                self._put_task(known.evolve(**task.definition), cause)
+        if self._changed:
+            status = self.workflow.status
+            entity = f"workflow:{self.workflow.workflow_id}"
+            self._record(entity, "refresh", status, status, cause)
+            self._follow_tasks(cause)
+
+    def claim(self, task_id: str, timeout_s: int, cause: Cause) -> Task:
+        """Claim a pending task for one attempt.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        timeout_s
+            Time until it counts as failed [s].
+        cause
+            Who claims.
+
+        Raises
+        ------
+        InvalidTransitionError
+            It is not pending.
+        """
+        task = self.tasks[task_id]
+        claimed = task.evolve(
+            status=next_state(TASK_TRANSITIONS, task.status, TaskEvent.CLAIM),
+            attempt=task.attempt + 1,
+            deadline=cause.at + timedelta(seconds=timeout_s),
+            progress=0,
+            reason=None,
+        )
+        return self._move_task(claimed, TaskEvent.CLAIM, cause)
+
+    def claim_for_dag(self, task_id: str, timeout_s: int, cause: Cause) -> DagRun:
+        """Claim a pending DAG task and create its run, to be committed together.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        timeout_s
+            How long the run waits for Airflow [s].
+        cause
+            Who claims.
+
+        Raises
+        ------
+        InvalidInputError
+            The task names no DAG, or an input task has no data to give.
+        """
+        task = self.claim(task_id, timeout_s, cause)
+        run = DagRun(
+            dag_run_id=task_dag_run_id(task_id, task.attempt),
+            dag_id=task.dag_id,
+            data=self._input_data(task),
+            workflow_id=task.workflow_id,
+            task_id=task_id,
+            next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
+            deadline=cause.at + timedelta(seconds=timeout_s),
+            created_at=cause.at,
+        )
+        claimed = task.evolve(dag_run_id=run.dag_run_id, deadline=None, is_mirror_due=True)
+        self._put_task(claimed, cause)
+        self._changed[run.dag_run_id] = run
+        self._record(f"dag_run:{run.dag_run_id}", "create", None, run.state, cause)
+        return run
+
+    def complete(self, task_id: str, data: ObjectVersion | None, cause: Cause) -> Task:
+        """Complete a task.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        data
+            What it hands on.
+        cause
+            What completes it.
+        """
+        task = self.tasks[task_id]
+        status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.COMPLETE)
+        completed = task.evolve(status=status, progress=100, data=data, reason=None)
+        return self._move_task(completed.evolve(is_mirror_due=True), TaskEvent.COMPLETE, cause)
+
+    def fail(self, task_id: str, reason: str, cause: Cause) -> Task:
+        """Fail a task.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        reason
+            One sentence for the operator, free of patient data.
+        cause
+            What makes it fail.
+        """
+        task = self.tasks[task_id]
+        status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.FAIL)
+        failed = task.evolve(status=status, progress=0, reason=reason, is_mirror_due=True)
+        return self._move_task(failed, TaskEvent.FAIL, cause)
+
+    def advance(self, timeout_s: int, cause: Cause) -> None:
+        """Claim every DAG task that has become ready; a scanner is never started from here.
+
+        Parameters
+        ----------
+        timeout_s
+            How long a run waits for Airflow [s].
+        cause
+            What made them ready.
+        """
+        for task in list(self.tasks.values()):
+            if task.task_type.is_device_task or not self._is_ready(task):
+                continue
+            try:
+                self.claim_for_dag(task.task_id, timeout_s, cause)
+            except InvalidInputError as error:
+                self.fail(task.task_id, error.detail, cause)
+
+    def finish_run(self, run: DagRun, cause: Cause) -> None:
+        """Let a task follow its run, which has just become final.
+
+        Parameters
+        ----------
+        run
+            The run, of this workflow; committed with the task.
+        cause
+            What finished the run.
+        """
+        self._changed[run.dag_run_id] = run
+        task = self.tasks[run.task_id or ""]
+        if task.dag_run_id != run.dag_run_id or task.status is not TaskStatus.IN_PROGRESS:
+            return
+        if run.state is DagRunState.SUCCEEDED:
+            self.complete(task.task_id, _first_file(run), cause)
+        else:
+            self.fail(task.task_id, run.reason or "The DAG failed.", cause)
+
+    def note_progress(self, run: DagRun, cause: Cause) -> None:
+        """Let a task show its run's progress.
+
+        Parameters
+        ----------
+        run
+            The run, of this workflow; committed with the task.
+        cause
+            What reported it.
+        """
+        self._changed[run.dag_run_id] = run
+        task = self.tasks[run.task_id or ""]
+        if task.dag_run_id == run.dag_run_id and task.status is TaskStatus.IN_PROGRESS:
+            self._put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
+
+    def record_late_data(self, task_id: str, data: ObjectVersion, cause: Cause) -> None:
+        """Keep in the audit trail that data came for a task that does not wait for any.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        data
+            The object that came.
+        cause
+            What brought it.
+        """
+        status = self.tasks[task_id].status
+        reason = f"Data arrived for a task that is {status}: {data.key}"
+        self._record(f"task:{task_id}", "late_data", status, status, cause, reason)
+
+    def _is_ready(self, task: Task) -> bool:
+        return task.status is TaskStatus.PENDING and all(
+            self.tasks[input_id].status is TaskStatus.COMPLETED for input_id in task.input_task_ids
+        )
+
+    def _input_data(self, task: Task) -> ObjectVersion | None:
+        inputs = [self.tasks[input_id].data for input_id in task.input_task_ids]
+        if inputs and not any(inputs):
+            raise InvalidInputError("The task before it has left no data to work on.")
+        return next((data for data in inputs if data), None)
+
+    def _put_task(self, task: Task, cause: Cause) -> None:
+        self.tasks[task.task_id] = task.evolve(updated_at=cause.at)
+        self._changed[task.task_id] = self.tasks[task.task_id]
+
+    def _move_task(self, task: Task, event: TaskEvent, cause: Cause) -> Task:
+        before = self.tasks[task.task_id].status
+        self._put_task(task, cause)
+        entity = f"task:{task.task_id}"
+        self._record(entity, event, before, task.status, cause, task.reason)
+        self._follow_tasks(cause)
+        return self.tasks[task.task_id]
+
+    def _follow_tasks(self, cause: Cause) -> None:
+        statuses = {task.status for task in self.tasks.values()}
+        status = WorkflowStatus.RUNNING
+        if statuses == {TaskStatus.COMPLETED}:
+            status = WorkflowStatus.COMPLETED
+        elif TaskStatus.FAILED in statuses and TaskStatus.IN_PROGRESS not in statuses:
+            status = WorkflowStatus.FAILED
+        before = self.workflow.status
+        self.workflow = self.workflow.evolve(status=status, updated_at=cause.at)
+        if status is not before:
+            entity = f"workflow:{self.workflow.workflow_id}"
+            self._record(entity, "follow_tasks", before, status, cause)
+
+    def _record(
+        self,
+        entity: str,
+        name: str,
+        before: str | None,
+        after: str,
+        cause: Cause,
+        reason: str | None = None,
+    ) -> None:
+        subject = f"workflow:{self.workflow.workflow_id}"
+        self.events.append(record_event(subject, entity, name, (before, after), cause, reason))
+
+
+def _first_file(run: DagRun) -> ObjectVersion | None:
+    if not run.results or run.data is None:
+        return None
+    return ObjectVersion(bucket=run.data.bucket, key=run.results[0].key)

@@ -1,0 +1,135 @@
+"""A presigned multipart upload: its plan and its state."""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from workflow_manager.domain.entity import Entity
+from workflow_manager.domain.errors import InvalidInputError
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MIN_PART_SIZE_BYTES = 5 * 2**20
+MAX_N_PARTS = 10_000
+MAX_OBJECT_SIZE_BYTES = 50 * 10**12
+# Large enough that a request's overhead vanishes, small enough that eight in flight help.
+PREFERRED_PART_SIZE_BYTES = 16 * 2**20
+PART_WINDOW = 100
+
+
+class UploadState(StrEnum):
+    """Where an upload stands."""
+
+    CREATED = "CREATED"
+    COMPLETED = "COMPLETED"
+
+
+class Part(BaseModel):
+    """A part that the client or S3 speaks of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    part_number: int = Field(ge=1, le=MAX_N_PARTS)
+    etag: str = Field(min_length=1, max_length=100)
+    size_bytes: int | None = None
+
+
+class Upload(Entity):
+    """An upload in progress or done.
+
+    Attributes
+    ----------
+    owner
+        User name; nobody else sees the upload.
+    file_name
+        The client's own name. People put patient names there: shown to the owner, and used for
+        nothing else.
+    s3_upload_id
+        S3's id of the multipart upload.
+    """
+
+    upload_id: str
+    owner: str
+    file_name: str = Field(repr=False)
+    key: str
+    s3_upload_id: str
+    size_bytes: int
+    part_size_bytes: int
+    content_type: str
+    dag_id: str | None = None
+    task_id: str | None = None
+    state: UploadState = UploadState.CREATED
+    version_id: str | None = None
+    created_at: AwareDatetime
+
+    @property
+    def n_parts(self) -> int:
+        """Number of parts."""
+        return -(-self.size_bytes // self.part_size_bytes)
+
+    def part_size(self, part_number: int) -> int:
+        """Return the size of a part [bytes]; only the last one may be short.
+
+        Parameters
+        ----------
+        part_number
+            From 1.
+        """
+        if part_number < self.n_parts:
+            return self.part_size_bytes
+        return self.size_bytes - (self.n_parts - 1) * self.part_size_bytes
+
+    def check_parts(self, present: list[Part], claimed: list[Part]) -> None:
+        """Compare what the client says it sent with what S3 holds.
+
+        Parameters
+        ----------
+        present
+            The parts in S3.
+        claimed
+            The parts as the client names them.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming the first part that is missing, of the wrong size or of another content.
+        """
+        in_s3 = {part.part_number: part for part in present}
+        named = {part.part_number: part for part in claimed}
+        for number in range(1, self.n_parts + 1):
+            if number not in in_s3:
+                raise InvalidInputError(f"Part {number} of {self.n_parts} has not arrived.")
+            if in_s3[number].size_bytes != self.part_size(number):
+                raise InvalidInputError(f"Part {number} does not have its planned size.")
+            if number not in named:
+                raise InvalidInputError(f"Part {number} is missing from the list of parts.")
+            if named[number].etag.strip('"') != in_s3[number].etag.strip('"'):
+                raise InvalidInputError(f"Part {number} in S3 is not the one you sent: send again.")
+        if surplus := sorted(set(named) - set(range(1, self.n_parts + 1))):
+            raise InvalidInputError(f"Part {surplus[0]} is not part of this upload.")
+
+
+def choose_part_size(size_bytes: int) -> int:
+    """Return a part size that S3 takes, for at most 10,000 parts.
+
+    Parameters
+    ----------
+    size_bytes
+        Size of the whole file.
+
+    Returns
+    -------
+    int
+        Whole mebibytes [bytes].
+
+    Raises
+    ------
+    InvalidInputError
+        The file is empty or larger than S3 stores.
+    """
+    if size_bytes < 1:
+        raise InvalidInputError("The file is empty.")
+    if size_bytes > MAX_OBJECT_SIZE_BYTES:
+        raise InvalidInputError("The file is larger than 50 TB, the most that S3 stores.")
+    smallest = -(-size_bytes // MAX_N_PARTS)
+    whole_mebibytes = -(-smallest // 2**20) * 2**20
+    return max(whole_mebibytes, PREFERRED_PART_SIZE_BYTES)

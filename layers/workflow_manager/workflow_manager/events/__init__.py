@@ -1,0 +1,1 @@
+"""Raw AWS events become typed commands."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: FastAPI behind API Gateway, by Mangum."""

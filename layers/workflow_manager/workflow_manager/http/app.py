@@ -1,0 +1,53 @@
+"""A router becomes a Lambda handler."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from fastapi import FastAPI
+from mangum import Mangum
+from mangum.types import LambdaEvent
+
+from workflow_manager.http.problems import PROBLEM_JSON, add_problem_handlers
+from workflow_manager.http.routing import ScanHubRouter, strip_base_path
+from workflow_manager.observability import logger, metrics
+
+Handler = Callable[[LambdaEvent, LambdaContext], dict[str, Any]]
+
+
+def create_app(router: ScanHubRouter) -> FastAPI:
+    """Make the app of one function.
+
+    Parameters
+    ----------
+    router
+        Its route.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.include_router(router)
+    add_problem_handlers(app)
+    return app
+
+
+def create_handler(app: FastAPI) -> Handler:
+    """Make the handler that Lambda calls.
+
+    Parameters
+    ----------
+    app
+        The function's app.
+    """
+    mangum = Mangum(
+        app, lifespan="off", text_mime_types=["text/", "application/json", PROBLEM_JSON]
+    )
+
+    @logger.inject_lambda_context(clear_state=True)
+    @metrics.log_metrics(capture_cold_start_metric=True)
+    def lambda_handler(event: LambdaEvent, context: LambdaContext) -> dict[str, Any]:
+        # Mangum's own base path option knows one prefix; ours depends on how we are reached.
+        below = {**event, "path": strip_base_path(event["path"])}
+        answer: dict[str, Any] = mangum(below, context)  # type: ignore[arg-type]
+        return answer
+
+    handler: Handler = lambda_handler
+    return handler

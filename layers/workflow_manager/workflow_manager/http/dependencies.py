@@ -1,0 +1,76 @@
+"""What an endpoint is given: the caller, and the outside world on the caller's behalf."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import AuthenticationError
+from workflow_manager.ports import Ports
+from workflow_manager.wiring import AwsPorts
+
+oauth2_scheme = OAuth2PasswordBearer(tokenUrl="/api/v1/userlogin/login")
+Token = Annotated[str, Depends(oauth2_scheme)]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, vouched for by the authorizer.
+
+    Parameters
+    ----------
+    token
+        Handed to neighbours, kept nowhere.
+    cause
+        The caller as the cause of what follows.
+    """
+
+    token: str = field(repr=False)
+    cause: Cause
+
+
+def _request_context(request: Request) -> dict[str, Any]:
+    event: dict[str, Any] = request.scope.get("aws.event", {})
+    context: dict[str, Any] = event.get("requestContext") or {}
+    return context
+
+
+def get_cause(request: Request) -> Cause:
+    """Return the cause of a request that needs no user."""
+    request_id = str(_request_context(request).get("requestId", ""))
+    return Cause(actor="anonymous", request_id=request_id, at=datetime.now(UTC))
+
+
+def get_caller(request: Request, token: Token) -> Caller:
+    """Return the user whom the authorizer let through.
+
+    Raises
+    ------
+    AuthenticationError
+        No authorizer vouches for the request: it did not come through API Gateway.
+    """
+    context = _request_context(request)
+    user_name = (context.get("authorizer") or {}).get("principalId")
+    if not user_name:
+        raise AuthenticationError("Not authenticated")
+    cause = Cause(user_name, str(context.get("requestId", "")), datetime.now(UTC))
+    return Caller(token, cause)
+
+
+def get_user_ports(caller: Annotated[Caller, Depends(get_caller)]) -> Ports:
+    """Return the outside world on the caller's behalf."""
+    return AwsPorts(token=caller.token)
+
+
+def get_service_ports() -> Ports:
+    """Return the outside world on the service account's behalf."""
+    return AwsPorts()
+
+
+CauseDep = Annotated[Cause, Depends(get_cause)]
+CallerDep = Annotated[Caller, Depends(get_caller)]
+UserPortsDep = Annotated[Ports, Depends(get_user_ports)]
+ServicePortsDep = Annotated[Ports, Depends(get_service_ports)]

@@ -1,0 +1,113 @@
+"""Errors as RFC 9457 problems, with `detail` as ScanHub's clients read it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from workflow_manager.domain import errors
+from workflow_manager.observability import log_unexpected, logger
+
+PROBLEM_JSON = "application/problem+json"
+
+# Most derived first: the first class that fits names the status.
+STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
+    errors.InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.AuthenticationError: HTTPStatus.UNAUTHORIZED,
+    errors.PermissionDeniedError: HTTPStatus.FORBIDDEN,
+    errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.PayloadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.UpstreamTimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
+    errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
+}
+# A neighbour's own words about the request or its availability; its other failures are our 502.
+_PASSED_THROUGH = frozenset({400, 401, 403, 404, 409, 503})
+
+
+def problem(status: int, detail: Any, reason: str | None = None) -> JSONResponse:
+    """Return a problem as an answer.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    detail
+        A sentence, or FastAPI's list of validation errors.
+    reason
+        More for the operator, where ScanHub's `detail` is a fixed text.
+    """
+    status = HTTPStatus(status)
+    body = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+    if reason is not None:
+        body["reason"] = reason
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(body, status, headers, PROBLEM_JSON)
+
+
+def status_of(error: errors.ScanHubError) -> int:
+    """Return the status that an error becomes.
+
+    Parameters
+    ----------
+    error
+        Any error of a use case.
+    """
+    if isinstance(error, errors.UpstreamRefusedError) and error.status in _PASSED_THROUGH:
+        return error.status
+    for kind, status in STATUS_BY_ERROR.items():
+        if isinstance(error, kind):
+            return status
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Let every error of `app` become a problem.
+
+    Parameters
+    ----------
+    app
+        A function's app.
+    """
+    app.add_middleware(UnexpectedErrorMiddleware)
+
+    @app.exception_handler(errors.ScanHubError)
+    def answer_known(_: Request, error: errors.ScanHubError) -> JSONResponse:
+        logger.info("refused", extra={"error": type(error).__name__, "status": status_of(error)})
+        return problem(status_of(error), error.detail, getattr(error, "reason", None))
+
+    @app.exception_handler(HTTPException)
+    def answer_framework(_: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, error.detail)
+
+    @app.exception_handler(RequestValidationError)
+    def answer_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        # Without `input`: what was sent must not come back into somebody's log.
+        kept = [{name: item[name] for name in ("loc", "msg", "type")} for item in error.errors()]
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, kept)
+
+
+class UnexpectedErrorMiddleware:
+    """Answers 500 with a fixed text and logs where, but not what: messages may hold data."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app.
+
+        Parameters
+        ----------
+        scope, receive, send
+            ASGI's.
+        """
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - the last line before the caller
+            log_unexpected(error)
+            await problem(500, "Internal Server Error")(scope, receive, send)

@@ -1,0 +1,66 @@
+"""Routes that answer with and without their trailing slash, and never redirect."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+API_BASE_PATH = "/v1/workflowmanager"
+
+
+class ScanHubRouter(APIRouter):
+    """A router whose every path also answers in its other form.
+
+    API Gateway serves ``/x`` and ``/x/`` alike and tells the function which one was called; a 307
+    would lead a client to a host name that is not ours.
+    """
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Add a route and its twin; only the route as declared is in the OpenAPI.
+
+        Parameters
+        ----------
+        path
+            As clients know it.
+        endpoint
+            What answers.
+        **options
+            As FastAPI takes them.
+        """
+        super().add_api_route(path, endpoint, **options)
+        twin = path.rstrip("/") if path.endswith("/") else f"{path}/"
+        super().add_api_route(twin, endpoint, **(options | {"include_in_schema": False}))
+
+
+def strip_base_path(path: str) -> str:
+    """Return the path below our base path, whatever stands before it.
+
+    Parameters
+    ----------
+    path
+        ``event["path"]``: a custom domain's base path is in it, the stage is not, and emulators
+        differ.
+
+    Returns
+    -------
+    str
+        Beginning with a slash.
+    """
+    _, found, below = path.partition(API_BASE_PATH)
+    return (below or "/") if found else path
+
+
+def status_url(request: Request, dag_run_id: str) -> str:
+    """Return where clients see a run, on the host and base path they called.
+
+    Parameters
+    ----------
+    request
+        The request.
+    dag_run_id
+        The run.
+    """
+    context = request.scope["aws.event"]["requestContext"]
+    before, _, _ = context.get("path", "").partition(API_BASE_PATH)
+    scheme = request.headers.get("x-forwarded-proto", "https")
+    return f"{scheme}://{context.get('domainName')}{before}{API_BASE_PATH}/dag_runs/{dag_run_id}/"

@@ -1,0 +1,110 @@
+"""What clients send and read, where it is not the domain's own model."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from workflow_manager.domain.entity import Event
+from workflow_manager.domain.exam import TaskType
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import Dag
+from workflow_manager.services.process_workflow import ProcessedWorkflow
+
+
+class TaskView(BaseModel):
+    """A task as clients see it."""
+
+    task_id: str
+    task_type: TaskType
+    status: TaskStatus
+    progress: int = Field(description="0 to 100 [%]")
+    attempt: int
+    input_task_ids: tuple[str, ...]
+    dag_run_id: str | None
+    reason: str | None = Field(description="Why it failed.")
+    deadline: datetime | None
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, task: Task) -> "TaskView":
+        """Return the view of a task."""
+        return cls.model_validate(task, from_attributes=True)
+
+
+class EventView(BaseModel):
+    """One line of the audit trail as clients see it."""
+
+    event_id: str
+    entity: str
+    name: str
+    from_state: str | None
+    to_state: str
+    reason: str | None
+    actor: str
+    at: datetime
+
+
+class WorkflowView(BaseModel):
+    """A workflow as clients see it."""
+
+    workflow_id: str
+    exam_id: str | None
+    status: str = Field(description="pending (never processed), running, completed or failed")
+    created_at: datetime
+    updated_at: datetime
+    tasks: list[TaskView]
+    events: list[EventView]
+
+    @classmethod
+    def of(cls, execution: Execution, events: list[Event]) -> "WorkflowView":
+        """Return the view of a workflow."""
+        workflow = execution.workflow
+        return cls(
+            workflow_id=workflow.workflow_id,
+            exam_id=workflow.exam_id,
+            status=workflow.status if workflow.version else "pending",
+            created_at=workflow.created_at,
+            updated_at=workflow.updated_at,
+            tasks=[TaskView.of(task) for task in execution.tasks.values()],
+            events=[EventView.model_validate(event, from_attributes=True) for event in events],
+        )
+
+
+class ProcessedWorkflowView(BaseModel):
+    """What a call of ``/process/`` did; `message` is ScanHub's."""
+
+    message: str = "Workflow processed successfully"
+    workflow_id: str
+    workflow_status: str = Field(description="running, completed or failed")
+    is_started: bool = Field(description="Whether this call started the task.")
+    task: TaskView | None = Field(description="Started, or waited for; none if all are completed.")
+
+    @classmethod
+    def of(cls, processed: ProcessedWorkflow) -> "ProcessedWorkflowView":
+        """Return the view of a call."""
+        workflow = processed.execution.workflow
+        return cls(
+            workflow_id=workflow.workflow_id,
+            workflow_status=workflow.status,
+            is_started=processed.is_started,
+            task=TaskView.of(processed.task) if processed.task else None,
+        )
+
+
+class DagList(BaseModel):
+    """The DAGs, as Airflow's own list begins."""
+
+    dags: list[Dag]
+    total_entries: int
+
+
+class AvailableTasks(BaseModel):
+    """What tasks can name, nested as ScanHub's clients read it."""
+
+    tasks: DagList
+
+    @classmethod
+    def of(cls, dags: list[Dag]) -> "AvailableTasks":
+        """Return the list of DAGs."""
+        return cls(tasks=DagList(dags=dags, total_entries=len(dags)))

@@ -1,0 +1,24 @@
+"""Log and metrics, one of each. Ids and sentences only: no body, no token, no patient data."""
+
+from aws_lambda_powertools import Logger, Metrics
+
+SERVICE = "workflow-manager"
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace="ScanHub", service=SERVICE)
+
+
+def log_unexpected(error: BaseException) -> None:
+    """Log the type of an error and the places it passed, without its message.
+
+    Parameters
+    ----------
+    error
+        Any error that we did not foresee.
+    """
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    logger.error("unexpected error", extra={"error": type(error).__name__, "places": places[-8:]})

@@ -1,0 +1,224 @@
+"""What the use cases need of the outside world. Adapters implement these; tests use fakes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.entity import Entity, Event
+from workflow_manager.domain.exam import (
+    DeviceTask,
+    Exam,
+    ExamTask,
+    ExamWorkflow,
+    ItemStatus,
+    Patient,
+    ResultType,
+    TaskType,
+    User,
+)
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.system_status import SystemStatus
+from workflow_manager.domain.task import Task
+from workflow_manager.domain.upload import Part, Upload
+from workflow_manager.settings import Settings
+
+
+class WorkflowStore(Protocol):
+    """Where state lives. Reads are consistent; writes are conditional on the version read."""
+
+    def get_execution(self, workflow_id: str) -> Execution | None:
+        """Return a workflow with its tasks, or None if it was never processed."""
+
+    def get_dag_run(self, dag_run_id: str) -> DagRun | None:
+        """Return a run, or None."""
+
+    def get_upload(self, upload_id: str) -> Upload | None:
+        """Return an upload, or None."""
+
+    def get_system_status(self) -> SystemStatus:
+        """Return what the reconciler last noted; a fresh one before its first turn."""
+
+    def list_events(self, subject: str) -> list[Event]:
+        """Return the audit trail of a workflow or stand-alone run, oldest first."""
+
+    def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
+        """Return what the reconciler must look at by now, most overdue first."""
+
+    def commit(self, entities: Sequence[Entity], events: Sequence[Event] = ()) -> None:
+        """Write all or nothing, if every entity is still at the version it was read at.
+
+        Raises
+        ------
+        VersionConflictError
+            Somebody else wrote one of them first.
+        """
+
+
+class DataLake(Protocol):
+    """The bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """Its name."""
+
+    def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
+        """Store a small object."""
+
+    def create_multipart_upload(self, key: str, content_type: str) -> str:
+        """Begin a multipart upload and return S3's id of it."""
+
+    def presign_part(self, key: str, s3_upload_id: str, part_number: int) -> str:
+        """Return a URL that takes one part by PUT for as long as `Settings` says."""
+
+    def list_parts(self, key: str, s3_upload_id: str) -> list[Part] | None:
+        """Return the parts present, or None if the upload is not open (any more)."""
+
+    def complete_multipart_upload(
+        self, key: str, s3_upload_id: str, parts: Sequence[Part]
+    ) -> ObjectVersion | None:
+        """Make one object of the parts; None if the upload is not open (any more)."""
+
+    def head(self, key: str) -> ObjectVersion | None:
+        """Return the newest version of an object, or None."""
+
+
+class Dag(BaseModel):
+    """A DAG as clients list it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dag_id: str
+    dag_display_name: str
+    is_paused: bool = False
+    has_import_errors: bool = False
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Orchestrator(Protocol):
+    """Airflow. Every call may raise an `UpstreamError`."""
+
+    def list_dags(self) -> list[Dag]:
+        """Return all DAGs, whatever the page size of the server."""
+
+    def get_dag(self, dag_id: str) -> Dag | None:
+        """Return a DAG, or None if Airflow does not know it."""
+
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]) -> None:
+        """Create a run.
+
+        Raises
+        ------
+        ConflictError
+            Airflow answered that such a run exists; `has_dag_run` tells whether it is ours.
+        NotFoundError
+            Airflow does not know the DAG.
+        InvalidInputError
+            Airflow refuses the id or the conf.
+        """
+
+    def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
+        """Tell whether Airflow knows the run."""
+
+    def check_health(self) -> None:
+        """Return if Airflow would start runs; raise an `UpstreamError` if not."""
+
+
+class RunQueue(Protocol):
+    """The queue that `trigger_airflow` serves."""
+
+    def send_start(self, dag_run_id: str) -> None:
+        """Ask for a pending run to be started."""
+
+
+class ExamClient(Protocol):
+    """Exam-manager, on behalf of the caller or of the service account."""
+
+    def get_workflow(self, workflow_id: str) -> ExamWorkflow:
+        """Return a workflow with its tasks."""
+
+    def get_task(self, task_id: str) -> ExamTask:
+        """Return a task."""
+
+    def get_exam(self, exam_id: str) -> Exam:
+        """Return an exam."""
+
+    def report_task(
+        self, task_id: str, status: ItemStatus, progress: int, comment: str | None = None
+    ) -> None:
+        """Change status, progress and comment of a task and leave the rest as it is there."""
+
+    def create_result(
+        self, task_id: str, result_type: ResultType, directory: str, filename: str
+    ) -> None:
+        """Add a result to a task."""
+
+
+class ScanClient(Protocol):
+    """Patient-, sequence- and device-manager and the devices: what starting a scan takes."""
+
+    def get_patient(self, patient_id: str) -> Patient:
+        """Return a patient."""
+
+    def get_sequence(self, sequence_id: str) -> str:
+        """Return a sequence document as JSON text."""
+
+    def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
+        """Send a start exactly once: never repeated, whatever happens.
+
+        Raises
+        ------
+        UpstreamRefusedError
+            The device, or device-manager for it, said no: nothing was started.
+        UpstreamUnreachableError
+            Nothing was sent.
+        UpstreamError
+            Anything else: whether the scan started is unknown.
+        """
+
+
+class UserClient(Protocol):
+    """User-login-manager."""
+
+    def get_current_user(self, token: str) -> User | None:
+        """Return whose token it is, or None if it is refused."""
+
+
+class Ports(Protocol):
+    """All of the outside world, each part built when first used."""
+
+    @property
+    def settings(self) -> Settings:
+        """The deployment's settings."""
+
+    @property
+    def store(self) -> WorkflowStore:
+        """State."""
+
+    @property
+    def lake(self) -> DataLake:
+        """Data."""
+
+    @property
+    def queue(self) -> RunQueue:
+        """Messages to `trigger_airflow`."""
+
+    @property
+    def orchestrator(self) -> Orchestrator:
+        """Airflow."""
+
+    @property
+    def exam(self) -> ExamClient:
+        """Exam-manager."""
+
+    @property
+    def scan(self) -> ScanClient:
+        """What starting a scan takes."""
+
+    @property
+    def users(self) -> UserClient:
+        """User-login-manager."""

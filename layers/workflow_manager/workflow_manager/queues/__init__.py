@@ -1,0 +1,1 @@
+"""The queue that `trigger_airflow` serves: SQS."""

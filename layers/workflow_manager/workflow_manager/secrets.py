@@ -1,0 +1,48 @@
+"""Credentials out of Secrets Manager."""
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from workflow_manager.domain.errors import UpstreamError
+
+
+class Credentials(BaseModel):
+    """User name and password of an account; the password never prints."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    username: str
+    password: SecretStr
+
+
+def load_credentials(secret_arn: str, client: Any) -> Credentials:
+    """Read credentials, afresh each time, so that a rotated password is picked up.
+
+    Parameters
+    ----------
+    secret_arn
+        The secret: JSON with ``username`` and ``password``.
+    client
+        A boto3 client of ``secretsmanager``.
+
+    Returns
+    -------
+    Credentials
+        What the secret holds.
+
+    Raises
+    ------
+    UpstreamError
+        The secret cannot be read, or is something else.
+    """
+    try:
+        answer = client.get_secret_value(SecretId=secret_arn)
+    except (ClientError, BotoCoreError) as error:
+        raise UpstreamError("The credentials cannot be read.") from error
+    try:
+        return Credentials.model_validate_json(answer.get("SecretString", ""))
+    except ValidationError:
+        # Without its cause: pydantic quotes what it was given.
+        raise UpstreamError("The secret does not hold a username and a password.") from None

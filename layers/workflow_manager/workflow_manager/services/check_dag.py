@@ -1,0 +1,39 @@
+"""Find out before data is sent whether a DAG would take it."""
+
+from workflow_manager.domain.data_lake import check_dag_id
+from workflow_manager.domain.errors import ConflictError, NotFoundError, UpstreamError
+from workflow_manager.observability import logger
+from workflow_manager.ports import Ports
+
+
+def check_dag(ports: Ports, dag_id: str) -> None:
+    """Return if the DAG is known and not paused, or if Airflow cannot be asked.
+
+    An Airflow that is down is no reason to turn data away: the run waits for it.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_id
+        The DAG.
+
+    Raises
+    ------
+    InvalidInputError
+        Airflow would refuse the id.
+    NotFoundError
+        Airflow does not know the DAG.
+    ConflictError
+        It is paused.
+    """
+    check_dag_id(dag_id)
+    try:
+        dag = ports.orchestrator.get_dag(dag_id)
+    except UpstreamError as error:
+        logger.warning("DAG not checked", extra={"dag_id": dag_id, "reason": error.detail})
+        return
+    if dag is None:
+        raise NotFoundError(f"Airflow does not know the DAG {dag_id}.")
+    if dag.is_paused:
+        raise ConflictError(f"The DAG {dag_id} is paused: unpause it in Airflow first.")

@@ -1,0 +1,113 @@
+"""Plan a presigned multipart upload."""
+
+from dataclasses import dataclass, field
+
+from ulid import ULID
+
+from workflow_manager.domain.data_lake import acquisition_key, check_file_name, dag_data_key
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import ConflictError, InvalidInputError
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.upload import PART_WINDOW, Upload, choose_part_size
+from workflow_manager.ports import Ports
+from workflow_manager.services.check_dag import check_dag
+from workflow_manager.services.load_execution import load_execution
+
+
+@dataclass(frozen=True)
+class UploadRequest:
+    """What a client wants to upload.
+
+    Parameters
+    ----------
+    file_name
+        Its own name of the file; used for the extension only.
+    size_bytes
+        [bytes]
+    dag_id, task_id
+        What the data is for: exactly one.
+    """
+
+    file_name: str = field(repr=False)
+    size_bytes: int
+    content_type: str = "application/octet-stream"
+    dag_id: str | None = None
+    task_id: str | None = None
+
+
+@dataclass(frozen=True)
+class PresignedPart:
+    """Where to PUT one part."""
+
+    part_number: int
+    size_bytes: int
+    url: str = field(repr=False)
+
+
+def create_upload(
+    ports: Ports, request: UploadRequest, cause: Cause
+) -> tuple[Upload, list[PresignedPart]]:
+    """Begin a multipart upload, after checking that its data has somewhere to go.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    request
+        What is to be uploaded.
+    cause
+        Who and when; the actor owns the upload.
+
+    Returns
+    -------
+    tuple[Upload, list[PresignedPart]]
+        The upload, and the URLs of its first parts.
+    """
+    check_file_name(request.file_name)
+    part_size_bytes = choose_part_size(request.size_bytes)
+    upload_id = str(ULID.from_datetime(cause.at))
+    key = _choose_key(ports, request, upload_id, cause)
+    upload = Upload(
+        upload_id=upload_id,
+        owner=cause.actor,
+        file_name=request.file_name,
+        key=key,
+        s3_upload_id=ports.lake.create_multipart_upload(key, request.content_type),
+        size_bytes=request.size_bytes,
+        part_size_bytes=part_size_bytes,
+        content_type=request.content_type,
+        dag_id=request.dag_id,
+        task_id=request.task_id,
+        created_at=cause.at,
+    )
+    ports.store.commit([upload])
+    numbers = range(1, min(upload.n_parts, PART_WINDOW) + 1)
+    return upload, [_presign(ports, upload, number) for number in numbers]
+
+
+def _choose_key(ports: Ports, request: UploadRequest, upload_id: str, cause: Cause) -> str:
+    if request.dag_id is not None and request.task_id is None:
+        check_dag(ports, request.dag_id)
+        return dag_data_key(request.dag_id, upload_id, request.file_name)
+    if request.task_id is not None and request.dag_id is None:
+        workflow_id = _check_task(ports, request.task_id, cause)
+        return acquisition_key(workflow_id, request.task_id, upload_id, request.file_name)
+    raise InvalidInputError("Name either a dag_id or a task_id.")
+
+
+def _check_task(ports: Ports, task_id: str, cause: Cause) -> str:
+    workflow_id = ports.exam.get_task(task_id).workflow_id
+    if workflow_id is None:
+        raise ConflictError("The task is a template: it takes no data.")
+    execution = ports.store.get_execution(workflow_id) or load_execution(ports, workflow_id, cause)
+    task = execution.tasks.get(task_id)
+    if task is None or not task.task_type.is_device_task:
+        raise InvalidInputError("Only a device task takes raw data.")
+    if task.status not in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):
+        raise ConflictError(f"The task is {task.status}: it takes no more data.")
+    return workflow_id
+
+
+def _presign(ports: Ports, upload: Upload, part_number: int) -> PresignedPart:
+    url = ports.lake.presign_part(upload.key, upload.s3_upload_id, part_number)
+    return PresignedPart(part_number, upload.part_size(part_number), url)

@@ -1,0 +1,49 @@
+"""Let a run end, and its task and workflow with it."""
+
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.transitions import DagRunEvent, move_run
+from workflow_manager.ports import Ports
+from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
+
+
+@retry_on_conflict
+def finish_dag_run(
+    ports: Ports, dag_run_id: str, event: DagRunEvent, cause: Cause, **outcome: object
+) -> DagRun | None:
+    """Finish a run, its task, and claim the tasks that wait for it, in one commit.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_run_id
+        The run.
+    event
+        SUCCEED or FAIL.
+    cause
+        Who and when.
+    **outcome
+        Fields of the run: ``results``, ``reason``, ``outcome_hash``.
+
+    Returns
+    -------
+    DagRun | None
+        The finished run, or None if it was final before.
+    """
+    run = ports.store.get_dag_run(dag_run_id)
+    if run is None or run.state.is_final:
+        return None
+    progress = 100 if event is DagRunEvent.SUCCEED else run.progress
+    changes = {"finished_at": cause.at, "progress": progress, **outcome}
+    finished, line = move_run(run, event, cause, **changes)
+    execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
+    if execution is None:
+        ports.store.commit([finished], [line])
+        return finished
+    execution.events.append(line)
+    execution.finish_run(finished, cause)
+    execution.advance(ports.settings.dag_start_timeout_s, cause)
+    commit_execution(ports, execution, cause)
+    return finished

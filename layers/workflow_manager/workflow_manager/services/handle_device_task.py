@@ -1,0 +1,87 @@
+"""Carry out a device task on the operator's explicit call."""
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import (
+    DeviceStartError,
+    NotFoundError,
+    ScanHubError,
+    UpstreamError,
+)
+from workflow_manager.domain.exam import AcquisitionLimits, ItemStatus
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task
+from workflow_manager.observability import logger
+from workflow_manager.ports import Ports
+from workflow_manager.services.calculate_age import calculate_age
+from workflow_manager.services.fail_task import fail_task
+from workflow_manager.services.start_scan import start_scan
+
+
+def handle_device_task(
+    ports: Ports, execution: Execution, task: Task, token: str, cause: Cause
+) -> Task:
+    """Claim a pending device task and start its scan.
+
+    The claim is committed before anything is sent, and a task leaves PENDING only once: whoever
+    calls twice, or dies here, never starts the scanner a second time.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    execution
+        Its workflow, as just read.
+    task
+        The task.
+    token
+        The operator's token.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    Task
+        The task in progress.
+
+    Raises
+    ------
+    VersionConflictError
+        Somebody else claimed first; nothing was sent.
+    ScanHubError
+        The scan was not started or not confirmed; the task is FAILED with the reason.
+    """
+    limits = _load_limits(ports, execution.workflow.exam_id, cause)
+    claimed = execution.claim(task.task_id, ports.settings.device_task_timeout_s, cause)
+    ports.store.commit(execution.changes, execution.events)
+    _report_started(ports, task)
+    try:
+        start_scan(ports, claimed, limits, token)
+    except ScanHubError as error:
+        reason = error.reason if isinstance(error, DeviceStartError) else error.detail
+        fail_task(ports, task.workflow_id, task.task_id, reason, cause)
+        raise
+    return claimed
+
+
+def _load_limits(ports: Ports, exam_id: str | None, cause: Cause) -> AcquisitionLimits:
+    exam = ports.exam.get_exam(exam_id) if exam_id else None
+    if exam is None or exam.patient_id is None:
+        raise NotFoundError("The workflow belongs to no exam of a patient.")
+    patient = ports.scan.get_patient(exam.patient_id)
+    return AcquisitionLimits(
+        patient_height=exam.patient_height_cm,
+        patient_weight=exam.patient_weight_kg,
+        patient_gender=patient.sex,
+        patient_age=calculate_age(patient.birth_date, cause.at.date()),
+    )
+
+
+def _report_started(ports: Ports, task: Task) -> None:
+    # Before the start: while the scan runs, device-manager writes to the task.
+    try:
+        ports.exam.report_task(task.task_id, ItemStatus.STARTED, 0)
+    except UpstreamError as error:
+        logger.warning(
+            "exam-manager not told of the start",
+            extra={"task_id": task.task_id, "reason": error.detail},
+        )

@@ -1,0 +1,44 @@
+"""Carry out a reconstruction or processing task."""
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task
+from workflow_manager.ports import Ports
+from workflow_manager.services.commit_execution import commit_execution
+
+
+def handle_processing_task(ports: Ports, execution: Execution, task: Task, cause: Cause) -> Task:
+    """Claim a pending DAG task and create its run; `trigger_airflow` starts it.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    execution
+        Its workflow, as just read.
+    task
+        The task.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    Task
+        The task in progress.
+
+    Raises
+    ------
+    VersionConflictError
+        Somebody else claimed first.
+    InvalidInputError
+        It names no DAG or has nothing to work on; the task is FAILED with that reason.
+    """
+    try:
+        execution.claim_for_dag(task.task_id, ports.settings.dag_start_timeout_s, cause)
+    except InvalidInputError as error:
+        execution.fail(task.task_id, error.detail, cause)
+        commit_execution(ports, execution, cause)
+        raise
+    commit_execution(ports, execution, cause)
+    return execution.tasks[task.task_id]

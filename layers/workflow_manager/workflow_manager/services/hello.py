@@ -1,0 +1,6 @@
+"""Say hello."""
+
+
+def hello() -> str:
+    """Return ScanHub's greeting."""
+    return "Hello, World!"

@@ -1,0 +1,65 @@
+"""Start the next task of a workflow."""
+
+from dataclasses import dataclass
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task
+from workflow_manager.ports import Ports
+from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.handle_device_task import handle_device_task
+from workflow_manager.services.handle_processing_task import handle_processing_task
+from workflow_manager.services.load_execution import load_execution
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
+
+
+@dataclass(frozen=True)
+class ProcessedWorkflow:
+    """What a call did.
+
+    Parameters
+    ----------
+    execution
+        The workflow afterwards.
+    task
+        The task that was started, or the one that the workflow waits for; None if all are
+        completed.
+    is_started
+        Whether this call started it.
+    """
+
+    execution: Execution
+    task: Task | None
+    is_started: bool
+
+
+@retry_on_conflict
+def process_workflow(ports: Ports, workflow_id: str, token: str, cause: Cause) -> ProcessedWorkflow:
+    """Claim the first task that is pending and whose inputs are there, and start it.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    workflow_id
+        The workflow.
+    token
+        The caller's token, which a device task carries to the device.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    ProcessedWorkflow
+        With nothing started if nothing is ready: finished, failed or in progress.
+    """
+    execution = load_execution(ports, workflow_id, cause)
+    task = execution.next_ready_task()
+    if task is None:
+        commit_execution(ports, execution, cause)
+        return ProcessedWorkflow(execution, execution.current_task(), is_started=False)
+    if task.task_type.is_device_task:
+        started = handle_device_task(ports, execution, task, token, cause)
+    else:
+        started = handle_processing_task(ports, execution, task, cause)
+    return ProcessedWorkflow(execution, started, is_started=True)

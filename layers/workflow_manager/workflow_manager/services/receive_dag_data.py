@@ -1,0 +1,46 @@
+"""Create the one run that an object for a DAG causes."""
+
+from datetime import timedelta
+
+from workflow_manager.domain.dag_run import FIRST_RETRY_S, DagRun, object_dag_run_id
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.entity import Cause, record_event
+from workflow_manager.domain.errors import VersionConflictError
+from workflow_manager.ports import Ports
+
+
+def receive_dag_data(ports: Ports, dag_id: str, data: ObjectVersion, cause: Cause) -> str:
+    """Create a pending run for an object version, unless it is there already.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_id
+        The DAG that the key names.
+    data
+        The object version.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    str
+        Id of the run, the same for the same object version.
+    """
+    run = DagRun(
+        dag_run_id=object_dag_run_id(data),
+        dag_id=dag_id,
+        data=data,
+        next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
+        deadline=cause.at + timedelta(seconds=ports.settings.dag_start_timeout_s),
+        created_at=cause.at,
+    )
+    entity = f"dag_run:{run.dag_run_id}"
+    event = record_event(run.subject, entity, "create", (None, run.state), cause)
+    try:
+        ports.store.commit([run], [event])
+    except VersionConflictError:
+        # The event came before: the run is there.
+        pass
+    return run.dag_run_id

@@ -1,0 +1,158 @@
+"""Take what a DAG reports."""
+
+import hashlib
+from pathlib import PurePosixPath
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workflow_manager.domain.dag_run import DagRun, Result
+from workflow_manager.domain.data_lake import result_prefix
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
+from workflow_manager.domain.exam import ResultType
+from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.ports import Ports
+from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.finish_dag_run import finish_dag_run
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
+
+_TYPE_BY_SUFFIX = {
+    ".h5": ResultType.MRD,
+    ".mrd": ResultType.MRD,
+    ".npy": ResultType.NUMPY,
+}
+
+
+class Callback(BaseModel):
+    """What a DAG sends: ScanHub's two fields, or ours beside them.
+
+    Attributes
+    ----------
+    result_file
+        One result, as upstream DAGs name it.
+    success
+        False: the run failed for `error`. Left out with `progress`: it goes on.
+    progress
+        0 to 100 [%].
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    dag_id: str | None = Field(default=None, max_length=250)
+    result_file: str | None = Field(default=None, min_length=1, max_length=1024)
+    success: bool | None = None
+    error: str | None = Field(default=None, max_length=1000)
+    progress: int | None = Field(default=None, ge=0, le=100)
+    results: tuple[Result, ...] = Field(default=(), max_length=20)
+
+    @property
+    def is_progress(self) -> bool:
+        """Whether the run goes on."""
+        return self.progress is not None and self.success is None and self.result_file is None
+
+    @property
+    def outcome_hash(self) -> str:
+        """Tells a repeated callback from a different one."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def receive_results(
+    ports: Ports, token: str, callback: Callback, cause: Cause, task_id: str | None = None
+) -> DagRun:
+    """Record a DAG's progress, results or failure; the same callback again changes nothing.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the service account.
+    token
+        The run's callback token ``{dag_run_id}.{secret}``.
+    callback
+        What the DAG sent.
+    cause
+        Who and when.
+    task_id
+        The task that the path names, if it names one.
+
+    Returns
+    -------
+    DagRun
+        The run afterwards.
+
+    Raises
+    ------
+    AuthenticationError
+        The token is no run's, wrong or expired.
+    InvalidInputError
+        A result lies outside the run's own prefix, or the task is another run's.
+    ConflictError
+        The run ended before, in another way.
+    """
+    run = _authenticate(ports, token, cause)
+    if task_id is not None and task_id != run.task_id:
+        raise InvalidInputError("The callback's token belongs to the run of another task.")
+    if run.state.is_final:
+        return _accept_repetition(run, callback)
+    if callback.is_progress:
+        return _note_progress(ports, token, callback.progress or 0, cause)
+    event = DagRunEvent.FAIL if callback.success is False else DagRunEvent.SUCCEED
+    finished = finish_dag_run(
+        ports,
+        run.dag_run_id,
+        event,
+        cause,
+        results=_collect_results(run, callback),
+        reason=_failure_reason(callback),
+        outcome_hash=callback.outcome_hash,
+    )
+    # Somebody else finished it between our two reads: answer as to any repetition.
+    return finished or _accept_repetition(_authenticate(ports, token, cause), callback)
+
+
+def _authenticate(ports: Ports, token: str, cause: Cause) -> DagRun:
+    dag_run_id, _, _ = token.partition(".")
+    run = ports.store.get_dag_run(dag_run_id) if dag_run_id else None
+    if run is None or not run.is_called_back_with(token, cause.at):
+        raise AuthenticationError("Invalid token.")
+    return run
+
+
+def _accept_repetition(run: DagRun, callback: Callback) -> DagRun:
+    if callback.is_progress or run.outcome_hash == callback.outcome_hash:
+        return run
+    raise ConflictError(f"The run is {run.state} already, by another outcome.")
+
+
+@retry_on_conflict
+def _note_progress(ports: Ports, token: str, progress: int, cause: Cause) -> DagRun:
+    run = _authenticate(ports, token, cause)
+    if run.state.is_final or progress <= run.progress:
+        return run
+    run = run.evolve(progress=progress)
+    execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
+    if execution is None:
+        ports.store.commit([run])
+    else:
+        execution.note_progress(run, cause)
+        commit_execution(ports, execution, cause)
+    return run
+
+
+def _failure_reason(callback: Callback) -> str | None:
+    if callback.success is False:
+        return callback.error or "The DAG failed without a reason."
+    return None
+
+
+def _collect_results(run: DagRun, callback: Callback) -> tuple[Result, ...]:
+    prefix = f"{result_prefix(run.dag_run_id)}/"
+    for result in callback.results:
+        keys = [result.key, result.preview_key or result.key]
+        if not all(key.startswith(prefix) and "/../" not in key for key in keys):
+            raise InvalidInputError(f"A result's key must begin with {prefix}")
+    if callback.results or callback.result_file is None:
+        return callback.results
+    bucket = run.data.bucket if run.data else ""
+    key = callback.result_file.removeprefix(f"s3://{bucket}/")
+    suffix = PurePosixPath(key).suffix.lower()
+    return (Result(type=_TYPE_BY_SUFFIX.get(suffix, ResultType.DICOM), key=key),)

@@ -1,0 +1,38 @@
+"""Decide again when somebody else wrote first."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from workflow_manager.domain.errors import VersionConflictError
+
+MAX_ATTEMPTS = 8
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def retry_on_conflict(use_case: Callable[P, T]) -> Callable[P, T]:
+    """Run a use case again, from its first read, after a `VersionConflictError`.
+
+    Parameters
+    ----------
+    use_case
+        Reads, decides, commits; does nothing outside before its commit.
+
+    Returns
+    -------
+    Callable
+        The same, trying up to eight times: of the writers that meet, one wins each round.
+    """
+
+    @functools.wraps(use_case)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(MAX_ATTEMPTS - 1):
+            try:
+                return use_case(*args, **kwargs)
+            except VersionConflictError:
+                continue
+        return use_case(*args, **kwargs)
+
+    return wrapper

@@ -1,0 +1,87 @@
+"""Start a pending run in Airflow: the only place that does."""
+
+from datetime import timedelta
+
+from workflow_manager.domain.dag_run import DagRun, DagRunState, dag_run_conf, new_callback_token
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UpstreamError,
+)
+from workflow_manager.domain.transitions import DagRunEvent, move_run
+from workflow_manager.observability import logger
+from workflow_manager.ports import Ports
+from workflow_manager.services.finish_dag_run import finish_dag_run
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
+
+CALLBACK_PATH = "/results_ready/"
+
+
+def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
+    """Start a run if it is pending, and mark it.
+
+    The id is derived from the cause, so Airflow itself refuses a second run of it; and the token of
+    every attempt is accepted, so an attempt whose answer was lost still reports.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_run_id
+        The run.
+    cause
+        Who and when.
+    """
+    run = ports.store.get_dag_run(dag_run_id)
+    if run is None or run.state is not DagRunState.PENDING:
+        return
+    try:
+        _check_dag(ports, run)
+        _trigger(ports, *_note_attempt(ports, run, cause))
+    except (NotFoundError, InvalidInputError) as error:
+        finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)
+    except (UpstreamError, ConflictError) as error:
+        # It stays pending; the reconciler queues it again, later each time.
+        logger.warning(
+            "run not started yet", extra={"dag_run_id": dag_run_id, "reason": error.detail}
+        )
+    else:
+        _mark_started(ports, dag_run_id, cause)
+
+
+def _check_dag(ports: Ports, run: DagRun) -> None:
+    dag = ports.orchestrator.get_dag(run.dag_id)
+    if dag is None:
+        raise NotFoundError(f"Airflow does not know the DAG {run.dag_id}.")
+    if dag.is_paused:
+        raise ConflictError(f"The DAG {run.dag_id} is paused.")
+
+
+def _note_attempt(ports: Ports, run: DagRun, cause: Cause) -> tuple[DagRun, str]:
+    # The hash is stored before the token is sent: a quick DAG reports before we hear of its start.
+    # A conflict here means that another delivery is at the same start; this one ends.
+    token = new_callback_token(run.dag_run_id)
+    noted = run.with_start_attempt(token, cause.at)
+    ports.store.commit([noted])
+    return noted, token
+
+
+def _trigger(ports: Ports, run: DagRun, token: str) -> None:
+    conf = dag_run_conf(run, ports.settings.workflow_manager_url + CALLBACK_PATH, token)
+    try:
+        ports.orchestrator.trigger_dag_run(run.dag_id, run.dag_run_id, conf)
+    except ConflictError:
+        if not ports.orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
+            raise
+
+
+@retry_on_conflict
+def _mark_started(ports: Ports, dag_run_id: str, cause: Cause) -> None:
+    run = ports.store.get_dag_run(dag_run_id)
+    if run is None or run.state is not DagRunState.PENDING:
+        return
+    deadline = cause.at + timedelta(seconds=ports.settings.dag_run_timeout_s)
+    started, event = move_run(run, DagRunEvent.START, cause, started_at=cause.at, deadline=deadline)
+    ports.store.commit([started], [event])

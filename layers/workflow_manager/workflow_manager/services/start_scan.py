@@ -1,0 +1,75 @@
+"""Start a scan on a device, at most once."""
+
+from pydantic import ValidationError
+
+from workflow_manager.domain.errors import (
+    DeviceStartError,
+    InvalidInputError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.exam import (
+    AcquisitionLimits,
+    DeviceTask,
+    ParametrizedSequence,
+    SequenceParameters,
+)
+from workflow_manager.domain.task import Task
+from workflow_manager.ports import Ports
+
+
+def start_scan(ports: Ports, task: Task, limits: AcquisitionLimits, token: str) -> None:
+    """Load the sequence and send the start to the device.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    task
+        A claimed device task.
+    limits
+        Acquisition limits of the patient.
+    token
+        The operator's token: the device reports with it, as the contract demands.
+
+    Raises
+    ------
+    InvalidInputError
+        The task's args do not say what to scan.
+    DeviceStartError
+        The device did not start, or nobody knows whether it did.
+    """
+    parameters = _parse_parameters(task)
+    sequence = ports.scan.get_sequence(_require(task, "sequence_id"))
+    device_task = DeviceTask(
+        device_id=_require(task, "device_id"),
+        record_id=task.task_id,
+        parametrized_sequence=ParametrizedSequence(
+            acquisition_limits=limits, sequence_parameters=parameters, sequence=sequence
+        ),
+        user_access_token=token,
+    )
+    try:
+        ports.scan.start(task.task_type, device_task)
+    except (UpstreamRefusedError, UpstreamUnreachableError) as error:
+        raise DeviceStartError(f"Not started: {error.detail}") from error
+    except UpstreamError as error:
+        raise DeviceStartError(
+            f"Start not confirmed: {error.detail} Look at the scanner before you start again."
+        ) from error
+
+
+def _require(task: Task, name: str) -> str:
+    if value := task.args.get(name):
+        return value
+    raise InvalidInputError(f'The task\'s args lack "{name}".')
+
+
+def _parse_parameters(task: Task) -> SequenceParameters:
+    try:
+        return SequenceParameters.model_validate_json(_require(task, "sequence_parameters"))
+    except ValidationError:
+        raise InvalidInputError(
+            'The task\'s args "sequence_parameters" must be JSON: fov and fov_offset, each X, Y, Z.'
+        ) from None

@@ -1,0 +1,50 @@
+"""Turn an object in the data lake, or the message that a run waits, into one DAG run."""
+
+from dataclasses import dataclass
+
+from workflow_manager.domain.data_lake import AcquisitionData, DagData, ObjectVersion, parse_key
+from workflow_manager.domain.entity import Cause
+from workflow_manager.observability import logger
+from workflow_manager.ports import Ports
+from workflow_manager.services.receive_acquisition import receive_acquisition
+from workflow_manager.services.receive_dag_data import receive_dag_data
+from workflow_manager.services.start_dag_run import start_dag_run
+
+
+@dataclass(frozen=True)
+class ObjectCreated:
+    """An object has come into the data lake."""
+
+    data: ObjectVersion
+
+
+@dataclass(frozen=True)
+class StartDagRun:
+    """A run waits to be started."""
+
+    dag_run_id: str
+
+
+def trigger_airflow(ports: Ports, command: ObjectCreated | StartDagRun, cause: Cause) -> None:
+    """Do what a message asks for; a message that comes again changes nothing.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the service account.
+    command
+        The message.
+    cause
+        Who and when.
+    """
+    if isinstance(command, StartDagRun):
+        start_dag_run(ports, command.dag_run_id, cause)
+        return
+    match parse_key(command.data.key):
+        case DagData(dag_id):
+            dag_run_id = receive_dag_data(ports, dag_id, command.data, cause)
+            start_dag_run(ports, dag_run_id, cause)
+        case AcquisitionData(workflow_id, task_id):
+            receive_acquisition(ports, workflow_id, task_id, command.data, cause)
+        case None:
+            logger.warning("object with a key that means nothing to us is left alone")

@@ -1,0 +1,66 @@
+"""Take a small file in the request itself."""
+
+from dataclasses import dataclass
+
+from ulid import ULID
+
+from workflow_manager.domain.dag_run import object_dag_run_id
+from workflow_manager.domain.data_lake import check_file_name, dag_data_key
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import InvalidInputError, PayloadTooLargeError
+from workflow_manager.ports import Ports
+from workflow_manager.services.check_dag import check_dag
+
+MAX_FILE_SIZE_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class TriggeredUpload:
+    """What a file has become.
+
+    Parameters
+    ----------
+    dag_run_id
+        The run that S3's event will start.
+    """
+
+    dag_id: str
+    dag_run_id: str
+    upload_id: str
+
+
+def upload_and_trigger(
+    ports: Ports, dag_id: str, file_name: str, body: bytes, cause: Cause
+) -> TriggeredUpload:
+    """Put the file into the data lake; S3's event triggers the DAG.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_id
+        The DAG that is to work on it.
+    file_name
+        The client's name of it.
+    body
+        Its content.
+    cause
+        Who and when.
+
+    Raises
+    ------
+    InvalidInputError
+        The file is empty, or its name or the DAG's id cannot be used.
+    PayloadTooLargeError
+        It is larger than a function may take; ``POST /uploads/`` takes any size.
+    """
+    check_file_name(file_name)
+    if not body:
+        raise InvalidInputError("The file is empty.")
+    if len(body) > MAX_FILE_SIZE_BYTES:
+        raise PayloadTooLargeError("The file is larger than 4 MiB: use POST /uploads/ instead.")
+    check_dag(ports, dag_id)
+    upload_id = str(ULID.from_datetime(cause.at))
+    key = dag_data_key(dag_id, upload_id, file_name)
+    data = ports.lake.put(key, body, "application/octet-stream")
+    return TriggeredUpload(dag_id, object_dag_run_id(data), upload_id)

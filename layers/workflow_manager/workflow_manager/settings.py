@@ -1,0 +1,71 @@
+"""The deployment's settings, from the environment that ``template.yaml`` gives each function."""
+
+import os
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Settings(BaseModel):
+    """All settings. A function is given those that it uses; the others stay empty.
+
+    Attributes
+    ----------
+    airflow_secret_arn, service_account_secret_arn
+        Secrets Manager: JSON with ``username`` and ``password``.
+    workflow_manager_url
+        Base URL of our own API, as DAGs reach it.
+    device_networks
+        Networks in which a device's own address may lie (generation A's devices register without
+        authentication).
+    dag_start_timeout_s
+        How long a run waits for Airflow to take it [s].
+    dag_run_timeout_s, device_task_timeout_s
+        After this a started run or scan counts as failed [s].
+    upload_url_lifetime_s
+        How long a presigned URL works [s]; it dies earlier with the credentials that signed it.
+    upload_retention_s
+        How long the item of an upload is kept [s].
+    event_retention_s
+        How long the audit trail and finished runs are kept [s].
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    table_name: str = ""
+    bucket_name: str = ""
+    queue_url: str = ""
+    airflow_url: str = ""
+    airflow_secret_arn: str = ""
+    service_account_secret_arn: str = ""
+    workflow_manager_url: str = ""
+    user_login_manager_uri: str = ""
+    exam_manager_uri: str = ""
+    patient_manager_uri: str = ""
+    sequence_manager_uri: str = ""
+    device_manager_uri: str = ""
+    device_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    dag_start_timeout_s: int = Field(default=86_400, gt=0)
+    dag_run_timeout_s: int = Field(default=3600, gt=0)
+    device_task_timeout_s: int = Field(default=7200, gt=0)
+    upload_url_lifetime_s: int = Field(default=3600, gt=0, le=43_200)
+    upload_retention_s: int = Field(default=7 * 86_400, gt=0)
+    event_retention_s: int = Field(default=365 * 86_400, gt=0)
+
+    @field_validator("device_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+@cache
+def get_settings() -> Settings:
+    """Return the settings, read from the environment once."""
+    return Settings.model_validate(
+        {
+            name: os.environ[name.upper()]
+            for name in Settings.model_fields
+            if name.upper() in os.environ
+        }
+    )

@@ -1,0 +1,201 @@
+"""Entities and events as items of the table, and back: keys, index, expiry, numbers."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, DecimalException
+from typing import Any, NamedTuple, TypeVar
+
+from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer, TypeSerializer
+from pydantic import BaseModel
+
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.entity import Entity, Event
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.system_status import SystemStatus
+from workflow_manager.domain.task import Task
+from workflow_manager.domain.upload import Upload
+from workflow_manager.domain.workflow import Workflow
+from workflow_manager.settings import Settings
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+MAX_N_ITEMS_PER_COMMIT = 100
+EVENT_PREFIX = "EVENT#"
+TASK_PREFIX = "TASK#"
+# One partition holds all that is due: active runs and scans, a few dozen at any time.
+DUE = "DUE"
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Item = dict[str, Any]
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+class ItemKey(NamedTuple):
+    """Primary key of an item."""
+
+    pk: str
+    sk: str
+
+
+STATUS_KEY = ItemKey("SYSTEM", "STATUS")
+
+
+def workflow_key(workflow_id: str) -> ItemKey:
+    """Return the key of a workflow."""
+    return ItemKey(f"WORKFLOW#{workflow_id}", "WORKFLOW")
+
+
+def dag_run_key(dag_run_id: str) -> ItemKey:
+    """Return the key of a DAG run."""
+    return ItemKey(f"DAGRUN#{dag_run_id}", "DAGRUN")
+
+
+def upload_key(upload_id: str) -> ItemKey:
+    """Return the key of an upload."""
+    return ItemKey(f"UPLOAD#{upload_id}", "UPLOAD")
+
+
+def event_partition(subject: str) -> str:
+    """Return the PK under which the events of ``workflow:{id}`` or ``dag_run:{id}`` lie."""
+    kind, _, subject_id = subject.partition(":")
+    return f"{kind.replace('_', '').upper()}#{subject_id}"
+
+
+def event_key(event: Event) -> ItemKey:
+    """Return the key of a line of the audit trail."""
+    return ItemKey(event_partition(event.subject), EVENT_PREFIX + event.event_id)
+
+
+def entity_key(entity: Entity) -> ItemKey:
+    """Return the key of an entity.
+
+    Raises
+    ------
+    TypeError
+        The table holds no such entities.
+    """
+    match entity:
+        case Workflow():
+            return workflow_key(entity.workflow_id)
+        case Task():
+            return ItemKey(workflow_key(entity.workflow_id).pk, TASK_PREFIX + entity.task_id)
+        case DagRun():
+            return dag_run_key(entity.dag_run_id)
+        case Upload():
+            return upload_key(entity.upload_id)
+        case SystemStatus():
+            return STATUS_KEY
+    raise TypeError(f"{type(entity).__name__} has no place in the table.")
+
+
+def check_batch(entities: Sequence[Entity], events: Sequence[Event]) -> None:
+    """Refuse what cannot be written in one transaction.
+
+    Raises
+    ------
+    InvalidInputError
+        There are more than 100 items.
+    ValueError
+        An item occurs twice.
+    """
+    keys = [entity_key(entity) for entity in entities] + [event_key(event) for event in events]
+    if len(keys) > MAX_N_ITEMS_PER_COMMIT:
+        raise InvalidInputError(
+            f"{len(keys)} items would change at once, and {MAX_N_ITEMS_PER_COMMIT} can: "
+            "the workflow has too many tasks."
+        )
+    if len(set(keys)) < len(keys):
+        raise ValueError("The same item occurs twice in one commit.")
+
+
+def order_tasks(tasks: Iterable[Task]) -> dict[str, Task]:
+    """Return tasks by id, in the order of their definition."""
+    ordered = sorted(tasks, key=lambda task: (task.defined_at, task.task_id))
+    return {task.task_id: task for task in ordered}
+
+
+def format_due(at: datetime) -> str:
+    """Return a time as text of fixed width, which sorts as the time does."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def encode_key(key: ItemKey) -> Item:
+    """Return a key as DynamoDB takes it."""
+    return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
+
+
+def encode_entity(entity: Entity, settings: Settings) -> Item:
+    """Return the item that the next write of an entity puts."""
+    written = entity.evolve(version=entity.version + 1)
+    attributes: Item = {}
+    if due_at := getattr(entity, "due_at", None):
+        # Sparse: an item without these attributes is not in the index.
+        attributes |= {"due": DUE, "due_at": format_due(due_at)}
+    if expires_at := _expiry(entity, settings):
+        attributes["expires_at"] = _epoch(expires_at)
+    return _encode(entity_key(entity), written, attributes)
+
+
+def encode_event(event: Event, settings: Settings) -> Item:
+    """Return the item of a line of the audit trail."""
+    expires_at = event.at + timedelta(seconds=settings.event_retention_s)
+    return _encode(event_key(event), event, {"expires_at": _epoch(expires_at)})
+
+
+def decode(model: type[ModelT], item: Mapping[str, Any]) -> ModelT:
+    """Return the entity or event that an item holds."""
+    values = {name: _from_number(_deserializer.deserialize(v)) for name, v in item.items()}
+    return model.model_validate(values)
+
+
+def _encode(key: ItemKey, model: BaseModel, attributes: Item) -> Item:
+    body = {**_to_number(model.model_dump(mode="json")), **attributes}
+    return encode_key(key) | {name: _serializer.serialize(v) for name, v in body.items()}
+
+
+def _expiry(entity: Entity, settings: Settings) -> datetime | None:
+    kept_from: datetime
+    match entity:
+        case Upload():
+            kept_from, retention_s = entity.created_at, settings.upload_retention_s
+        case DagRun() if entity.state.is_final:
+            kept_from = entity.finished_at or entity.created_at
+            retention_s = settings.event_retention_s
+        case _:
+            return None
+    return kept_from + timedelta(seconds=retention_s)
+
+
+def _epoch(at: datetime) -> int:
+    return math.ceil(at.timestamp())
+
+
+def _to_number(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _to_number(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_to_number(member) for member in value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _decimal_or_text(value)
+    return value
+
+
+def _decimal_or_text(value: int | float) -> Decimal | str:
+    # A DAG's metadata may hold NaN or 1e300, which DynamoDB has no number for.
+    try:
+        number: Decimal = DYNAMODB_CONTEXT.create_decimal(str(value))
+    except DecimalException:
+        return str(value)
+    return number if number.is_finite() else str(value)
+
+
+def _from_number(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _from_number(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_from_number(member) for member in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value

@@ -1,0 +1,147 @@
+"""The real outside world, each part built when first used and kept for the warm function.
+
+Imports are local: a function loads only what it uses, and importing this needs no environment.
+"""
+
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from workflow_manager.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from workflow_manager.ports import (
+        DataLake,
+        ExamClient,
+        Orchestrator,
+        RunQueue,
+        ScanClient,
+        UserClient,
+        WorkflowStore,
+    )
+    from workflow_manager.secrets import Credentials
+
+
+class AwsPorts:
+    """The outside world on somebody's behalf.
+
+    Parameters
+    ----------
+    token
+        The caller's, for calls to ScanHub; None: those calls are the service account's.
+    """
+
+    def __init__(self, token: str | None = None) -> None:
+        self._token = token
+
+    @property
+    def settings(self) -> Settings:
+        """The deployment's settings."""
+        return get_settings()
+
+    @cached_property
+    def store(self) -> "WorkflowStore":
+        """State in DynamoDB."""
+        from workflow_manager.stores.dynamodb import DynamoDBStore
+
+        return DynamoDBStore(_aws_client("dynamodb"), self.settings)
+
+    @cached_property
+    def lake(self) -> "DataLake":
+        """Data in S3."""
+        from workflow_manager.data_lake.s3 import S3DataLake
+
+        return S3DataLake(_s3_client(), self.settings)
+
+    @cached_property
+    def queue(self) -> "RunQueue":
+        """Messages in SQS."""
+        from workflow_manager.queues.sqs import SqsRunQueue
+
+        return SqsRunQueue(_aws_client("sqs"), self.settings.queue_url)
+
+    @property
+    def orchestrator(self) -> "Orchestrator":
+        """Airflow."""
+        return _orchestrator()
+
+    @cached_property
+    def exam(self) -> "ExamClient":
+        """Exam-manager."""
+        from workflow_manager.clients.exam import HttpExamClient
+
+        return HttpExamClient(_http_client(), self.settings.exam_manager_uri, self._auth)
+
+    @cached_property
+    def scan(self) -> "ScanClient":
+        """What starting a scan takes."""
+        from workflow_manager.clients.scan import HttpScanClient
+
+        return HttpScanClient(_http_client(), self.settings, self._auth)
+
+    @cached_property
+    def users(self) -> "UserClient":
+        """User-login-manager."""
+        from workflow_manager.clients.user_login import HttpUserClient
+
+        return HttpUserClient(_http_client(), self.settings.user_login_manager_uri)
+
+    @property
+    def _auth(self) -> "httpx.Auth":
+        from workflow_manager.clients.auth import BearerAuth
+
+        return _service_account_auth() if self._token is None else BearerAuth(self._token)
+
+
+@cache
+def _aws_client(service: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+    )
+    return boto3.client(service, config=config)
+
+
+@cache
+def _s3_client() -> Any:
+    from workflow_manager.data_lake.s3 import build_s3_client
+
+    return build_s3_client()
+
+
+@cache
+def _http_client() -> "httpx.Client":
+    from workflow_manager.clients.http import build_http_client
+
+    return build_http_client()
+
+
+@cache
+def _orchestrator() -> "Orchestrator":
+    from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
+
+    settings = get_settings()
+    return AirflowRestOrchestrator(
+        _http_client(), settings.airflow_url, lambda: _credentials(settings.airflow_secret_arn)
+    )
+
+
+@cache
+def _service_account_auth() -> "httpx.Auth":
+    # One for the warm function: it holds the session, and logging in again is slow there.
+    from workflow_manager.clients.auth import ServiceAccountAuth
+
+    settings = get_settings()
+    return ServiceAccountAuth(
+        f"{settings.user_login_manager_uri}/api/v1/userlogin/login",
+        lambda: _credentials(settings.service_account_secret_arn),
+    )
+
+
+def _credentials(secret_arn: str) -> "Credentials":
+    from workflow_manager.secrets import load_credentials
+
+    return load_credentials(secret_arn, _aws_client("secretsmanager"))
