@@ -16,10 +16,10 @@ from workflow_manager.wiring import AwsPorts
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Trigger one DAG run per cause; a record that fails comes back by itself."""
-    cause = event_cause("trigger_airflow", context.aws_request_id)
     ports = AwsPorts()
 
     def handle(record: SQSRecord) -> None:
+        cause = event_cause("trigger_airflow", context.aws_request_id)
         for command in parse_body(record.body):
             trigger_airflow(ports, command, cause)
 

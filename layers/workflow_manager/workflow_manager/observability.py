@@ -1,8 +1,14 @@
 """Log and metrics, one of each. Ids and sentences only: no body, no token, no patient data."""
 
-from aws_lambda_powertools import Logger, Metrics
+import warnings
 
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+__all__ = ["MetricUnit", "log_unexpected", "logger", "metrics"]
 SERVICE = "workflow-manager"
+# Most requests have nothing to count, and would each log a warning of it.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace="ScanHub", service=SERVICE)
 

@@ -102,7 +102,9 @@ def _aws_client(service: str) -> Any:
     config = Config(
         connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    return boto3.client(service, config=config)
+    # boto3's stubs know services by name only.
+    build: Any = boto3.client
+    return build(service, config=config)
 
 
 @cache

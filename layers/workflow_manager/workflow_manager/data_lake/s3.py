@@ -36,11 +36,11 @@ def build_s3_client() -> Any:
         signature_version="s3v4",
         # With the style left open, botocore presigns for the global endpoint.
         s3={"addressing_style": "virtual"},
-        # Else a part's URL would demand a CRC32 header of the client.
+        # Else a part's URL could demand a checksum header of the client.
         request_checksum_calculation="when_required",
         connect_timeout=2,
         read_timeout=10,
-        retries={"total_max_attempts": 2},
+        retries={"mode": "standard", "total_max_attempts": 2},
     )
     return boto3.client("s3", config=config)
 
@@ -51,7 +51,7 @@ class S3DataLake:
     Parameters
     ----------
     client
-        A boto3 client of ``s3``, as `build_s3_client` makes it.
+        A boto3 client of ``s3``, from `build_s3_client`.
     settings
         Names the bucket and says how long a presigned URL works.
     """

@@ -9,11 +9,12 @@ from workflow_manager.domain.errors import InvalidInputError
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MIN_PART_SIZE_BYTES = 5 * 2**20
-MAX_N_PARTS = 10_000
-MAX_OBJECT_SIZE_BYTES = 50 * 10**12
+MAX_PART_SIZE_BYTES = 5 * 2**30
+# S3 takes 10,000; every URL of a plan stands in one answer, of which Lambda lets 6 MB through.
+MAX_N_PARTS = 1_000
+MAX_FILE_SIZE_BYTES = MAX_N_PARTS * MAX_PART_SIZE_BYTES
 # Large enough that a request's overhead vanishes, small enough that eight in flight help.
 PREFERRED_PART_SIZE_BYTES = 16 * 2**20
-PART_WINDOW = 100
 
 
 class UploadState(StrEnum):
@@ -109,7 +110,7 @@ class Upload(Entity):
 
 
 def choose_part_size(size_bytes: int) -> int:
-    """Return a part size that S3 takes, for at most 10,000 parts.
+    """Return a part size that S3 takes, for at most 1,000 parts.
 
     Parameters
     ----------
@@ -124,12 +125,12 @@ def choose_part_size(size_bytes: int) -> int:
     Raises
     ------
     InvalidInputError
-        The file is empty or larger than S3 stores.
+        The file is empty or larger than a plan can hold.
     """
     if size_bytes < 1:
         raise InvalidInputError("The file is empty.")
-    if size_bytes > MAX_OBJECT_SIZE_BYTES:
-        raise InvalidInputError("The file is larger than 50 TB, the most that S3 stores.")
+    if size_bytes > MAX_FILE_SIZE_BYTES:
+        raise InvalidInputError("The file is larger than 5,000 GiB.")
     smallest = -(-size_bytes // MAX_N_PARTS)
     whole_mebibytes = -(-smallest // 2**20) * 2**20
     return max(whole_mebibytes, PREFERRED_PART_SIZE_BYTES)

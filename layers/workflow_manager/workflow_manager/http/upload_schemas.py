@@ -33,7 +33,7 @@ class UploadPlan(BaseModel):
     upload_id: str
     part_size_bytes: int
     n_parts: int
-    parts: list[PartView] = Field(description="The first parts; at most 100.")
+    parts: list[PartView]
     expires_at: datetime = Field(description="The URLs work until then at the latest.")
 
     @classmethod

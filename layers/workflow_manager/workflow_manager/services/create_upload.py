@@ -8,7 +8,7 @@ from workflow_manager.domain.data_lake import acquisition_key, check_file_name, 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidInputError
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.domain.upload import PART_WINDOW, Upload, choose_part_size
+from workflow_manager.domain.upload import Upload, choose_part_size
 from workflow_manager.ports import Ports
 from workflow_manager.services.check_dag import check_dag
 from workflow_manager.services.load_execution import load_execution
@@ -61,7 +61,7 @@ def create_upload(
     Returns
     -------
     tuple[Upload, list[PresignedPart]]
-        The upload, and the URLs of its first parts.
+        The upload, and the URLs of its parts.
     """
     check_file_name(request.file_name)
     part_size_bytes = choose_part_size(request.size_bytes)
@@ -81,8 +81,7 @@ def create_upload(
         created_at=cause.at,
     )
     ports.store.commit([upload])
-    numbers = range(1, min(upload.n_parts, PART_WINDOW) + 1)
-    return upload, [_presign(ports, upload, number) for number in numbers]
+    return upload, [_presign(ports, upload, number + 1) for number in range(upload.n_parts)]
 
 
 def _choose_key(ports: Ports, request: UploadRequest, upload_id: str, cause: Cause) -> str:

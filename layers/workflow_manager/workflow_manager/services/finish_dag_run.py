@@ -3,6 +3,7 @@
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.transitions import DagRunEvent, move_run
+from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -41,9 +42,11 @@ def finish_dag_run(
     execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
     if execution is None:
         ports.store.commit([finished], [line])
-        return finished
-    execution.events.append(line)
-    execution.finish_run(finished, cause)
-    execution.advance(ports.settings.dag_start_timeout_s, cause)
-    commit_execution(ports, execution, cause)
+    else:
+        execution.events.append(line)
+        execution.finish_run(finished, cause)
+        execution.advance(ports.settings.dag_start_timeout_s, cause)
+        commit_execution(ports, execution, cause)
+    metrics.add_metric(f"DagRuns{finished.state.title()}", MetricUnit.Count, 1)
+    logger.info("DAG run finished", extra={"dag_run_id": dag_run_id, "state": finished.state})
     return finished

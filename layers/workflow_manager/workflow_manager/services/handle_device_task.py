@@ -10,7 +10,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.exam import AcquisitionLimits, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
-from workflow_manager.observability import logger
+from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.calculate_age import calculate_age
 from workflow_manager.services.fail_task import fail_task
@@ -60,6 +60,8 @@ def handle_device_task(
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
         fail_task(ports, task.workflow_id, task.task_id, reason, cause)
         raise
+    metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
+    logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
     return claimed
 
 

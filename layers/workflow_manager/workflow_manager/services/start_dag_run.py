@@ -11,7 +11,7 @@ from workflow_manager.domain.errors import (
     UpstreamError,
 )
 from workflow_manager.domain.transitions import DagRunEvent, move_run
-from workflow_manager.observability import logger
+from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -85,3 +85,5 @@ def _mark_started(ports: Ports, dag_run_id: str, cause: Cause) -> None:
     deadline = cause.at + timedelta(seconds=ports.settings.dag_run_timeout_s)
     started, event = move_run(run, DagRunEvent.START, cause, started_at=cause.at, deadline=deadline)
     ports.store.commit([started], [event])
+    metrics.add_metric("DagRunsStarted", MetricUnit.Count, 1)
+    logger.info("DAG run started", extra={"dag_run_id": dag_run_id, "dag_id": run.dag_id})

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workflow_manager.domain.dag_run import DagRun
@@ -27,12 +25,6 @@ MAX_N_KEYS_PER_BATCH = 100
 MAX_N_BATCH_ROUNDS = 3
 
 _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
-
-
-def build_dynamodb_client() -> Any:
-    """Return a client with timeouts that leave a function time to answer."""
-    config = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3})
-    return boto3.client("dynamodb", config=config)
 
 
 class DynamoDBStore:

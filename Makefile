@@ -1,0 +1,81 @@
+# Every target sets up first; when nothing changed, that takes a moment.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# The raw data of `make demo`; passed as a variable of the shell, so blanks and quotes are safe.
+export FILE ?=
+# Any Python that can run the setup; local/interpreter.py then looks for the newest.
+define FIND_PYTHON
+for python in "$${PYTHON:-}" python3.13 python3.12 python3.11 python3 \
+    "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-3]*/bin/python; do \
+  if [ -n "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+      >/dev/null 2>&1; then break; fi; python=; \
+done; \
+if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed (PATH or pyenv)." >&2; exit 1; fi
+endef
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
+
+.PHONY: setup
+setup: ## Create .venv and .venv-airflow from the locks (implied by the other targets)
+	@$(FIND_PYTHON); "$$python" -m local.setup
+
+.PHONY: demo
+demo: setup ## Scan a phantom, or reconstruct FILE=path.h5 or .npy, on the laptop stack
+	@if [ -n "$$FILE" ]; then exec $(BIN)/python -m local.demo "$$FILE"; fi; \
+	exec $(BIN)/python -m local.demo
+
+.PHONY: up
+up: setup ## Start the laptop stack; returns when everything is ready
+	@$(BIN)/python -m local.stack up
+
+.PHONY: down
+down: setup ## Stop the laptop stack, also one that is just starting
+	@$(BIN)/python -m local.stack down
+
+.PHONY: status
+status: setup ## Show what runs; fails unless all is well
+	@$(BIN)/python -m local.stack status
+
+.PHONY: logs
+logs: setup ## Print the end of every log; FOLLOW=1 goes on printing
+	@$(BIN)/python -m local.stack logs $(if $(FOLLOW),--follow)
+
+.PHONY: build
+build: setup ## Build the deployable artefact in .aws-sam/build
+	@$(BIN)/python -m local.build
+
+.PHONY: check
+check: setup ## Lint, types, architecture, template, unit and integration tests; offline
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local functions
+	PYTHONPATH=layers/workflow_manager $(BIN)/lint-imports
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
+	$(BIN)/pytest -n 2 tests/unit tests/integration tests/infra
+
+.PHONY: test
+test: check ## Everything: check, then end-to-end on the laptop stack
+	$(BIN)/pytest tests/e2e
+
+.PHONY: format
+format: setup ## Format the code and fix what can be fixed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: lock
+lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
+	@requirements/lock.sh
+
+.PHONY: clean
+clean: ## Stop the stack; delete environments, state, builds and caches
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
+	rm -rf .venv .venv-airflow .local .aws-sam out .mypy_cache .ruff_cache .pytest_cache \
+	  .import_linter_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,79 @@
+"""What the workflow manager tells a DAG run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scanhub_reconstruction.model import RawDataError
+
+
+class RunConfError(RawDataError):
+    """The run's configuration is incomplete; trying again does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunConf:
+    """The part of `dag_run.conf` that the reconstruction uses.
+
+    Parameters
+    ----------
+    dag_run_id
+        Identifies the run; UIDs derive from it.
+    bucket, key
+        The raw data in S3.
+    output_prefix
+        Where the results go in the same bucket.
+    workflow_manager_endpoint
+        Full URL of `/results_ready/`.
+    user_token
+        The run's callback token; never shown.
+    version_id
+        The object's version; None takes the latest.
+    """
+
+    dag_run_id: str
+    bucket: str
+    key: str
+    output_prefix: str
+    workflow_manager_endpoint: str
+    user_token: str = field(repr=False)
+    version_id: str | None = None
+
+    @classmethod
+    def from_mapping(cls, conf: Mapping[str, Any]) -> RunConf:
+        """Read the configuration.
+
+        Parameters
+        ----------
+        conf
+            `dag_run.conf`.
+
+        Returns
+        -------
+        RunConf
+            All required values, not empty.
+
+        Raises
+        ------
+        RunConfError
+            If a value is missing or not text; the message names the keys only.
+        """
+        required = (
+            "dag_run_id",
+            "bucket",
+            "key",
+            "output_prefix",
+            "workflow_manager_endpoint",
+            "user_token",
+        )
+        missing = [name for name in required if not is_text(conf.get(name))]
+        if missing:
+            raise RunConfError(f"The run's configuration lacks {', '.join(missing)}.")
+        return cls(**{name: conf[name] for name in required}, version_id=conf.get("version_id"))
+
+
+def is_text(value: object) -> bool:
+    """Return whether the value is a string that is not empty."""
+    return isinstance(value, str) and value != ""

@@ -1,0 +1,133 @@
+"""The laptop's Airflow: a real API server and scheduler on SQLite."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from local.config import HOST, ROOT, StackConfig, StackError, aws_environ, clean_environ
+from local.probes import get_json, is_airflow_ready, make_client
+from local.processes import Processes
+from local.state import AirflowSecrets, write_private
+
+VENV = ROOT / ".venv-airflow"
+USERNAME = "workflow-manager"
+SETTINGS_FOLDER = ROOT / "local" / "airflow_settings"
+PREPARE_TIMEOUT_S = 120
+READY_TIMEOUT_S = 120
+SERVICES = ("airflow-api", "airflow-scheduler")
+
+
+def prepare_airflow(config: StackConfig, processes: Processes) -> None:
+    """Make a new database with the DAGs in it; whatever there was is deleted."""
+    secrets = AirflowSecrets.read(config.folder)
+    home = config.folder / "airflow"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(mode=0o700)
+    write_private(home / "passwords.json", json.dumps({USERNAME: secrets.password}))
+    environ = make_airflow_environ(config, secrets)
+    for arguments in (["db", "migrate"], ["dags", "reserialize"]):
+        processes.run("airflow-setup", _airflow(*arguments), environ, PREPARE_TIMEOUT_S)
+        _let_readers_pass(home / "airflow.db")
+
+
+def start_airflow(config: StackConfig, processes: Processes) -> None:
+    """Start the API server and the scheduler on the existing database."""
+    environ = make_airflow_environ(config, AirflowSecrets.read(config.folder))
+    host = ["--host", HOST, "--port", str(config.airflow_port)]
+    processes.start("airflow-api", _airflow("api-server", *host), environ)
+    # Without -s the scheduler serves its logs on all interfaces.
+    preloading = {**environ, "SCANHUB_PRELOAD": "1"}
+    processes.start("airflow-scheduler", _airflow("scheduler", "-s"), preloading)
+
+
+def wait_for_airflow(config: StackConfig, processes: Processes) -> None:
+    """Wait until Airflow is healthy and shows the DAG, ready to run.
+
+    Raises
+    ------
+    StackError
+        It does not come up, or the DAG is missing, broken or paused.
+    """
+
+    def is_ready() -> bool:
+        return processes.is_running("airflow-scheduler") and is_airflow_ready(config)
+
+    processes.wait_until("airflow-api", is_ready, "a healthy Airflow", READY_TIMEOUT_S)
+    # The first call builds the part of the API that tasks talk to; without, the first task waits.
+    get_json(f"{config.airflow_url}/execution/health", timeout_s=30)
+    secrets = AirflowSecrets.read(config.folder)
+    check_dag(config, log_in(config, secrets.password))
+
+
+def log_in(config: StackConfig, password: str) -> str:
+    """Return a token of Airflow's API for its only user."""
+    with make_client(timeout_s=20) as client:
+        body = {"username": USERNAME, "password": password}
+        answer = client.post(f"{config.airflow_url}/auth/token", json=body)
+    if answer.status_code != 201:
+        raise StackError(f"Airflow refused the login with status {answer.status_code}.")
+    return str(answer.json()["access_token"])
+
+
+def check_dag(config: StackConfig, token: str) -> None:
+    """Raise ``StackError`` unless the DAG is listed and not paused."""
+    api = f"{config.airflow_url}/api/v2"
+    dag = get_json(f"{api}/dags/{config.dag_id}", token, timeout_s=20)
+    if dag is not None and not dag["is_paused"]:
+        return
+    broken = (get_json(f"{api}/importErrors", token, timeout_s=20) or {}).get("import_errors", [])
+    reasons = [f"{error['filename']}: {error['stack_trace']}" for error in broken]
+    state = "is paused" if dag else f"is not in {config.dags_folder}"
+    raise StackError("\n".join([f"DAG {config.dag_id} {state}.", *reasons]))
+
+
+def make_airflow_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[str, str]:
+    """Return the variables of every Airflow process; tasks inherit those of the scheduler."""
+    home = config.folder / "airflow"
+    settings = {
+        "API__BASE_URL": config.airflow_url,
+        "API__HOST": HOST,
+        "API__PORT": str(config.airflow_port),
+        "API__SECRET_KEY": secrets.api_secret,
+        "API__WORKERS": "1",
+        "API_AUTH__JWT_ISSUER": "scanhub-local",
+        "API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__DAGS_FOLDER": str(config.dags_folder),
+        "CORE__EXECUTION_API_SERVER_URL": f"{config.airflow_url}/execution/",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__PARALLELISM": "4",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        # "user" may read and run DAGs and nothing else, as the role on MWAA.
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USERNAME}:user",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "LOGGING__BASE_LOG_FOLDER": str(config.log_folder / "airflow-tasks"),
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    environ = clean_environ(
+        **aws_environ(config),
+        AIRFLOW_HOME=str(home),
+        PYTHONPATH=str(SETTINGS_FOLDER),
+        # Airflow renames its processes, which would overwrite the stack's mark in /proc.
+        SPT_NOENV="1",
+        **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+    )
+    environ["PATH"] = os.pathsep.join([str(VENV / "bin"), environ["PATH"]])
+    return environ
+
+
+def _airflow(*arguments: str) -> list[str]:
+    return [str(VENV / "bin" / "airflow"), *arguments]
+
+
+def _let_readers_pass(database: Path) -> None:
+    """Switch SQLite to its write-ahead log, where a writer does not lock readers out."""
+    with closing(sqlite3.connect(database, timeout=10)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")

@@ -1,0 +1,156 @@
+"""Where the laptop stack lives and on which ports it listens."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+STACK_NAME = "scanhub-workflow-manager"
+DAG_ID = "cartesian_reconstruction"
+
+PORT_VARIABLES: Mapping[str, tuple[str, int]] = {
+    "scanhub": ("SCANHUB_PORT", 18090),
+    "aws": ("SCANHUB_AWS_PORT", 18091),
+    "airflow": ("SCANHUB_AIRFLOW_PORT", 18092),
+}
+"""Service → environment variable and default; the range 18090 to 18092 is the stack's own."""
+
+
+class StackError(Exception):
+    """The stack cannot do what was asked; the text tells a user why."""
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """Everything that may differ between two stacks on one machine.
+
+    Attributes
+    ----------
+    folder
+        State, logs and process records; deleted data means a fresh start.
+    scanhub_port, aws_port, airflow_port
+        TCP ports on loopback.
+    template
+        The SAM template to build and deploy.
+    build_folder
+        Where ``sam build`` puts the deployable artefact.
+    dags_folder
+        What Airflow reads.
+    dag_id
+        The DAG that must be listed before the stack is ready.
+    """
+
+    folder: Path = ROOT / ".local"
+    scanhub_port: int = PORT_VARIABLES["scanhub"][1]
+    aws_port: int = PORT_VARIABLES["aws"][1]
+    airflow_port: int = PORT_VARIABLES["airflow"][1]
+    template: Path = ROOT / "template.yaml"
+    build_folder: Path = ROOT / ".aws-sam" / "build"
+    dags_folder: Path = ROOT / "dags"
+    dag_id: str = DAG_ID
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> StackConfig:
+        """Return the configuration that the environment variables ask for.
+
+        Raises
+        ------
+        StackError
+            A variable does not hold a port number, or two services share one.
+        """
+        ports = {service: _read_port(service, environ) for service in PORT_VARIABLES}
+        if len(set(ports.values())) < len(ports):
+            raise StackError(f"Two services share a port: {ports}.")
+        folder = environ.get("SCANHUB_LOCAL_DIR")
+        return cls(
+            folder=Path(folder).resolve() if folder else cls.folder,
+            scanhub_port=ports["scanhub"],
+            aws_port=ports["aws"],
+            airflow_port=ports["airflow"],
+        )
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Return service → port."""
+        return {
+            "scanhub": self.scanhub_port,
+            "aws": self.aws_port,
+            "airflow": self.airflow_port,
+        }
+
+    @property
+    def scanhub_url(self) -> str:
+        """Return the base URL of ScanHub's stand-in."""
+        return f"http://{HOST}:{self.scanhub_port}"
+
+    @property
+    def aws_url(self) -> str:
+        """Return the endpoint of all AWS services."""
+        return f"http://{HOST}:{self.aws_port}"
+
+    @property
+    def airflow_url(self) -> str:
+        """Return the base URL of Airflow's API server."""
+        return f"http://{HOST}:{self.airflow_port}"
+
+    @property
+    def log_folder(self) -> Path:
+        """Return where every process writes its log."""
+        return self.folder / "log"
+
+    @property
+    def stack_file(self) -> Path:
+        """Return the file that tells clients about a running stack."""
+        return self.folder / "stack.json"
+
+
+def _read_port(service: str, environ: Mapping[str, str]) -> int:
+    variable, default = PORT_VARIABLES[service]
+    text = environ.get(variable) or str(default)
+    if not text.isdecimal() or not 1024 <= int(text) <= 65535:
+        raise StackError(f"{variable} must be a port from 1024 to 65535, not {text!r}.")
+    return int(text)
+
+
+def python_runtime() -> str:
+    """Return the Lambda runtime of this interpreter: the functions run in it."""
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def host_architecture() -> str:
+    """Return the Lambda architecture whose wheels run on this machine."""
+    return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+
+
+def clean_environ(**values: str) -> dict[str, str]:
+    """Return an environment for a child: the few variables it needs, and ``values``.
+
+    The functions inherit ministack's variables and the DAGs Airflow's; whatever the user's shell
+    holds (proxies, credentials, Python's switches) must not change how they behave.
+    """
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "USER") if name in os.environ}
+    venv = Path(sys.executable).parent
+    path = os.pathsep.join([str(venv), os.environ.get("PATH", os.defpath)])
+    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **values}
+
+
+def aws_environ(config: StackConfig) -> dict[str, str]:
+    """Return what any AWS client needs to reach the laptop's AWS."""
+    return {
+        "AWS_ENDPOINT_URL": config.aws_url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        # Neither a profile of the user nor the cloud's own may ever be reached from here.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }

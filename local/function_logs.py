@@ -1,0 +1,41 @@
+"""Copy what the functions logged from the laptop's AWS to a file: it lives in memory there."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.aws import make_client
+from local.config import StackConfig
+from local.probes import is_aws_ready
+
+FILE_NAME = "functions.log"
+GROUP_PREFIX = "/aws/lambda/"
+
+
+def save_function_logs(config: StackConfig) -> None:
+    """Write the log events of all functions, oldest first; without an AWS, keep what there is."""
+    if not config.log_folder.is_dir() or not is_aws_ready(config):
+        return
+    try:
+        events = _read_events(config)
+    except (BotoCoreError, ClientError):
+        # AWS may be stopped at this very moment; the older copy is better than none.
+        return
+    lines = [f"{name} {message.rstrip()}\n" for _, name, message in sorted(events)]
+    (config.log_folder / FILE_NAME).write_text("".join(lines))
+
+
+def _read_events(config: StackConfig) -> list[tuple[int, str, str]]:
+    client = make_client(config, "logs")
+    events = []
+    for groups in client.get_paginator("describe_log_groups").paginate():
+        for group in groups["logGroups"]:
+            name = group["logGroupName"]
+            pages = client.get_paginator("filter_log_events").paginate(logGroupName=name)
+            short = name.removeprefix(GROUP_PREFIX)
+            events += [
+                (event["timestamp"], short, event["message"])
+                for page in pages
+                for event in page["events"]
+            ]
+    return events

@@ -1,0 +1,5 @@
+"""An in-memory stand-in of ScanHub's neighbour services (contract generation A).
+
+One process on loopback answers for user-login-, exam-, patient-, sequence- and device-manager
+and for one simulated scanner, so that the laptop stack and the tests need no ScanHub.
+"""

@@ -1,0 +1,111 @@
+"""Users and their bearer tokens, as user-login-manager keeps them."""
+
+import hmac
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+
+from local.scanhub.models import Role, User
+
+TOKEN_LENGTH_BYTES = 256  # 512 hexadecimal characters
+IDLE_LIMIT_S = 3600
+LOGIN_LIMIT_S = 39600
+
+
+@dataclass
+class Account:
+    """One user with the session it may have."""
+
+    username: str
+    password: str
+    first_name: str
+    last_name: str
+    role: Role
+    token: str = ""
+    last_activity_unixtime: int = 0
+    last_login_unixtime: int = 0
+
+    def to_user(self) -> User:
+        """Return the user as ``getcurrentuser`` answers it: without the token."""
+        return User(
+            username=self.username,
+            first_name=self.first_name,
+            last_name=self.last_name,
+            email=f"{self.username}@scanhub.invalid",
+            role=self.role,
+            last_activity_unixtime=self.last_activity_unixtime,
+            last_login_unixtime=self.last_login_unixtime,
+        )
+
+
+class Accounts:
+    """The users who may log in, and who is logged in.
+
+    Parameters
+    ----------
+    accounts
+        The users there are; nobody is logged in at first.
+    """
+
+    def __init__(self, *accounts: Account) -> None:
+        self._lock = threading.Lock()
+        self._accounts = {account.username: account for account in accounts}
+
+    def log_in(self, username: str, password: str) -> User | None:
+        """Return the user with its token, the same one while a session lasts.
+
+        Parameters
+        ----------
+        username
+            The user's name.
+        password
+            The user's password.
+
+        Returns
+        -------
+        The user, or ``None`` when name or password are wrong.
+        """
+        with self._lock:
+            account = self._accounts.get(username)
+            if account is None or not _is_same(account.password, password):
+                return None
+            now = int(time.time())
+            if not _is_logged_in(account, now):
+                account.token = secrets.token_hex(TOKEN_LENGTH_BYTES)
+                account.last_login_unixtime = now
+            account.last_activity_unixtime = now
+            user = account.to_user()
+        return user.model_copy(
+            update={
+                "access_token": account.token,
+                "token_type": "bearer",
+                "last_activity_unixtime": None,
+                "last_login_unixtime": None,
+            }
+        )
+
+    def check_token(self, token: str) -> User | None:
+        """Return the user a token belongs to, and renew the session; ``None`` if refused."""
+        now = int(time.time())
+        with self._lock:
+            for account in self._accounts.values():
+                if _is_logged_in(account, now) and _is_same(account.token, token):
+                    account.last_activity_unixtime = now
+                    return account.to_user()
+        return None
+
+    def log_out_all(self) -> None:
+        """End every session, as if all tokens had expired."""
+        with self._lock:
+            for account in self._accounts.values():
+                account.token = ""
+
+
+def _is_logged_in(account: Account, now: int) -> bool:
+    is_recent = now - account.last_activity_unixtime < IDLE_LIMIT_S
+    return bool(account.token) and is_recent and now - account.last_login_unixtime < LOGIN_LIMIT_S
+
+
+def _is_same(known: str, given: str) -> bool:
+    return hmac.compare_digest(known.encode(), given.encode())

@@ -1,0 +1,108 @@
+"""The switches: which failure which service shows, and for how many calls."""
+
+import threading
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ServiceName = Literal[
+    "exam-manager",
+    "patient-manager",
+    "sequence-manager",
+    "device-manager",
+    "user-login-manager",
+    "scanner",
+]
+WIRE_KINDS = frozenset({"status", "slow", "garbage", "drop"})
+
+
+class Fault(BaseModel):
+    """One failure to show.
+
+    Attributes
+    ----------
+    service
+        The service that fails.
+    method, path_contains
+        Which of its calls; ``None`` is all.
+    kind
+        ``status`` answers an error, ``slow`` waits, ``garbage`` answers no JSON, ``drop``
+        closes the connection without an answer. Of the scanner alone: ``abort_scan`` ends a
+        scan half-way with an error, ``corrupt_data`` uploads a file that is no ISMRMRD file.
+    status
+        The answer's status; 503 for ``status``, 200 for ``garbage`` unless given.
+    detail
+        Text of an error answer.
+    delay_s
+        How long ``slow`` waits, in seconds.
+    times
+        For how many calls, in the order they come; ``None`` until cleared.
+    after_processing
+        Whether the service does its work first, so that only its answer is spoilt.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    service: ServiceName
+    method: str | None = None
+    path_contains: str | None = None
+    kind: Literal["status", "slow", "garbage", "drop", "abort_scan", "corrupt_data"]
+    status: int | None = Field(default=None, ge=200, le=599)
+    detail: str = "Injected fault"
+    delay_s: float = Field(default=5.0, ge=0.0)
+    times: int | None = Field(default=None, ge=1)
+    after_processing: bool = False
+
+    def is_for(self, service: str, method: str, path: str) -> bool:
+        """Return whether a call is one that this fault spoils."""
+        is_method = self.method is None or self.method.upper() == method
+        is_path = self.path_contains is None or self.path_contains in path
+        return self.service == service and is_method and is_path
+
+
+class FaultBoard:
+    """The faults that are switched on; the first that fits a call is taken."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Switch a fault on."""
+        with self._lock:
+            self._faults.append(fault.model_copy())
+
+    def clear(self) -> None:
+        """Switch all faults off."""
+        with self._lock:
+            self._faults.clear()
+
+    def list_active(self) -> list[Fault]:
+        """Return the faults that are switched on, with the calls that are left."""
+        with self._lock:
+            return [fault.model_copy() for fault in self._faults]
+
+    def take_wire_fault(self, service: str, method: str, path: str) -> Fault | None:
+        """Return the fault for a call and count it."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.kind in WIRE_KINDS and fault.is_for(service, method, path):
+                    return self._count(fault)
+        return None
+
+    def take_scan_fault(self, kind: Literal["abort_scan", "corrupt_data"]) -> bool:
+        """Return whether a scan shall fail in this way, and count it."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.kind == kind and fault.service == "scanner":
+                    self._count(fault)
+                    return True
+        return False
+
+    def _count(self, fault: Fault) -> Fault:
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times == 0:
+                # By identity: two switches may be equal.
+                self._faults = [other for other in self._faults if other is not fault]
+        return fault

@@ -1,0 +1,60 @@
+"""The web server of the stand-in, whose connections a fault can drop."""
+
+import asyncio
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HOST = "127.0.0.1"
+SHUTDOWN_TIMEOUT_S = 2
+
+
+class DroppableProtocol(H11Protocol):
+    """HTTP/1.1 that hands its connection to the application as ``state["transport"]``."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Remember the connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+def open_socket(port: int) -> socket.socket:
+    """Return a listening socket on loopback.
+
+    Parameters
+    ----------
+    port
+        The port; 0 takes a free one.
+
+    Raises
+    ------
+    OSError
+        When the port is taken.
+    """
+    # The protocol is named because asyncio switches Nagle's delay (40 ms an answer) off only then.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """Return a server for the stand-in, to run on a socket of :func:`open_socket`."""
+    config = uvicorn.Config(
+        app,
+        http=DroppableProtocol,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+    return uvicorn.Server(config)

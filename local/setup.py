@@ -1,0 +1,161 @@
+"""Create both virtual environments from the locks: ``python3 -m local.setup``.
+
+Standard library only: it runs before anything is installed. A second run compares two digests and
+ends; an interrupted one starts again where the stamp is missing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.interpreter import Interpreter, NoPythonError, choose, find_candidates
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTALL_TIMEOUT_S = 900
+STAMP = ".lock-digest"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment and the lock it mirrors.
+
+    Attributes
+    ----------
+    folder
+        Where it lives.
+    lock
+        Requirements with hashes.
+    is_compiled
+        Whether to write bytecode at once; Airflow's first start is far slower without.
+    """
+
+    folder: Path
+    lock: Path
+    is_compiled: bool = False
+
+    @property
+    def python(self) -> Path:
+        """Return the environment's interpreter."""
+        return self.folder / "bin" / "python"
+
+    def digest(self) -> str:
+        """Return what the stamp holds once the environment mirrors its lock."""
+        return hashlib.sha256(self.lock.read_bytes()).hexdigest()
+
+    def is_current(self) -> bool:
+        """Return whether the last installation finished and belongs to this lock."""
+        stamp = self.folder / STAMP
+        return self.python.exists() and stamp.is_file() and stamp.read_text() == self.digest()
+
+
+DEV = Environment(ROOT / ".venv", ROOT / "requirements" / "dev.txt")
+AIRFLOW = Environment(
+    ROOT / ".venv-airflow", ROOT / "requirements" / "airflow.txt", is_compiled=True
+)
+
+
+def main() -> int:
+    """Bring both environments up to date and return the exit status."""
+    with _one_at_a_time():
+        try:
+            _set_up([DEV, AIRFLOW])
+        except NoPythonError as error:
+            print(error, file=sys.stderr)
+            return 1
+        except subprocess.CalledProcessError as error:
+            print(f"setup failed: {_shown(error.cmd)}", file=sys.stderr)
+            return 1
+        except subprocess.TimeoutExpired as error:
+            print(f"no end after {INSTALL_TIMEOUT_S} s: {_shown(error.cmd)}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _set_up(environments: list[Environment]) -> None:
+    is_forced = bool(os.environ.get("PYTHON"))
+    if all(environment.is_current() for environment in environments) and not is_forced:
+        return
+    python = choose(find_candidates(os.environ))
+    print(f"Python {python.version} ({python.path})")
+    for environment in environments:
+        if environment.is_current() and _version_of(environment) == python.version:
+            continue
+        started = time.monotonic()
+        _create(environment, python)
+        _install(environment)
+        (environment.folder / STAMP).write_text(environment.digest())
+        print(f"{environment.folder.name}: installed in {time.monotonic() - started:.0f} s")
+
+
+def _version_of(environment: Environment) -> str:
+    """Return the Python version an environment was made with, or nothing."""
+    config = environment.folder / "pyvenv.cfg"
+    if not config.is_file() or not environment.python.exists():
+        return ""
+    pairs = (line.partition("=") for line in config.read_text().splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}.get("version", "")
+
+
+def _create(environment: Environment, python: Interpreter) -> None:
+    """Make the environment anew, unless only its packages are out of date."""
+    (environment.folder / STAMP).unlink(missing_ok=True)
+    if _version_of(environment) != python.version:
+        shutil.rmtree(environment.folder, ignore_errors=True)
+        # Only the first one needs pip; it installs uv, and uv the rest of both.
+        options = [] if environment == DEV else ["--without-pip"]
+        _run([str(python.path), "-m", "venv", *options, str(environment.folder)])
+    if environment == DEV:
+        bootstrap = str(ROOT / "requirements" / "bootstrap.txt")
+        _run([*_pip(environment), "--require-hashes", "-r", bootstrap])
+
+
+def _install(environment: Environment) -> None:
+    uv = [str(DEV.folder / "bin" / "uv"), "pip", "sync", "--quiet", "--require-hashes"]
+    compiled = ["--compile-bytecode"] if environment.is_compiled else []
+    lock = str(environment.lock)
+    try:
+        _run([*uv, *compiled, "--python", str(environment.python), lock])
+    except subprocess.CalledProcessError:
+        # uv does not read pip's configuration, where a company's mirror may be set.
+        print("uv could not install; trying pip, which is slower", file=sys.stderr)
+        _run([*_pip(environment), "--require-hashes", "-r", lock])
+
+
+def _pip(environment: Environment) -> list[str]:
+    pip = [str(DEV.python), "-m", "pip", "--python", str(environment.python)]
+    return [*pip, "install", "--quiet", "--disable-pip-version-check"]
+
+
+def _run(command: list[str]) -> None:
+    # An active environment of the caller must not receive the packages.
+    unwanted = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}
+    environ = {key: value for key, value in os.environ.items() if key not in unwanted}
+    subprocess.run(command, check=True, env=environ, timeout=INSTALL_TIMEOUT_S)  # noqa: S603
+
+
+def _shown(command: object) -> str:
+    return " ".join(command) if isinstance(command, list) else str(command)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let two ``make`` in one checkout wait for each other instead of mixing their files."""
+    folder = ROOT / ".local"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "setup.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

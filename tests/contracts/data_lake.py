@@ -1,0 +1,96 @@
+"""What every `DataLake` must do."""
+
+from collections.abc import Callable
+
+import pytest
+
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES, Part
+from workflow_manager.ports import DataLake
+
+KEY = "upload/dag_reco/upload-1/raw.h5"
+PutPart = Callable[[str, bytes], str]
+
+
+class DataLakeContract:
+    """Subclasses give fixtures `lake` (empty, versioned) and `put_part` (PUT to a URL → ETag)."""
+
+    def test_head_returns_none_where_nothing_is(self, lake: DataLake) -> None:
+        assert lake.head(KEY) is None
+
+    def test_put_returns_the_version_that_head_finds(self, lake: DataLake) -> None:
+        version = lake.put(KEY, b"raw data", "application/x-hdf5")
+        assert version == lake.head(KEY)
+        assert (version.bucket, version.key, version.size_bytes) == (lake.bucket, KEY, 8)
+        assert version.version_id
+
+    def test_put_again_makes_another_version(self, lake: DataLake) -> None:
+        first = lake.put(KEY, b"1", "application/x-hdf5")
+        second = lake.put(KEY, b"2", "application/x-hdf5")
+        assert first.version_id != second.version_id
+        assert lake.head(KEY) == second
+
+    def test_list_parts_returns_what_arrived_in_order(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5")
+        assert lake.list_parts(KEY, upload_id) == []
+        etag_2 = put_part(lake.presign_part(KEY, upload_id, 2), b"two")
+        etag_1 = put_part(lake.presign_part(KEY, upload_id, 1), b"one!")
+        assert lake.list_parts(KEY, upload_id) == [
+            Part(part_number=1, etag=etag_1, size_bytes=4),
+            Part(part_number=2, etag=etag_2, size_bytes=3),
+        ]
+
+    def test_list_parts_returns_none_for_an_unknown_upload(self, lake: DataLake) -> None:
+        assert lake.list_parts(KEY, "unknown") is None
+
+    def test_complete_makes_one_object_of_the_parts(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5")
+        put_part(lake.presign_part(KEY, upload_id, 1), b"1" * MIN_PART_SIZE_BYTES)
+        put_part(lake.presign_part(KEY, upload_id, 2), b"22")
+        parts = lake.list_parts(KEY, upload_id) or []
+
+        version = lake.complete_multipart_upload(KEY, upload_id, parts[::-1])
+
+        assert version is not None
+        assert version == lake.head(KEY)
+        assert version.size_bytes == MIN_PART_SIZE_BYTES + 2
+        assert lake.list_parts(KEY, upload_id) is None
+
+    def test_complete_again_makes_no_second_version(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5")
+        put_part(lake.presign_part(KEY, upload_id, 1), b"1")
+        parts = lake.list_parts(KEY, upload_id) or []
+        version = lake.complete_multipart_upload(KEY, upload_id, parts)
+        # S3 itself may repeat its answer for a while.
+        assert lake.complete_multipart_upload(KEY, upload_id, parts) in (None, version)
+        assert lake.head(KEY) == version
+
+    def test_complete_returns_none_for_an_unknown_upload(self, lake: DataLake) -> None:
+        part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
+        assert lake.complete_multipart_upload(KEY, "unknown", [part]) is None
+
+    def test_complete_refuses_a_part_of_another_content(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5")
+        put_part(lake.presign_part(KEY, upload_id, 1), b"1")
+        part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
+        with pytest.raises(InvalidInputError):
+            lake.complete_multipart_upload(KEY, upload_id, [part])
+        assert lake.head(KEY) is None
+
+    def test_complete_refuses_a_small_part_before_the_last(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5")
+        put_part(lake.presign_part(KEY, upload_id, 1), b"1")
+        put_part(lake.presign_part(KEY, upload_id, 2), b"2")
+        parts = lake.list_parts(KEY, upload_id) or []
+        with pytest.raises(InvalidInputError):
+            lake.complete_multipart_upload(KEY, upload_id, parts)

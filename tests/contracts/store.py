@@ -1,0 +1,167 @@
+"""What every `WorkflowStore` must do."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.contracts.samples import (
+    NOW,
+    make_due_task,
+    make_event,
+    make_finished_run,
+    make_run,
+    make_task,
+    make_upload,
+    make_workflow,
+)
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.errors import InvalidInputError, VersionConflictError
+from workflow_manager.domain.system_status import SystemStatus
+from workflow_manager.domain.task import Task
+from workflow_manager.ports import WorkflowStore
+
+
+class StoreContract:
+    """Subclasses give a fixture `store`: an empty one."""
+
+    def test_get_returns_none_where_nothing_is(self, store: WorkflowStore) -> None:
+        assert store.get_execution("workflow-1") is None
+        assert store.get_dag_run("run-1") is None
+        assert store.get_upload("upload-1") is None
+        assert store.get_system_status() == SystemStatus()
+        assert store.list_events("workflow:workflow-1") == []
+        assert store.list_due(NOW, 10) == []
+
+    def test_commit_nothing_changes_nothing(self, store: WorkflowStore) -> None:
+        store.commit([])
+
+    def test_commit_counts_the_version_up_on_each_write(self, store: WorkflowStore) -> None:
+        store.commit([make_run()])
+        first = store.get_dag_run("run-1")
+        assert first == make_run().evolve(version=1)
+
+        store.commit([first.evolve(progress=25)])
+
+        assert store.get_dag_run("run-1") == make_run(progress=25, version=2)
+
+    def test_commit_keeps_every_value_of_a_finished_run(self, store: WorkflowStore) -> None:
+        run = make_finished_run(callback_token_hashes=("abc",), owner=None, reason="")
+        store.commit([run])
+        assert store.get_dag_run("run-1") == run.evolve(version=1)
+
+    def test_commit_keeps_every_value_of_an_upload(self, store: WorkflowStore) -> None:
+        store.commit([make_upload()])
+        assert store.get_upload("upload-1") == make_upload().evolve(version=1)
+
+    def test_commit_keeps_the_system_status(self, store: WorkflowStore) -> None:
+        status = SystemStatus(checked_at=NOW, degraded=("airflow",))
+        store.commit([status])
+        assert store.get_system_status() == status.evolve(version=1)
+
+    def test_commit_refuses_a_stale_version(self, store: WorkflowStore) -> None:
+        store.commit([make_run()])
+        read = store.get_dag_run("run-1")
+        assert read is not None
+        store.commit([read.evolve(progress=25)])
+
+        with pytest.raises(VersionConflictError):
+            store.commit([read.evolve(progress=50)])
+
+        assert store.get_dag_run("run-1") == make_run(progress=25, version=2)
+
+    def test_commit_refuses_a_second_creation(self, store: WorkflowStore) -> None:
+        store.commit([make_run()])
+        with pytest.raises(VersionConflictError):
+            store.commit([make_run()])
+
+    def test_commit_refuses_a_version_of_what_is_gone(self, store: WorkflowStore) -> None:
+        with pytest.raises(VersionConflictError):
+            store.commit([make_run(version=3)])
+
+    def test_commit_writes_nothing_if_one_part_is_stale(self, store: WorkflowStore) -> None:
+        store.commit([make_run("run-1")])
+
+        with pytest.raises(VersionConflictError):
+            store.commit([make_run("run-2"), make_run("run-1")], [make_event()])
+
+        assert store.get_dag_run("run-2") is None
+        assert store.list_events("workflow:workflow-1") == []
+
+    def test_commit_refuses_an_event_twice(self, store: WorkflowStore) -> None:
+        event = make_event()
+        store.commit([], [event])
+        with pytest.raises(VersionConflictError):
+            store.commit([make_run()], [event])
+        assert store.get_dag_run("run-1") is None
+
+    def test_commit_takes_100_items_and_refuses_101(self, store: WorkflowStore) -> None:
+        with pytest.raises(InvalidInputError, match="101 items"):
+            store.commit([make_run(f"run-{n}") for n in range(100)], [make_event()])
+        store.commit([make_run(f"run-{n}") for n in range(99)], [make_event()])
+        assert store.get_dag_run("run-98") is not None
+
+    def test_commit_refuses_one_item_twice(self, store: WorkflowStore) -> None:
+        with pytest.raises(ValueError, match="twice"):
+            store.commit([make_run(), make_run()])
+
+    def test_get_execution_orders_tasks_by_definition_then_id(self, store: WorkflowStore) -> None:
+        tasks = [
+            make_task("a", "2026-11-23T10:00:02"),
+            make_task("c", "2026-11-23T10:00:01"),
+            make_task("b", "2026-11-23T10:00:01"),
+        ]
+        store.commit([make_workflow(), *tasks], [make_event()])
+
+        execution = store.get_execution("workflow-1")
+
+        assert execution is not None
+        assert execution.workflow == make_workflow().evolve(version=1)
+        assert list(execution.tasks) == ["b", "c", "a"]
+        assert execution.tasks["a"] == tasks[0].evolve(version=1)
+        assert execution.changes == []
+
+    def test_get_execution_leaves_other_workflows_out(self, store: WorkflowStore) -> None:
+        other = make_task("b").evolve(workflow_id="workflow-10")
+        store.commit([make_workflow("workflow-1"), make_workflow("workflow-10"), other])
+        execution = store.get_execution("workflow-1")
+        assert execution is not None
+        assert execution.tasks == {}
+
+    def test_list_events_returns_one_subject_oldest_first(self, store: WorkflowStore) -> None:
+        late = make_event(at=NOW + timedelta(seconds=1))
+        early = make_event(at=NOW)
+        of_a_run = make_event("dag_run:run-1")
+        store.commit([make_run()], [late, early, of_a_run])
+        assert store.list_events("workflow:workflow-1") == [early, late]
+        assert store.list_events("dag_run:run-1") == [of_a_run]
+
+    def test_list_due_returns_the_most_overdue_first(self, store: WorkflowStore) -> None:
+        store.commit(
+            [
+                make_run("late", due_in_s=-10),
+                make_run("now", due_in_s=0),
+                make_run("soon", due_in_s=10),
+                make_finished_run("done"),
+                make_due_task("scan", due_in_s=-20),
+                make_task("pending"),
+                make_workflow(),
+                make_upload(),
+                SystemStatus(),
+            ]
+        )
+        due = store.list_due(NOW, 10)
+        assert [_id(entity) for entity in due] == ["scan", "late", "now"]
+
+    def test_list_due_keeps_to_its_limit(self, store: WorkflowStore) -> None:
+        store.commit([make_run(f"run-{n}", due_in_s=-n) for n in range(1, 6)])
+        due = store.list_due(NOW, 2)
+        assert [_id(entity) for entity in due] == ["run-5", "run-4"]
+
+    def test_list_due_forgets_what_became_final(self, store: WorkflowStore) -> None:
+        store.commit([make_run()])
+        store.commit([make_finished_run(version=1)])
+        assert store.list_due(NOW, 10) == []
+
+
+def _id(entity: DagRun | Task) -> str:
+    return entity.dag_run_id if isinstance(entity, DagRun) else entity.task_id

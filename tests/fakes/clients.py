@@ -1,0 +1,149 @@
+"""ScanHub's neighbours, the queue and their failures, in memory."""
+
+from dataclasses import dataclass, field
+
+from workflow_manager.domain.errors import ScanHubError, UpstreamRefusedError
+from workflow_manager.domain.exam import (
+    DeviceTask,
+    Exam,
+    ExamResult,
+    ExamTask,
+    ExamWorkflow,
+    ItemStatus,
+    Patient,
+    ResultType,
+    TaskType,
+    User,
+)
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What exam-manager was told of a task."""
+
+    task_id: str
+    status: ItemStatus
+    progress: int
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class CreatedResult:
+    """A result that exam-manager was given."""
+
+    task_id: str
+    result_type: ResultType
+    directory: str
+    filename: str
+
+
+@dataclass
+class FakeExam:
+    """Exam-manager. ``fail_with["report_task"] = error`` makes that operation raise `error`."""
+
+    workflows: dict[str, ExamWorkflow] = field(default_factory=dict)
+    tasks: dict[str, ExamTask] = field(default_factory=dict)
+    exams: dict[str, Exam] = field(default_factory=dict)
+    reports: list[TaskReport] = field(default_factory=list)
+    results: list[CreatedResult] = field(default_factory=list)
+    fail_with: dict[str, ScanHubError] = field(default_factory=dict)
+
+    def add_workflow(self, workflow: ExamWorkflow) -> None:
+        """Add a workflow and its tasks."""
+        self.workflows[workflow.id] = workflow
+        self.tasks |= {task.id: task for task in workflow.tasks}
+
+    def get_workflow(self, workflow_id: str) -> ExamWorkflow:
+        self._fail("get_workflow")
+        if workflow_id not in self.workflows:
+            raise UpstreamRefusedError("Failed to fetch workflow data", 404)
+        workflow = self.workflows[workflow_id]
+        tasks = [self.tasks.get(task.id, task) for task in workflow.tasks]
+        return workflow.model_copy(update={"tasks": tasks})
+
+    def get_task(self, task_id: str) -> ExamTask:
+        self._fail("get_task")
+        if task_id not in self.tasks:
+            raise UpstreamRefusedError(f"Failed to fetch task with id={task_id}", 404)
+        return self.tasks[task_id]
+
+    def get_exam(self, exam_id: str) -> Exam:
+        self._fail("get_exam")
+        if exam_id not in self.exams:
+            raise UpstreamRefusedError("Failed to fetch exam", 404)
+        return self.exams[exam_id]
+
+    def report_task(
+        self, task_id: str, status: ItemStatus, progress: int, comment: str | None = None
+    ) -> None:
+        self._fail("report_task")
+        self.reports.append(TaskReport(task_id, status, progress, comment))
+        if task_id in self.tasks:
+            changes = {"status": status, "progress": progress}
+            self.tasks[task_id] = self.tasks[task_id].model_copy(update=changes)
+
+    def create_result(
+        self, task_id: str, result_type: ResultType, directory: str, filename: str
+    ) -> None:
+        self._fail("create_result")
+        self.results.append(CreatedResult(task_id, result_type, directory, filename))
+        if task_id in self.tasks:
+            listed = ExamResult(type=result_type, directory=directory, filename=filename)
+            results = [*self.tasks[task_id].results, listed]
+            self.tasks[task_id] = self.tasks[task_id].model_copy(update={"results": results})
+
+    def _fail(self, operation: str) -> None:
+        if operation in self.fail_with:
+            raise self.fail_with[operation]
+
+
+@dataclass
+class FakeScan:
+    """Patient-, sequence- and device-manager; `starts` holds every start that was tried."""
+
+    patients: dict[str, Patient] = field(default_factory=dict)
+    sequences: dict[str, str] = field(default_factory=dict)
+    starts: list[tuple[TaskType, DeviceTask]] = field(default_factory=list)
+    start_error: ScanHubError | None = None
+
+    def get_patient(self, patient_id: str) -> Patient:
+        if patient_id not in self.patients:
+            raise UpstreamRefusedError("Failed to fetch patient", 404)
+        return self.patients[patient_id]
+
+    def get_sequence(self, sequence_id: str) -> str:
+        if sequence_id not in self.sequences:
+            detail = f"Could not retreive sequence for sequence_id:{sequence_id}"
+            raise UpstreamRefusedError(detail, 404)
+        return self.sequences[sequence_id]
+
+    def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
+        self.starts.append((task_type, device_task))
+        if self.start_error:
+            raise self.start_error
+
+
+@dataclass
+class FakeUsers:
+    """User-login-manager: users by token."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    error: ScanHubError | None = None
+
+    def get_current_user(self, token: str) -> User | None:
+        if self.error:
+            raise self.error
+        return self.users.get(token)
+
+
+@dataclass
+class FakeQueue:
+    """The queue: the runs that were asked to be started, in order."""
+
+    dag_run_ids: list[str] = field(default_factory=list)
+    error: ScanHubError | None = None
+
+    def send_start(self, dag_run_id: str) -> None:
+        if self.error:
+            raise self.error
+        self.dag_run_ids.append(dag_run_id)

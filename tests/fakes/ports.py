@@ -1,0 +1,45 @@
+"""All of the outside world, in memory."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+from tests.fakes.clients import FakeExam, FakeQueue, FakeScan, FakeUsers
+from workflow_manager.data_lake.memory import MemoryDataLake
+from workflow_manager.orchestrators.memory import MemoryOrchestrator
+from workflow_manager.ports import Dag
+from workflow_manager.settings import Settings
+from workflow_manager.stores.memory import MemoryStore
+
+
+def make_settings() -> Settings:
+    return Settings(
+        table_name="workflow-manager",
+        bucket_name="data-lake",
+        queue_url="https://sqs.invalid/runs",
+        airflow_url="http://airflow.invalid",
+        workflow_manager_url="https://scanhub.invalid/api/v1/workflowmanager",
+        user_login_manager_uri="http://user-login-manager.invalid",
+        exam_manager_uri="http://exam-manager.invalid",
+        patient_manager_uri="http://patient-manager.invalid",
+        sequence_manager_uri="http://sequence-manager.invalid",
+        device_manager_uri="http://device-manager.invalid",
+        device_networks=(ip_network("127.0.0.0/8"),),
+    )
+
+
+def make_orchestrator() -> MemoryOrchestrator:
+    return MemoryOrchestrator([Dag(dag_id="dag_reco", dag_display_name="Reconstruction")])
+
+
+@dataclass
+class MemoryPorts:
+    """The `Ports` of a use case under test; every field may be replaced."""
+
+    settings: Settings = field(default_factory=make_settings)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    lake: MemoryDataLake = field(default_factory=MemoryDataLake)
+    queue: FakeQueue = field(default_factory=FakeQueue)
+    orchestrator: MemoryOrchestrator = field(default_factory=make_orchestrator)
+    exam: FakeExam = field(default_factory=FakeExam)
+    scan: FakeScan = field(default_factory=FakeScan)
+    users: FakeUsers = field(default_factory=FakeUsers)

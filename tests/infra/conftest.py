@@ -1,0 +1,57 @@
+"""The template as written, and as CloudFormation gets it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode import decode
+from samtranslator.translator.transform import transform
+
+ROOT = Path(__file__).parents[2]
+PARAMETERS = {
+    "PythonRuntime": "python3.13",
+    "Architecture": "arm64",
+    "AirflowUrl": "https://airflow.example.org",
+    "AirflowSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:airflow",
+    "ServiceAccountSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:scanhub",
+    "UserLoginManagerUri": "https://user-login-manager.example.org",
+    "ExamManagerUri": "https://exam-manager.example.org",
+    "PatientManagerUri": "https://patient-manager.example.org",
+    "SequenceManagerUri": "https://sequence-manager.example.org",
+    "DeviceManagerUri": "https://device-manager.example.org",
+}
+
+
+class NoManagedPolicies:
+    """The template names no managed policy of AWS."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    decoded, problems = decode(str(ROOT / "template.yaml"))
+    assert not problems
+    return dict(decoded)
+
+
+@pytest.fixture(scope="session")
+def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
+@pytest.fixture(scope="session")
+def translated() -> dict[str, Any]:
+    decoded, _ = decode(str(ROOT / "template.yaml"))
+    for resource in decoded["Resources"].values():
+        for name in ("CodeUri", "ContentUri"):
+            if name in resource.get("Properties", {}):
+                resource["Properties"][name] = "s3://artefacts/code.zip"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        return dict(transform(decoded, PARAMETERS, NoManagedPolicies()))

@@ -1,0 +1,142 @@
+import ast
+import re
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+SERVICES = ROOT / "layers/workflow_manager/workflow_manager/services"
+MAX_FUNCTION_LINES = 25
+
+
+def to_logical_id(folder: str) -> str:
+    return "".join(word.title() for word in folder.split("_")) + "Function"
+
+
+def test_template_has_exactly_one_function_per_folder(functions: dict[str, Any]) -> None:
+    assert set(functions) == {to_logical_id(folder) for folder in FOLDERS}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_function_is_one_to_one_with_its_folder_service_events_and_test(
+    folder: str, functions: dict[str, Any]
+) -> None:
+    assert functions[to_logical_id(folder)]["CodeUri"] == f"functions/{folder}"
+    assert (SERVICES / f"{folder}.py").is_file()
+    assert list(ROOT.glob(f"events/{folder}/*.json"))
+    assert list(ROOT.glob(f"tests/**/test_{folder}.py"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_http_function_has_its_own_name_as_operation_id(folder: str) -> None:
+    source = (ROOT / "functions" / folder / "app.py").read_text()
+    operation_ids = re.findall(r'operation_id="(\w+)"', source)
+    if operation_ids:
+        assert operation_ids[0] == folder
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_function_is_thin(folder: str) -> None:
+    source = (ROOT / "functions" / folder / "app.py").read_text()
+    assert len(source.splitlines()) <= 40
+    assert ast.get_docstring(ast.parse(source))
+
+
+def test_event_folders_belong_to_functions() -> None:
+    assert {path.name for path in (ROOT / "events").iterdir()} == set(FOLDERS)
+
+
+def find_references(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return {name for item in value for name in find_references(item)}
+    if not isinstance(value, dict):
+        return set()
+    found: set[str] = set()
+    for key, item in value.items():
+        if key == "Ref":
+            found.add(item)
+        elif key == "Fn::GetAtt":
+            found.add(item[0] if isinstance(item, list) else item.split(".")[0])
+        elif key == "Fn::Sub":
+            text = item[0] if isinstance(item, list) else item
+            found |= {name.split(".")[0] for name in re.findall(r"\$\{([\w.]+)\}", text)}
+        elif key == "DependsOn":
+            found |= {item} if isinstance(item, str) else set(item)
+        found |= find_references(item)
+    return found
+
+
+def test_translated_template_has_no_dependency_cycle(translated: dict[str, Any]) -> None:
+    resources = translated["Resources"]
+    graph = {
+        name: find_references(resource) & set(resources) for name, resource in resources.items()
+    }
+
+    order = list(TopologicalSorter(graph).static_order())
+
+    assert len(order) == len(resources) > 30
+
+
+def test_every_function_has_its_own_role_on_named_resources(translated: dict[str, Any]) -> None:
+    roles = {n: r for n, r in translated["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
+    statements = [
+        statement
+        for role in roles.values()
+        for policy in role["Properties"].get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+    assert len([name for name in roles if name.endswith("FunctionRole")]) >= len(FOLDERS)
+    assert statements
+    for statement in statements:
+        assert "*" not in (statement["Resource"], *statement["Action"])
+        assert not any(action.endswith(":*") for action in statement["Action"])
+
+
+def test_every_api_method_but_the_public_ones_asks_the_authorizer(
+    translated: dict[str, Any],
+) -> None:
+    apis = [r for r in translated["Resources"].values() if r["Type"] == "AWS::ApiGateway::RestApi"]
+    public = {
+        path
+        for path, methods in apis[0]["Properties"]["Body"]["paths"].items()
+        for method in methods.values()
+        if method.get("security") == [{"NONE": []}]
+    }
+
+    assert public == {
+        "/v1/workflowmanager/health/readiness",
+        "/v1/workflowmanager/results_ready",
+        "/v1/workflowmanager/result_ready/{task_id}",
+    }
+
+
+def test_data_lake_is_private_versioned_and_tells_of_raw_data_only(
+    template: dict[str, Any],
+) -> None:
+    bucket = template["Resources"]["DataLake"]["Properties"]
+    rules = [
+        configuration["Filter"]["S3Key"]["Rules"][0]["Value"]
+        for configuration in bucket["NotificationConfiguration"]["QueueConfigurations"]
+    ]
+
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert rules == ["upload/", "acquisition/"]
+
+
+def test_secrets_are_parameters_by_arn_never_values(template: dict[str, Any]) -> None:
+    variables = str(template["Globals"]) + str(template["Resources"])
+    assert "password" not in variables.lower()
+
+
+def test_functions_are_short_in_the_template(template: dict[str, Any]) -> None:
+    lines = (ROOT / "template.yaml").read_text().splitlines()
+    starts = [n for n, line in enumerate(lines) if re.fullmatch(r"  \w+:", line)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        if lines[start].endswith("Function:") and lines[start] != "  Function:":
+            body = [line for line in lines[start:end] if line.strip() and "# " not in line]
+            assert len(body) <= MAX_FUNCTION_LINES, lines[start]

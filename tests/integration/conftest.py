@@ -1,0 +1,70 @@
+"""A table and a bucket in moto, keyed and indexed as the template does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from workflow_manager.data_lake.s3 import build_s3_client
+from workflow_manager.settings import Settings
+
+REGION = "eu-central-1"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(table_name="workflow-manager", bucket_name="data-lake")
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def dynamodb(settings: Settings) -> Any:
+    client = boto3.client("dynamodb")
+    create_table(client, settings.table_name)
+    return client
+
+
+@pytest.fixture
+def s3(settings: Settings) -> Any:
+    client = build_s3_client()
+    client.create_bucket(
+        Bucket=settings.bucket_name,
+        CreateBucketConfiguration={"LocationConstraint": REGION},
+    )
+    client.put_bucket_versioning(
+        Bucket=settings.bucket_name, VersioningConfiguration={"Status": "Enabled"}
+    )
+    return client
+
+
+def create_table(client: Any, table_name: str) -> None:
+    client.create_table(
+        TableName=table_name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "due", "due_at")
+        ],
+        KeySchema=[
+            {"AttributeName": "PK", "KeyType": "HASH"},
+            {"AttributeName": "SK", "KeyType": "RANGE"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due-index",
+                "KeySchema": [
+                    {"AttributeName": "due", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )

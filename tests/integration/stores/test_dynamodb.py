@@ -1,0 +1,199 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from tests.contracts.samples import (
+    CAUSE,
+    NOW,
+    make_event,
+    make_finished_run,
+    make_run,
+    make_task,
+    make_upload,
+    make_workflow,
+)
+from tests.contracts.store import StoreContract
+from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
+from workflow_manager.settings import Settings
+from workflow_manager.stores.dynamodb import DynamoDBStore
+from workflow_manager.stores.items import ItemKey, encode_entity, encode_key
+
+
+@pytest.fixture
+def store(dynamodb: Any, settings: Settings) -> DynamoDBStore:
+    return DynamoDBStore(dynamodb, settings)
+
+
+class TestDynamoDBStore(StoreContract):
+    pass
+
+
+class StubClient:
+    """A client of which each operation raises or returns what it is given, in turn."""
+
+    def __init__(self, **answers: list[Any]) -> None:
+        self.answers = answers
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**parameters: Any) -> Any:
+            self.calls.append((operation, parameters))
+            answer = self.answers[operation].pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+def client_error(code: str, **response: Any) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": ""}, **response}, "Operation")
+
+
+def read_item(dynamodb: Any, settings: Settings, pk: str, sk: str) -> dict[str, Any]:
+    key = encode_key(ItemKey(pk, sk))
+    item: dict[str, Any] = dynamodb.get_item(TableName=settings.table_name, Key=key)["Item"]
+    return item
+
+
+def test_commit_keys_every_kind_of_item_as_designed(
+    store: DynamoDBStore, dynamodb: Any, settings: Settings
+) -> None:
+    event, run_event = make_event(), make_event("dag_run:run-1")
+    store.commit(
+        [make_workflow(), make_task("task-1"), make_run(), make_upload()], [event, run_event]
+    )
+    store.commit([store.get_system_status().lease(30, CAUSE)])
+    found = dynamodb.scan(TableName=settings.table_name)["Items"]
+    assert {(item["PK"]["S"], item["SK"]["S"]) for item in found} == {
+        ("WORKFLOW#workflow-1", "WORKFLOW"),
+        ("WORKFLOW#workflow-1", "TASK#task-1"),
+        ("WORKFLOW#workflow-1", f"EVENT#{event.event_id}"),
+        ("DAGRUN#run-1", "DAGRUN"),
+        ("DAGRUN#run-1", f"EVENT#{run_event.event_id}"),
+        ("UPLOAD#upload-1", "UPLOAD"),
+        ("SYSTEM", "STATUS"),
+    }
+
+
+def test_commit_indexes_active_items_only(
+    store: DynamoDBStore, dynamodb: Any, settings: Settings
+) -> None:
+    store.commit([make_run("active", due_in_s=0), make_finished_run("final")])
+    active = read_item(dynamodb, settings, "DAGRUN#active", "DAGRUN")
+    assert (active["due"], active["due_at"]) == (
+        {"S": "DUE"},
+        {"S": "2026-11-23T12:00:00.123+00:00"},
+    )
+    assert "expires_at" not in active
+    assert not {"due", "due_at"} & set(read_item(dynamodb, settings, "DAGRUN#final", "DAGRUN"))
+
+
+def test_commit_lets_uploads_events_and_final_runs_expire(
+    store: DynamoDBStore, dynamodb: Any, settings: Settings
+) -> None:
+    event = make_event()
+    store.commit([make_finished_run(), make_upload()], [event])
+    now_s = int(NOW.timestamp()) + 1
+    expected = {
+        ("DAGRUN#run-1", "DAGRUN"): now_s + settings.event_retention_s,
+        ("WORKFLOW#workflow-1", f"EVENT#{event.event_id}"): now_s + settings.event_retention_s,
+        ("UPLOAD#upload-1", "UPLOAD"): now_s + settings.upload_retention_s,
+    }
+    for (pk, sk), expires_at in expected.items():
+        assert read_item(dynamodb, settings, pk, sk)["expires_at"] == {"N": str(expires_at)}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, 10**40])
+def test_commit_keeps_numbers_that_the_table_has_none_for_as_text(
+    store: DynamoDBStore, value: float
+) -> None:
+    run = make_finished_run()
+    result = run.results[0].model_copy(update={"metadata": {"odd": value}})
+    store.commit([run.evolve(results=(result,))])
+    stored = store.get_dag_run("run-1")
+    assert stored is not None
+    assert stored.results[0].metadata == {"odd": str(value)}
+
+
+def test_list_due_drops_index_entries_that_lag_behind(settings: Settings) -> None:
+    # Given: an index that still lists a run which the table has as final
+    lagging = {"PK": {"S": "DAGRUN#run-1"}, "SK": {"S": "DAGRUN"}}
+    final = encode_entity(make_finished_run(version=1), settings)
+    client = StubClient(
+        batch_get_item=[{"Responses": {settings.table_name: [final]}}],
+    )
+    client.__dict__["get_paginator"] = lambda _: StubClient(paginate=[[{"Items": [lagging]}]])
+    # When, then
+    assert DynamoDBStore(client, settings).list_due(NOW, 10) == []
+    assert client.calls[0][1]["RequestItems"][settings.table_name]["ConsistentRead"] is True
+
+
+def test_list_due_asks_again_for_unprocessed_keys_and_then_stops(settings: Settings) -> None:
+    key = {"PK": {"S": "DAGRUN#run-1"}, "SK": {"S": "DAGRUN"}}
+    left = {settings.table_name: {"Keys": [key], "ConsistentRead": True}}
+    client = StubClient(batch_get_item=[{"Responses": {}, "UnprocessedKeys": left}] * 3)
+    client.__dict__["get_paginator"] = lambda _: StubClient(paginate=[[{"Items": [key]}]])
+    assert DynamoDBStore(client, settings).list_due(NOW + timedelta(hours=1), 10) == []
+    assert [operation for operation, _ in client.calls] == ["batch_get_item"] * 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ResourceNotFoundException"),
+        client_error("ProvisionedThroughputExceededException"),
+        ReadTimeoutError(endpoint_url="https://dynamodb"),
+    ],
+)
+def test_reads_raise_store_unavailable_when_the_table_fails(
+    error: Exception, settings: Settings
+) -> None:
+    store = DynamoDBStore(StubClient(get_item=[error, error]), settings)
+    with pytest.raises(StoreUnavailableError):
+        store.get_system_status()
+    with pytest.raises(StoreUnavailableError):
+        store.get_dag_run("run-1")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (client_error("TransactionConflictException"), VersionConflictError),
+        (client_error("ThrottlingException"), StoreUnavailableError),
+        (client_error("ValidationException"), ClientError),
+    ],
+)
+def test_commit_maps_the_failure_of_a_single_write(
+    error: Exception, expected: type[Exception], settings: Settings
+) -> None:
+    with pytest.raises(expected):
+        DynamoDBStore(StubClient(put_item=[error]), settings).commit([make_run()])
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("ConditionalCheckFailed", VersionConflictError),
+        ("TransactionConflict", VersionConflictError),
+        ("ThrottlingError", StoreUnavailableError),
+    ],
+)
+def test_commit_maps_the_reason_of_a_cancelled_transaction(
+    code: str, expected: type[Exception], settings: Settings
+) -> None:
+    reasons = [{"Code": "None"}, {"Code": code}]
+    error = client_error("TransactionCanceledException", CancellationReasons=reasons)
+    store = DynamoDBStore(StubClient(transact_write_items=[error]), settings)
+    with pytest.raises(expected):
+        store.commit([make_run()], [make_event()])
+
+
+def test_get_execution_reads_the_workflow_before_its_tasks(settings: Settings) -> None:
+    # Tasks older than the workflow's version would let a join be missed.
+    client = StubClient(get_item=[{}])
+    assert DynamoDBStore(client, settings).get_execution("workflow-1") is None
+    assert [operation for operation, _ in client.calls] == ["get_item"]
+    assert client.calls[0][1]["ConsistentRead"] is True

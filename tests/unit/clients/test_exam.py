@@ -1,0 +1,114 @@
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.fakes.http import FakeServer
+from workflow_manager.clients.auth import BearerAuth
+from workflow_manager.clients.exam import HttpExamClient
+from workflow_manager.domain.errors import UpstreamError, UpstreamRefusedError
+from workflow_manager.domain.exam import ItemStatus, ResultType
+
+BASE = "http://exam-manager:8000/api/v1/exam"
+TASK = {
+    "id": "task-1",
+    "workflow_id": "workflow-1",
+    "name": "Scan",
+    "type": "DEVICE_TASK_SDK",
+    "args": {"device_id": "scanner"},
+    "destinations": {},
+    "artifacts": {"unknown": "to us"},
+    "comment": "as it was",
+    "status": "NEW",
+    "progress": 0,
+    "is_template": False,
+    "datetime_created": "2026-11-23T06:22:15.491907",
+    "results": [],
+}
+
+
+def make_client(server: FakeServer) -> HttpExamClient:
+    return HttpExamClient(server.client, "http://exam-manager:8000/", BearerAuth("token-1"))
+
+
+def test_get_task_asks_with_the_callers_token() -> None:
+    server = FakeServer(httpx.Response(200, json=TASK))
+    assert make_client(server).get_task("task/1").id == "task-1"
+    assert server.lines == [f"GET {BASE}/task/task%2F1"]
+    assert server.requests[0].headers["Authorization"] == "Bearer token-1"
+
+
+def test_get_workflow_returns_its_tasks() -> None:
+    workflow = {"id": "workflow-1", "exam_id": "exam-1", "tasks": [TASK]}
+    server = FakeServer(httpx.Response(200, json=workflow))
+    assert make_client(server).get_workflow("workflow-1").tasks[0].id == "task-1"
+    assert server.lines == [f"GET {BASE}/workflow/workflow-1"]
+
+
+def test_get_exam_returns_the_exam() -> None:
+    server = FakeServer(httpx.Response(200, json={"id": "exam-1", "patient_height_cm": 180}))
+    assert make_client(server).get_exam("exam-1").patient_height_cm == 180
+    assert server.lines == [f"GET {BASE}/exam-1"]
+
+
+READS: list[tuple[Callable[[HttpExamClient], object], str]] = [
+    (lambda client: client.get_task("1"), "Failed to fetch task with id=1"),
+    (lambda client: client.get_workflow("1"), "Failed to fetch workflow data"),
+    (lambda client: client.get_exam("1"), "Failed to fetch exam"),
+    (lambda c: c.report_task("1", ItemStatus.NEW, 0), "Failed to fetch task with id=1"),
+]
+
+
+@pytest.mark.parametrize(("read", "detail"), READS)
+def test_reads_fail_with_scanhubs_text_and_status(
+    read: Callable[[HttpExamClient], object], detail: str
+) -> None:
+    with pytest.raises(UpstreamRefusedError) as caught:
+        read(make_client(FakeServer(httpx.Response(404, json={"detail": "Not found"}))))
+    assert (caught.value.detail, caught.value.status) == (detail, 404)
+
+
+@pytest.mark.parametrize(("read", "detail"), READS)
+def test_reads_fail_when_the_answer_does_not_fit(
+    read: Callable[[HttpExamClient], object], detail: str
+) -> None:
+    with pytest.raises(UpstreamError, match=detail):
+        read(make_client(FakeServer(httpx.Response(200, json=["garbage"]))))
+
+
+def test_report_task_puts_back_everything_but_status_and_progress() -> None:
+    server = FakeServer(httpx.Response(200, json=TASK))
+    make_client(server).report_task("task-1", ItemStatus.INPROGRESS, 25)
+    assert server.lines == [f"GET {BASE}/task/task-1", f"PUT {BASE}/task/task-1"]
+    put = server.requests[1]
+    assert put.headers["Content-Type"] == "application/json"
+    assert put.headers["Authorization"] == "Bearer token-1"
+    assert json.loads(put.content) == TASK | {"status": "INPROGRESS", "progress": 25}
+
+
+def test_report_task_sets_a_comment_when_given() -> None:
+    server = FakeServer(httpx.Response(200, json=TASK))
+    make_client(server).report_task("task-1", ItemStatus.NEW, 0, "Device offline.")
+    assert json.loads(server.requests[1].content)["comment"] == "Device offline."
+
+
+def test_report_task_fails_when_the_put_is_refused() -> None:
+    server = FakeServer(httpx.Response(200, json=TASK), httpx.Response(422))
+    with pytest.raises(UpstreamRefusedError, match="Failed to update task with id=task-1"):
+        make_client(server).report_task("task-1", ItemStatus.NEW, 0)
+
+
+def test_create_result_posts_the_result() -> None:
+    server = FakeServer(httpx.Response(201, json={}))
+    make_client(server).create_result("task-1", ResultType.DICOM, "result/run", "a.dcm")
+    assert server.lines == [f"POST {BASE}/result"]
+    assert server.requests[0].content == (
+        b'{"task_id":"task-1","type":"DICOM","status":"NEW",'
+        b'"directory":"result/run","filename":"a.dcm","progress":0.0}'
+    )
+
+
+def test_create_result_fails_when_it_is_refused() -> None:
+    with pytest.raises(UpstreamRefusedError):
+        make_client(FakeServer(httpx.Response(400))).create_result("1", ResultType.MRD, "", "")

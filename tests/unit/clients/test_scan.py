@@ -1,0 +1,209 @@
+import json
+from ipaddress import ip_network
+
+import httpx
+import pytest
+
+from tests.fakes.http import FakeServer
+from workflow_manager.clients.auth import BearerAuth
+from workflow_manager.clients.scan import HttpScanClient
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.exam import (
+    AcquisitionLimits,
+    DeviceTask,
+    ParametrizedSequence,
+    SequenceParameters,
+    TaskType,
+    Xyz,
+)
+from workflow_manager.settings import Settings
+
+DEVICES = "http://device-manager:8000/api/v1/device"
+SDK_LINE = f"POST {DEVICES}/start_scan_via_websocket"
+LOOKUP_LINE = f"GET {DEVICES}/scanner%2F1/ip_address"
+SDK, SIMULATOR = TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR
+FOV = Xyz(X=1.0, Y=2.0, Z=3.5)
+DEVICE_TASK = DeviceTask(
+    device_id="scanner/1",
+    record_id="task-1",
+    parametrized_sequence=ParametrizedSequence(
+        acquisition_limits=AcquisitionLimits(
+            patient_height=180, patient_weight=80, patient_gender="FEMALE", patient_age=36
+        ),
+        sequence_parameters=SequenceParameters(fov=FOV, fov_offset=FOV),
+        sequence='{"file": "[VERSION]"}',
+    ),
+    user_access_token="token-1",
+)
+BODY = (
+    b'{"device_id":"scanner/1","record_id":"task-1","command":"START",'
+    b'"parametrized_sequence":{"acquisition_limits":{"patient_height":180,"patient_weight":80,'
+    b'"Gender":"FEMALE","patient_age":36},"sequence_parameters":{"fov":{"X":1.0,"Y":2.0,"Z":3.5},'
+    b'"fov_offset":{"X":1.0,"Y":2.0,"Z":3.5}},"sequence":"{\\"file\\": \\"[VERSION]\\"}"},'
+    b'"user_access_token":"token-1"}'
+)
+OUTCOMES = [
+    (httpx.Response(503, json={"detail": "Device offline."}), UpstreamRefusedError),
+    (httpx.Response(422), UpstreamRefusedError),
+    (httpx.ConnectError("refused"), UpstreamUnreachableError),
+    (httpx.ConnectTimeout("slow"), UpstreamUnreachableError),
+    (httpx.ReadTimeout("slow"), UpstreamTimeoutError),
+    (httpx.WriteTimeout("slow"), UpstreamTimeoutError),
+    (httpx.ReadError("dropped"), UpstreamError),
+    (httpx.RemoteProtocolError("dropped"), UpstreamError),
+    (httpx.Response(500), UpstreamError),
+    (httpx.Response(502), UpstreamError),
+    (httpx.Response(202, json={}), UpstreamError),
+    (httpx.Response(307, headers={"Location": "http://elsewhere/"}), UpstreamError),
+    (httpx.Response(200, text="<html>"), UpstreamError),
+]
+
+
+def make_client(server: FakeServer) -> HttpScanClient:
+    settings = Settings(
+        patient_manager_uri="http://patient-manager:8100",
+        sequence_manager_uri="http://sequence-manager:8000",
+        device_manager_uri="http://device-manager:8000",
+        device_networks=(ip_network("127.0.0.0/8"), ip_network("fd00::/8")),
+    )
+    return HttpScanClient(server.client, settings, BearerAuth("token-1"))
+
+
+def address(ip_address: object) -> httpx.Response:
+    return httpx.Response(200, json={"ip_address": ip_address})
+
+
+def test_get_patient_returns_the_patient() -> None:
+    record = {"id": "1", "birth_date": "1990-05-17", "sex": "FEMALE", "first_name": "Ada"}
+    server = FakeServer(httpx.Response(200, json=record))
+    assert make_client(server).get_patient("1").birth_date.year == 1990
+    assert server.lines == ["GET http://patient-manager:8100/api/v1/patient/1"]
+    assert server.requests[0].headers["Authorization"] == "Bearer token-1"
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(404), httpx.Response(200, json={"birth_date": "somewhen"})]
+)
+def test_get_patient_fails_with_scanhubs_text(answer: httpx.Response) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        make_client(FakeServer(answer)).get_patient("1")
+    assert caught.value.detail == "Failed to fetch patient"
+
+
+def test_get_sequence_returns_the_document_as_it_came() -> None:
+    text = '{"_id": "1",  "name": "se"}'
+    server = FakeServer(httpx.Response(200, text=text))
+    assert make_client(server).get_sequence("1") == text
+    assert server.lines == ["GET http://sequence-manager:8000/api/v1/mri/sequences/1"]
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(404), httpx.Response(200, text="<html>")])
+def test_get_sequence_fails_with_scanhubs_text(answer: httpx.Response) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        make_client(FakeServer(answer)).get_sequence("1")
+    assert caught.value.detail == "Could not retreive sequence for sequence_id:1"
+
+
+def test_start_posts_an_sdk_task_to_device_manager() -> None:
+    server = FakeServer(httpx.Response(200, text="null"))
+    make_client(server).start(SDK, DEVICE_TASK)
+    assert server.lines == [SDK_LINE]
+    assert server.requests[0].content == BODY
+    assert server.requests[0].headers["Content-Type"] == "application/json"
+    assert server.requests[0].headers["Authorization"] == "Bearer token-1"
+
+
+@pytest.mark.parametrize(
+    ("ip_address", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1/api/start-scan"),
+        ("127.0.0.1:8765", "http://127.0.0.1:8765/api/start-scan"),
+        ("fd00::1", "http://[fd00::1]/api/start-scan"),
+        ("[fd00::1]:8765", "http://[fd00::1]:8765/api/start-scan"),
+    ],
+)
+def test_start_posts_a_simulator_task_to_the_device_itself(ip_address: str, url: str) -> None:
+    server = FakeServer(address(ip_address), httpx.Response(200, json={}))
+    make_client(server).start(SIMULATOR, DEVICE_TASK)
+    assert server.lines == [LOOKUP_LINE, f"POST {url}"]
+    assert json.loads(server.requests[1].content) == json.loads(BODY)
+    assert "Authorization" not in server.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    "ip_address",
+    [
+        "10.0.0.1",
+        "169.254.169.254",
+        "::ffff:127.0.0.1",
+        "localhost",
+        "127.0.0.1.evil.example",
+        "127.0.0.1@evil.example",
+        "127.0.0.1/x",
+        "127.0.0.1:0",
+        "127.0.0.1:99999",
+        "127.0.0.1:٣",
+        "127.0.0.1:",
+        "127.1",
+        "fd00::1%@evil.example",
+        "",
+    ],
+)
+def test_start_sends_nothing_to_an_address_that_is_not_allowed(ip_address: str) -> None:
+    server = FakeServer(address(ip_address))
+    with pytest.raises(UpstreamRefusedError, match="address"):
+        make_client(server).start(SIMULATOR, DEVICE_TASK)
+    assert server.lines == [LOOKUP_LINE]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (httpx.Response(404), UpstreamRefusedError),
+        (httpx.ReadTimeout("slow"), UpstreamUnreachableError),
+        (httpx.Response(200, text="<html>"), UpstreamUnreachableError),
+        (address(None), UpstreamUnreachableError),
+    ],
+)
+def test_start_says_nothing_was_sent_when_the_look_up_fails(
+    answer: httpx.Response | Exception, expected: type[UpstreamError]
+) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        make_client(FakeServer(answer)).start(SIMULATOR, DEVICE_TASK)
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize(("answer", "expected"), OUTCOMES)
+def test_start_tells_what_is_known_and_never_repeats_for_an_sdk_task(
+    answer: httpx.Response | Exception, expected: type[UpstreamError]
+) -> None:
+    server = FakeServer(answer)
+    with pytest.raises(UpstreamError) as caught:
+        make_client(server).start(SDK, DEVICE_TASK)
+    assert type(caught.value) is expected
+    assert server.lines == [SDK_LINE]
+    assert "token-1" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(("answer", "expected"), OUTCOMES)
+def test_start_tells_what_is_known_and_never_repeats_for_a_simulator_task(
+    answer: httpx.Response | Exception, expected: type[UpstreamError]
+) -> None:
+    server = FakeServer(address("127.0.0.1"), answer)
+    with pytest.raises(UpstreamError) as caught:
+        make_client(server).start(SIMULATOR, DEVICE_TASK)
+    assert type(caught.value) is expected
+    assert len(server.requests) == 2
+
+
+def test_start_refuses_a_task_that_no_device_carries_out() -> None:
+    server = FakeServer(httpx.Response(200, text="null"))
+    with pytest.raises(InvalidInputError):
+        make_client(server).start(TaskType.PROCESSING_TASK, DEVICE_TASK)
+    assert server.requests == []

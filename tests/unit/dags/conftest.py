@@ -1,0 +1,56 @@
+"""Simulated measurements for the tests of the reconstruction, and ways to spoil them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import ismrmrd
+import numpy as np
+import pytest
+from ismrmrd import hdf5, xsd
+
+from local.phantom import simulate_acquisition
+
+Acquire = Callable[..., Path]
+EditHeader = Callable[[Path, Callable[[Any], None]], None]
+EditAcquisitions = Callable[[Path, Callable[[Any], Any]], None]
+
+
+@pytest.fixture
+def acquire(tmp_path: Path) -> Acquire:
+    """Write a small measurement of the phantom; arguments as for simulate_acquisition."""
+
+    def write(**arguments: Any) -> Path:
+        path = tmp_path / "raw.h5"
+        defaults: dict[str, Any] = {"matrix_size": 32, "n_coils": 2}
+        simulate_acquisition(path, **{**defaults, **arguments})
+        return path
+
+    return write
+
+
+@pytest.fixture
+def edit_header() -> EditHeader:
+    def edit(path: Path, change: Callable[[Any], None]) -> None:
+        with ismrmrd.Dataset(str(path), mode="r+") as dataset:
+            header = xsd.CreateFromDocument(dataset.read_xml_header())
+            change(header)
+            dataset.write_xml_header(xsd.ToXML(header).encode("ascii"))
+
+    return edit
+
+
+@pytest.fixture
+def edit_acquisitions() -> EditAcquisitions:
+    def edit(path: Path, change: Callable[[Any], Any]) -> None:
+        with h5py.File(path, "r+") as file:
+            records = np.array(file["dataset/data"][:], dtype=hdf5.acquisition_dtype)
+            del file["dataset/data"]
+            file["dataset"].create_dataset(
+                "data", data=change(records), dtype=hdf5.acquisition_dtype, maxshape=(None,)
+            )
+
+    return edit

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from scanhub_reconstruction.callback import CallbackError, ResultsCallback
+
+ENDPOINT = "https://scanhub.test/api/v1/workflowmanager/results_ready/"
+TOKEN = "run.secret-of-the-run"
+
+
+class Server:
+    """Answers with the given statuses or errors, one after the other, and keeps the requests."""
+
+    def __init__(self, *answers: int | type[httpx.HTTPError]) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, int):
+            return httpx.Response(answer)
+        raise answer("sample")
+
+
+@pytest.fixture
+def waits_s() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def connect(waits_s: list[float]) -> Callable[[Server], ResultsCallback]:
+    def build(server: Server) -> ResultsCallback:
+        return ResultsCallback(
+            ENDPOINT,
+            TOKEN,
+            "some_dag",
+            transport=httpx.MockTransport(server),
+            sleep=waits_s.append,
+        )
+
+    return build
+
+
+Connect = Callable[[Server], ResultsCallback]
+
+
+def test_report_results_sends_token_and_body(connect: Connect) -> None:
+    server = Server(200)
+
+    with connect(server) as callback:
+        callback.report_results("s3://b/k.dcm", [{"type": "DICOM"}])
+
+    (request,) = server.requests
+    assert str(request.url) == ENDPOINT
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert json.loads(request.content) == {
+        "dag_id": "some_dag",
+        "result_file": "s3://b/k.dcm",
+        "success": True,
+        "results": [{"type": "DICOM"}],
+    }
+
+
+def test_report_failure_sends_the_sentence(connect: Connect) -> None:
+    server = Server(200)
+
+    with connect(server) as callback:
+        callback.report_failure("The file is empty.")
+
+    assert json.loads(server.requests[0].content) == {
+        "dag_id": "some_dag",
+        "success": False,
+        "error": "The file is empty.",
+    }
+
+
+def test_report_results_tries_again_with_back_off(connect: Connect, waits_s: list[float]) -> None:
+    server = Server(httpx.ConnectError, 503, httpx.ReadTimeout, 502, 200)
+
+    with connect(server) as callback:
+        callback.report_results("s3://b/k.dcm", [])
+
+    assert len(server.requests) == 5
+    assert waits_s == [0.5, 1.0, 2.0, 4.0]
+
+
+def test_report_results_gives_up_after_the_last_try(connect: Connect) -> None:
+    server = Server(*[504] * 5)
+
+    with connect(server) as callback, pytest.raises(CallbackError, match="status 504"):
+        callback.report_results("s3://b/k.dcm", [])
+
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize("answer", [307, 401, 409, 500, httpx.UnsupportedProtocol])
+def test_report_results_does_not_repeat_what_cannot_succeed(
+    connect: Connect, answer: int | type[httpx.HTTPError]
+) -> None:
+    server = Server(answer)
+
+    with connect(server) as callback, pytest.raises(CallbackError):
+        callback.report_results("s3://b/k.dcm", [])
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [200, 401, 503, httpx.ConnectError, httpx.ReadTimeout])
+def test_report_progress_never_fails_and_never_repeats(
+    connect: Connect, answer: int | type[httpx.HTTPError]
+) -> None:
+    server = Server(answer)
+
+    with connect(server) as callback:
+        callback.report_progress(25)
+
+    assert json.loads(server.requests[0].content) == {"dag_id": "some_dag", "progress": 25}
+
+
+def test_callback_never_logs_the_token(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    with connect(Server(httpx.ConnectError, 503, 401)) as callback:
+        callback.report_progress(25)
+        with pytest.raises(CallbackError) as caught:
+            callback.report_results("s3://b/k.dcm", [])
+
+    assert "secret" not in caplog.text
+    assert "secret" not in str(caught.value)

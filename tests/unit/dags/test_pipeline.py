@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pydicom
+import pytest
+from moto import mock_aws
+from PIL import Image
+
+from scanhub_reconstruction.callback import CallbackError
+from scanhub_reconstruction.model import RawDataError
+from scanhub_reconstruction.pipeline import report_failure, run_reconstruction
+from scanhub_reconstruction.run_conf import RunConf, RunConfError
+
+BUCKET, KEY, DAG_ID = "data-lake", "upload/cartesian_reconstruction/u/raw.h5", "some_dag"
+CONF: dict[str, Any] = {
+    "directory": "upload/cartesian_reconstruction/u",
+    "file_name": "raw.h5",
+    "workflow_manager_endpoint": "https://scanhub.test/results_ready/",
+    "user_token": "run.secret-of-the-run",
+    "bucket": BUCKET,
+    "key": KEY,
+    "version_id": None,
+    "dag_run_id": "run-1",
+    "task_id": None,
+    "output_prefix": "result/run-1",
+}
+
+Acquire = Callable[..., Path]
+
+
+class WorkflowManager:
+    """Keeps the bodies sent to `/results_ready/`."""
+
+    def __init__(self, status_code: int = 200) -> None:
+        self.status_code = status_code
+        self.bodies: list[dict[str, Any]] = []
+        self.transport = httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.bodies.append(json.loads(request.content))
+        return httpx.Response(self.status_code)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sample")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sample")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(
+            Bucket=BUCKET,
+            CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+        )
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield client
+
+
+def test_run_reconstruction_stores_images_and_reports_them(s3: Any, acquire: Acquire) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
+    manager = WorkflowManager()
+
+    run_reconstruction(CONF, DAG_ID, transport=manager.transport)
+
+    dicom = s3.get_object(Bucket=BUCKET, Key="result/run-1/image.dcm")
+    preview = s3.get_object(Bucket=BUCKET, Key="result/run-1/preview.png")
+    assert dicom["ContentType"] == "application/dicom"
+    assert pydicom.dcmread(io.BytesIO(dicom["Body"].read())).Rows == 32
+    with Image.open(io.BytesIO(preview["Body"].read())) as png:
+        assert png.size == (32, 32)
+    *progress, result = manager.bodies
+    assert progress == [
+        {"dag_id": DAG_ID, "progress": 25},
+        {"dag_id": DAG_ID, "progress": 75},
+    ]
+    assert result == {
+        "dag_id": DAG_ID,
+        "result_file": "s3://data-lake/result/run-1/image.dcm",
+        "success": True,
+        "results": [
+            {
+                "type": "DICOM",
+                "key": "result/run-1/image.dcm",
+                "preview_key": "result/run-1/preview.png",
+                "metadata": {
+                    "source_format": "ISMRMRD",
+                    "matrix": [32, 32],
+                    "kspace_matrix": [32, 64],
+                    "n_coils": 2,
+                    "n_averages": 1,
+                    "pixel_spacing_mm": [7.8125, 7.8125],
+                    "slice_thickness_mm": 5.0,
+                },
+            }
+        ],
+    }
+
+
+def test_run_reconstruction_reports_the_same_when_it_runs_again(s3: Any, acquire: Acquire) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
+    first, second = WorkflowManager(), WorkflowManager()
+
+    run_reconstruction(CONF, DAG_ID, transport=first.transport)
+    run_reconstruction(CONF, DAG_ID, transport=second.transport)
+
+    assert first.bodies == second.bodies
+
+
+def test_run_reconstruction_takes_the_version_it_is_told(s3: Any, acquire: Acquire) -> None:
+    version = s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())["VersionId"]
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"something else")
+    manager = WorkflowManager()
+
+    run_reconstruction({**CONF, "version_id": version}, DAG_ID, transport=manager.transport)
+
+    assert manager.bodies[-1]["success"] is True
+
+
+@pytest.mark.parametrize("version_id", [None, "00000000-0000-0000-0000-000000000000"])
+def test_run_reconstruction_says_that_the_object_is_gone(s3: Any, version_id: str | None) -> None:
+    conf = {**CONF, "version_id": version_id}
+
+    with pytest.raises(RawDataError, match="not in the data lake any more"):
+        run_reconstruction(conf, DAG_ID, transport=WorkflowManager().transport)
+
+
+def test_run_reconstruction_logs_neither_conf_nor_token(
+    s3: Any, acquire: Acquire, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
+
+    run_reconstruction(CONF, DAG_ID, transport=WorkflowManager().transport)
+
+    assert "Reconstructed 2 coils to 32 by 32 pixels." in caplog.messages
+    assert "secret" not in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_run_reconstruction_fails_when_the_result_is_refused(s3: Any, acquire: Acquire) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
+
+    with pytest.raises(CallbackError, match="status 401"):
+        run_reconstruction(CONF, DAG_ID, transport=WorkflowManager(401).transport)
+
+
+@pytest.mark.parametrize("name", ["bucket", "user_token", "output_prefix"])
+@pytest.mark.parametrize("value", [None, "", 3])
+def test_run_reconstruction_names_what_the_conf_lacks(name: str, value: object) -> None:
+    with pytest.raises(RunConfError, match=f"configuration lacks {name}."):
+        run_reconstruction({**CONF, name: value}, DAG_ID)
+
+
+def test_run_conf_does_not_show_the_token() -> None:
+    assert "secret" not in repr(RunConf.from_mapping(CONF))
+
+
+def test_report_failure_sends_the_sentence() -> None:
+    manager = WorkflowManager()
+
+    report_failure(CONF, DAG_ID, "The file is empty.", transport=manager.transport)
+
+    assert manager.bodies == [{"dag_id": DAG_ID, "success": False, "error": "The file is empty."}]
+
+
+@pytest.mark.parametrize("conf", [CONF, {}, {**CONF, "user_token": None}])
+def test_report_failure_never_fails(conf: dict[str, Any]) -> None:
+    report_failure(conf, DAG_ID, "The file is empty.", transport=WorkflowManager(401).transport)

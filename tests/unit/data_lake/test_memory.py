@@ -1,0 +1,14 @@
+import pytest
+
+from tests.contracts.data_lake import DataLakeContract, PutPart
+from workflow_manager.data_lake.memory import MemoryDataLake
+
+
+class TestMemoryDataLake(DataLakeContract):
+    @pytest.fixture
+    def lake(self) -> MemoryDataLake:
+        return MemoryDataLake()
+
+    @pytest.fixture
+    def put_part(self, lake: MemoryDataLake) -> PutPart:
+        return lake.put_part

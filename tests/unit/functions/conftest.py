@@ -1,0 +1,62 @@
+"""Every function, called with the events of `events/` in a hospital in memory."""
+
+import importlib
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.lambda_context import FakeLambdaContext
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import make_world
+from workflow_manager.http.dependencies import get_service_ports, get_user_ports
+from workflow_manager.observability import logger
+
+ROOT = Path(__file__).parents[3]
+Invoke = Callable[[str, dict[str, Any]], Any]
+
+
+def load_event(function: str, case: str) -> dict[str, Any]:
+    return dict(json.loads((ROOT / "events" / function / f"{case}.json").read_text()))
+
+
+def read_body(answer: dict[str, Any]) -> Any:
+    return json.loads(answer["body"])
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    return make_world()
+
+
+@pytest.fixture
+def invoke(world: MemoryPorts, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "ScanHub")
+
+    def call(function: str, event: dict[str, Any]) -> Any:
+        module = importlib.import_module(f"functions.{function}.app")
+        if hasattr(module, "app"):
+            overrides = {get_user_ports: lambda: world, get_service_ports: lambda: world}
+            monkeypatch.setattr(module.app, "dependency_overrides", overrides)
+        else:
+            monkeypatch.setattr(module, "AwsPorts", lambda: world)
+        return module.lambda_handler(event, FakeLambdaContext())
+
+    return call
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """All that goes to the log, as JSON lines."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logger.registered_formatter)
+    logging.getLogger().addHandler(handler)
+    logger.addHandler(handler)
+    yield stream
+    logger.removeHandler(handler)
+    logging.getLogger().removeHandler(handler)

@@ -1,0 +1,23 @@
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import deliver, make_dag_data
+from tests.unit.functions.conftest import Invoke, load_event, read_body
+from workflow_manager.domain.dag_run import object_dag_run_id
+
+
+def test_get_dag_run_shows_a_run_without_its_tokens_hash(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    deliver(world, make_dag_data())
+    run_id = object_dag_run_id(make_dag_data())
+    event = load_event("get_dag_run", "success")
+    event["path"] = f"/v1/workflowmanager/dag_runs/{run_id}/"
+
+    answer = invoke("get_dag_run", event)
+
+    body = read_body(answer)
+    assert (answer["statusCode"], body["state"]) == (200, "RUNNING")
+    assert not any("token" in name or "hash" in name for name in body)
+
+
+def test_get_dag_run_answers_404_for_an_unknown_run(invoke: Invoke) -> None:
+    assert invoke("get_dag_run", load_event("get_dag_run", "unknown_run"))["statusCode"] == 404

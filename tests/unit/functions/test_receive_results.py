@@ -1,0 +1,65 @@
+import json
+from typing import Any
+
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import callback_token, deliver, make_dag_data
+from tests.unit.functions.conftest import Invoke, load_event, read_body
+from workflow_manager.domain.dag_run import object_dag_run_id
+
+RUN_ID = object_dag_run_id(make_dag_data())
+
+
+@pytest.fixture
+def started(world: MemoryPorts) -> MemoryPorts:
+    deliver(world, make_dag_data())
+    return world
+
+
+def make_event(world: MemoryPorts, case: str) -> dict[str, Any]:
+    text = json.dumps(load_event("receive_results", case))
+    event: dict[str, Any] = json.loads(text.replace("4mz3qk2yx7w5t6r2a3bc", RUN_ID))
+    event["headers"]["Authorization"] = f"Bearer {callback_token(world, RUN_ID)}"
+    event["multiValueHeaders"]["Authorization"] = [event["headers"]["Authorization"]]
+    return event
+
+
+@pytest.mark.parametrize(
+    ("case", "state"),
+    [
+        ("success", "SUCCEEDED"),
+        ("scanhub_body", "SUCCEEDED"),
+        ("failure", "FAILED"),
+        ("progress", "RUNNING"),
+    ],
+)
+def test_receive_results_records_what_the_dag_says(
+    invoke: Invoke, started: MemoryPorts, case: str, state: str
+) -> None:
+    answer = invoke("receive_results", make_event(started, case))
+
+    run = started.store.get_dag_run(RUN_ID)
+    assert answer["statusCode"] == 200
+    assert read_body(answer) == {"message": "Results ready notification sent successfully."}
+    assert run is not None
+    assert run.state == state
+
+
+def test_receive_results_answers_200_again_and_409_to_another_outcome(
+    invoke: Invoke, started: MemoryPorts
+) -> None:
+    invoke("receive_results", make_event(started, "success"))
+
+    assert invoke("receive_results", make_event(started, "success"))["statusCode"] == 200
+    assert invoke("receive_results", make_event(started, "failure"))["statusCode"] == 409
+
+
+@pytest.mark.parametrize("case", ["user_token", "success"])
+def test_receive_results_answers_401_to_a_token_that_is_not_the_runs(
+    invoke: Invoke, started: MemoryPorts, case: str
+) -> None:
+    answer = invoke("receive_results", load_event("receive_results", case))
+
+    assert answer["statusCode"] == 401
+    assert read_body(answer)["detail"] == "Invalid token."

@@ -1,0 +1,68 @@
+"""Ports and variables of the laptop stack."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from local.config import HOST, StackConfig, StackError, aws_environ, clean_environ
+from local.probes import check_ports
+from local.stack import make_parser
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server((HOST, 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> StackConfig:
+    ports = []
+    with socket.create_server((HOST, 0)) as one, socket.create_server((HOST, 0)) as two:
+        ports = [one.getsockname()[1], two.getsockname()[1]]
+    return StackConfig(folder=tmp_path, aws_port=ports[0], airflow_port=ports[1])
+
+
+def test_from_environ_moves_a_port() -> None:
+    config = StackConfig.from_environ({"SCANHUB_AIRFLOW_PORT": "20001"})
+
+    assert config.airflow_url == "http://127.0.0.1:20001"
+    assert config.scanhub_url == "http://127.0.0.1:18090"
+
+
+@pytest.mark.parametrize("text", ["abc", "80", "70000", "-1", "1.5"])
+def test_from_environ_refuses_what_is_no_port(text: str) -> None:
+    with pytest.raises(StackError, match="SCANHUB_AWS_PORT"):
+        StackConfig.from_environ({"SCANHUB_AWS_PORT": text})
+
+
+def test_from_environ_refuses_one_port_for_two_services() -> None:
+    with pytest.raises(StackError, match="share a port"):
+        StackConfig.from_environ({"SCANHUB_AWS_PORT": "18090"})
+
+
+def test_check_ports_names_port_and_variable_when_taken(
+    config: StackConfig, taken_port: int
+) -> None:
+    with pytest.raises(StackError, match=f"port {taken_port} .*SCANHUB_PORT"):
+        check_ports(replace(config, scanhub_port=taken_port))
+
+
+def test_clean_environ_drops_what_the_shell_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid")
+    monkeypatch.setenv("AWS_PROFILE", "production")
+
+    environ = clean_environ(**aws_environ(StackConfig()))
+
+    assert not {"HTTP_PROXY", "AWS_PROFILE"} & set(environ)
+    assert environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:18091"
+
+
+def test_help_names_every_parameter() -> None:
+    text = make_parser().format_help()
+
+    for word in ("SCANHUB_PORT", "SCANHUB_AWS_PORT", "SCANHUB_AIRFLOW_PORT", "SCANHUB_LOCAL_DIR"):
+        assert word in text

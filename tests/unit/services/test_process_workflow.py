@@ -1,0 +1,251 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    PARAMETERS,
+    RECONSTRUCTION,
+    RECONSTRUCTION_ID,
+    SCAN,
+    SCAN_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    deliver,
+    get_status,
+    get_task,
+    make_exam_task,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.errors import (
+    ConflictError,
+    DeviceStartError,
+    InvalidInputError,
+    ScanHubError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.exam import ItemStatus, TaskType
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.process_workflow import process_workflow
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    return make_world()
+
+
+def test_process_workflow_starts_the_task_created_first(world: MemoryPorts) -> None:
+    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert processed.is_started
+    assert processed.task is not None
+    assert processed.task.task_id == SCAN_ID
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+    assert get_status(world) == "running"
+
+
+def test_process_workflow_sends_limits_sequence_and_token_to_the_device(
+    world: MemoryPorts,
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    [(task_type, sent)] = world.scan.starts
+    limits = sent.parametrized_sequence.acquisition_limits.model_dump(by_alias=True)
+    assert task_type is TaskType.DEVICE_TASK_SIMULATOR
+    assert (sent.record_id, sent.device_id) == (SCAN_ID, "simulated-scanner")
+    assert sent.user_access_token == TOKEN
+    # The birthday is tomorrow.
+    assert limits == {
+        "patient_height": 172,
+        "patient_weight": 68,
+        "Gender": "FEMALE",
+        "patient_age": 40,
+    }
+
+
+def test_process_workflow_reports_started_before_the_device_is_asked(world: MemoryPorts) -> None:
+    world.scan.start_error = UpstreamTimeoutError("No answer.")
+
+    with pytest.raises(DeviceStartError):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert [report.status for report in world.exam.reports] == [ItemStatus.STARTED, ItemStatus.NEW]
+
+
+def test_process_workflow_starts_nothing_twice_while_the_scan_runs(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    again = process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+
+    assert not again.is_started
+    assert again.task is not None
+    assert again.task.status is TaskStatus.IN_PROGRESS
+    assert len(world.scan.starts) == 1
+
+
+def test_process_workflow_starts_one_scan_for_many_callers_at_once(world: MemoryPorts) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        calls = [pool.submit(process_workflow, world, WORKFLOW_ID, TOKEN, at(0)) for _ in range(50)]
+        started = [call.result().is_started for call in calls]
+
+    assert started.count(True) == 1
+    assert len(world.scan.starts) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UpstreamRefusedError("Device offline.", 503), "Not started: Device offline."),
+        (UpstreamUnreachableError("No connection."), "Not started: No connection."),
+        (UpstreamTimeoutError("No answer in time."), "Start not confirmed: No answer in time."),
+        (UpstreamError("No clear answer."), "Start not confirmed: No clear answer."),
+    ],
+)
+def test_process_workflow_fails_the_task_with_the_reason_when_the_device_does_not_start(
+    world: MemoryPorts, error: ScanHubError, reason: str
+) -> None:
+    world.scan.start_error = error
+
+    with pytest.raises(DeviceStartError, match=r"Error at starting device task\."):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    task = get_task(world, SCAN_ID)
+    assert task.status is TaskStatus.FAILED
+    assert task.reason is not None
+    assert task.reason.startswith(reason)
+    assert world.exam.reports[-1].comment == task.reason
+    assert get_status(world) == "failed"
+
+
+def test_process_workflow_never_starts_a_scan_again_whose_start_is_unknown(
+    world: MemoryPorts,
+) -> None:
+    world.scan.start_error = UpstreamTimeoutError("No answer.")
+    with pytest.raises(DeviceStartError):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.scan.start_error = None
+
+    again = process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+
+    assert not again.is_started
+    assert again.task is not None
+    assert again.task.status is TaskStatus.FAILED
+    assert len(world.scan.starts) == 1
+
+
+@pytest.mark.parametrize("operation", ["get_workflow", "get_exam"])
+@pytest.mark.parametrize("error", [UpstreamError("bad"), UpstreamTimeoutError("late")])
+def test_process_workflow_leaves_the_task_pending_when_a_neighbour_fails_before_the_claim(
+    world: MemoryPorts, operation: str, error: ScanHubError
+) -> None:
+    world.exam.fail_with[operation] = error
+    with pytest.raises(type(error)):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with.clear()
+
+    assert world.scan.starts == []
+    assert process_workflow(world, WORKFLOW_ID, TOKEN, at(1)).is_started
+
+
+def test_process_workflow_starts_although_exam_manager_cannot_be_told(world: MemoryPorts) -> None:
+    world.exam.fail_with["report_task"] = UpstreamTimeoutError("late")
+
+    assert process_workflow(world, WORKFLOW_ID, TOKEN, at(0)).is_started
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        ({}, "sequence_parameters"),
+        ({"sequence_parameters": "no JSON"}, "must be JSON"),
+        ({"sequence_parameters": PARAMETERS}, "sequence_id"),
+        ({"sequence_parameters": PARAMETERS, "sequence_id": "655f3b2a9d1e4c7b8a6f5e4d"}, "device"),
+    ],
+)
+def test_process_workflow_fails_the_task_when_its_args_do_not_say_what_to_scan(
+    args: dict[str, str], reason: str
+) -> None:
+    world = make_world(make_exam_task(SCAN_ID, TaskType.DEVICE_TASK_SIMULATOR, 1, args=args))
+
+    with pytest.raises(InvalidInputError, match=reason):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+    assert world.scan.starts == []
+
+
+def test_process_workflow_creates_a_run_and_a_message_for_a_dag_task() -> None:
+    world = make_world(RECONSTRUCTION)
+
+    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert processed.task is not None
+    assert world.queue.dag_run_ids == [processed.task.dag_run_id]
+    assert world.orchestrator.dag_runs == {}
+    assert world.exam.reports[-1].status is ItemStatus.INPROGRESS
+
+
+def test_process_workflow_fails_a_dag_task_that_names_no_dag() -> None:
+    world = make_world(make_exam_task(RECONSTRUCTION_ID, TaskType.PROCESSING_TASK, 1))
+
+    with pytest.raises(InvalidInputError, match="names no DAG"):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.FAILED
+    assert world.queue.dag_run_ids == []
+
+
+def test_process_workflow_leaves_a_run_to_the_reconciler_when_the_queue_fails() -> None:
+    world = make_world(RECONSTRUCTION)
+    world.queue.error = UpstreamError("The queue is away.")
+
+    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert processed.task is not None
+    run = world.store.get_dag_run(processed.task.dag_run_id or "")
+    assert run is not None
+    assert run in world.store.list_due(at(60).at, 10)
+
+
+def test_process_workflow_says_completed_when_all_is_finished() -> None:
+    world = make_world(SCAN.model_copy(update={"status": ItemStatus.FINISHED}))
+
+    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert processed.task is None
+    assert processed.execution.workflow.status == "completed"
+
+
+def test_process_workflow_takes_over_tasks_added_and_edited_since(world: MemoryPorts) -> None:
+    world.scan.start_error = None
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    edited = RECONSTRUCTION.model_copy(update={"destinations": {"dag_id": "another_dag"}})
+    added = make_exam_task("added", TaskType.PROCESSING_TASK, 3, destinations={"dag_id": "x"})
+    world.exam.workflows[WORKFLOW_ID] = world.exam.workflows[WORKFLOW_ID].model_copy(
+        update={"tasks": [SCAN, edited, added]}
+    )
+    world.exam.tasks |= {edited.id: edited, added.id: added}
+
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+    deliver(world, make_raw_data())
+
+    assert get_task(world, "added").status is TaskStatus.PENDING
+    run = world.store.get_dag_run(get_task(world, RECONSTRUCTION_ID).dag_run_id or "")
+    assert run is not None
+    assert run.dag_id == "another_dag"
+
+
+def test_process_workflow_refuses_a_template(world: MemoryPorts) -> None:
+    workflow = world.exam.workflows[WORKFLOW_ID]
+    world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"is_template": True})
+
+    with pytest.raises(ConflictError, match="template"):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert world.store.get_execution(WORKFLOW_ID) is None

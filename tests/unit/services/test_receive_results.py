@@ -1,0 +1,262 @@
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.clients import CreatedResult
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    RECONSTRUCTION_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_status,
+    get_task,
+    make_dag_data,
+    make_exam_task,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.dag_run import DagRun, DagRunState, Result, object_dag_run_id
+from workflow_manager.domain.errors import (
+    AuthenticationError,
+    ConflictError,
+    InvalidInputError,
+    UpstreamTimeoutError,
+)
+from workflow_manager.domain.exam import ItemStatus, ResultType, TaskType
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.reconcile_runs import reconcile_runs
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    ports = make_world()
+    process_workflow(ports, WORKFLOW_ID, TOKEN, at(0))
+    deliver(ports, make_raw_data())
+    deliver_queue(ports)
+    return ports
+
+
+def get_run(world: MemoryPorts) -> DagRun:
+    run = world.store.get_dag_run(get_task(world, RECONSTRUCTION_ID).dag_run_id or "")
+    assert run is not None
+    return run
+
+
+def make_callback(world: MemoryPorts, name: str = "image.dcm") -> Callback:
+    key = f"result/{get_run(world).dag_run_id}/{name}"
+    return Callback(success=True, results=(Result(type=ResultType.DICOM, key=key),))
+
+
+def call_back(world: MemoryPorts, callback: Callback, seconds: float = 20) -> DagRun:
+    token = callback_token(world, get_run(world).dag_run_id)
+    return receive_results(world, token, callback, at(seconds, "receive_results"))
+
+
+def test_receive_results_finishes_run_task_and_workflow(world: MemoryPorts) -> None:
+    call_back(world, make_callback(world))
+
+    assert get_run(world).state is DagRunState.SUCCEEDED
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.COMPLETED
+    assert get_task(world, RECONSTRUCTION_ID).progress == 100
+    assert get_status(world) == "completed"
+
+
+def test_receive_results_tells_exam_manager_of_the_result_and_the_end(world: MemoryPorts) -> None:
+    call_back(world, make_callback(world))
+
+    directory = f"s3://data-lake/result/{get_run(world).dag_run_id}"
+    assert world.exam.results == [
+        CreatedResult(RECONSTRUCTION_ID, ResultType.DICOM, directory, "image.dcm")
+    ]
+    assert world.exam.reports[-1].status is ItemStatus.FINISHED
+    assert world.exam.reports[-1].progress == 100
+
+
+def test_receive_results_leaves_nothing_due(world: MemoryPorts) -> None:
+    call_back(world, make_callback(world))
+
+    assert world.store.list_due(at(10**7).at, 10) == []
+
+
+def test_receive_results_changes_nothing_when_the_same_comes_again(world: MemoryPorts) -> None:
+    first = call_back(world, make_callback(world))
+    n_events = len(world.store.list_events(f"workflow:{WORKFLOW_ID}"))
+
+    again = call_back(world, make_callback(world), seconds=30)
+
+    assert again.finished_at == first.finished_at
+    assert len(world.store.list_events(f"workflow:{WORKFLOW_ID}")) == n_events
+    assert len(world.exam.results) == 1
+
+
+def test_receive_results_refuses_another_outcome_of_a_finished_run(world: MemoryPorts) -> None:
+    call_back(world, make_callback(world))
+
+    with pytest.raises(ConflictError, match="SUCCEEDED already"):
+        call_back(world, Callback(success=False, error="It failed."))
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.COMPLETED
+
+
+def test_receive_results_fails_the_task_with_the_dags_sentence(world: MemoryPorts) -> None:
+    call_back(world, Callback(success=False, error="The file is not ISMRMRD."))
+
+    task = get_task(world, RECONSTRUCTION_ID)
+    assert (task.status, task.reason) == (TaskStatus.FAILED, "The file is not ISMRMRD.")
+    assert get_status(world) == "failed"
+    assert world.exam.reports[-1].comment == "The file is not ISMRMRD."
+    assert world.exam.results == []
+
+
+def test_receive_results_takes_scanhubs_body(world: MemoryPorts) -> None:
+    path = f"s3://data-lake/result/{get_run(world).dag_run_id}/volume.npy"
+
+    run = call_back(world, Callback(dag_id="dag_reco", result_file=path))
+
+    assert [(result.type, result.key) for result in run.results] == [
+        (ResultType.NUMPY, f"result/{run.dag_run_id}/volume.npy")
+    ]
+
+
+def test_receive_results_moves_progress_forwards_only(world: MemoryPorts) -> None:
+    for progress in (50, 25, 60):
+        call_back(world, Callback(progress=progress))
+
+    assert get_run(world).progress == 60
+    assert get_task(world, RECONSTRUCTION_ID).progress == 60
+    assert [r.progress for r in world.exam.reports if r.task_id == RECONSTRUCTION_ID] == [0, 50, 60]
+
+
+def test_receive_results_ignores_progress_after_the_end(world: MemoryPorts) -> None:
+    call_back(world, make_callback(world))
+
+    assert call_back(world, Callback(progress=50)).progress == 100
+
+
+@pytest.mark.parametrize("token", ["", "a-users-token", "unknown.secret"])
+def test_receive_results_refuses_a_token_that_is_no_runs(world: MemoryPorts, token: str) -> None:
+    with pytest.raises(AuthenticationError, match=r"Invalid token\."):
+        receive_results(world, token, make_callback(world), at(20))
+
+
+def test_receive_results_refuses_another_secret_for_the_same_run(world: MemoryPorts) -> None:
+    token = callback_token(world, get_run(world).dag_run_id)
+
+    with pytest.raises(AuthenticationError):
+        receive_results(world, token[:-1] + "!", make_callback(world), at(20))
+
+
+def test_receive_results_refuses_an_expired_token(world: MemoryPorts) -> None:
+    late = get_run(world).deadline + timedelta(days=1, seconds=1) - at(0).at
+
+    with pytest.raises(AuthenticationError):
+        call_back(world, make_callback(world), seconds=late.total_seconds())
+
+
+@pytest.mark.parametrize("key", ["result/another-run/image.dcm", "upload/x", "result/../x"])
+def test_receive_results_refuses_a_result_outside_the_runs_prefix(
+    world: MemoryPorts, key: str
+) -> None:
+    callback = Callback(success=True, results=(Result(type=ResultType.DICOM, key=key),))
+
+    with pytest.raises(InvalidInputError, match="must begin with"):
+        call_back(world, callback)
+
+    assert get_run(world).state is DagRunState.RUNNING
+
+
+def test_receive_results_refuses_the_task_of_another_run(world: MemoryPorts) -> None:
+    token = callback_token(world, get_run(world).dag_run_id)
+
+    with pytest.raises(InvalidInputError, match="another task"):
+        receive_results(world, token, make_callback(world), at(20), task_id="another")
+
+
+def test_receive_results_takes_a_callback_that_overtakes_the_mark_of_the_start(
+    world: MemoryPorts,
+) -> None:
+    run = get_run(world)
+    world.store.commit([run.evolve(state=DagRunState.PENDING)])
+
+    assert call_back(world, make_callback(world)).state is DagRunState.SUCCEEDED
+
+
+def test_receive_results_starts_the_next_task_by_itself() -> None:
+    processing = make_exam_task(
+        "processing", TaskType.PROCESSING_TASK, 3, args={"dag_id": "dag_reco"}
+    )
+    world = make_world(*make_world().exam.tasks.values(), processing)
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+    callback = make_callback(world)
+
+    call_back(world, callback)
+
+    task = get_task(world, "processing")
+    run = world.store.get_dag_run(task.dag_run_id or "")
+    assert task.status is TaskStatus.IN_PROGRESS
+    assert world.queue.dag_run_ids == [task.dag_run_id]
+    assert run is not None
+    assert run.data is not None
+    assert run.data.key == callback.results[0].key
+
+
+def test_receive_results_never_starts_a_scanner() -> None:
+    second_scan = make_exam_task("scan-2", TaskType.DEVICE_TASK_SIMULATOR, 3)
+    world = make_world(*make_world().exam.tasks.values(), second_scan)
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+
+    call_back(world, make_callback(world))
+
+    assert get_task(world, "scan-2").status is TaskStatus.PENDING
+    assert len(world.scan.starts) == 1
+    assert get_status(world) == "running"
+
+
+def test_receive_results_leaves_the_report_to_the_reconciler_when_exam_manager_is_down(
+    world: MemoryPorts,
+) -> None:
+    world.exam.fail_with["create_result"] = UpstreamTimeoutError("late")
+    call_back(world, make_callback(world))
+    assert get_status(world) == "completed"
+    assert world.exam.results == []
+    world.exam.fail_with.clear()
+
+    reconcile_runs(world, at(200, "reconcile_runs"))
+
+    assert len(world.exam.results) == 1
+    assert world.exam.reports[-1].status is ItemStatus.FINISHED
+
+
+def test_receive_results_adds_no_second_result_after_a_lost_answer(world: MemoryPorts) -> None:
+    world.exam.fail_with["report_task"] = UpstreamTimeoutError("late")
+    call_back(world, make_callback(world))
+    assert len(world.exam.results) == 1
+    world.exam.fail_with.clear()
+
+    reconcile_runs(world, at(200, "reconcile_runs"))
+
+    assert len(world.exam.results) == 1
+
+
+def test_receive_results_finishes_a_run_without_a_workflow() -> None:
+    world = make_world()
+    deliver(world, make_dag_data())
+    run_id = object_dag_run_id(make_dag_data())
+    key = f"result/{run_id}/image.dcm"
+    callback = Callback(success=True, results=(Result(type=ResultType.DICOM, key=key),))
+
+    run = receive_results(world, callback_token(world, run_id), callback, at(20))
+
+    names = [event.name for event in world.store.list_events(f"dag_run:{run_id}")]
+    assert run.state is DagRunState.SUCCEEDED
+    assert names == ["create", "start", "succeed"]

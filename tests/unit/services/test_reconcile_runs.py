@@ -1,0 +1,153 @@
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    RECONSTRUCTION_ID,
+    SCAN_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    deliver,
+    deliver_queue,
+    get_status,
+    get_task,
+    make_dag_data,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
+from workflow_manager.domain.errors import UpstreamUnreachableError
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.check_readiness import check_readiness
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.reconcile_runs import LEASE_S, reconcile_runs
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    return make_world()
+
+
+def get_run(world: MemoryPorts) -> DagRun:
+    run = world.store.get_dag_run(object_dag_run_id(make_dag_data()))
+    assert run is not None
+    return run
+
+
+def reconcile(world: MemoryPorts, seconds: float) -> int:
+    return reconcile_runs(world, at(seconds, "reconcile_runs"))
+
+
+def test_reconcile_runs_queues_a_run_again_that_waits_for_airflow(world: MemoryPorts) -> None:
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    deliver(world, make_dag_data(), seconds=0)
+    reconcile(world, 60)
+    deliver_queue(world, 61)
+    assert get_run(world).state is DagRunState.PENDING
+    world.orchestrator.outage = None
+
+    reconcile(world, 600)
+    deliver_queue(world, 601)
+
+    assert get_run(world).state is DagRunState.RUNNING
+    assert len(world.orchestrator.dag_runs) == 1
+
+
+def test_reconcile_runs_queues_a_run_whose_message_was_lost(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    world.queue.dag_run_ids.clear()
+
+    reconcile(world, 120)
+    deliver_queue(world, 121)
+
+    assert len(world.orchestrator.dag_runs) == 1
+
+
+def test_reconcile_runs_tries_less_and_less_often(world: MemoryPorts) -> None:
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    deliver(world, make_dag_data(), seconds=0)
+    n_queued = []
+    for minute in range(1, 31):
+        reconcile(world, 60 * minute)
+        n_queued.append(len(world.queue.dag_run_ids))
+        deliver_queue(world, 60 * minute + 1)
+
+    assert sum(n_queued[:10]) > sum(n_queued[20:])
+    assert sum(n_queued[20:]) >= 1
+
+
+def test_reconcile_runs_fails_a_run_that_airflow_never_took(world: MemoryPorts) -> None:
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    deliver(world, make_dag_data(), seconds=0)
+
+    reconcile(world, world.settings.dag_start_timeout_s + 1)
+
+    assert get_run(world).state is DagRunState.FAILED
+    assert get_run(world).reason == "Airflow did not start the run before the deadline."
+
+
+def test_reconcile_runs_fails_run_task_and_workflow_past_the_deadline(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world, 11)
+
+    reconcile(world, 11 + world.settings.dag_run_timeout_s)
+
+    task = get_task(world, RECONSTRUCTION_ID)
+    assert task.status is TaskStatus.FAILED
+    assert task.reason == "The run did not report before its deadline."
+    assert get_status(world) == "failed"
+
+
+def test_reconcile_runs_leaves_a_run_alone_before_its_deadline(world: MemoryPorts) -> None:
+    deliver(world, make_dag_data(), seconds=0)
+
+    assert reconcile(world, world.settings.dag_run_timeout_s - 1) == 0
+    assert get_run(world).state is DagRunState.RUNNING
+
+
+def test_reconcile_runs_fails_a_scan_that_never_ends(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    reconcile(world, world.settings.device_task_timeout_s + 1)
+
+    task = get_task(world, SCAN_ID)
+    assert task.status is TaskStatus.FAILED
+    assert task.reason is not None
+    assert len(world.scan.starts) == 1
+
+
+def test_reconcile_runs_looks_at_all_although_one_fails(world: MemoryPorts) -> None:
+    world.queue.error = UpstreamUnreachableError("The queue is away.")
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    for version_id in ("v1", "v2", "v3"):
+        deliver(world, make_dag_data(version_id=version_id), seconds=0)
+
+    assert reconcile(world, 120) == 3
+    assert reconcile(world, 121) == 0
+
+
+def test_reconcile_runs_takes_one_turn_at_a_time(world: MemoryPorts) -> None:
+    status = world.store.get_system_status()
+    world.store.commit([status.lease(LEASE_S, at(0))])
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    deliver(world, make_dag_data(), seconds=-100)
+
+    assert reconcile(world, LEASE_S - 1) == 0
+    assert reconcile(world, LEASE_S + 1) == 1
+
+
+def test_reconcile_runs_notes_what_the_readiness_check_says(world: MemoryPorts) -> None:
+    assert check_readiness(world, at(0)) == ["reconciler"]
+
+    reconcile(world, 0)
+    assert check_readiness(world, at(60)) == []
+
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    reconcile(world, 60)
+    assert check_readiness(world, at(61)) == ["airflow"]
+    assert check_readiness(world, at(3600)) == [
+        "airflow",
+        "reconciler",
+    ]

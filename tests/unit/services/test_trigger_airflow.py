@@ -1,0 +1,236 @@
+import itertools
+
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    DAG_ID,
+    RECONSTRUCTION_ID,
+    SCAN_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_task,
+    make_dag_data,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id, task_dag_run_id
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.errors import (
+    ConflictError,
+    NotFoundError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.orchestrators.memory import MemoryOrchestrator
+from workflow_manager.ports import Dag
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.trigger_airflow import StartDagRun, trigger_airflow
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    return make_world()
+
+
+class LosesAnswers(MemoryOrchestrator):
+    """Creates the run, then the answer is lost."""
+
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]) -> None:
+        super().trigger_dag_run(dag_id, dag_run_id, conf)
+        raise UpstreamTimeoutError("No answer in time.")
+
+
+def get_run_state(world: MemoryPorts, dag_run_id: str) -> DagRunState:
+    run = world.store.get_dag_run(dag_run_id)
+    assert run is not None
+    return run.state
+
+
+def test_trigger_airflow_starts_one_run_for_an_object(world: MemoryPorts) -> None:
+    deliver(world, make_dag_data())
+
+    run_id = object_dag_run_id(make_dag_data())
+    assert list(world.orchestrator.dag_runs) == [(DAG_ID, run_id)]
+    assert get_run_state(world, run_id) is DagRunState.RUNNING
+
+
+def test_trigger_airflow_starts_one_run_however_often_the_event_comes(world: MemoryPorts) -> None:
+    for _ in range(3):
+        deliver(world, make_dag_data())
+
+    assert len(world.orchestrator.dag_runs) == 1
+
+
+def test_trigger_airflow_starts_a_run_for_every_version_of_an_object(world: MemoryPorts) -> None:
+    deliver(world, make_dag_data(version_id="v1"))
+    deliver(world, make_dag_data(version_id="v2"))
+
+    assert len(world.orchestrator.dag_runs) == 2
+
+
+def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
+    world: MemoryPorts,
+) -> None:
+    data = make_dag_data()
+
+    deliver(world, data)
+
+    [conf] = world.orchestrator.dag_runs.values()
+    run_id = object_dag_run_id(data)
+    assert conf == {
+        "directory": f"/upload/{DAG_ID}/upload-1",
+        "file_name": "raw.h5",
+        "workflow_manager_endpoint": "https://scanhub.invalid/api/v1/workflowmanager/results_ready/",
+        "user_token": callback_token(world, run_id),
+        "bucket": "data-lake",
+        "key": data.key,
+        "version_id": "v1",
+        "dag_run_id": run_id,
+        "task_id": None,
+        "output_prefix": f"result/{run_id}",
+    }
+    assert str(conf["user_token"]).startswith(f"{run_id}.")
+
+
+def test_trigger_airflow_completes_the_scan_and_starts_its_reconstruction(
+    world: MemoryPorts,
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.IN_PROGRESS
+    [(dag_id, run_id)] = world.orchestrator.dag_runs
+    assert (dag_id, run_id) == (DAG_ID, task_dag_run_id(RECONSTRUCTION_ID, 1))
+    assert world.orchestrator.dag_runs[dag_id, run_id]["key"] == make_raw_data().key
+
+
+def test_trigger_airflow_keeps_a_second_object_of_a_scan_in_the_audit_trail(
+    world: MemoryPorts,
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data("upload-1"))
+    deliver(world, make_raw_data("upload-1"))
+
+    deliver(world, make_raw_data("upload-2"))
+
+    late = [e for e in world.store.list_events(f"workflow:{WORKFLOW_ID}") if e.name == "late_data"]
+    assert [make_raw_data("upload-2").key in (event.reason or "") for event in late] == [True]
+    assert get_task(world, SCAN_ID).data == make_raw_data("upload-1")
+
+
+def test_trigger_airflow_takes_data_of_a_scan_that_was_started_elsewhere(
+    world: MemoryPorts,
+) -> None:
+    deliver(world, make_raw_data())
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
+    assert len(world.queue.dag_run_ids) == 1
+
+
+def test_trigger_airflow_raises_for_data_of_an_unknown_task(world: MemoryPorts) -> None:
+    key = f"acquisition/{WORKFLOW_ID}/another-task/raw.h5"
+
+    with pytest.raises(NotFoundError):
+        deliver(world, ObjectVersion(bucket="data-lake", key=key))
+
+
+@pytest.mark.parametrize(
+    "key", ["result/x/image.dcm", "upload/", "upload/dag/", "upload/bad dag/x", "x", "upload/x"]
+)
+def test_trigger_airflow_leaves_objects_alone_that_mean_nothing(
+    world: MemoryPorts, key: str
+) -> None:
+    deliver(world, ObjectVersion(bucket="data-lake", key=key))
+
+    assert world.orchestrator.dag_runs == {}
+    assert world.store.list_due(at(10**6).at, 10) == []
+
+
+def test_trigger_airflow_keeps_the_run_pending_while_airflow_is_down(world: MemoryPorts) -> None:
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    deliver(world, make_dag_data())
+    run_id = object_dag_run_id(make_dag_data())
+    assert get_run_state(world, run_id) is DagRunState.PENDING
+
+    world.orchestrator.outage = None
+    trigger_airflow(world, StartDagRun(run_id), at(60))
+
+    assert get_run_state(world, run_id) is DagRunState.RUNNING
+    assert len(world.orchestrator.dag_runs) == 1
+
+
+def test_trigger_airflow_marks_a_run_whose_first_answer_was_lost(world: MemoryPorts) -> None:
+    dags = world.orchestrator.dags
+    world.orchestrator = LosesAnswers(dags.values())
+    deliver(world, make_dag_data())
+    run_id = object_dag_run_id(make_dag_data())
+    token = callback_token(world, run_id)
+    assert get_run_state(world, run_id) is DagRunState.PENDING
+
+    deliver(world, make_dag_data())
+
+    run = world.store.get_dag_run(run_id)
+    assert run is not None
+    assert run.state is DagRunState.RUNNING
+    assert len(world.orchestrator.dag_runs) == 1
+    # The DAG holds the token of the attempt whose answer was lost.
+    assert run.is_called_back_with(token, at(20).at)
+
+
+def test_trigger_airflow_keeps_the_run_pending_on_a_conflict_that_is_not_its_own(
+    world: MemoryPorts,
+) -> None:
+    class Conflicts(MemoryOrchestrator):
+        def trigger_dag_run(
+            self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]
+        ) -> None:
+            raise ConflictError("Airflow has such a run.")
+
+    world.orchestrator = Conflicts(world.orchestrator.dags.values())
+
+    deliver(world, make_dag_data())
+
+    assert get_run_state(world, object_dag_run_id(make_dag_data())) is DagRunState.PENDING
+
+
+def test_trigger_airflow_waits_for_a_paused_dag(world: MemoryPorts) -> None:
+    paused = Dag(dag_id=DAG_ID, dag_display_name="", is_paused=True)
+    world.orchestrator.dags[DAG_ID] = paused
+
+    deliver(world, make_dag_data())
+
+    assert world.orchestrator.dag_runs == {}
+    assert get_run_state(world, object_dag_run_id(make_dag_data())) is DagRunState.PENDING
+
+
+def test_trigger_airflow_fails_the_run_and_the_task_of_an_unknown_dag(world: MemoryPorts) -> None:
+    world.orchestrator.dags.clear()
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+
+    deliver_queue(world)
+
+    task = get_task(world, RECONSTRUCTION_ID)
+    assert task.status is TaskStatus.FAILED
+    assert task.reason == f"Airflow does not know the DAG {DAG_ID}."
+
+
+def test_dag_run_ids_differ_for_every_cause() -> None:
+    objects = [
+        ObjectVersion(bucket=bucket, key=key, version_id=version)
+        for bucket, key, version in itertools.product("ab", "ab", ("1", "2", None))
+    ]
+    ids = [object_dag_run_id(data) for data in objects]
+    ids += [task_dag_run_id(task_id, attempt) for task_id in "ab" for attempt in (1, 2)]
+
+    assert len(set(ids)) == len(ids)
+    assert all(len(run_id) == 20 and run_id.isalnum() for run_id in ids)
