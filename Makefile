@@ -20,7 +20,8 @@ endef
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
+	sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
 
 .PHONY: setup
 setup: ## Create .venv and .venv-airflow from the locks (implied by the other targets)

@@ -156,7 +156,8 @@ def _describe(config: StackConfig, outputs: dict[str, str]) -> Stack:
 def _only_one_up(config: StackConfig) -> Iterator[None]:
     """Hold the stack's lock, and note who ``make down`` has to interrupt."""
     record_file = config.folder / "run" / "up.json"
-    record_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (config.folder, record_file.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (config.folder / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,6 +18,7 @@ from scanhub_reconstruction.callback import CallbackError
 from scanhub_reconstruction.model import RawDataError
 from scanhub_reconstruction.pipeline import report_failure, run_reconstruction
 from scanhub_reconstruction.run_conf import RunConf, RunConfError
+from workflow_manager.services.receive_results import Callback
 
 BUCKET, KEY, DAG_ID = "data-lake", "upload/cartesian_reconstruction/u/raw.h5", "some_dag"
 CONF: dict[str, Any] = {
@@ -37,7 +38,7 @@ Acquire = Callable[..., Path]
 
 
 class WorkflowManager:
-    """Keeps the bodies sent to `/results_ready/`."""
+    """Keeps the bodies sent to `/results_ready/`, if the real one would understand them."""
 
     def __init__(self, status_code: int = 200) -> None:
         self.status_code = status_code
@@ -45,6 +46,7 @@ class WorkflowManager:
         self.transport = httpx.MockTransport(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        Callback.model_validate_json(request.content)
         self.bodies.append(json.loads(request.content))
         return httpx.Response(self.status_code)
 

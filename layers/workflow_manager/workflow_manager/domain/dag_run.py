@@ -6,6 +6,7 @@ import secrets
 from base64 import b32encode
 from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -18,6 +19,18 @@ FIRST_RETRY_S = 30
 LAST_RETRY_S = 300
 # Long enough for a DAG to repeat its callback, ScanHub's did for 25 minutes.
 CALLBACK_GRACE = timedelta(days=1)
+
+
+# Bounded, so that all results of a run fit into one item of 400 KB.
+FactName = Annotated[str, Field(max_length=100)]
+Fact = (
+    Annotated[str, Field(max_length=200)]
+    | int
+    | float
+    | bool
+    | Annotated[tuple[int | float, ...], Field(max_length=16)]
+    | None
+)
 
 
 class DagRunState(StrEnum):
@@ -52,9 +65,7 @@ class Result(BaseModel):
     type: ResultType
     key: str = Field(min_length=1, max_length=1024)
     preview_key: str | None = Field(default=None, max_length=1024)
-    metadata: dict[str, str | int | float | bool | None] = Field(
-        default_factory=dict, max_length=50
-    )
+    metadata: dict[FactName, Fact] = Field(default_factory=dict, max_length=30)
 
 
 class DagRun(Entity):
