@@ -59,7 +59,7 @@ check: setup ## Lint, types, architecture, template, unit and integration tests;
 	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local functions
 	PYTHONPATH=layers/workflow_manager $(BIN)/lint-imports
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
-	$(BIN)/pytest -n 2 tests/unit tests/integration tests/infra
+	$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered tests/unit tests/integration tests/infra
 
 .PHONY: test
 test: check ## Everything: check, then end-to-end on the laptop stack

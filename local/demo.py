@@ -184,7 +184,8 @@ def show_steps(console: Console, title: str, steps: list[Step], paths: list[Path
     paths
         Files that were downloaded.
     """
-    table = Table(title=title, title_justify="left")
+    console.print(title, soft_wrap=True)
+    table = Table()
     table.add_column("step")
     table.add_column("at [s]", justify="right")
     for name, at in steps:
