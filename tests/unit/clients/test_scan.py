@@ -9,6 +9,7 @@ from workflow_manager.clients.auth import BearerAuth
 from workflow_manager.clients.scan import HttpScanClient
 from workflow_manager.domain.errors import (
     InvalidInputError,
+    PermissionDeniedError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
@@ -157,7 +158,7 @@ def test_start_posts_a_simulator_task_to_the_device_itself(ip_address: str, url:
 )
 def test_start_sends_nothing_to_an_address_that_is_not_allowed(ip_address: str) -> None:
     server = FakeServer(address(ip_address))
-    with pytest.raises(UpstreamRefusedError, match="address"):
+    with pytest.raises(PermissionDeniedError, match="address"):
         make_client(server).start(SIMULATOR, DEVICE_TASK)
     assert server.lines == [LOOKUP_LINE]
 

@@ -101,10 +101,16 @@ def test_process_workflow_starts_one_scan_for_many_callers_at_once(world: Memory
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (UpstreamRefusedError("Device offline.", 503), "Not started: Device offline."),
-        (UpstreamUnreachableError("No connection."), "Not started: No connection."),
-        (UpstreamTimeoutError("No answer in time."), "Start not confirmed: No answer in time."),
-        (UpstreamError("No clear answer."), "Start not confirmed: No clear answer."),
+        (UpstreamRefusedError("Device offline.", 503), "Not started: the device is offline."),
+        (UpstreamUnreachableError("No connection."), "Not started: the device cannot be reached."),
+        (
+            UpstreamTimeoutError("No answer in time."),
+            "Start not confirmed: the device did not answer in time.",
+        ),
+        (
+            UpstreamError("No clear answer."),
+            "Start not confirmed: the device gave no clear answer.",
+        ),
     ],
 )
 def test_process_workflow_fails_the_task_with_the_reason_when_the_device_does_not_start(

@@ -6,14 +6,12 @@ Devices of generation A register without authentication, and choose what address
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from workflow_manager.domain.errors import UpstreamRefusedError
+from workflow_manager.domain.errors import PermissionDeniedError
 
 MAX_PORT = 65_535
 
 
-def check_device_address(
-    address: str, networks: Sequence[IPv4Network | IPv6Network], detail: str
-) -> str:
+def check_device_address(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> str:
     """Return the host and port of a URL for a device's address.
 
     Parameters
@@ -22,22 +20,20 @@ def check_device_address(
         ``{ip}`` or ``{ip}:{port}``, as the device named it.
     networks
         Where devices may be.
-    detail
-        Begins the text of a refusal.
 
     Raises
     ------
-    UpstreamRefusedError
+    PermissionDeniedError
         It is no IP address, or lies elsewhere.
     """
     try:
         ip, port = _parse(address)
     except ValueError:
         # The address itself is not repeated: whoever registers a device chooses that text.
-        raise UpstreamRefusedError(f"{detail} The device's address is no IP.", 403) from None
+        raise PermissionDeniedError("Not started: the device's address is no IP.") from None
     if not any(ip in network for network in networks):
-        raise UpstreamRefusedError(
-            f"{detail} The device's address is outside of the allowed networks.", 403
+        raise PermissionDeniedError(
+            "Not started: the device's address is outside of the allowed networks."
         )
     host = f"[{ip}]" if isinstance(ip, IPv6Address) else str(ip)
     return host if port is None else f"{host}:{port}"

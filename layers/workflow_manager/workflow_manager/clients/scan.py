@@ -1,5 +1,7 @@
 """What starting a scan takes: patient-, sequence- and device-manager, and the devices."""
 
+from http import HTTPStatus
+
 import httpx
 from pydantic import BaseModel, Field
 
@@ -48,7 +50,11 @@ class HttpScanClient:
         """Return a sequence document as JSON text."""
         # Spelt as ScanHub's clients know it.
         detail = f"Could not retreive sequence for sequence_id:{sequence_id}"
-        response = self._get(f"{self._sequence_url}/{quote_segment(sequence_id)}", detail)
+        try:
+            response = self._get(f"{self._sequence_url}/{quote_segment(sequence_id)}", detail)
+        except UpstreamRefusedError:
+            # ScanHub's clients know 400 for it, whatever sequence-manager said.
+            raise UpstreamRefusedError(detail, HTTPStatus.BAD_REQUEST) from None
         read_json(response, detail)
         return response.text
 
@@ -82,7 +88,7 @@ class HttpScanClient:
         except UpstreamError as error:
             # However the look-up failed, nothing was sent to the device.
             raise UpstreamUnreachableError(START_DETAIL) from error
-        return check_device_address(found.ip_address, self._networks, START_DETAIL)
+        return check_device_address(found.ip_address, self._networks)
 
     def _post(self, url: str, device_task: DeviceTask, auth: httpx.Auth | None) -> None:
         request = self._client.build_request(

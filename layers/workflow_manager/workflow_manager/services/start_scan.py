@@ -1,5 +1,7 @@
 """Start a scan on a device, at most once."""
 
+from http import HTTPStatus
+
 from pydantic import ValidationError
 
 from workflow_manager.domain.errors import (
@@ -7,6 +9,7 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     UpstreamError,
     UpstreamRefusedError,
+    UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import (
@@ -52,12 +55,20 @@ def start_scan(ports: Ports, task: Task, limits: AcquisitionLimits, token: str) 
     )
     try:
         ports.scan.start(task.task_type, device_task)
-    except (UpstreamRefusedError, UpstreamUnreachableError) as error:
-        raise DeviceStartError(f"Not started: {error.detail}") from error
     except UpstreamError as error:
-        raise DeviceStartError(
-            f"Start not confirmed: {error.detail} Look at the scanner before you start again."
-        ) from error
+        raise DeviceStartError(_explain(error)) from error
+
+
+def _explain(error: UpstreamError) -> str:
+    if isinstance(error, UpstreamRefusedError):
+        if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return "Not started: the device is offline."
+        return f"Not started: the device refused (status {error.status})."
+    if isinstance(error, UpstreamUnreachableError):
+        return "Not started: the device cannot be reached."
+    is_late = isinstance(error, UpstreamTimeoutError)
+    what = "the device did not answer in time" if is_late else "the device gave no clear answer"
+    return f"Start not confirmed: {what}. Look at the scanner before you start again."
 
 
 def _require(task: Task, name: str) -> str:
