@@ -53,10 +53,12 @@ class FakeExam:
         self.workflows[workflow.id] = workflow
         self.tasks |= {task.id: task for task in workflow.tasks}
 
-    def get_workflow(self, workflow_id: str) -> ExamWorkflow:
+    def get_workflow(
+        self, workflow_id: str, detail: str = "Failed to fetch workflow data"
+    ) -> ExamWorkflow:
         self._fail("get_workflow")
         if workflow_id not in self.workflows:
-            raise UpstreamRefusedError("Failed to fetch workflow data", 404)
+            raise UpstreamRefusedError(detail, 404)
         workflow = self.workflows[workflow_id]
         tasks = [self.tasks.get(task.id, task) for task in workflow.tasks]
         return workflow.model_copy(update={"tasks": tasks})
@@ -141,9 +143,15 @@ class FakeQueue:
     """The queue: the runs that were asked to be started, in order."""
 
     dag_run_ids: list[str] = field(default_factory=list)
+    simulation_steps: list[tuple[str, int, int]] = field(default_factory=list)
     error: ScanHubError | None = None
 
     def send_start(self, dag_run_id: str) -> None:
         if self.error:
             raise self.error
         self.dag_run_ids.append(dag_run_id)
+
+    def send_simulation_step(self, dag_run_id: str, step: int, delay_s: int) -> None:
+        if self.error:
+            raise self.error
+        self.simulation_steps.append((dag_run_id, step, delay_s))

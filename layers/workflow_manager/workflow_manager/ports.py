@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.exam import (
     DeviceTask,
@@ -38,6 +39,9 @@ class WorkflowStore(Protocol):
 
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""
+
+    def get_device_lock(self, device_id: str) -> DeviceLock:
+        """Return the lock of a device; a fresh one before its first scan."""
 
     def get_system_status(self) -> SystemStatus:
         """Return what the reconciler last noted; a fresh one before its first turn."""
@@ -134,12 +138,17 @@ class RunQueue(Protocol):
     def send_start(self, dag_run_id: str) -> None:
         """Ask for a pending run to be started."""
 
+    def send_simulation_step(self, dag_run_id: str, step: int, delay_s: int) -> None:
+        """Ask for a step of a simulated run, `delay_s` from now [s]."""
+
 
 class ExamClient(Protocol):
     """Exam-manager, on behalf of the caller or of the service account."""
 
-    def get_workflow(self, workflow_id: str) -> ExamWorkflow:
-        """Return a workflow with its tasks."""
+    def get_workflow(
+        self, workflow_id: str, detail: str = "Failed to fetch workflow data"
+    ) -> ExamWorkflow:
+        """Return a workflow with its tasks; `detail` is ScanHub's text where that fails."""
 
     def get_task(self, task_id: str) -> ExamTask:
         """Return a task."""

@@ -3,8 +3,13 @@
 import os
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from workflow_manager.domain.policy import DagPolicy
+
+AirflowApiVersion = Literal["v1", "v2"]
 
 
 class Settings(BaseModel):
@@ -12,6 +17,10 @@ class Settings(BaseModel):
 
     Attributes
     ----------
+    airflow_url, mwaa_environment_name
+        Base URL of an Airflow, or name of an MWAA environment; neither: no orchestrator.
+    airflow_api_version
+        ``v2`` for Airflow 3, ``v1`` for Airflow 2, on MWAA too.
     airflow_secret_arn, service_account_secret_arn
         Secrets Manager: JSON with ``username`` and ``password``.
     workflow_manager_url
@@ -36,7 +45,10 @@ class Settings(BaseModel):
     table_name: str = ""
     bucket_name: str = ""
     queue_url: str = ""
+    simulation_queue_url: str = ""
     airflow_url: str = ""
+    airflow_api_version: AirflowApiVersion = "v2"
+    mwaa_environment_name: str = ""
     airflow_secret_arn: str = ""
     service_account_secret_arn: str = ""
     workflow_manager_url: str = ""
@@ -52,6 +64,16 @@ class Settings(BaseModel):
     upload_url_lifetime_s: int = Field(default=3600, gt=0, le=43_200)
     upload_retention_s: int = Field(default=7 * 86_400, gt=0)
     event_retention_s: int = Field(default=365 * 86_400, gt=0)
+
+    @property
+    def has_orchestrator(self) -> bool:
+        """Whether there is an Airflow to start runs in; without one they are simulated."""
+        return bool(self.airflow_url or self.mwaa_environment_name)
+
+    @property
+    def dag_policy(self) -> DagPolicy:
+        """What the deployment decides about runs."""
+        return DagPolicy(self.dag_start_timeout_s, self.has_orchestrator)
 
     @field_validator("device_networks", mode="before")
     @classmethod

@@ -59,7 +59,9 @@ class AwsPorts:
         """Messages in SQS."""
         from workflow_manager.queues.sqs import SqsRunQueue
 
-        return SqsRunQueue(_aws_client("sqs"), self.settings.queue_url)
+        return SqsRunQueue(
+            _aws_client("sqs"), self.settings.queue_url, self.settings.simulation_queue_url
+        )
 
     @property
     def orchestrator(self) -> "Orchestrator":
@@ -123,12 +125,25 @@ def _http_client() -> "httpx.Client":
 
 @cache
 def _orchestrator() -> "Orchestrator":
-    from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
-
     settings = get_settings()
-    return AirflowRestOrchestrator(
-        _http_client(), settings.airflow_url, lambda: _credentials(settings.airflow_secret_arn)
-    )
+    if settings.mwaa_environment_name:
+        from workflow_manager.orchestrators.mwaa import MwaaOrchestrator, build_mwaa_client
+
+        return MwaaOrchestrator(
+            build_mwaa_client(), settings.mwaa_environment_name, settings.airflow_api_version
+        )
+    if settings.airflow_url:
+        from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
+
+        return AirflowRestOrchestrator(
+            _http_client(),
+            settings.airflow_url,
+            lambda: _credentials(settings.airflow_secret_arn),
+            settings.airflow_api_version,
+        )
+    from workflow_manager.orchestrators.absent import NoOrchestrator
+
+    return NoOrchestrator()
 
 
 @cache

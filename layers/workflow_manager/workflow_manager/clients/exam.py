@@ -25,9 +25,10 @@ class HttpExamClient:
         self._base_url = f"{exam_manager_uri.rstrip('/')}/api/v1/exam"
         self._auth = auth
 
-    def get_workflow(self, workflow_id: str) -> ExamWorkflow:
+    def get_workflow(
+        self, workflow_id: str, detail: str = "Failed to fetch workflow data"
+    ) -> ExamWorkflow:
         """Return a workflow with its tasks."""
-        detail = "Failed to fetch workflow data"
         response = self._get(f"workflow/{quote_segment(workflow_id)}", detail)
         return read_model(ExamWorkflow, response, detail)
 

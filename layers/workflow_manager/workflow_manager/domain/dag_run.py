@@ -15,6 +15,7 @@ from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.exam import ResultType
 
 DAG_RUN_ID_LENGTH = 20
+SIMULATED_DAG_ID = "simulate_reconstruction"
 FIRST_RETRY_S = 30
 LAST_RETRY_S = 300
 # Long enough for a DAG to repeat its callback, ScanHub's did for 25 minutes.
@@ -73,6 +74,8 @@ class DagRun(Entity):
 
     Attributes
     ----------
+    is_simulated
+        `simulate_reconstruction` plays the run; Airflow never hears of it.
     data
         What the run works on; None if its task takes no input.
     callback_token_hashes
@@ -87,6 +90,7 @@ class DagRun(Entity):
 
     dag_run_id: str
     dag_id: str
+    is_simulated: bool = False
     data: ObjectVersion | None = None
     workflow_id: str | None = None
     task_id: str | None = None

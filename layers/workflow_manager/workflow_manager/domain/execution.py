@@ -4,35 +4,30 @@ Every move changes the workflow item too, so that two writers of one workflow al
 version: one wins, the other reads again and decides again. Joins need no further lock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
-from workflow_manager.domain.dag_run import FIRST_RETRY_S, DagRun, DagRunState, task_dag_run_id
+from workflow_manager.domain.change_set import ChangeSet
+from workflow_manager.domain.dag_run import (
+    FIRST_RETRY_S,
+    SIMULATED_DAG_ID,
+    DagRun,
+    DagRunState,
+    task_dag_run_id,
+)
 from workflow_manager.domain.data_lake import ObjectVersion
-from workflow_manager.domain.entity import Cause, Entity, Event, record_event
-from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import InvalidInputError, InvalidTransitionError
 from workflow_manager.domain.exam import ExamWorkflow
+from workflow_manager.domain.policy import DagPolicy
 from workflow_manager.domain.task import Task, TaskStatus, define_tasks
 from workflow_manager.domain.transitions import TASK_TRANSITIONS, TaskEvent, next_state
-from workflow_manager.domain.workflow import Workflow, WorkflowStatus
+from workflow_manager.domain.workflow import Workflow
 
 
 @dataclass
-class Execution:
-    """A workflow being decided upon: what was loaded, and what is to be committed.
-
-    Parameters
-    ----------
-    workflow
-        The workflow.
-    tasks
-        Its tasks by id, in the order of their definition.
-    """
-
-    workflow: Workflow
-    tasks: dict[str, Task]
-    _changed: dict[str, Entity] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+class Execution(ChangeSet):
+    """A workflow being decided upon."""
 
     @classmethod
     def define(cls, definition: ExamWorkflow, cause: Cause) -> "Execution":
@@ -57,19 +52,6 @@ class Execution:
         execution._record(f"workflow:{definition.id}", "define", None, workflow.status, cause)
         execution._follow_tasks(cause)
         return execution
-
-    @property
-    def changes(self) -> list[Entity]:
-        """What is to be committed, the workflow always among it if anything is."""
-        if not self._changed and not self.events:
-            return []
-        return [self.workflow, *self._changed.values()]
-
-    @property
-    def new_runs(self) -> list[DagRun]:
-        """Runs that wait for a message to start them."""
-        runs = (entity for entity in self._changed.values() if isinstance(entity, DagRun))
-        return [run for run in runs if run.state is DagRunState.PENDING]
 
     def next_ready_task(self) -> Task | None:
         """Return the first pending task whose inputs are all completed."""
@@ -102,6 +84,48 @@ class Execution:
             self._record(entity, "refresh", status, status, cause)
             self._follow_tasks(cause)
 
+    def reset(self, task_id: str, cause: Cause) -> None:
+        """Make a task that has ended ready for its next attempt, and the DAG tasks behind it.
+
+        A run that still works on the old data ends on its own; its task no longer waits for it.
+        Scans behind it stand: they take no data, and nobody scans a patient twice for nothing.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        cause
+            Who wants it again.
+
+        Raises
+        ------
+        InvalidTransitionError
+            It is in progress.
+        """
+        if self.tasks[task_id].status is TaskStatus.IN_PROGRESS:
+            raise InvalidTransitionError("The task is in progress already.")
+        stale = {task_id}
+        for task in list(self.tasks.values()):
+            is_behind = bool(stale.intersection(task.input_task_ids))
+            if task.task_id == task_id or (is_behind and not task.task_type.is_device_task):
+                stale.add(task.task_id)
+                self._reset(task, cause)
+
+    def _reset(self, task: Task, cause: Cause) -> None:
+        status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.RESET)
+        if status is task.status:
+            return
+        fresh = task.evolve(
+            status=status,
+            progress=0,
+            data=None,
+            dag_run_id=None,
+            deadline=None,
+            reason=None,
+            is_mirror_due=True,
+        )
+        self._move_task(fresh, TaskEvent.RESET, cause)
+
     def claim(self, task_id: str, timeout_s: int, cause: Cause) -> Task:
         """Claim a pending task for one attempt.
 
@@ -129,15 +153,15 @@ class Execution:
         )
         return self._move_task(claimed, TaskEvent.CLAIM, cause)
 
-    def claim_for_dag(self, task_id: str, timeout_s: int, cause: Cause) -> DagRun:
+    def claim_for_dag(self, task_id: str, policy: DagPolicy, cause: Cause) -> DagRun:
         """Claim a pending DAG task and create its run, to be committed together.
 
         Parameters
         ----------
         task_id
             The task.
-        timeout_s
-            How long the run waits for Airflow [s].
+        policy
+            How runs are created.
         cause
             Who claims.
 
@@ -146,15 +170,17 @@ class Execution:
         InvalidInputError
             The task names no DAG, or an input task has no data to give.
         """
-        task = self.claim(task_id, timeout_s, cause)
+        task = self.claim(task_id, policy.start_timeout_s, cause)
+        is_simulated = task.is_simulated or not policy.has_orchestrator
         run = DagRun(
             dag_run_id=task_dag_run_id(task_id, task.attempt),
-            dag_id=task.dag_id,
-            data=self._input_data(task),
+            dag_id=SIMULATED_DAG_ID if is_simulated else task.dag_id,
+            is_simulated=is_simulated,
+            data=None if is_simulated else self._input_data(task),
             workflow_id=task.workflow_id,
             task_id=task_id,
             next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
-            deadline=cause.at + timedelta(seconds=timeout_s),
+            deadline=cause.at + timedelta(seconds=policy.start_timeout_s),
             created_at=cause.at,
         )
         claimed = task.evolve(dag_run_id=run.dag_run_id, deadline=None, is_mirror_due=True)
@@ -197,13 +223,13 @@ class Execution:
         failed = task.evolve(status=status, progress=0, reason=reason, is_mirror_due=True)
         return self._move_task(failed, TaskEvent.FAIL, cause)
 
-    def advance(self, timeout_s: int, cause: Cause) -> None:
+    def advance(self, policy: DagPolicy, cause: Cause) -> None:
         """Claim every DAG task that has become ready; a scanner is never started from here.
 
         Parameters
         ----------
-        timeout_s
-            How long a run waits for Airflow [s].
+        policy
+            How runs are created.
         cause
             What made them ready.
         """
@@ -211,7 +237,7 @@ class Execution:
             if task.task_type.is_device_task or not self._is_ready(task):
                 continue
             try:
-                self.claim_for_dag(task.task_id, timeout_s, cause)
+                self.claim_for_dag(task.task_id, policy, cause)
             except InvalidInputError as error:
                 self.fail(task.task_id, error.detail, cause)
 
@@ -265,53 +291,19 @@ class Execution:
         reason = f"Data arrived for a task that is {status}: {data.key}"
         self._record(f"task:{task_id}", "late_data", status, status, cause, reason)
 
+    def has_inputs(self, task: Task) -> bool:
+        """Tell whether every task whose data it takes is completed."""
+        inputs = (self.tasks[input_id] for input_id in task.input_task_ids)
+        return all(each.status is TaskStatus.COMPLETED for each in inputs)
+
     def _is_ready(self, task: Task) -> bool:
-        return task.status is TaskStatus.PENDING and all(
-            self.tasks[input_id].status is TaskStatus.COMPLETED for input_id in task.input_task_ids
-        )
+        return task.status is TaskStatus.PENDING and self.has_inputs(task)
 
     def _input_data(self, task: Task) -> ObjectVersion | None:
         inputs = [self.tasks[input_id].data for input_id in task.input_task_ids]
         if inputs and not any(inputs):
             raise InvalidInputError("The task before it has left no data to work on.")
         return next((data for data in inputs if data), None)
-
-    def _put_task(self, task: Task, cause: Cause) -> None:
-        self.tasks[task.task_id] = task.evolve(updated_at=cause.at)
-        self._changed[task.task_id] = self.tasks[task.task_id]
-
-    def _move_task(self, task: Task, event: TaskEvent, cause: Cause) -> Task:
-        before = self.tasks[task.task_id].status
-        self._put_task(task, cause)
-        entity = f"task:{task.task_id}"
-        self._record(entity, event, before, task.status, cause, task.reason)
-        self._follow_tasks(cause)
-        return self.tasks[task.task_id]
-
-    def _follow_tasks(self, cause: Cause) -> None:
-        statuses = {task.status for task in self.tasks.values()}
-        status = WorkflowStatus.RUNNING
-        if statuses == {TaskStatus.COMPLETED}:
-            status = WorkflowStatus.COMPLETED
-        elif TaskStatus.FAILED in statuses and TaskStatus.IN_PROGRESS not in statuses:
-            status = WorkflowStatus.FAILED
-        before = self.workflow.status
-        self.workflow = self.workflow.evolve(status=status, updated_at=cause.at)
-        if status is not before:
-            entity = f"workflow:{self.workflow.workflow_id}"
-            self._record(entity, "follow_tasks", before, status, cause)
-
-    def _record(
-        self,
-        entity: str,
-        name: str,
-        before: str | None,
-        after: str,
-        cause: Cause,
-        reason: str | None = None,
-    ) -> None:
-        subject = f"workflow:{self.workflow.workflow_id}"
-        self.events.append(record_event(subject, entity, name, (before, after), cause, reason))
 
 
 def _first_file(run: DagRun) -> ObjectVersion | None:

@@ -84,6 +84,11 @@ class Task(Entity):
         return self.model_dump(include={"task_type", "args", "destinations", "input_task_ids"})
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the task asks for a simulated run: ``args["simulate"] = "true"``."""
+        return self.args.get("simulate", "").lower() == "true"
+
+    @property
     def dag_id(self) -> str:
         """The DAG of a reconstruction or processing task.
 

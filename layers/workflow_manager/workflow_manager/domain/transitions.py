@@ -19,6 +19,7 @@ class TaskEvent(StrEnum):
     CLAIM = "claim"
     COMPLETE = "complete"
     FAIL = "fail"
+    RESET = "reset"
 
 
 class DagRunEvent(StrEnum):
@@ -35,6 +36,11 @@ TASK_TRANSITIONS: Mapping[tuple[TaskStatus, TaskEvent], TaskStatus] = {
     (TaskStatus.PENDING, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     (TaskStatus.IN_PROGRESS, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     (TaskStatus.IN_PROGRESS, TaskEvent.FAIL): TaskStatus.FAILED,
+    # A rescan: the task itself, once it ended, and whatever worked or works on its old data.
+    (TaskStatus.PENDING, TaskEvent.RESET): TaskStatus.PENDING,
+    (TaskStatus.IN_PROGRESS, TaskEvent.RESET): TaskStatus.PENDING,
+    (TaskStatus.COMPLETED, TaskEvent.RESET): TaskStatus.PENDING,
+    (TaskStatus.FAILED, TaskEvent.RESET): TaskStatus.PENDING,
 }
 
 DAG_RUN_TRANSITIONS: Mapping[tuple[DagRunState, DagRunEvent], DagRunState] = {

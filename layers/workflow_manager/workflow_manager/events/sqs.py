@@ -37,11 +37,7 @@ def parse_body(body: str) -> list[ObjectCreated | StartDagRun]:
     InvalidInputError
         The message is none of ours: it belongs in the dead-letter queue.
     """
-    try:
-        message = json.loads(body)
-    except ValueError as error:
-        raise InvalidInputError("The message is not JSON.") from error
-    match message:
+    match _load(body):
         case {"Event": "s3:TestEvent"}:
             return []
         case {"start_dag_run": str(dag_run_id)}:
@@ -49,6 +45,25 @@ def parse_body(body: str) -> list[ObjectCreated | StartDagRun]:
         case {"Records": list(records)}:
             return [parse_s3_record(record) for record in records]
     raise InvalidInputError("The message is neither S3's nor ours.")
+
+
+def parse_simulation_step(body: str) -> tuple[str, int]:
+    """Return which step of which simulated run a message asks for.
+
+    Parameters
+    ----------
+    body
+        Body of an SQS message.
+
+    Raises
+    ------
+    InvalidInputError
+        The message is none of ours.
+    """
+    match _load(body):
+        case {"simulate_run": str(dag_run_id), "step": int(step)}:
+            return dag_run_id, step
+    raise InvalidInputError("The message is no step of a simulated run.")
 
 
 def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
@@ -99,6 +114,13 @@ def process_records(
         event = {"Records": [{"messageId": "s3", "body": json.dumps(event)}]}
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(event, _logged(handle), processor, context))
+
+
+def _load(body: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise InvalidInputError("The message is not JSON.") from None
 
 
 def _logged(handle: Callable[[SQSRecord], None]) -> Callable[[SQSRecord], None]:

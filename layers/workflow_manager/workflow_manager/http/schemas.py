@@ -1,6 +1,7 @@
 """What clients send and read, where it is not the domain's own model."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -90,6 +91,14 @@ class ProcessedWorkflowView(BaseModel):
             is_started=processed.is_started,
             task=TaskView.of(processed.task) if processed.task else None,
         )
+
+
+class TriggeredTaskView(BaseModel):
+    """The answer to a started task; `status` and `data` are ScanHub's."""
+
+    status: Literal["success"] = "success"
+    data: Literal["ok"] = "ok"
+    task: TaskView
 
 
 class DagList(BaseModel):

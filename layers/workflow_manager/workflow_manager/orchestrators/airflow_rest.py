@@ -1,33 +1,26 @@
-"""The `Orchestrator` on the REST API of Airflow 3."""
+"""The `Orchestrator` on an Airflow that is reached by its URL."""
 
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 
-from workflow_manager.clients.auth import LoginAuth
-from workflow_manager.clients.http import exchange, quote_segment, read_model
-from workflow_manager.domain.errors import NotFoundError, UpstreamError
-from workflow_manager.orchestrators.airflow_api import (
-    MAX_N_PAGES,
-    PAGE_SIZE,
-    DagDocument,
-    DagPage,
-    HealthDocument,
-    check_status,
-)
-from workflow_manager.ports import Dag
+from workflow_manager.clients.auth import AuthFlow, LoginAuth
+from workflow_manager.clients.http import exchange
+from workflow_manager.orchestrators.airflow import DETAIL, AirflowOrchestrator, Answer
 from workflow_manager.secrets import Credentials
+from workflow_manager.settings import AirflowApiVersion
 
-_DETAIL = "Airflow failed."
+# Airflow 2 refuses bad credentials with a 403; so does Airflow 3 an expired token.
+_REFUSALS = frozenset({401, 403})
 
 
 class AirflowTokenAuth(LoginAuth):
     """Airflow 3's token, which lives for 24 hours."""
 
     service = "Airflow"
-    # A token that has run out gets a 403 in some versions.
-    refusals = frozenset({401, 403})
+    refusals = _REFUSALS
 
     def build_login(self, credentials: Credentials) -> httpx.Request:
         """Return the request that logs in."""
@@ -38,8 +31,39 @@ class AirflowTokenAuth(LoginAuth):
         return httpx.Request("POST", self._login_url, json=body)
 
 
-class AirflowRestOrchestrator:
-    """Airflow 3 over HTTP.
+class AirflowBasicAuth(httpx.Auth):
+    """Airflow 2's user name and password; read once more when they are refused.
+
+    Parameters
+    ----------
+    load_credentials
+        Reads user name and password.
+    """
+
+    def __init__(self, load_credentials: Callable[[], Credentials]) -> None:
+        self._load_credentials = load_credentials
+        self._header: str | None = None
+
+    def auth_flow(self, request: httpx.Request) -> AuthFlow:
+        """Add the credentials to a request; a changed password is used at once."""
+        used = self._header or self._read_header()
+        request.headers["Authorization"] = used
+        response = yield request
+        if response.status_code in _REFUSALS and self._header:
+            if (renewed := self._read_header()) == used:
+                return
+            request.headers["Authorization"] = used = renewed
+            response = yield request
+        self._header = None if response.status_code in _REFUSALS else used
+
+    def _read_header(self) -> str:
+        credentials = self._load_credentials()
+        pair = f"{credentials.username}:{credentials.password.get_secret_value()}"
+        return f"Basic {b64encode(pair.encode()).decode()}"
+
+
+class AirflowRestOrchestrator(AirflowOrchestrator):
+    """Airflow over HTTP.
 
     Parameters
     ----------
@@ -49,6 +73,8 @@ class AirflowRestOrchestrator:
         Scheme, host and port.
     load_credentials
         Reads user name and password of our account in Airflow.
+    api_version
+        ``v2`` for Airflow 3 (a token), ``v1`` for Airflow 2 (Basic).
     """
 
     def __init__(
@@ -56,70 +82,33 @@ class AirflowRestOrchestrator:
         client: httpx.Client,
         airflow_url: str,
         load_credentials: Callable[[], Credentials],
+        api_version: AirflowApiVersion = "v2",
     ) -> None:
+        super().__init__(api_version)
         self._client = client
-        self._base_url = f"{airflow_url.rstrip('/')}/api/v2"
-        self._auth = AirflowTokenAuth(f"{airflow_url.rstrip('/')}/auth/token", load_credentials)
-
-    def list_dags(self) -> list[Dag]:
-        """Return all DAGs, whatever the page size of the server."""
-        dags: list[Dag] = []
-        for _ in range(MAX_N_PAGES):
-            params = {"limit": PAGE_SIZE, "offset": len(dags), "order_by": "dag_id"}
-            response = self._get("dags", params=params)
-            check_status(response.status_code)
-            page = read_model(DagPage, response, _DETAIL)
-            dags += [document.to_dag() for document in page.dags]
-            if not page.dags or len(dags) >= page.total_entries:
-                break
-        return dags
-
-    def get_dag(self, dag_id: str) -> Dag | None:
-        """Return a DAG, or None if Airflow does not know it."""
-        response = self._get(f"dags/{quote_segment(dag_id)}")
-        try:
-            check_status(response.status_code, dag_id)
-        except NotFoundError:
-            return None
-        return read_model(DagDocument, response, _DETAIL).to_dag()
-
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]) -> None:
-        """Create a run; never repeated here, for the queue repeats it under the same id.
-
-        Raises
-        ------
-        ConflictError
-            Airflow answered that such a run exists; `has_dag_run` tells whether it is ours.
-        NotFoundError
-            Airflow does not know the DAG.
-        InvalidInputError
-            Airflow refuses the id or the conf.
-        """
-        request = self._client.build_request(
-            "POST",
-            f"{self._base_url}/dags/{quote_segment(dag_id)}/dagRuns",
-            # No logical date: two runs of one DAG must not conflict by theirs.
-            json={"dag_run_id": dag_run_id, "logical_date": None, "conf": conf},
+        root = airflow_url.rstrip("/")
+        self._base_url = f"{root}/api/{api_version}"
+        self._auth: httpx.Auth = (
+            AirflowBasicAuth(load_credentials)
+            if api_version == "v1"
+            else AirflowTokenAuth(f"{root}/auth/token", load_credentials)
         )
-        response = exchange(self._client, request, _DETAIL, self._auth)
-        check_status(response.status_code, dag_id)
 
-    def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
-        """Tell whether Airflow knows the run."""
-        path = f"dags/{quote_segment(dag_id)}/dagRuns/{quote_segment(dag_run_id)}"
-        try:
-            check_status(self._get(path).status_code)
-        except NotFoundError:
-            return False
-        return True
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        url = self._base_url + path
+        request = self._client.build_request(method, url, params=params, json=body)
+        response = exchange(self._client, request, DETAIL, self._auth)
+        return Answer(response.status_code, _parse(response))
 
-    def check_health(self) -> None:
-        """Return if Airflow would start runs; raise an `UpstreamError` if not."""
-        response = self._get("monitor/health")
-        check_status(response.status_code)
-        if not read_model(HealthDocument, response, _DETAIL).is_healthy:
-            raise UpstreamError("Airflow's scheduler or database is not healthy.")
 
-    def _get(self, path: str, params: dict[str, Any] | None = None) -> httpx.Response:
-        request = self._client.build_request("GET", f"{self._base_url}/{path}", params=params)
-        return exchange(self._client, request, _DETAIL, self._auth)
+def _parse(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None

@@ -45,7 +45,7 @@ def finish_dag_run(
     else:
         execution.events.append(line)
         execution.finish_run(finished, cause)
-        execution.advance(ports.settings.dag_start_timeout_s, cause)
+        execution.advance(ports.settings.dag_policy, cause)
         commit_execution(ports, execution, cause)
     metrics.add_metric(f"DagRuns{finished.state.title()}", MetricUnit.Count, 1)
     logger.info("DAG run finished", extra={"dag_run_id": dag_run_id, "state": finished.state})

@@ -13,12 +13,13 @@ from workflow_manager.domain.task import Task
 from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.calculate_age import calculate_age
+from workflow_manager.services.claim_device import claim_device
 from workflow_manager.services.fail_task import fail_task
-from workflow_manager.services.start_scan import start_scan
+from workflow_manager.services.start_scan import ScanOrder, start_scan
 
 
 def handle_device_task(
-    ports: Ports, execution: Execution, task: Task, token: str, cause: Cause
+    ports: Ports, execution: Execution, task: Task, order: ScanOrder, cause: Cause
 ) -> Task:
     """Claim a pending device task and start its scan.
 
@@ -33,8 +34,8 @@ def handle_device_task(
         Its workflow, as just read.
     task
         The task.
-    token
-        The operator's token.
+    order
+        What the operator's call brings along.
     cause
         Who and when.
 
@@ -47,15 +48,18 @@ def handle_device_task(
     ------
     VersionConflictError
         Somebody else claimed first; nothing was sent.
+    ConflictError
+        The device is busy; nothing was sent.
     ScanHubError
         The scan was not started or not confirmed; the task is FAILED with the reason.
     """
-    limits = _load_limits(ports, execution.workflow.exam_id, cause)
     claimed = execution.claim(task.task_id, ports.settings.device_task_timeout_s, cause)
-    ports.store.commit(execution.changes, execution.events)
+    lock = claim_device(ports, claimed)
+    entities = [*execution.changes, lock] if lock else execution.changes
+    ports.store.commit(entities, execution.events)
     _report_started(ports, task)
     try:
-        start_scan(ports, claimed, limits, token)
+        start_scan(ports, claimed, order)
     except ScanHubError as error:
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
         fail_task(ports, task.workflow_id, task.task_id, reason, cause)
@@ -65,7 +69,23 @@ def handle_device_task(
     return claimed
 
 
-def _load_limits(ports: Ports, exam_id: str | None, cause: Cause) -> AcquisitionLimits:
+def load_limits(ports: Ports, exam_id: str | None, cause: Cause) -> AcquisitionLimits:
+    """Return the acquisition limits of an exam's patient.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    exam_id
+        The exam.
+    cause
+        When: the age is that of the day.
+
+    Raises
+    ------
+    NotFoundError
+        There is no exam, or no patient.
+    """
     exam = ports.exam.get_exam(exam_id) if exam_id else None
     if exam is None or exam.patient_id is None:
         raise NotFoundError("The workflow belongs to no exam of a patient.")

@@ -6,7 +6,12 @@ from workflow_manager.domain.execution import Execution
 from workflow_manager.ports import Ports
 
 
-def load_execution(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
+def load_execution(
+    ports: Ports,
+    workflow_id: str,
+    cause: Cause,
+    detail: str = "Failed to fetch workflow data",
+) -> Execution:
     """Return the state of a workflow, up to date with its definition; nothing is written yet.
 
     Parameters
@@ -17,6 +22,8 @@ def load_execution(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
         The workflow.
     cause
         Who asks.
+    detail
+        ScanHub's text where exam-manager has no such workflow.
 
     Returns
     -------
@@ -28,7 +35,7 @@ def load_execution(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
     ConflictError
         It is a template.
     """
-    definition = ports.exam.get_workflow(workflow_id)
+    definition = ports.exam.get_workflow(workflow_id, detail)
     if definition.is_template:
         raise ConflictError("The workflow is a template: make a workflow of it first.")
     execution = ports.store.get_execution(definition.id)

@@ -8,6 +8,7 @@ from workflow_manager.ports import Ports
 
 # Exam-manager knows no failure: NEW lets the operator start again, the comment says why.
 _STATUS = {
+    TaskStatus.PENDING: ItemStatus.NEW,
     TaskStatus.IN_PROGRESS: ItemStatus.INPROGRESS,
     TaskStatus.COMPLETED: ItemStatus.FINISHED,
     TaskStatus.FAILED: ItemStatus.NEW,

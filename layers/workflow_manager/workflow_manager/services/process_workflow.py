@@ -7,10 +7,11 @@ from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.handle_device_task import handle_device_task
+from workflow_manager.services.handle_device_task import handle_device_task, load_limits
 from workflow_manager.services.handle_processing_task import handle_processing_task
 from workflow_manager.services.load_execution import load_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.services.start_scan import ScanOrder
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def process_workflow(ports: Ports, workflow_id: str, token: str, cause: Cause) -
         commit_execution(ports, execution, cause)
         return ProcessedWorkflow(execution, execution.current_task(), is_started=False)
     if task.task_type.is_device_task:
-        started = handle_device_task(ports, execution, task, token, cause)
+        limits = load_limits(ports, execution.workflow.exam_id, cause)
+        started = handle_device_task(ports, execution, task, ScanOrder(limits, token), cause)
     else:
         started = handle_processing_task(ports, execution, task, cause)
     return ProcessedWorkflow(execution, started, is_started=True)

@@ -41,7 +41,7 @@ def receive_acquisition(
         return
     if task.status in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):
         execution.complete(task_id, data, cause)
-        execution.advance(ports.settings.dag_start_timeout_s, cause)
+        execution.advance(ports.settings.dag_policy, cause)
     else:
         execution.record_late_data(task_id, data, cause)
     commit_execution(ports, execution, cause)

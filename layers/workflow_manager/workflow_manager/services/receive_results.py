@@ -12,9 +12,8 @@ from workflow_manager.domain.errors import AuthenticationError, ConflictError, I
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.finish_dag_run import finish_dag_run
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.services.note_progress import note_progress
 
 _TYPE_BY_SUFFIX = {
     ".h5": ResultType.MRD,
@@ -94,7 +93,7 @@ def receive_results(
     if run.state.is_final:
         return _accept_repetition(run, callback)
     if callback.is_progress:
-        return _note_progress(ports, token, callback.progress or 0, cause)
+        return note_progress(ports, run.dag_run_id, callback.progress or 0, cause)
     event = DagRunEvent.FAIL if callback.success is False else DagRunEvent.SUCCEED
     finished = finish_dag_run(
         ports,
@@ -121,21 +120,6 @@ def _accept_repetition(run: DagRun, callback: Callback) -> DagRun:
     if callback.is_progress or run.outcome_hash == callback.outcome_hash:
         return run
     raise ConflictError(f"The run is {run.state} already, by another outcome.")
-
-
-@retry_on_conflict
-def _note_progress(ports: Ports, token: str, progress: int, cause: Cause) -> DagRun:
-    run = _authenticate(ports, token, cause)
-    if run.state.is_final or progress <= run.progress:
-        return run
-    run = run.evolve(progress=progress)
-    execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
-    if execution is None:
-        ports.store.commit([run])
-    else:
-        execution.note_progress(run, cause)
-        commit_execution(ports, execution, cause)
-    return run
 
 
 def _failure_reason(callback: Callback) -> str | None:

@@ -15,6 +15,7 @@ from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.services.simulate_reconstruction import STEP_S
 
 CALLBACK_PATH = "/results_ready/"
 
@@ -38,8 +39,11 @@ def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
     if run is None or run.state is not DagRunState.PENDING:
         return
     try:
-        _check_dag(ports, run)
-        _trigger(ports, *_note_attempt(ports, run, cause))
+        if run.is_simulated:
+            ports.queue.send_simulation_step(dag_run_id, 1, STEP_S)
+        else:
+            _check_dag(ports, run)
+            _trigger(ports, *_note_attempt(ports, run, cause))
     except (NotFoundError, InvalidInputError) as error:
         finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)
     except (UpstreamError, ConflictError) as error:

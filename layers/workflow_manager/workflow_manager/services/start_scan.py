@@ -1,5 +1,6 @@
 """Start a scan on a device, at most once."""
 
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from pydantic import ValidationError
@@ -22,7 +23,23 @@ from workflow_manager.domain.task import Task
 from workflow_manager.ports import Ports
 
 
-def start_scan(ports: Ports, task: Task, limits: AcquisitionLimits, token: str) -> None:
+@dataclass(frozen=True)
+class ScanOrder:
+    """What an operator's call brings along for a scan; kept nowhere.
+
+    Parameters
+    ----------
+    limits
+        Acquisition limits of the patient.
+    token
+        The operator's token: the device reports with it, as the contract demands.
+    """
+
+    limits: AcquisitionLimits = field(repr=False)
+    token: str = field(repr=False)
+
+
+def start_scan(ports: Ports, task: Task, order: ScanOrder) -> None:
     """Load the sequence and send the start to the device.
 
     Parameters
@@ -31,10 +48,8 @@ def start_scan(ports: Ports, task: Task, limits: AcquisitionLimits, token: str) 
         The outside world.
     task
         A claimed device task.
-    limits
-        Acquisition limits of the patient.
-    token
-        The operator's token: the device reports with it, as the contract demands.
+    order
+        What the operator's call brings along.
 
     Raises
     ------
@@ -49,9 +64,9 @@ def start_scan(ports: Ports, task: Task, limits: AcquisitionLimits, token: str) 
         device_id=_require(task, "device_id"),
         record_id=task.task_id,
         parametrized_sequence=ParametrizedSequence(
-            acquisition_limits=limits, sequence_parameters=parameters, sequence=sequence
+            acquisition_limits=order.limits, sequence_parameters=parameters, sequence=sequence
         ),
-        user_access_token=token,
+        user_access_token=order.token,
     )
     try:
         ports.scan.start(task.task_type, device_task)

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
 from workflow_manager.domain.execution import Execution
@@ -60,6 +61,10 @@ class DynamoDBStore:
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""
         return self._get(Upload, items.upload_key(upload_id))
+
+    def get_device_lock(self, device_id: str) -> DeviceLock:
+        """Return the lock of a device; a fresh one before its first scan."""
+        return self._get(DeviceLock, items.device_key(device_id)) or DeviceLock(device_id=device_id)
 
     def get_system_status(self) -> SystemStatus:
         """Return what the reconciler last noted; a fresh one before its first turn."""

@@ -10,6 +10,7 @@ from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer, TypeSeriali
 from pydantic import BaseModel
 
 from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.system_status import SystemStatus
@@ -52,6 +53,11 @@ def dag_run_key(dag_run_id: str) -> ItemKey:
     return ItemKey(f"DAGRUN#{dag_run_id}", "DAGRUN")
 
 
+def device_key(device_id: str) -> ItemKey:
+    """Return the key of the lock of a device."""
+    return ItemKey(f"DEVICE#{device_id}", "DEVICE")
+
+
 def upload_key(upload_id: str) -> ItemKey:
     """Return the key of an upload."""
     return ItemKey(f"UPLOAD#{upload_id}", "UPLOAD")
@@ -85,6 +91,8 @@ def entity_key(entity: Entity) -> ItemKey:
             return dag_run_key(entity.dag_run_id)
         case Upload():
             return upload_key(entity.upload_id)
+        case DeviceLock():
+            return device_key(entity.device_id)
         case SystemStatus():
             return STATUS_KEY
     raise TypeError(f"{type(entity).__name__} has no place in the table.")

@@ -5,6 +5,7 @@ from datetime import datetime
 from threading import Lock
 
 from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.execution import Execution
@@ -44,6 +45,11 @@ class MemoryStore:
         """Return an upload, or None."""
         upload = self._get(items.upload_key(upload_id))
         return upload if isinstance(upload, Upload) else None
+
+    def get_device_lock(self, device_id: str) -> DeviceLock:
+        """Return the lock of a device; a fresh one before its first scan."""
+        lock = self._get(items.device_key(device_id))
+        return lock if isinstance(lock, DeviceLock) else DeviceLock(device_id=device_id)
 
     def get_system_status(self) -> SystemStatus:
         """Return what the reconciler last noted; a fresh one before its first turn."""

@@ -1,0 +1,43 @@
+"""Note how far a run is."""
+
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import NotFoundError
+from workflow_manager.ports import Ports
+from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
+
+
+@retry_on_conflict
+def note_progress(ports: Ports, dag_run_id: str, progress: int, cause: Cause) -> DagRun:
+    """Move a run's progress, and its task's, forwards; never backwards, never after its end.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_run_id
+        The run.
+    progress
+        0 to 100 [%].
+    cause
+        What reports it.
+
+    Returns
+    -------
+    DagRun
+        The run afterwards.
+    """
+    run = ports.store.get_dag_run(dag_run_id)
+    if run is None:
+        raise NotFoundError("There is no such run.")
+    if run.state.is_final or progress <= run.progress:
+        return run
+    moved = run.evolve(progress=progress)
+    execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
+    if execution is None:
+        ports.store.commit([moved])
+    else:
+        execution.note_progress(moved, cause)
+        commit_execution(ports, execution, cause)
+    return moved

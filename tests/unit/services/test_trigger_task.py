@@ -1,0 +1,203 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    RECONSTRUCTION_ID,
+    SCAN,
+    SCAN_ARGS,
+    SCAN_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_status,
+    get_task,
+    make_exam_task,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.errors import (
+    ConflictError,
+    DeviceStartError,
+    InvalidInputError,
+    InvalidTransitionError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+)
+from workflow_manager.domain.exam import ExamWorkflow, ItemStatus, TaskType
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.trigger_task import trigger_task
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    return make_world()
+
+
+def scan_and_reconstruct(world: MemoryPorts, upload_id: str = "upload-1") -> None:
+    deliver(world, make_raw_data(upload_id))
+    deliver_queue(world)
+    run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
+    receive_results(world, callback_token(world, run_id), Callback(success=True), at(20))
+
+
+@pytest.mark.parametrize("task_type", [TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR])
+def test_trigger_task_starts_a_scan(task_type: TaskType) -> None:
+    world = make_world(make_exam_task(SCAN_ID, task_type, 1, args=SCAN_ARGS))
+
+    task = trigger_task(world, SCAN_ID, TOKEN, at(0))
+
+    assert (task.status, task.attempt) == (TaskStatus.IN_PROGRESS, 1)
+    assert [started for started, _ in world.scan.starts] == [task_type]
+    assert world.exam.reports[0].status is ItemStatus.STARTED
+
+
+def test_trigger_task_refuses_a_task_in_progress(world: MemoryPorts) -> None:
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+
+    with pytest.raises(InvalidTransitionError, match="in progress"):
+        trigger_task(world, SCAN_ID, TOKEN, at(1))
+
+    assert len(world.scan.starts) == 1
+
+
+def test_trigger_task_starts_one_scan_for_many_callers_at_once(world: MemoryPorts) -> None:
+    def call(_: int) -> bool:
+        try:
+            trigger_task(world, SCAN_ID, TOKEN, at(0))
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        started = list(pool.map(call, range(50)))
+
+    assert started.count(True) == len(world.scan.starts) == 1
+
+
+def test_trigger_task_starts_a_failed_scan_anew_on_the_operators_call(world: MemoryPorts) -> None:
+    world.scan.start_error = UpstreamTimeoutError("late")
+    with pytest.raises(DeviceStartError):
+        trigger_task(world, SCAN_ID, TOKEN, at(0))
+    world.scan.start_error = None
+
+    task = trigger_task(world, SCAN_ID, TOKEN, at(60))
+
+    assert (task.status, task.attempt, task.reason) == (TaskStatus.IN_PROGRESS, 2, None)
+    assert len(world.scan.starts) == 2
+
+
+def test_trigger_task_rescan_reconstructs_the_new_data(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    scan_and_reconstruct(world)
+    assert get_status(world) == "completed"
+    first_run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id
+
+    trigger_task(world, SCAN_ID, TOKEN, at(100))
+    assert get_status(world) == "running"
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+    deliver(world, make_raw_data("upload-2"), 110)
+    deliver_queue(world, 111)
+
+    reconstruction = get_task(world, RECONSTRUCTION_ID)
+    confs = [conf["key"] for conf in world.orchestrator.dag_runs.values()]
+    assert reconstruction.attempt == 2
+    assert reconstruction.dag_run_id != first_run_id
+    assert confs == [make_raw_data("upload-1").key, make_raw_data("upload-2").key]
+
+
+def test_trigger_task_rescan_lets_a_run_on_the_old_data_end_on_its_own(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+    old_run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
+
+    trigger_task(world, SCAN_ID, TOKEN, at(15))
+    receive_results(world, callback_token(world, old_run_id), Callback(success=True), at(20))
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+
+
+def test_trigger_task_rescan_leaves_later_scans_alone() -> None:
+    later = make_exam_task(
+        "scan-2", TaskType.DEVICE_TASK_SDK, 3, args=SCAN_ARGS, status=ItemStatus.FINISHED
+    )
+    world = make_world(*make_world().exam.tasks.values(), later)
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    scan_and_reconstruct(world)
+
+    trigger_task(world, SCAN_ID, TOKEN, at(100))
+
+    assert get_task(world, "scan-2").status is TaskStatus.COMPLETED
+
+
+def test_trigger_task_allows_one_scan_per_device(world: MemoryPorts) -> None:
+    other = make_exam_task(
+        "other", TaskType.DEVICE_TASK_SDK, 1, args=SCAN_ARGS, workflow_id="workflow-2"
+    )
+    world.exam.add_workflow(ExamWorkflow(id="workflow-2", exam_id="exam-1", tasks=[other]))
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+
+    with pytest.raises(ConflictError, match="scanning for another task"):
+        trigger_task(world, "other", TOKEN, at(1))
+    deliver(world, make_raw_data())
+
+    assert trigger_task(world, "other", TOKEN, at(20)).status is TaskStatus.IN_PROGRESS
+    assert len(world.scan.starts) == 2
+
+
+def test_trigger_task_frees_the_device_when_a_start_fails(world: MemoryPorts) -> None:
+    world.scan.start_error = UpstreamRefusedError("offline", 503)
+    with pytest.raises(DeviceStartError):
+        trigger_task(world, SCAN_ID, TOKEN, at(0))
+    world.scan.start_error = None
+
+    assert trigger_task(world, SCAN_ID, TOKEN, at(1)).status is TaskStatus.IN_PROGRESS
+
+
+def test_trigger_task_refuses_a_reconstruction_whose_scan_is_not_completed(
+    world: MemoryPorts,
+) -> None:
+    with pytest.raises(ConflictError, match="waits for another one"):
+        trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(0))
+
+    assert get_world_is_untouched(world)
+
+
+def get_world_is_untouched(world: MemoryPorts) -> bool:
+    return world.store.get_execution(WORKFLOW_ID) is None and world.exam.reports == []
+
+
+def test_trigger_task_reconstructs_again_as_the_next_attempt(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    scan_and_reconstruct(world)
+
+    trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(100))
+    deliver_queue(world, 101)
+
+    assert len(world.orchestrator.dag_runs) == 2
+    assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
+
+
+@pytest.mark.parametrize("change", [{"is_template": True}, {"workflow_id": None}])
+def test_trigger_task_refuses_a_template(world: MemoryPorts, change: dict[str, object]) -> None:
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update=change)
+
+    with pytest.raises(ConflictError, match="template"):
+        trigger_task(world, SCAN_ID, TOKEN, at(0))
+
+
+def test_trigger_task_fails_the_task_without_a_dag() -> None:
+    world = make_world(make_exam_task(RECONSTRUCTION_ID, TaskType.PROCESSING_TASK, 1))
+
+    with pytest.raises(InvalidInputError, match="names no DAG"):
+        trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(0))
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.FAILED
