@@ -1,12 +1,19 @@
 """POST /results_ready/ and /result_ready/{task_id}: called by DAGs with the run's own token."""
 
+from fastapi import Depends
+
 from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dependencies import CauseDep, ServicePortsDep, Token
+from workflow_manager.http.dependencies import (
+    CauseDep,
+    ServicePortsDep,
+    Token,
+    check_callback_token,
+)
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.receive_results import Callback, receive_results
 
-MESSAGE = "Results ready notification sent successfully."
-router = ScanHubRouter()
+ANSWER = {"message": "Results ready notification sent successfully."}
+router = ScanHubRouter(dependencies=[Depends(check_callback_token)])
 
 
 @router.post("/results_ready/", operation_id="receive_results")
@@ -15,7 +22,7 @@ def answer(
 ) -> dict[str, str]:
     """Record what a run reports: progress, results or failure."""
     receive_results(ports, token, callback, cause)
-    return {"message": MESSAGE}
+    return ANSWER
 
 
 @router.post("/result_ready/{task_id}", operation_id="receive_task_results")
@@ -24,7 +31,7 @@ def answer_for_task(
 ) -> dict[str, str]:
     """Record what the run of a task reports."""
     receive_results(ports, token, callback, cause, task_id=task_id)
-    return {"message": MESSAGE}
+    return ANSWER
 
 
 app = create_app(router)

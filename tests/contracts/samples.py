@@ -19,6 +19,7 @@ def make_run(dag_run_id: str = "run-1", due_in_s: int = -1, **changes: object) -
     run = DagRun(
         dag_run_id=dag_run_id,
         dag_id="dag_reco",
+        bucket="lake",
         data=ObjectVersion(bucket="lake", key="upload/dag_reco/1/raw.h5", version_id="v1"),
         next_attempt_at=due,
         deadline=due + timedelta(hours=1),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from workflow_manager.domain.errors import ScanHubError, UpstreamRefusedError
+from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError
 from workflow_manager.domain.exam import (
     DeviceTask,
     Exam,
@@ -58,7 +58,7 @@ class FakeExam:
     ) -> ExamWorkflow:
         self._fail("get_workflow")
         if workflow_id not in self.workflows:
-            raise UpstreamRefusedError(detail, 404)
+            raise NeighbourRefusedError(detail, 404)
         workflow = self.workflows[workflow_id]
         tasks = [self.tasks.get(task.id, task) for task in workflow.tasks]
         return workflow.model_copy(update={"tasks": tasks})
@@ -66,13 +66,13 @@ class FakeExam:
     def get_task(self, task_id: str) -> ExamTask:
         self._fail("get_task")
         if task_id not in self.tasks:
-            raise UpstreamRefusedError(f"Failed to fetch task with id={task_id}", 404)
+            raise NeighbourRefusedError(f"Failed to fetch task with id={task_id}", 404)
         return self.tasks[task_id]
 
     def get_exam(self, exam_id: str) -> Exam:
         self._fail("get_exam")
         if exam_id not in self.exams:
-            raise UpstreamRefusedError("Failed to fetch exam", 404)
+            raise NeighbourRefusedError("Failed to fetch exam", 404)
         return self.exams[exam_id]
 
     def report_task(
@@ -110,13 +110,13 @@ class FakeScan:
 
     def get_patient(self, patient_id: str) -> Patient:
         if patient_id not in self.patients:
-            raise UpstreamRefusedError("Failed to fetch patient", 404)
+            raise NeighbourRefusedError("Failed to fetch patient", 404)
         return self.patients[patient_id]
 
     def get_sequence(self, sequence_id: str) -> str:
         if sequence_id not in self.sequences:
             detail = f"Could not retreive sequence for sequence_id:{sequence_id}"
-            raise UpstreamRefusedError(detail, 404)
+            raise NeighbourRefusedError(detail, 404)
         return self.sequences[sequence_id]
 
     def start(self, task_type: TaskType, device_task: DeviceTask) -> None:

@@ -1,6 +1,8 @@
 """All of the outside world, in memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from ipaddress import ip_network
 
 from tests.fakes.clients import FakeExam, FakeQueue, FakeScan, FakeUsers
@@ -43,3 +45,7 @@ class MemoryPorts:
     exam: FakeExam = field(default_factory=FakeExam)
     scan: FakeScan = field(default_factory=FakeScan)
     users: FakeUsers = field(default_factory=FakeUsers)
+    clock: Callable[[], datetime] = lambda: datetime(2000, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.clock()

@@ -9,6 +9,7 @@ from workflow_manager.domain.exam import (
     Exam,
     ExamTask,
     ExamWorkflow,
+    Gender,
     ItemStatus,
     Patient,
     TaskType,
@@ -62,7 +63,7 @@ def make_world(*tasks: ExamTask) -> MemoryPorts:
     ports.exam.exams["exam-1"] = Exam(
         id="exam-1", patient_id="patient-1", patient_height_cm=172, patient_weight_kg=68
     )
-    ports.scan.patients["patient-1"] = Patient(birth_date=date(1985, 11, 24), sex="FEMALE")
+    ports.scan.patients["patient-1"] = Patient(birth_date=date(1985, 11, 24), sex=Gender.FEMALE)
     ports.scan.sequences[SCAN_ARGS["sequence_id"]] = '{"_id": "655f", "file": "seq"}'
     ports.users.users[TOKEN] = User(username="operator", role="medical")
     return ports

@@ -1,5 +1,6 @@
 """Log and metrics, one of each. Ids and sentences only: no body, no token, no patient data."""
 
+import logging
 import warnings
 
 from aws_lambda_powertools import Logger, Metrics
@@ -10,6 +11,8 @@ SERVICE = "workflow-manager"
 # Most requests have nothing to count, and would each log a warning of it.
 warnings.filterwarnings("ignore", "No application metrics to publish")
 logger = Logger(service=SERVICE)
+# It names URLs, and a patient's id is in one of them.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 metrics = Metrics(namespace="ScanHub", service=SERVICE)
 
 

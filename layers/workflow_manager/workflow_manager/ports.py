@@ -200,6 +200,9 @@ class UserClient(Protocol):
 class Ports(Protocol):
     """All of the outside world, each part built when first used."""
 
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+
     @property
     def settings(self) -> Settings:
         """The deployment's settings."""

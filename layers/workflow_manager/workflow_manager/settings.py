@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from workflow_manager.domain.policy import DagPolicy
+from workflow_manager.domain.policy import ExecutionPolicy
 
 AirflowApiVersion = Literal["v1", "v2"]
 
@@ -59,7 +59,7 @@ class Settings(BaseModel):
     device_manager_uri: str = ""
     device_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     dag_start_timeout_s: int = Field(default=86_400, gt=0)
-    dag_run_timeout_s: int = Field(default=3600, gt=0)
+    dag_run_timeout_s: int = Field(default=7200, gt=0)
     device_task_timeout_s: int = Field(default=7200, gt=0)
     upload_url_lifetime_s: int = Field(default=3600, gt=0, le=43_200)
     upload_retention_s: int = Field(default=7 * 86_400, gt=0)
@@ -71,9 +71,14 @@ class Settings(BaseModel):
         return bool(self.airflow_url or self.mwaa_environment_name)
 
     @property
-    def dag_policy(self) -> DagPolicy:
-        """What the deployment decides about runs."""
-        return DagPolicy(self.dag_start_timeout_s, self.has_orchestrator)
+    def policy(self) -> ExecutionPolicy:
+        """What the deployment decides about scans and runs."""
+        return ExecutionPolicy(
+            self.bucket_name,
+            self.dag_start_timeout_s,
+            self.device_task_timeout_s,
+            self.has_orchestrator,
+        )
 
     @field_validator("device_networks", mode="before")
     @classmethod

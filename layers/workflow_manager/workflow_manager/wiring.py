@@ -3,6 +3,7 @@
 Imports are local: a function loads only what it uses, and importing this needs no environment.
 """
 
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,10 @@ class AwsPorts:
 
     def __init__(self, token: str | None = None) -> None:
         self._token = token
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        return datetime.now(UTC)
 
     @property
     def settings(self) -> Settings:
@@ -80,7 +85,7 @@ class AwsPorts:
         """What starting a scan takes."""
         from workflow_manager.clients.scan import HttpScanClient
 
-        return HttpScanClient(_http_client(), self.settings, self._auth)
+        return HttpScanClient(_unpooled_http_client(), self.settings, self._auth)
 
     @cached_property
     def users(self) -> "UserClient":
@@ -121,6 +126,15 @@ def _http_client() -> "httpx.Client":
     from workflow_manager.clients.http import build_http_client
 
     return build_http_client()
+
+
+@cache
+def _unpooled_http_client() -> "httpx.Client":
+    # A start goes over a fresh connection: one that was kept while the function slept may break
+    # after the device has read the request, and nobody would know whether it scans.
+    from workflow_manager.clients.http import build_http_client
+
+    return build_http_client(is_pooled=False)
 
 
 @cache

@@ -13,8 +13,8 @@ from workflow_manager.clients.http import (
 )
 from workflow_manager.domain.errors import (
     InvalidInputError,
+    NeighbourRefusedError,
     UpstreamError,
-    UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
@@ -65,10 +65,10 @@ def test_send_repeats_a_get_once_when_the_failure_may_pass(
         (httpx.ReadTimeout("slow"), UpstreamTimeoutError, 1),
         (httpx.WriteTimeout("slow"), UpstreamTimeoutError, 1),
         (httpx.ReadError("dropped"), UpstreamError, 2),
-        (httpx.Response(503), UpstreamRefusedError, 2),
-        (httpx.Response(500), UpstreamRefusedError, 1),
-        (httpx.Response(404), UpstreamRefusedError, 1),
-        (httpx.Response(307, headers={"Location": "/y"}), UpstreamRefusedError, 1),
+        (httpx.Response(503), NeighbourRefusedError, 2),
+        (httpx.Response(500), NeighbourRefusedError, 1),
+        (httpx.Response(404), NeighbourRefusedError, 1),
+        (httpx.Response(307, headers={"Location": "/y"}), NeighbourRefusedError, 1),
     ],
 )
 def test_send_maps_the_failure_of_a_get(
@@ -94,7 +94,7 @@ def test_send_never_repeats_a_write(method: str, answer: httpx.Response | Except
 
 
 def test_send_keeps_the_status_of_a_refusal() -> None:
-    with pytest.raises(UpstreamRefusedError) as caught:
+    with pytest.raises(NeighbourRefusedError) as caught:
         call(FakeServer(httpx.Response(418, text="a patient's name")))
     assert caught.value.status == 418
     assert "patient" not in str(caught.value)

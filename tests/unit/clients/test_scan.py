@@ -9,6 +9,7 @@ from workflow_manager.clients.auth import BearerAuth
 from workflow_manager.clients.scan import HttpScanClient
 from workflow_manager.domain.errors import (
     InvalidInputError,
+    NeighbourRefusedError,
     PermissionDeniedError,
     UpstreamError,
     UpstreamRefusedError,
@@ -166,7 +167,7 @@ def test_start_sends_nothing_to_an_address_that_is_not_allowed(ip_address: str) 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (httpx.Response(404), UpstreamRefusedError),
+        (httpx.Response(404), NeighbourRefusedError),
         (httpx.ReadTimeout("slow"), UpstreamUnreachableError),
         (httpx.Response(200, text="<html>"), UpstreamUnreachableError),
         (address(None), UpstreamUnreachableError),

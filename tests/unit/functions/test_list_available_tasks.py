@@ -38,7 +38,7 @@ def test_list_available_tasks_nests_the_dags_as_clients_read_them(
         (UpstreamUnreachableError("away"), 502),
         (UpstreamTimeoutError("late"), 504),
         (UpstreamRefusedError("broken", 500), 502),
-        (UpstreamRefusedError("away", 503), 503),
+        (UpstreamRefusedError("rotated", 401), 502),
     ],
 )
 def test_list_available_tasks_says_that_airflow_failed(

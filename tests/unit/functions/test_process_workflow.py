@@ -6,8 +6,8 @@ from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import SCAN_ID, WORKFLOW_ID
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.domain.errors import (
+    NeighbourRefusedError,
     UpstreamError,
-    UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
@@ -38,10 +38,10 @@ def test_process_workflow_answers_404_for_an_unknown_workflow(invoke: Invoke) ->
         (UpstreamUnreachableError("Failed to fetch workflow data"), 502),
         (UpstreamError("Failed to fetch workflow data"), 502),
         (UpstreamTimeoutError("Failed to fetch workflow data"), 504),
-        (UpstreamRefusedError("Failed to fetch workflow data", 400), 400),
-        (UpstreamRefusedError("Failed to fetch workflow data", 401), 401),
-        (UpstreamRefusedError("Failed to fetch workflow data", 503), 503),
-        (UpstreamRefusedError("Failed to fetch workflow data", 500), 502),
+        (NeighbourRefusedError("Failed to fetch workflow data", 400), 400),
+        (NeighbourRefusedError("Failed to fetch workflow data", 401), 401),
+        (NeighbourRefusedError("Failed to fetch workflow data", 503), 503),
+        (NeighbourRefusedError("Failed to fetch workflow data", 500), 502),
     ],
 )
 def test_process_workflow_answers_for_its_neighbours(

@@ -63,3 +63,17 @@ def test_receive_results_answers_401_to_a_token_that_is_not_the_runs(
 
     assert answer["statusCode"] == 401
     assert read_body(answer)["detail"] == "Invalid token."
+
+
+def test_receive_results_says_nothing_about_the_body_to_a_stranger(invoke: Invoke) -> None:
+    event = load_event("receive_results", "success") | {"body": json.dumps({"progress": 1000})}
+
+    assert invoke("receive_results", event)["statusCode"] == 401
+
+
+def test_receive_results_answers_422_to_a_body_that_can_be_taken_two_ways(
+    invoke: Invoke, started: MemoryPorts
+) -> None:
+    event = make_event(started, "success") | {"body": json.dumps({"error": "boom"})}
+
+    assert invoke("receive_results", event)["statusCode"] == 422

@@ -2,7 +2,7 @@ import pytest
 
 from tests.fakes.ports import MemoryPorts
 from tests.unit.functions.conftest import Invoke, load_event, read_body
-from workflow_manager.domain.errors import UpstreamRefusedError, UpstreamTimeoutError
+from workflow_manager.domain.errors import NeighbourRefusedError, UpstreamTimeoutError
 
 
 def test_trigger_task_keeps_scanhubs_answer_and_tells_the_task(invoke: Invoke) -> None:
@@ -38,7 +38,7 @@ def test_trigger_task_answers_409_while_it_waits_or_runs(invoke: Invoke) -> None
 def test_trigger_task_passes_on_its_neighbours_statuses(
     invoke: Invoke, world: MemoryPorts, operation: str, detail: str, status: int, expected: int
 ) -> None:
-    world.exam.fail_with[operation] = UpstreamRefusedError(detail, status)
+    world.exam.fail_with[operation] = NeighbourRefusedError(detail, status)
 
     answer = invoke("trigger_task", load_event("trigger_task", "device_task"))
 

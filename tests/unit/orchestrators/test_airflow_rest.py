@@ -21,6 +21,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
 from workflow_manager.ports import Dag
 from workflow_manager.secrets import Credentials
+from workflow_manager.settings import AirflowApiVersion
 
 URL = "http://airflow:8080"
 LOGIN = httpx.Response(201, json={"access_token": "token-1"})
@@ -28,30 +29,59 @@ LOGIN = httpx.Response(201, json={"access_token": "token-1"})
 
 def connect(airflow: FakeAirflow) -> AirflowRestOrchestrator:
     client = build_http_client(httpx.MockTransport(airflow.handle))
-    return AirflowRestOrchestrator(client, f"{URL}/", load_sample_credentials)
+    return AirflowRestOrchestrator(client, f"{URL}/", load_sample_credentials, airflow.version)
 
 
-def make_failing(server: FakeServer) -> AirflowRestOrchestrator:
-    return AirflowRestOrchestrator(server.client, URL, load_sample_credentials)
+def make_failing(server: FakeServer, version: AirflowApiVersion = "v2") -> AirflowRestOrchestrator:
+    return AirflowRestOrchestrator(server.client, URL, load_sample_credentials, version)
 
 
 class TestAirflowRestOrchestrator(OrchestratorContract):
-    @pytest.fixture
-    def orchestrator(self) -> AirflowRestOrchestrator:
-        return connect(FakeAirflow(n_dags=3))
+    @pytest.fixture(params=["v1", "v2"])
+    def orchestrator(self, request: pytest.FixtureRequest) -> AirflowRestOrchestrator:
+        return connect(FakeAirflow(n_dags=3, version=request.param))
 
     @pytest.fixture
     def dag_id(self) -> str:
         return "dag_001"
 
 
+@pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("n_dags", [0, 1, 100, 101, 250])
-def test_list_dags_reads_every_page(n_dags: int) -> None:
-    airflow = FakeAirflow(n_dags)
+def test_list_dags_reads_every_page(n_dags: int, version: AirflowApiVersion) -> None:
+    airflow = FakeAirflow(n_dags, version)
     assert [dag.dag_id for dag in connect(airflow).list_dags()] == airflow.dag_ids
     urls = [str(request.url) for request in airflow.requests if request.method == "GET"]
-    assert urls[0] == f"{URL}/api/v2/dags?limit=100&offset=0&order_by=dag_id"
+    everything = {"v1": "only_active=false", "v2": "exclude_stale=false"}[version]
+    query = f"limit=100&offset=0&order_by=dag_id&{everything}"
+    assert urls[0] == f"{URL}/api/{version}/dags?{query}"
     assert len(urls) == max(1, -(-n_dags // 100))
+
+
+@pytest.mark.parametrize(
+    ("version", "out_of_use"), [("v1", {"is_active": False}), ("v2", {"is_stale": True})]
+)
+def test_list_dags_marks_paused_and_broken_dags_and_leaves_deleted_ones_out(
+    version: AirflowApiVersion, out_of_use: dict[str, bool]
+) -> None:
+    # Given a DAG of each kind; Airflow counts a broken one among those out of use
+    airflow = FakeAirflow(4, version)
+    airflow.states = {
+        "dag_000": {"is_paused": True},
+        "dag_001": {"has_import_errors": True} | out_of_use,
+        "dag_002": out_of_use,
+    }
+    orchestrator = connect(airflow)
+    # When
+    dags = orchestrator.list_dags()
+    # Then
+    marks = [(dag.dag_id, dag.is_paused, dag.has_import_errors) for dag in dags]
+    assert marks == [
+        ("dag_000", True, False),
+        ("dag_001", False, True),
+        ("dag_003", False, False),
+    ]
+    assert [orchestrator.get_dag(dag_id) for dag_id in ("dag_001", "dag_002")] == [dags[1], None]
 
 
 def test_get_dag_reads_tags_and_names() -> None:
@@ -71,6 +101,36 @@ def test_trigger_dag_run_sends_exactly_what_airflow_3_takes() -> None:
     assert trigger.content == (
         b'{"dag_run_id":"run-1","logical_date":null,"conf":{"key":"a/b","task_id":null}}'
     )
+
+
+def test_trigger_dag_run_sends_exactly_what_airflow_2_takes() -> None:
+    airflow = FakeAirflow(version="v1")
+    connect(airflow).trigger_dag_run("dag_000", "run-1", {"key": "a/b", "task_id": None})
+    (trigger,) = airflow.requests
+    assert (trigger.method, str(trigger.url)) == ("POST", f"{URL}/api/v1/dags/dag_000/dagRuns")
+    assert trigger.headers["Authorization"] == "Basic c2VydmljZTpzZWNyZXQtcGFzc3dvcmQ="
+    assert trigger.content == b'{"dag_run_id":"run-1","conf":{"key":"a/b","task_id":null}}'
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_basic_credentials_are_read_again_once_when_refused(status: int) -> None:
+    # Given credentials that worked and were rotated
+    passwords = iter(["old", "new", "new"])
+
+    def load() -> Credentials:
+        return Credentials(username="service", password=SecretStr(next(passwords)))
+
+    ok, refusal = httpx.Response(200), httpx.Response(status)
+    server = FakeServer(ok, refusal, ok, refusal)
+    orchestrator = AirflowRestOrchestrator(server.client, URL, load, "v1")
+    orchestrator.trigger_dag_run("dag", "run-1", {})
+    # When they are refused, Then the new ones are tried, and the same ones never twice
+    orchestrator.trigger_dag_run("dag", "run-2", {})
+    with pytest.raises(UpstreamRefusedError) as caught:
+        orchestrator.trigger_dag_run("dag", "run-3", {})
+    assert caught.value.status == status
+    old, new = "Basic c2VydmljZTpvbGQ=", "Basic c2VydmljZTpuZXc="
+    assert server.tokens == [old, old, new, new]
 
 
 def test_ids_stay_in_their_segment_of_the_path() -> None:
@@ -128,15 +188,19 @@ def test_wrong_credentials_are_refused_without_being_repeated() -> None:
         (httpx.ReadError("dropped"), UpstreamError),
     ],
 )
+@pytest.mark.parametrize(("version", "logins"), [("v1", []), ("v2", [LOGIN])])
 def test_trigger_dag_run_maps_failures_and_never_repeats(
-    answer: httpx.Response | Exception, expected: type[ScanHubError]
+    answer: httpx.Response | Exception,
+    expected: type[ScanHubError],
+    version: AirflowApiVersion,
+    logins: list[httpx.Response],
 ) -> None:
-    server = FakeServer(LOGIN, answer)
+    server = FakeServer(*logins, answer)
     with pytest.raises(ScanHubError) as caught:
-        make_failing(server).trigger_dag_run("dag", "run-1", {})
+        make_failing(server, version).trigger_dag_run("dag", "run-1", {})
     assert type(caught.value) is expected
     assert "conf" not in caught.value.detail
-    assert len(server.requests) == 2
+    assert len(server.requests) == len(logins) + 1
 
 
 @pytest.mark.parametrize(
@@ -158,6 +222,22 @@ def test_reads_are_repeated_once_when_the_failure_may_pass() -> None:
     server = FakeServer(LOGIN, httpx.Response(503), httpx.Response(404))
     assert make_failing(server).get_dag("dag") is None
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda orchestrator: orchestrator.list_dags(),
+        lambda orchestrator: orchestrator.check_health(),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_reads_of_everything_are_refused_with_airflows_status(
+    call: Callable[[AirflowRestOrchestrator], object], status: int
+) -> None:
+    with pytest.raises(UpstreamRefusedError) as caught:
+        call(make_failing(FakeServer(LOGIN, httpx.Response(status, text="<html>"))))
+    assert caught.value.status == status
 
 
 @pytest.mark.parametrize("component", ["metadatabase", "scheduler"])

@@ -1,4 +1,6 @@
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import pytest
 
@@ -31,6 +33,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.exam import ItemStatus, TaskType
 from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.load_execution import load_execution
 from workflow_manager.services.process_workflow import process_workflow
 
 
@@ -137,11 +140,9 @@ def test_process_workflow_never_starts_a_scan_again_whose_start_is_unknown(
         process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     world.scan.start_error = None
 
-    again = process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+    with pytest.raises(ConflictError, match="Start not confirmed"):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
 
-    assert not again.is_started
-    assert again.task is not None
-    assert again.task.status is TaskStatus.FAILED
     assert len(world.scan.starts) == 1
 
 
@@ -255,3 +256,123 @@ def test_process_workflow_refuses_a_template(world: MemoryPorts) -> None:
         process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.store.get_execution(WORKFLOW_ID) is None
+
+
+@pytest.mark.parametrize(
+    "status", [ItemStatus.STARTED, ItemStatus.INPROGRESS, ItemStatus.FINISHED, ItemStatus.DELETED]
+)
+def test_process_workflow_starts_no_scan_that_somebody_started_or_deleted_meanwhile(
+    world: MemoryPorts, status: ItemStatus
+) -> None:
+    execution = load_execution(world, WORKFLOW_ID, at(-5))
+    world.store.commit(execution.changes, execution.events)
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": status})
+
+    with contextlib.suppress(ConflictError):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert world.scan.starts == []
+
+
+def test_process_workflow_starts_no_scan_that_vanished_from_exam_manager(
+    world: MemoryPorts,
+) -> None:
+    execution = load_execution(world, WORKFLOW_ID, at(-5))
+    world.store.commit(execution.changes, execution.events)
+    workflow = world.exam.workflows[WORKFLOW_ID]
+    world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"tasks": []})
+
+    with pytest.raises(ConflictError, match="deleted in exam-manager"):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert world.scan.starts == []
+
+
+def test_process_workflow_refuses_a_deleted_workflow(world: MemoryPorts) -> None:
+    workflow = world.exam.workflows[WORKFLOW_ID]
+    world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"status": ItemStatus.DELETED})
+
+    with pytest.raises(ConflictError, match="deleted"):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+
+@pytest.mark.parametrize(
+    ("exam", "patient", "name"),
+    [
+        ({"patient_height_cm": None}, {}, "patient height"),
+        ({"patient_weight_kg": 0}, {}, "patient weight"),
+        ({}, {"birth_date": date(2027, 1, 1)}, "patient age"),
+    ],
+)
+def test_process_workflow_starts_no_scan_without_safe_limits(
+    world: MemoryPorts, exam: dict[str, object], patient: dict[str, object], name: str
+) -> None:
+    world.exam.exams["exam-1"] = world.exam.exams["exam-1"].model_copy(update=exam)
+    world.scan.patients["patient-1"] = world.scan.patients["patient-1"].model_copy(update=patient)
+
+    with pytest.raises(InvalidInputError, match=name):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert world.scan.starts == []
+    assert world.store.get_execution(WORKFLOW_ID) is None
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_process_workflow_starts_no_scan_with_a_field_of_view_that_is_no_number(
+    value: str,
+) -> None:
+    args = SCAN.args | {"sequence_parameters": PARAMETERS.replace('"X": 1', f'"X": {value}', 1)}
+    world = make_world(SCAN.model_copy(update={"args": args}))
+
+    with pytest.raises(InvalidInputError, match="sequence_parameters"):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert world.scan.starts == []
+
+
+def test_process_workflow_starts_no_scan_after_the_operator_was_given_up(
+    world: MemoryPorts,
+) -> None:
+    world.clock = lambda: at(21).at
+
+    with pytest.raises(DeviceStartError):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert world.scan.starts == []
+    assert get_task(world, SCAN_ID).reason == "Not started: ScanHub's services answered too slowly."
+
+
+def test_process_workflow_leaves_no_task_in_progress_after_an_unforeseen_error(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(world.scan, "start", break_down)
+
+    with pytest.raises(RuntimeError):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+
+
+def test_process_workflow_gives_what_others_started_a_deadline() -> None:
+    started = SCAN.model_copy(update={"status": ItemStatus.STARTED})
+    world = make_world(started, RECONSTRUCTION)
+
+    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert not processed.is_started
+    assert get_task(world, SCAN_ID) in world.store.list_due(at(10**6).at, 10)
+
+
+def test_process_workflow_waits_for_the_data_of_a_scan_that_ended_elsewhere() -> None:
+    ended = SCAN.model_copy(update={"status": ItemStatus.FINISHED, "progress": 100})
+    world = make_world(ended, RECONSTRUCTION)
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+
+    deliver(world, make_raw_data())
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
+    assert len(world.queue.dag_run_ids) == 1

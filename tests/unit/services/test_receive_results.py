@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from tests.fakes.clients import CreatedResult
 from tests.fakes.ports import MemoryPorts
@@ -260,3 +261,63 @@ def test_receive_results_finishes_a_run_without_a_workflow() -> None:
     names = [event.name for event in world.store.list_events(f"dag_run:{run_id}")]
     assert run.state is DagRunState.SUCCEEDED
     assert names == ["create", "start", "succeed"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"error": "boom"},
+        {"succes": False, "error": "boom"},
+        {"progress": 40, "error": "boom"},
+        {"success": True, "error": "boom"},
+        {"success": False, "result_file": "x"},
+        {"progress": 100, "result_file": "x"},
+        {"progress": 101},
+    ],
+)
+def test_callback_refuses_what_can_be_taken_two_ways(body: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Callback.model_validate(body)
+
+
+def test_receive_results_takes_results_that_come_after_the_deadline(world: MemoryPorts) -> None:
+    late = world.settings.dag_run_timeout_s + 60
+    reconcile_runs(world, at(late, "reconcile_runs"))
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.FAILED
+
+    call_back(world, make_callback(world), seconds=late + 60)
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.COMPLETED
+    assert get_status(world) == "completed"
+    assert world.exam.reports[-1].status is ItemStatus.FINISHED
+
+
+def test_receive_results_gives_a_run_that_gets_on_more_time(world: MemoryPorts) -> None:
+    timeout_s = world.settings.dag_run_timeout_s
+    call_back(world, Callback(progress=50), seconds=timeout_s - 60)
+
+    reconcile_runs(world, at(timeout_s + 60, "reconcile_runs"))
+
+    assert get_run(world).state is DagRunState.RUNNING
+
+
+def test_receive_results_leaves_exam_manager_with_the_newest_state(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a report of progress that is under way while the result comes in
+    report = world.exam.report_task
+    is_first = iter([True])
+
+    def overtaken(task_id: str, status: ItemStatus, progress: int, comment: str | None) -> None:
+        if next(is_first, False):
+            call_back(world, make_callback(world))
+        report(task_id, status, progress, comment)
+
+    monkeypatch.setattr(world.exam, "report_task", overtaken)
+
+    # When it lands after the result's
+    call_back(world, Callback(progress=75))
+
+    # Then exam-manager is told again
+    assert world.exam.reports[-1].status is ItemStatus.FINISHED

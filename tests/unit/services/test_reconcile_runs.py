@@ -3,6 +3,7 @@ import pytest
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import (
     RECONSTRUCTION_ID,
+    SCAN,
     SCAN_ID,
     TOKEN,
     WORKFLOW_ID,
@@ -16,7 +17,8 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
-from workflow_manager.domain.errors import UpstreamUnreachableError
+from workflow_manager.domain.errors import NeighbourRefusedError, UpstreamUnreachableError
+from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.check_readiness import check_readiness
 from workflow_manager.services.process_workflow import process_workflow
@@ -84,7 +86,9 @@ def test_reconcile_runs_fails_a_run_that_airflow_never_took(world: MemoryPorts) 
     reconcile(world, world.settings.dag_start_timeout_s + 1)
 
     assert get_run(world).state is DagRunState.FAILED
-    assert get_run(world).reason == "Airflow did not start the run before the deadline."
+    assert get_run(world).reason == (
+        "Airflow did not start the run before the deadline. Airflow is away."
+    )
 
 
 def test_reconcile_runs_fails_run_task_and_workflow_past_the_deadline(world: MemoryPorts) -> None:
@@ -151,3 +155,71 @@ def test_reconcile_runs_notes_what_the_readiness_check_says(world: MemoryPorts) 
         "airflow",
         "reconciler",
     ]
+
+
+def test_reconcile_runs_completes_a_scan_that_ended_and_whose_data_nobody_takes() -> None:
+    world = make_world(SCAN)
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.FINISHED})
+
+    reconcile(world, world.settings.device_task_timeout_s + 1)
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
+    assert get_status(world) == "completed"
+
+
+def test_reconcile_runs_never_offers_a_scan_again_that_has_ended(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.FINISHED})
+    n_reports = len(world.exam.reports)
+
+    reconcile(world, world.settings.device_task_timeout_s + 1)
+
+    task = get_task(world, SCAN_ID)
+    assert task.status is TaskStatus.FAILED
+    assert "upload it" in (task.reason or "")
+    assert len(world.exam.reports) == n_reports
+
+
+def test_reconcile_runs_asks_again_later_whether_a_scan_has_ended(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["get_task"] = UpstreamUnreachableError("away")
+    deadline_s = world.settings.device_task_timeout_s
+
+    reconcile(world, deadline_s + 1)
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    world.exam.fail_with.clear()
+    reconcile(world, deadline_s + 600)
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+
+
+def test_reconcile_runs_tells_exam_manager_less_and_less_often(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["report_task"] = UpstreamUnreachableError("away")
+    deliver(world, make_raw_data(), 0)
+    deliver_queue(world, 1)
+
+    n_due = [reconcile(world, 60 * minute) for minute in range(1, 61)]
+
+    assert sum(n_due[:10]) > sum(n_due[50:])
+
+
+def test_reconcile_runs_gives_up_what_exam_manager_refuses_for_good(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["report_task"] = NeighbourRefusedError("Task not found", 404)
+
+    deliver(world, make_raw_data(), 0)
+
+    assert not any(task.is_mirror_due for task in (get_task(world, SCAN_ID),))
+
+
+def test_reconcile_runs_stops_in_time_and_goes_on_at_its_next_turn(world: MemoryPorts) -> None:
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    for version_id in ("v1", "v2"):
+        deliver(world, make_dag_data(version_id=version_id), seconds=0)
+    clock = iter([at(61).at, at(1000).at])
+    world.clock = lambda: next(clock)
+
+    assert reconcile(world, 60) == 1
+    assert check_readiness(world, at(61)) == ["airflow"]

@@ -22,6 +22,7 @@ from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id, task
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import (
     ConflictError,
+    DeviceStartError,
     NotFoundError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
@@ -29,8 +30,10 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.orchestrators.memory import MemoryOrchestrator
 from workflow_manager.ports import Dag
+from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.trigger_airflow import StartDagRun, trigger_airflow
+from workflow_manager.services.trigger_task import trigger_task
 
 
 @pytest.fixture
@@ -122,8 +125,12 @@ def test_trigger_airflow_keeps_a_second_object_of_a_scan_in_the_audit_trail(
 
     deliver(world, make_raw_data("upload-2"))
 
+    deliver(world, make_raw_data("upload-2"))
+
     late = [e for e in world.store.list_events(f"workflow:{WORKFLOW_ID}") if e.name == "late_data"]
-    assert [make_raw_data("upload-2").key in (event.reason or "") for event in late] == [True]
+    data_id = object_dag_run_id(make_raw_data("upload-2"))
+    assert [data_id in (event.reason or "") for event in late] == [True]
+    assert "upload-2" not in str(late)
     assert get_task(world, SCAN_ID).data == make_raw_data("upload-1")
 
 
@@ -217,7 +224,10 @@ def test_trigger_airflow_fails_the_run_and_the_task_of_an_unknown_dag(world: Mem
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
 
-    deliver_queue(world)
+    run_id = world.queue.dag_run_ids[0]
+    deliver_queue(world, 11)
+    assert get_run_state(world, run_id) is DagRunState.PENDING
+    trigger_airflow(world, StartDagRun(run_id), at(300))
 
     task = get_task(world, RECONSTRUCTION_ID)
     assert task.status is TaskStatus.FAILED
@@ -234,3 +244,30 @@ def test_dag_run_ids_differ_for_every_cause() -> None:
 
     assert len(set(ids)) == len(ids)
     assert all(len(run_id) == 20 and run_id.isalnum() for run_id in ids)
+
+
+def test_trigger_airflow_takes_the_data_of_a_scan_whose_start_was_not_confirmed(
+    world: MemoryPorts,
+) -> None:
+    world.scan.start_error = UpstreamTimeoutError("late")
+    with pytest.raises(DeviceStartError):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+
+    deliver(world, make_raw_data(upload.upload_id))
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.IN_PROGRESS
+
+
+def test_trigger_airflow_does_not_take_data_of_an_earlier_attempt_for_a_rescan(
+    world: MemoryPorts,
+) -> None:
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    late_upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+    deliver(world, make_raw_data("upload-1"))
+    trigger_task(world, SCAN_ID, TOKEN, at(20))
+
+    deliver(world, make_raw_data(late_upload.upload_id), 30)
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS

@@ -20,6 +20,7 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
@@ -201,3 +202,27 @@ def test_trigger_task_fails_the_task_without_a_dag() -> None:
         trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(0))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.FAILED
+
+
+def test_trigger_task_does_not_rescan_for_a_call_that_came_while_another_failed(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a second call that has read the task, while the first one starts and is not confirmed
+    world.scan.start_error = UpstreamTimeoutError("late")
+    get_lock = world.store.get_device_lock
+    calls = iter([True, False, False])
+
+    def first_call_comes_between(device_id: str) -> DeviceLock:
+        if next(calls):
+            with pytest.raises(DeviceStartError):
+                trigger_task(world, SCAN_ID, TOKEN, at(0))
+        return get_lock(device_id)
+
+    monkeypatch.setattr(world.store, "get_device_lock", first_call_comes_between)
+
+    # When the second one goes on
+    with pytest.raises(ConflictError, match="Another call"):
+        trigger_task(world, SCAN_ID, TOKEN, at(0))
+
+    # Then it has started nothing
+    assert len(world.scan.starts) == 1

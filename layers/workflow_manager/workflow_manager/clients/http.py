@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from workflow_manager.domain.errors import (
     InvalidInputError,
+    NeighbourRefusedError,
     UpstreamError,
-    UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
@@ -25,15 +25,22 @@ _DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def build_http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
+def build_http_client(
+    transport: httpx.BaseTransport | None = None, *, is_pooled: bool = True
+) -> httpx.Client:
     """Return a client that waits 3 s at most for each step and follows no redirect.
 
     Parameters
     ----------
     transport
         Stands in for the network.
+    is_pooled
+        Whether connections are kept for the next request.
     """
-    return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, transport=transport)
+    limits = httpx.Limits(max_keepalive_connections=None if is_pooled else 0)
+    return httpx.Client(
+        timeout=TIMEOUT_S, follow_redirects=False, transport=transport, limits=limits
+    )
 
 
 def quote_segment(value: str) -> str:
@@ -98,12 +105,12 @@ def send(
 
     Raises
     ------
-    UpstreamRefusedError
+    NeighbourRefusedError
         The answer has another status.
     """
     response = exchange(client, request, detail, auth)
     if not response.is_success:
-        raise UpstreamRefusedError(detail, response.status_code)
+        raise NeighbourRefusedError(detail, response.status_code)
     return response
 
 

@@ -9,6 +9,7 @@ from workflow_manager.clients.device_address import check_device_address
 from workflow_manager.clients.http import exchange, quote_segment, read_json, read_model, send
 from workflow_manager.domain.errors import (
     InvalidInputError,
+    NeighbourRefusedError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamUnreachableError,
@@ -54,7 +55,7 @@ class HttpScanClient:
             response = self._get(f"{self._sequence_url}/{quote_segment(sequence_id)}", detail)
         except UpstreamRefusedError:
             # ScanHub's clients know 400 for it, whatever sequence-manager said.
-            raise UpstreamRefusedError(detail, HTTPStatus.BAD_REQUEST) from None
+            raise NeighbourRefusedError(detail, HTTPStatus.BAD_REQUEST) from None
         read_json(response, detail)
         return response.text
 

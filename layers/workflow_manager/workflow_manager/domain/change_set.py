@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from workflow_manager.domain.dag_run import DagRun, DagRunState
+from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause, Entity, Event, record_event
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import TaskEvent
@@ -37,7 +37,7 @@ class ChangeSet:
     def new_runs(self) -> list[DagRun]:
         """Runs that wait for a message to start them."""
         runs = (entity for entity in self._changed.values() if isinstance(entity, DagRun))
-        return [run for run in runs if run.state is DagRunState.PENDING]
+        return [run for run in runs if run.version == 0]
 
     def _put_task(self, task: Task, cause: Cause) -> None:
         self.tasks[task.task_id] = task.evolve(updated_at=cause.at)
@@ -54,7 +54,7 @@ class ChangeSet:
     def _follow_tasks(self, cause: Cause) -> None:
         statuses = {task.status for task in self.tasks.values()}
         status = WorkflowStatus.RUNNING
-        if statuses == {TaskStatus.COMPLETED}:
+        if statuses <= {TaskStatus.COMPLETED}:
             status = WorkflowStatus.COMPLETED
         elif TaskStatus.FAILED in statuses and TaskStatus.IN_PROGRESS not in statuses:
             status = WorkflowStatus.FAILED

@@ -74,6 +74,8 @@ class DagRun(Entity):
 
     Attributes
     ----------
+    bucket
+        The data lake, where the run leaves its results.
     is_simulated
         `simulate_reconstruction` plays the run; Airflow never hears of it.
     data
@@ -86,10 +88,13 @@ class DagRun(Entity):
         When the reconciler queues a pending start again.
     outcome_hash
         Tells a repeated result from a different one.
+    is_overdue
+        It failed for its deadline only; results that come late still count.
     """
 
     dag_run_id: str
     dag_id: str
+    bucket: str
     is_simulated: bool = False
     data: ObjectVersion | None = None
     workflow_id: str | None = None
@@ -100,6 +105,7 @@ class DagRun(Entity):
     reason: str | None = None
     results: tuple[Result, ...] = ()
     outcome_hash: str | None = None
+    is_overdue: bool = False
     callback_token_hashes: tuple[str, ...] = ()
     n_start_attempts: int = 0
     next_attempt_at: AwareDatetime
@@ -201,7 +207,7 @@ def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, s
         "file_name": file_name,
         "workflow_manager_endpoint": endpoint,
         "user_token": callback_token,
-        "bucket": run.data.bucket if run.data else None,
+        "bucket": run.bucket,
         "key": key or None,
         "version_id": run.data.version_id if run.data else None,
         "dag_run_id": run.dag_run_id,

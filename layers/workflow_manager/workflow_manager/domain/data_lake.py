@@ -43,10 +43,11 @@ class DagData:
 
 @dataclass(frozen=True)
 class AcquisitionData:
-    """Raw data of a device task."""
+    """Raw data of a device task; dropped by hand, it has no upload."""
 
     workflow_id: str
     task_id: str
+    upload_id: str | None
 
 
 def parse_key(key: str) -> DagData | AcquisitionData | None:
@@ -67,8 +68,10 @@ def parse_key(key: str) -> DagData | AcquisitionData | None:
             return None
         case ["upload", dag_id, _, *_] if _DAG_ID.fullmatch(dag_id):
             return DagData(dag_id)
-        case ["acquisition", workflow_id, task_id, _, *_]:
-            return AcquisitionData(workflow_id, task_id)
+        case ["acquisition", workflow_id, task_id, _]:
+            return AcquisitionData(workflow_id, task_id, None)
+        case ["acquisition", workflow_id, task_id, upload_id, _, *_]:
+            return AcquisitionData(workflow_id, task_id, upload_id)
     return None
 
 

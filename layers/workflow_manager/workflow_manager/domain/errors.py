@@ -12,6 +12,7 @@ ScanHubError
 ├── StoreUnavailableError        our own table cannot be read
 └── UpstreamError                a neighbour, a device or Airflow failed us
     ├── UpstreamRefusedError     it answered, with an error status
+    │   └── NeighbourRefusedError    a service of ScanHub, asked with the caller's token
     ├── UpstreamUnreachableError no connection: the request was certainly not carried out
     ├── UpstreamTimeoutError     no answer in time: the outcome is unknown
     └── DeviceStartError         a scan was not started, or nobody knows whether it was
@@ -86,6 +87,10 @@ class UpstreamRefusedError(UpstreamError):
     def __init__(self, detail: str, status: int) -> None:
         super().__init__(detail)
         self.status = status
+
+
+class NeighbourRefusedError(UpstreamRefusedError):
+    """A service of ScanHub refused what the caller may ask of it: its status is the caller's."""
 
 
 class UpstreamUnreachableError(UpstreamError):

@@ -6,7 +6,7 @@ Field names and enumerations are the wire contract (generation A); what we do no
 from datetime import date, datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 
 class ScanHubModel(BaseModel):
@@ -38,6 +38,15 @@ class TaskType(StrEnum):
     def is_device_task(self) -> bool:
         """Whether a scanner carries the task out."""
         return self in (TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR)
+
+
+class Gender(StrEnum):
+    """A patient's sex as ScanHub knows it."""
+
+    MALE = "MALE"
+    FEMALE = "FEMALE"
+    OTHER = "OTHER"
+    NOT_GIVEN = "NOT_GIVEN"
 
 
 class ResultType(StrEnum):
@@ -77,6 +86,7 @@ class ExamWorkflow(ScanHubModel):
 
     id: str
     exam_id: str | None = None
+    status: ItemStatus = ItemStatus.NEW
     is_template: bool = False
     tasks: list[ExamTask] = Field(default_factory=list)
 
@@ -94,7 +104,7 @@ class Patient(ScanHubModel):
     """What starting a scan needs of a patient. Never stored, never logged."""
 
     birth_date: date
-    sex: str
+    sex: Gender
 
 
 class AcquisitionLimits(ScanHubModel):
@@ -112,18 +122,18 @@ class AcquisitionLimits(ScanHubModel):
         [years]
     """
 
-    patient_height: int | None
-    patient_weight: int | None
-    patient_gender: str | None = Field(default=None, serialization_alias="Gender")
-    patient_age: int
+    patient_height: int = Field(gt=0)
+    patient_weight: int = Field(gt=0)
+    patient_gender: Gender = Field(serialization_alias="Gender")
+    patient_age: int = Field(ge=0)
 
 
 class Xyz(ScanHubModel):
     """A vector in ScanHub's upper-case spelling."""
 
-    X: float
-    Y: float
-    Z: float
+    X: FiniteFloat
+    Y: FiniteFloat
+    Z: FiniteFloat
 
 
 class SequenceParameters(ScanHubModel):

@@ -19,8 +19,8 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError, InvalidTransitionError
 from workflow_manager.domain.exam import ExamWorkflow
-from workflow_manager.domain.policy import DagPolicy
-from workflow_manager.domain.task import Task, TaskStatus, define_tasks
+from workflow_manager.domain.policy import ExecutionPolicy
+from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus, define_tasks
 from workflow_manager.domain.transitions import TASK_TRANSITIONS, TaskEvent, next_state
 from workflow_manager.domain.workflow import Workflow
 
@@ -30,13 +30,15 @@ class Execution(ChangeSet):
     """A workflow being decided upon."""
 
     @classmethod
-    def define(cls, definition: ExamWorkflow, cause: Cause) -> "Execution":
+    def define(cls, definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> "Execution":
         """Make a new execution of exam-manager's definition.
 
         Parameters
         ----------
         definition
             The workflow with its tasks.
+        policy
+            How tasks are carried out.
         cause
             Who processes it.
         """
@@ -47,7 +49,7 @@ class Execution(ChangeSet):
             updated_at=cause.at,
         )
         execution = cls(workflow=workflow, tasks={})
-        for task in define_tasks(definition.tasks, definition.id, cause.at):
+        for task in define_tasks(definition, policy.device_task_timeout_s, cause.at):
             execution._put_task(task, cause)
         execution._record(f"workflow:{definition.id}", "define", None, workflow.status, cause)
         execution._follow_tasks(cause)
@@ -62,22 +64,32 @@ class Execution(ChangeSet):
         unfinished = (t for t in self.tasks.values() if t.status is not TaskStatus.COMPLETED)
         return next(unfinished, None)
 
-    def refresh(self, definition: ExamWorkflow, cause: Cause) -> None:
-        """Take over what the operator changed in exam-manager: new tasks, edits of pending ones.
+    def refresh(self, definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> None:
+        """Take over what happened in exam-manager to tasks that we have not started.
+
+        New tasks, edits, a scan started at the console, a deleted task. What we have started is
+        ours, and so is a status that exam-manager has not been told of yet.
 
         Parameters
         ----------
         definition
             The workflow as exam-manager has it now.
+        policy
+            How tasks are carried out.
         cause
-            Who processes it.
+            Who asks.
         """
-        for task in define_tasks(definition.tasks, definition.id, cause.at):
+        current = define_tasks(definition, policy.device_task_timeout_s, cause.at)
+        for task in current:
             known = self.tasks.get(task.task_id)
             if known is None:
                 self._put_task(task, cause)
-            elif known.status is TaskStatus.PENDING and known.definition != task.definition:
+            elif _is_untouched(known) and known.definition != task.definition:
                 self._put_task(known.evolve(**task.definition), cause)
+        for gone in self.tasks.keys() - {task.task_id for task in current}:
+            if _is_untouched(self.tasks[gone]):
+                deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON}
+                self._put_task(self.tasks[gone].evolve(**deleted), cause)
         if self._changed:
             status = self.workflow.status
             entity = f"workflow:{self.workflow.workflow_id}"
@@ -153,7 +165,7 @@ class Execution(ChangeSet):
         )
         return self._move_task(claimed, TaskEvent.CLAIM, cause)
 
-    def claim_for_dag(self, task_id: str, policy: DagPolicy, cause: Cause) -> DagRun:
+    def claim_for_dag(self, task_id: str, policy: ExecutionPolicy, cause: Cause) -> DagRun:
         """Claim a pending DAG task and create its run, to be committed together.
 
         Parameters
@@ -170,17 +182,18 @@ class Execution(ChangeSet):
         InvalidInputError
             The task names no DAG, or an input task has no data to give.
         """
-        task = self.claim(task_id, policy.start_timeout_s, cause)
+        task = self.claim(task_id, policy.dag_start_timeout_s, cause)
         is_simulated = task.is_simulated or not policy.has_orchestrator
         run = DagRun(
             dag_run_id=task_dag_run_id(task_id, task.attempt),
             dag_id=SIMULATED_DAG_ID if is_simulated else task.dag_id,
+            bucket=policy.bucket,
             is_simulated=is_simulated,
             data=None if is_simulated else self._input_data(task),
             workflow_id=task.workflow_id,
             task_id=task_id,
             next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
-            deadline=cause.at + timedelta(seconds=policy.start_timeout_s),
+            deadline=cause.at + timedelta(seconds=policy.dag_start_timeout_s),
             created_at=cause.at,
         )
         claimed = task.evolve(dag_run_id=run.dag_run_id, deadline=None, is_mirror_due=True)
@@ -206,7 +219,7 @@ class Execution(ChangeSet):
         completed = task.evolve(status=status, progress=100, data=data, reason=None)
         return self._move_task(completed.evolve(is_mirror_due=True), TaskEvent.COMPLETE, cause)
 
-    def fail(self, task_id: str, reason: str, cause: Cause) -> Task:
+    def fail(self, task_id: str, reason: str, cause: Cause, *, is_mirrored: bool = True) -> Task:
         """Fail a task.
 
         Parameters
@@ -217,13 +230,15 @@ class Execution(ChangeSet):
             One sentence for the operator, free of patient data.
         cause
             What makes it fail.
+        is_mirrored
+            Whether exam-manager is told, which makes the task NEW there.
         """
         task = self.tasks[task_id]
         status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.FAIL)
-        failed = task.evolve(status=status, progress=0, reason=reason, is_mirror_due=True)
+        failed = task.evolve(status=status, progress=0, reason=reason, is_mirror_due=is_mirrored)
         return self._move_task(failed, TaskEvent.FAIL, cause)
 
-    def advance(self, policy: DagPolicy, cause: Cause) -> None:
+    def advance(self, policy: ExecutionPolicy, cause: Cause) -> None:
         """Claim every DAG task that has become ready; a scanner is never started from here.
 
         Parameters
@@ -253,7 +268,7 @@ class Execution(ChangeSet):
         """
         self._changed[run.dag_run_id] = run
         task = self.tasks[run.task_id or ""]
-        if task.dag_run_id != run.dag_run_id or task.status is not TaskStatus.IN_PROGRESS:
+        if task.dag_run_id != run.dag_run_id or task.status is TaskStatus.COMPLETED:
             return
         if run.state is DagRunState.SUCCEEDED:
             self.complete(task.task_id, _first_file(run), cause)
@@ -275,26 +290,30 @@ class Execution(ChangeSet):
         if task.dag_run_id == run.dag_run_id and task.status is TaskStatus.IN_PROGRESS:
             self._put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
 
-    def record_late_data(self, task_id: str, data: ObjectVersion, cause: Cause) -> None:
+    def record_late_data(self, task_id: str, data_id: str, cause: Cause) -> None:
         """Keep in the audit trail that data came for a task that does not wait for any.
 
         Parameters
         ----------
         task_id
             The task.
-        data
-            The object that came.
+        data_id
+            Identifies the object; its key may hold a name that somebody gave it.
         cause
             What brought it.
         """
         status = self.tasks[task_id].status
-        reason = f"Data arrived for a task that is {status}: {data.key}"
+        reason = f"Data {data_id} arrived for a task that is {status}."
         self._record(f"task:{task_id}", "late_data", status, status, cause, reason)
 
     def has_inputs(self, task: Task) -> bool:
         """Tell whether every task whose data it takes is completed."""
         inputs = (self.tasks[input_id] for input_id in task.input_task_ids)
         return all(each.status is TaskStatus.COMPLETED for each in inputs)
+
+    def has_followers(self, task: Task) -> bool:
+        """Tell whether another task takes its data."""
+        return any(task.task_id in each.input_task_ids for each in self.tasks.values())
 
     def _is_ready(self, task: Task) -> bool:
         return task.status is TaskStatus.PENDING and self.has_inputs(task)
@@ -307,6 +326,10 @@ class Execution(ChangeSet):
 
 
 def _first_file(run: DagRun) -> ObjectVersion | None:
-    if not run.results or run.data is None:
+    if not run.results:
         return None
-    return ObjectVersion(bucket=run.data.bucket, key=run.results[0].key)
+    return ObjectVersion(bucket=run.bucket, key=run.results[0].key)
+
+
+def _is_untouched(task: Task) -> bool:
+    return task.status is TaskStatus.PENDING and not task.is_mirror_due

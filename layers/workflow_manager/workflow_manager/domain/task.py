@@ -8,9 +8,14 @@ from pydantic import AwareDatetime, Field
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.errors import InvalidInputError
-from workflow_manager.domain.exam import ExamTask, ItemStatus, TaskType
+from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, TaskType
 
 MIRROR_RETRY = timedelta(seconds=60)
+# To about an hour between tries.
+MAX_MIRROR_DOUBLINGS = 6
+
+
+DELETED_REASON = "The task was deleted in exam-manager."
 
 
 class TaskStatus(StrEnum):
@@ -50,6 +55,8 @@ class Task(Entity):
         ``datetime_created`` of exam-manager, naive server-local: only good for sorting.
     is_mirror_due
         Exam-manager has not been told of the present status yet.
+    n_mirror_attempts
+        How often telling it has failed.
     """
 
     workflow_id: str
@@ -68,12 +75,14 @@ class Task(Entity):
     defined_at: str
     updated_at: AwareDatetime
     is_mirror_due: bool = False
+    n_mirror_attempts: int = 0
 
     @property
     def due_at(self) -> AwareDatetime | None:
         """When the reconciler must look at this task; the deadline of a DAG task is its run's."""
         if self.is_mirror_due:
-            return self.updated_at + MIRROR_RETRY
+            n_intervals = 1 << min(self.n_mirror_attempts, MAX_MIRROR_DOUBLINGS)
+            return self.updated_at + MIRROR_RETRY * n_intervals
         if self.status is TaskStatus.IN_PROGRESS and self.dag_run_id is None:
             return self.deadline
         return None
@@ -81,7 +90,8 @@ class Task(Entity):
     @property
     def definition(self) -> dict[str, object]:
         """What exam-manager may still change before the task starts."""
-        return self.model_dump(include={"task_type", "args", "destinations", "input_task_ids"})
+        names = ("task_type", "args", "destinations", "input_task_ids", "status", "reason")
+        return {name: getattr(self, name) for name in (*names, "deadline")}
 
     @property
     def is_simulated(self) -> bool:
@@ -105,34 +115,51 @@ class Task(Entity):
         )
 
 
-def define_tasks(definitions: list[ExamTask], workflow_id: str, at: AwareDatetime) -> list[Task]:
+def define_tasks(workflow: ExamWorkflow, timeout_s: int, at: AwareDatetime) -> list[Task]:
     """Make our tasks of exam-manager's, each taking the data of the one created before it.
 
     Parameters
     ----------
-    definitions
-        The tasks of one workflow, in any order.
-    workflow_id
-        Its id.
+    workflow
+        The workflow, its tasks in any order.
+    timeout_s
+        What somebody else has started must have ended by then [s].
     at
         Now.
+
+    Returns
+    -------
+    list[Task]
+        In the order of their creation.
     """
+    ordered = sorted(workflow.tasks, key=lambda task: task.datetime_created)
     tasks: list[Task] = []
-    for definition in sorted(definitions, key=lambda task: task.datetime_created):
-        status = _FROM_EXAM_MANAGER[definition.status]
+    for index, definition in enumerate(ordered):
+        status = _adopt_status(definition, ordered[index + 1 : index + 2])
+        is_running = status is TaskStatus.IN_PROGRESS
         tasks.append(
             Task(
-                workflow_id=workflow_id,
+                workflow_id=workflow.id,
                 task_id=definition.id,
                 task_type=definition.type,
                 args=definition.args,
                 destinations=definition.destinations,
-                input_task_ids=(tasks[-1].task_id,) if tasks else (),
+                input_task_ids=(ordered[index - 1].id,) if index else (),
                 status=status,
                 progress=definition.progress,
+                deadline=at + timedelta(seconds=timeout_s) if is_running else None,
                 defined_at=definition.datetime_created.isoformat(),
                 updated_at=at,
-                reason="deleted in exam-manager" if status is TaskStatus.FAILED else None,
+                reason=DELETED_REASON if status is TaskStatus.FAILED else None,
             )
         )
     return tasks
+
+
+def _adopt_status(definition: ExamTask, followers: list[ExamTask]) -> TaskStatus:
+    status = _FROM_EXAM_MANAGER[definition.status]
+    waits_for_data = any(_FROM_EXAM_MANAGER[f.status] is TaskStatus.PENDING for f in followers)
+    if status is TaskStatus.COMPLETED and definition.type.is_device_task and waits_for_data:
+        # The scanner is done; the task is, when the data is here that the next one takes.
+        return TaskStatus.IN_PROGRESS
+    return status

@@ -36,6 +36,8 @@ TASK_TRANSITIONS: Mapping[tuple[TaskStatus, TaskEvent], TaskStatus] = {
     (TaskStatus.PENDING, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     (TaskStatus.IN_PROGRESS, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     (TaskStatus.IN_PROGRESS, TaskEvent.FAIL): TaskStatus.FAILED,
+    # A scan whose start was not confirmed did run; results came after the deadline.
+    (TaskStatus.FAILED, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     # A rescan: the task itself, once it ended, and whatever worked or works on its old data.
     (TaskStatus.PENDING, TaskEvent.RESET): TaskStatus.PENDING,
     (TaskStatus.IN_PROGRESS, TaskEvent.RESET): TaskStatus.PENDING,
@@ -50,6 +52,8 @@ DAG_RUN_TRANSITIONS: Mapping[tuple[DagRunState, DagRunEvent], DagRunState] = {
     (DagRunState.PENDING, DagRunEvent.FAIL): DagRunState.FAILED,
     (DagRunState.RUNNING, DagRunEvent.SUCCEED): DagRunState.SUCCEEDED,
     (DagRunState.RUNNING, DagRunEvent.FAIL): DagRunState.FAILED,
+    # Overdue runs only, see `DagRun.is_overdue`.
+    (DagRunState.FAILED, DagRunEvent.SUCCEED): DagRunState.SUCCEEDED,
 }
 
 

@@ -46,6 +46,8 @@ class Upload(Entity):
         nothing else.
     s3_upload_id
         S3's id of the multipart upload.
+    attempt
+        The attempt at the task that the data is of.
     """
 
     upload_id: str
@@ -58,6 +60,7 @@ class Upload(Entity):
     content_type: str
     dag_id: str | None = None
     task_id: str | None = None
+    attempt: int | None = None
     state: UploadState = UploadState.CREATED
     version_id: str | None = None
     created_at: AwareDatetime

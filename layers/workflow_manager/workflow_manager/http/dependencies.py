@@ -10,6 +10,7 @@ from fastapi.security import OAuth2PasswordBearer
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError
 from workflow_manager.ports import Ports
+from workflow_manager.services.receive_results import authenticate_callback
 from workflow_manager.wiring import AwsPorts
 
 oauth2_scheme = OAuth2PasswordBearer(tokenUrl="/api/v1/userlogin/login")
@@ -74,3 +75,8 @@ CauseDep = Annotated[Cause, Depends(get_cause)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
 UserPortsDep = Annotated[Ports, Depends(get_user_ports)]
 ServicePortsDep = Annotated[Ports, Depends(get_service_ports)]
+
+
+def check_callback_token(token: Token, ports: ServicePortsDep, cause: CauseDep) -> None:
+    """Refuse a stranger before a word is said about the body."""
+    authenticate_callback(ports, token, cause)

@@ -58,7 +58,7 @@ def status_of(error: errors.ScanHubError) -> int:
     error
         Any error of a use case.
     """
-    if isinstance(error, errors.UpstreamRefusedError) and error.status in _PASSED_THROUGH:
+    if isinstance(error, errors.NeighbourRefusedError) and error.status in _PASSED_THROUGH:
         return error.status
     for kind, status in STATUS_BY_ERROR.items():
         if isinstance(error, kind):

@@ -63,4 +63,5 @@ def status_url(request: Request, dag_run_id: str) -> str:
     context = request.scope["aws.event"]["requestContext"]
     before, _, _ = context.get("path", "").partition(API_BASE_PATH)
     scheme = request.headers.get("x-forwarded-proto", "https")
-    return f"{scheme}://{context.get('domainName')}{before}{API_BASE_PATH}/dag_runs/{dag_run_id}/"
+    host = context.get("domainName") or request.headers.get("host", "")
+    return f"{scheme}://{host}{before}{API_BASE_PATH}/dag_runs/{dag_run_id}/"

@@ -38,4 +38,4 @@ def commit_execution(ports: Ports, execution: Execution, cause: Cause) -> None:
         logger.warning("run not queued, left to the reconciler", extra={"reason": error.detail})
     for task in execution.tasks.values():
         if task.is_mirror_due:
-            mirror_task(ports, task.workflow_id, task.task_id)
+            mirror_task(ports, task.workflow_id, task.task_id, cause)

@@ -7,7 +7,7 @@ from ulid import ULID
 from workflow_manager.domain.data_lake import acquisition_key, check_file_name, dag_data_key
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidInputError
-from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.upload import Upload, choose_part_size
 from workflow_manager.ports import Ports
 from workflow_manager.services.check_dag import check_dag
@@ -66,7 +66,7 @@ def create_upload(
     check_file_name(request.file_name)
     part_size_bytes = choose_part_size(request.size_bytes)
     upload_id = str(ULID.from_datetime(cause.at))
-    key = _choose_key(ports, request, upload_id, cause)
+    key, attempt = _choose_key(ports, request, upload_id, cause)
     upload = Upload(
         upload_id=upload_id,
         owner=cause.actor,
@@ -78,23 +78,27 @@ def create_upload(
         content_type=request.content_type,
         dag_id=request.dag_id,
         task_id=request.task_id,
+        attempt=attempt,
         created_at=cause.at,
     )
     ports.store.commit([upload])
     return upload, [_presign(ports, upload, number + 1) for number in range(upload.n_parts)]
 
 
-def _choose_key(ports: Ports, request: UploadRequest, upload_id: str, cause: Cause) -> str:
+def _choose_key(
+    ports: Ports, request: UploadRequest, upload_id: str, cause: Cause
+) -> tuple[str, int | None]:
     if request.dag_id is not None and request.task_id is None:
         check_dag(ports, request.dag_id)
-        return dag_data_key(request.dag_id, upload_id, request.file_name)
+        return dag_data_key(request.dag_id, upload_id, request.file_name), None
     if request.task_id is not None and request.dag_id is None:
-        workflow_id = _check_task(ports, request.task_id, cause)
-        return acquisition_key(workflow_id, request.task_id, upload_id, request.file_name)
+        task = _check_task(ports, request.task_id, cause)
+        key = acquisition_key(task.workflow_id, task.task_id, upload_id, request.file_name)
+        return key, task.attempt
     raise InvalidInputError("Name either a dag_id or a task_id.")
 
 
-def _check_task(ports: Ports, task_id: str, cause: Cause) -> str:
+def _check_task(ports: Ports, task_id: str, cause: Cause) -> Task:
     workflow_id = ports.exam.get_task(task_id).workflow_id
     if workflow_id is None:
         raise ConflictError("The task is a template: it takes no data.")
@@ -102,9 +106,10 @@ def _check_task(ports: Ports, task_id: str, cause: Cause) -> str:
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise InvalidInputError("Only a device task takes raw data.")
-    if task.status not in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):
-        raise ConflictError(f"The task is {task.status}: it takes no more data.")
-    return workflow_id
+    # A failed one does: its start was not confirmed, and the scan ran all the same.
+    if task.status is TaskStatus.COMPLETED:
+        raise ConflictError("The task is completed: it takes no more data.")
+    return task
 
 
 def _presign(ports: Ports, upload: Upload, part_number: int) -> PresignedPart:

@@ -34,10 +34,11 @@ def finish_dag_run(
         The finished run, or None if it was final before.
     """
     run = ports.store.get_dag_run(dag_run_id)
-    if run is None or run.state.is_final:
+    is_late_result = run is not None and run.is_overdue and event is DagRunEvent.SUCCEED
+    if run is None or (run.state.is_final and not is_late_result):
         return None
     progress = 100 if event is DagRunEvent.SUCCEED else run.progress
-    changes = {"finished_at": cause.at, "progress": progress, **outcome}
+    changes = {"finished_at": cause.at, "progress": progress, "is_overdue": False, **outcome}
     finished, line = move_run(run, event, cause, **changes)
     execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
     if execution is None:
@@ -45,7 +46,7 @@ def finish_dag_run(
     else:
         execution.events.append(line)
         execution.finish_run(finished, cause)
-        execution.advance(ports.settings.dag_policy, cause)
+        execution.advance(ports.settings.policy, cause)
         commit_execution(ports, execution, cause)
     metrics.add_metric(f"DagRuns{finished.state.title()}", MetricUnit.Count, 1)
     logger.info("DAG run finished", extra={"dag_run_id": dag_run_id, "state": finished.state})

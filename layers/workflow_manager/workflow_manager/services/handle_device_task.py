@@ -1,18 +1,12 @@
 """Carry out a device task on the operator's explicit call."""
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import (
-    DeviceStartError,
-    NotFoundError,
-    ScanHubError,
-    UpstreamError,
-)
-from workflow_manager.domain.exam import AcquisitionLimits, ItemStatus
+from workflow_manager.domain.errors import DeviceStartError, ScanHubError, UpstreamError
+from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
-from workflow_manager.observability import MetricUnit, logger, metrics
+from workflow_manager.observability import MetricUnit, log_unexpected, logger, metrics
 from workflow_manager.ports import Ports
-from workflow_manager.services.calculate_age import calculate_age
 from workflow_manager.services.claim_device import claim_device
 from workflow_manager.services.fail_task import fail_task
 from workflow_manager.services.start_scan import ScanOrder, start_scan
@@ -47,7 +41,7 @@ def handle_device_task(
     Raises
     ------
     VersionConflictError
-        Somebody else claimed first; nothing was sent.
+        Somebody else wrote first; nothing was sent. Never raised after the claim.
     ConflictError
         The device is busy; nothing was sent.
     ScanHubError
@@ -59,43 +53,18 @@ def handle_device_task(
     ports.store.commit(entities, execution.events)
     _report_started(ports, task)
     try:
-        start_scan(ports, claimed, order)
+        start_scan(ports, claimed, order, cause)
     except ScanHubError as error:
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
-        fail_task(ports, task.workflow_id, task.task_id, reason, cause)
+        _record_failure(ports, task, reason, cause)
+        raise
+    except Exception:
+        # Whatever it was, a claimed task must not stay behind in progress.
+        _record_failure(ports, task, "Start not confirmed: an unexpected error.", cause)
         raise
     metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
     logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
     return claimed
-
-
-def load_limits(ports: Ports, exam_id: str | None, cause: Cause) -> AcquisitionLimits:
-    """Return the acquisition limits of an exam's patient.
-
-    Parameters
-    ----------
-    ports
-        The outside world.
-    exam_id
-        The exam.
-    cause
-        When: the age is that of the day.
-
-    Raises
-    ------
-    NotFoundError
-        There is no exam, or no patient.
-    """
-    exam = ports.exam.get_exam(exam_id) if exam_id else None
-    if exam is None or exam.patient_id is None:
-        raise NotFoundError("The workflow belongs to no exam of a patient.")
-    patient = ports.scan.get_patient(exam.patient_id)
-    return AcquisitionLimits(
-        patient_height=exam.patient_height_cm,
-        patient_weight=exam.patient_weight_kg,
-        patient_gender=patient.sex,
-        patient_age=calculate_age(patient.birth_date, cause.at.date()),
-    )
 
 
 def _report_started(ports: Ports, task: Task) -> None:
@@ -107,3 +76,11 @@ def _report_started(ports: Ports, task: Task) -> None:
             "exam-manager not told of the start",
             extra={"task_id": task.task_id, "reason": error.detail},
         )
+
+
+def _record_failure(ports: Ports, task: Task, reason: str, cause: Cause) -> None:
+    try:
+        fail_task(ports, task.workflow_id, task.task_id, reason, cause)
+    except ScanHubError as error:
+        # The caller must hear of the start; the deadline ends the task.
+        log_unexpected(error)

@@ -35,7 +35,7 @@ def handle_processing_task(ports: Ports, execution: Execution, task: Task, cause
         It names no DAG or has nothing to work on; the task is FAILED with that reason.
     """
     try:
-        execution.claim_for_dag(task.task_id, ports.settings.dag_policy, cause)
+        execution.claim_for_dag(task.task_id, ports.settings.policy, cause)
     except InvalidInputError as error:
         execution.fail(task.task_id, error.detail, cause)
         commit_execution(ports, execution, cause)

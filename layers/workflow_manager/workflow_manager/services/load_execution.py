@@ -2,17 +2,65 @@
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
+from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.ports import Ports
 
 
-def load_execution(
-    ports: Ports,
-    workflow_id: str,
-    cause: Cause,
-    detail: str = "Failed to fetch workflow data",
-) -> Execution:
-    """Return the state of a workflow, up to date with its definition; nothing is written yet.
+def fetch_workflow(
+    ports: Ports, workflow_id: str, detail: str = "Failed to fetch workflow data"
+) -> ExamWorkflow:
+    """Return a workflow that may be carried out, as exam-manager has it.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    workflow_id
+        The workflow.
+    detail
+        ScanHub's text where exam-manager has no such workflow.
+
+    Raises
+    ------
+    ConflictError
+        It is a template, or deleted.
+    """
+    workflow = ports.exam.get_workflow(workflow_id, detail)
+    if workflow.is_template:
+        raise ConflictError("The workflow is a template: make a workflow of it first.")
+    if workflow.status is ItemStatus.DELETED:
+        raise ConflictError("The workflow was deleted in exam-manager.")
+    return workflow
+
+
+def merge_execution(ports: Ports, workflow: ExamWorkflow, cause: Cause) -> Execution:
+    """Return our state of a workflow, up to date with its definition; nothing is written yet.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    workflow
+        The definition.
+    cause
+        Who asks.
+
+    Returns
+    -------
+    Execution
+        With the changes that a commit would write.
+    """
+    policy = ports.settings.policy
+    execution = ports.store.get_execution(workflow.id)
+    if execution is None:
+        return Execution.define(workflow, policy, cause)
+    execution.refresh(workflow, policy, cause)
+    return execution
+
+
+def load_execution(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
+    """Fetch a workflow and merge it with our state.
 
     Parameters
     ----------
@@ -22,24 +70,5 @@ def load_execution(
         The workflow.
     cause
         Who asks.
-    detail
-        ScanHub's text where exam-manager has no such workflow.
-
-    Returns
-    -------
-    Execution
-        With the changes that a commit would write.
-
-    Raises
-    ------
-    ConflictError
-        It is a template.
     """
-    definition = ports.exam.get_workflow(workflow_id, detail)
-    if definition.is_template:
-        raise ConflictError("The workflow is a template: make a workflow of it first.")
-    execution = ports.store.get_execution(definition.id)
-    if execution is None:
-        return Execution.define(definition, cause)
-    execution.refresh(definition, cause)
-    return execution
+    return merge_execution(ports, fetch_workflow(ports, workflow_id), cause)

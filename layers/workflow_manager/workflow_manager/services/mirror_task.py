@@ -1,6 +1,14 @@
 """Tell exam-manager where a task stands."""
 
-from workflow_manager.domain.errors import ScanHubError, VersionConflictError
+from http import HTTPStatus
+
+from workflow_manager.domain.data_lake import result_prefix
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import (
+    ScanHubError,
+    UpstreamRefusedError,
+    VersionConflictError,
+)
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import logger
@@ -13,10 +21,13 @@ _STATUS = {
     TaskStatus.COMPLETED: ItemStatus.FINISHED,
     TaskStatus.FAILED: ItemStatus.NEW,
 }
+MAX_ROUNDS = 5
+# The task is gone there, or was never what we think: telling it again is of no use.
+_PERMANENT = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
-def mirror_task(ports: Ports, workflow_id: str, task_id: str) -> None:
-    """Bring exam-manager up to date; a failure leaves the task due for the reconciler.
+def mirror_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> None:
+    """Bring exam-manager up to date; after a failure the task is due again later.
 
     Parameters
     ----------
@@ -24,23 +35,57 @@ def mirror_task(ports: Ports, workflow_id: str, task_id: str) -> None:
         The outside world.
     workflow_id, task_id
         The task.
+    cause
+        When.
     """
-    execution = ports.store.get_execution(workflow_id)
-    task = execution.tasks.get(task_id) if execution else None
-    if task is None or not task.is_mirror_due:
-        return
     try:
-        _report_results(ports, task)
-        ports.exam.report_task(task_id, _STATUS[task.status], task.progress, task.reason)
-        ports.store.commit([task.evolve(is_mirror_due=False)])
-    except VersionConflictError:
-        # It moved on meanwhile; whoever moved it mirrors the newer state.
-        return
+        task = _find(ports, workflow_id, task_id)
+        if task is None or not task.is_mirror_due:
+            return
+        for _ in range(MAX_ROUNDS):
+            if task is None or _report(ports, task, cause):
+                return
+            # It moved on while we reported, and our report may be the later one there: report what
+            # it is now, even if somebody else has done so.
+            task = _find(ports, workflow_id, task_id)
     except ScanHubError as error:
         logger.warning(
             "exam-manager not told, left to the reconciler",
             extra={"task_id": task_id, "reason": error.detail},
         )
+
+
+def _find(ports: Ports, workflow_id: str, task_id: str) -> Task | None:
+    execution = ports.store.get_execution(workflow_id)
+    return execution.tasks.get(task_id) if execution else None
+
+
+def _report(ports: Ports, task: Task, cause: Cause) -> bool:
+    told = task.evolve(is_mirror_due=False, n_mirror_attempts=0)
+    try:
+        _report_results(ports, task)
+        ports.exam.report_task(task.task_id, _STATUS[task.status], task.progress, task.reason)
+    except UpstreamRefusedError as error:
+        if error.status not in _PERMANENT:
+            _put_off(ports, task, cause)
+            raise
+        logger.error(
+            "exam-manager refuses the task's state for good",
+            extra={"task_id": task.task_id, "status": error.status},
+        )
+    except ScanHubError:
+        _put_off(ports, task, cause)
+        raise
+    try:
+        ports.store.commit([told])
+    except VersionConflictError:
+        return False
+    return True
+
+
+def _put_off(ports: Ports, task: Task, cause: Cause) -> None:
+    later = task.evolve(n_mirror_attempts=task.n_mirror_attempts + 1, updated_at=cause.at)
+    ports.store.commit([later])
 
 
 def _report_results(ports: Ports, task: Task) -> None:
@@ -50,7 +95,8 @@ def _report_results(ports: Ports, task: Task) -> None:
     # POST is not idempotent there: an earlier try whose answer was lost shows in the list.
     known = {(item.directory, item.filename) for item in ports.exam.get_task(task.task_id).results}
     for result in run.results:
-        path = result.key if run.data is None else f"s3://{run.data.bucket}/{result.key}"
+        is_in_lake = result.key.startswith(result_prefix(run.dag_run_id))
+        path = f"s3://{run.bucket}/{result.key}" if is_in_lake else result.key
         directory, _, filename = path.rpartition("/")
         if (directory, filename) not in known:
             ports.exam.create_result(task.task_id, result.type, directory, filename)

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.execution import Execution
-from workflow_manager.domain.task import Task
+from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.handle_device_task import handle_device_task, load_limits
+from workflow_manager.services.handle_device_task import handle_device_task
 from workflow_manager.services.handle_processing_task import handle_processing_task
 from workflow_manager.services.load_execution import load_execution
+from workflow_manager.services.load_limits import load_patient, make_limits
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 from workflow_manager.services.start_scan import ScanOrder
 
@@ -52,16 +54,32 @@ def process_workflow(ports: Ports, workflow_id: str, token: str, cause: Cause) -
     Returns
     -------
     ProcessedWorkflow
-        With nothing started if nothing is ready: finished, failed or in progress.
+        With nothing started if nothing is ready: finished or in progress.
+
+    Raises
+    ------
+    ConflictError
+        Nothing is ready because a task has failed: only a call that names it starts it again.
     """
     execution = load_execution(ports, workflow_id, cause)
     task = execution.next_ready_task()
     if task is None:
         commit_execution(ports, execution, cause)
-        return ProcessedWorkflow(execution, execution.current_task(), is_started=False)
+        return _explain(execution)
     if task.task_type.is_device_task:
-        limits = load_limits(ports, execution.workflow.exam_id, cause)
-        started = handle_device_task(ports, execution, task, ScanOrder(limits, token), cause)
+        exam, patient = load_patient(ports, execution.workflow.exam_id)
+        order = ScanOrder(make_limits(exam, patient, cause.at.date()), token)
+        started = handle_device_task(ports, execution, task, order, cause)
     else:
         started = handle_processing_task(ports, execution, task, cause)
     return ProcessedWorkflow(execution, started, is_started=True)
+
+
+def _explain(execution: Execution) -> ProcessedWorkflow:
+    task = execution.current_task()
+    if task is not None and task.status is TaskStatus.FAILED:
+        raise ConflictError(
+            f"Nothing was started: task {task.task_id} has failed. {task.reason} "
+            f"POST /trigger_task/{task.task_id}/ starts it again."
+        )
+    return ProcessedWorkflow(execution, task, is_started=False)

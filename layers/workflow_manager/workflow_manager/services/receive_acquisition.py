@@ -1,9 +1,11 @@
 """Complete a device task with the raw data that arrived for it."""
 
-from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.dag_run import object_dag_run_id
+from workflow_manager.domain.data_lake import AcquisitionData, ObjectVersion
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import NotFoundError
-from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.load_execution import load_execution
@@ -12,7 +14,7 @@ from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 @retry_on_conflict
 def receive_acquisition(
-    ports: Ports, workflow_id: str, task_id: str, data: ObjectVersion, cause: Cause
+    ports: Ports, target: AcquisitionData, data: ObjectVersion, cause: Cause
 ) -> None:
     """Complete the task and claim the tasks that take its data, in one commit.
 
@@ -20,7 +22,7 @@ def receive_acquisition(
     ----------
     ports
         The outside world, on behalf of the service account.
-    workflow_id, task_id
+    target
         The device task that the key names.
     data
         Its raw data.
@@ -33,15 +35,32 @@ def receive_acquisition(
         The workflow has no such device task; the message ends in the dead-letter queue, the
         object stays.
     """
+    workflow_id, task_id = target.workflow_id, target.task_id
     execution = ports.store.get_execution(workflow_id) or load_execution(ports, workflow_id, cause)
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise NotFoundError("The workflow has no such device task.")
     if task.data == data:
         return
-    if task.status in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):
-        execution.complete(task_id, data, cause)
-        execution.advance(ports.settings.dag_policy, cause)
-    else:
-        execution.record_late_data(task_id, data, cause)
+    if task.status is TaskStatus.COMPLETED or not _is_of_this_attempt(ports, target, task):
+        _record_late_data(ports, execution, task_id, data, cause)
+        return
+    execution.complete(task_id, data, cause)
+    execution.advance(ports.settings.policy, cause)
     commit_execution(ports, execution, cause)
+
+
+def _is_of_this_attempt(ports: Ports, target: AcquisitionData, task: Task) -> bool:
+    upload = ports.store.get_upload(target.upload_id) if target.upload_id else None
+    return upload is None or upload.attempt == task.attempt
+
+
+def _record_late_data(
+    ports: Ports, execution: Execution, task_id: str, data: ObjectVersion, cause: Cause
+) -> None:
+    data_id = object_dag_run_id(data)
+    trail = ports.store.list_events(f"workflow:{execution.workflow.workflow_id}")
+    # The same event again says nothing new.
+    if not any(event.name == "late_data" and data_id in (event.reason or "") for event in trail):
+        execution.record_late_data(task_id, data_id, cause)
+        commit_execution(ports, execution, cause)

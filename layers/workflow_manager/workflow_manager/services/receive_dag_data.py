@@ -31,6 +31,7 @@ def receive_dag_data(ports: Ports, dag_id: str, data: ObjectVersion, cause: Caus
     run = DagRun(
         dag_run_id=object_dag_run_id(data),
         dag_id=dag_id,
+        bucket=data.bucket,
         data=data,
         next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
         deadline=cause.at + timedelta(seconds=ports.settings.dag_start_timeout_s),

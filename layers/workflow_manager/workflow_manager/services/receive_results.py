@@ -2,8 +2,9 @@
 
 import hashlib
 from pathlib import PurePosixPath
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workflow_manager.domain.dag_run import DagRun, Result
 from workflow_manager.domain.data_lake import result_prefix
@@ -35,7 +36,8 @@ class Callback(BaseModel):
         0 to 100 [%].
     """
 
-    model_config = ConfigDict(frozen=True)
+    # A misspelt field must not turn a failure into a success.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dag_id: str | None = Field(default=None, max_length=250)
     result_file: str | None = Field(default=None, min_length=1, max_length=1024)
@@ -44,10 +46,23 @@ class Callback(BaseModel):
     progress: int | None = Field(default=None, ge=0, le=100)
     results: tuple[Result, ...] = Field(default=(), max_length=20)
 
+    @model_validator(mode="after")
+    def _check_meaning(self) -> Self:
+        has_results = bool(self.results) or self.result_file is not None
+        if self.error is not None and self.success is not False:
+            raise ValueError("an error goes with success: false")
+        if self.success is False and has_results:
+            raise ValueError("a failed run has no results")
+        if self.success is None and not has_results and self.progress is None:
+            raise ValueError("tell progress, results, or success")
+        if self.success is None and has_results and self.progress is not None:
+            raise ValueError("results go with success: true")
+        return self
+
     @property
     def is_progress(self) -> bool:
         """Whether the run goes on."""
-        return self.progress is not None and self.success is None and self.result_file is None
+        return self.progress is not None and self.success is None
 
     @property
     def outcome_hash(self) -> str:
@@ -87,14 +102,15 @@ def receive_results(
     ConflictError
         The run ended before, in another way.
     """
-    run = _authenticate(ports, token, cause)
+    run = authenticate_callback(ports, token, cause)
     if task_id is not None and task_id != run.task_id:
         raise InvalidInputError("The callback's token belongs to the run of another task.")
-    if run.state.is_final:
+    is_success = not callback.is_progress and callback.success is not False
+    if run.state.is_final and not (run.is_overdue and is_success):
         return _accept_repetition(run, callback)
     if callback.is_progress:
         return note_progress(ports, run.dag_run_id, callback.progress or 0, cause)
-    event = DagRunEvent.FAIL if callback.success is False else DagRunEvent.SUCCEED
+    event = DagRunEvent.SUCCEED if is_success else DagRunEvent.FAIL
     finished = finish_dag_run(
         ports,
         run.dag_run_id,
@@ -105,10 +121,26 @@ def receive_results(
         outcome_hash=callback.outcome_hash,
     )
     # Somebody else finished it between our two reads: answer as to any repetition.
-    return finished or _accept_repetition(_authenticate(ports, token, cause), callback)
+    return finished or _accept_repetition(authenticate_callback(ports, token, cause), callback)
 
 
-def _authenticate(ports: Ports, token: str, cause: Cause) -> DagRun:
+def authenticate_callback(ports: Ports, token: str, cause: Cause) -> DagRun:
+    """Return the run that a callback token belongs to.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    token
+        ``{dag_run_id}.{secret}``
+    cause
+        When.
+
+    Raises
+    ------
+    AuthenticationError
+        The token is no run's, wrong or expired.
+    """
     dag_run_id, _, _ = token.partition(".")
     run = ports.store.get_dag_run(dag_run_id) if dag_run_id else None
     if run is None or not run.is_called_back_with(token, cause.at):

@@ -1,12 +1,15 @@
 """Decide again when somebody else wrote first."""
 
 import functools
+import random
+import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from workflow_manager.domain.errors import VersionConflictError
 
 MAX_ATTEMPTS = 8
+MAX_PAUSE_S = 0.02
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,16 +26,17 @@ def retry_on_conflict(use_case: Callable[P, T]) -> Callable[P, T]:
     Returns
     -------
     Callable
-        The same, trying up to eight times: of the writers that meet, one wins each round.
+        The same, trying up to eight times, a little later each time: of the writers that meet,
+        one wins each round.
     """
 
     @functools.wraps(use_case)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(MAX_ATTEMPTS - 1):
+        for n_conflicts in range(1, MAX_ATTEMPTS):
             try:
                 return use_case(*args, **kwargs)
             except VersionConflictError:
-                continue
+                time.sleep(random.uniform(0, MAX_PAUSE_S * n_conflicts))  # noqa: S311 - jitter
         return use_case(*args, **kwargs)
 
     return wrapper

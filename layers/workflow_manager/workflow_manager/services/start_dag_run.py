@@ -18,6 +18,7 @@ from workflow_manager.services.retry_on_conflict import retry_on_conflict
 from workflow_manager.services.simulate_reconstruction import STEP_S
 
 CALLBACK_PATH = "/results_ready/"
+UNKNOWN_DAG_GRACE = timedelta(minutes=2)
 
 
 def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
@@ -44,13 +45,17 @@ def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
         else:
             _check_dag(ports, run)
             _trigger(ports, *_note_attempt(ports, run, cause))
-    except (NotFoundError, InvalidInputError) as error:
+    except InvalidInputError as error:
         finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)
+    except NotFoundError as error:
+        # A DAG that was just deployed is not parsed yet, or a proxy answers for Airflow.
+        if cause.at - run.created_at > UNKNOWN_DAG_GRACE:
+            finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)
+        else:
+            _note_reason(ports, dag_run_id, error.detail)
     except (UpstreamError, ConflictError) as error:
         # It stays pending; the reconciler queues it again, later each time.
-        logger.warning(
-            "run not started yet", extra={"dag_run_id": dag_run_id, "reason": error.detail}
-        )
+        _note_reason(ports, dag_run_id, error.detail)
     else:
         _mark_started(ports, dag_run_id, cause)
 
@@ -82,12 +87,21 @@ def _trigger(ports: Ports, run: DagRun, token: str) -> None:
 
 
 @retry_on_conflict
+def _note_reason(ports: Ports, dag_run_id: str, reason: str) -> None:
+    logger.warning("run not started yet", extra={"dag_run_id": dag_run_id, "reason": reason})
+    run = ports.store.get_dag_run(dag_run_id)
+    if run is not None and run.state is DagRunState.PENDING and run.reason != reason:
+        ports.store.commit([run.evolve(reason=reason)])
+
+
+@retry_on_conflict
 def _mark_started(ports: Ports, dag_run_id: str, cause: Cause) -> None:
     run = ports.store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING:
         return
     deadline = cause.at + timedelta(seconds=ports.settings.dag_run_timeout_s)
-    started, event = move_run(run, DagRunEvent.START, cause, started_at=cause.at, deadline=deadline)
+    changes = {"started_at": cause.at, "deadline": deadline, "reason": None}
+    started, event = move_run(run, DagRunEvent.START, cause, **changes)
     ports.store.commit([started], [event])
     metrics.add_metric("DagRunsStarted", MetricUnit.Count, 1)
     logger.info("DAG run started", extra={"dag_run_id": dag_run_id, "dag_id": run.dag_id})

@@ -1,10 +1,12 @@
 """Start a scan on a device, at most once."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 
 from pydantic import ValidationError
 
+from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     DeviceStartError,
     InvalidInputError,
@@ -21,6 +23,9 @@ from workflow_manager.domain.exam import (
 )
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Ports
+
+# API Gateway gives the operator up after 29 s: no scanner starts behind their back.
+MAX_DELAY = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class ScanOrder:
     token: str = field(repr=False)
 
 
-def start_scan(ports: Ports, task: Task, order: ScanOrder) -> None:
+def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None:
     """Load the sequence and send the start to the device.
 
     Parameters
@@ -50,6 +55,8 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder) -> None:
         A claimed device task.
     order
         What the operator's call brings along.
+    cause
+        The call, and when it came.
 
     Raises
     ------
@@ -68,6 +75,8 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder) -> None:
         ),
         user_access_token=order.token,
     )
+    if ports.now() - cause.at > MAX_DELAY:
+        raise DeviceStartError("Not started: ScanHub's services answered too slowly.")
     try:
         ports.scan.start(task.task_type, device_task)
     except UpstreamError as error:

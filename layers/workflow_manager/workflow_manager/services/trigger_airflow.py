@@ -44,7 +44,7 @@ def trigger_airflow(ports: Ports, command: ObjectCreated | StartDagRun, cause: C
         case DagData(dag_id):
             dag_run_id = receive_dag_data(ports, dag_id, command.data, cause)
             start_dag_run(ports, dag_run_id, cause)
-        case AcquisitionData(workflow_id, task_id):
-            receive_acquisition(ports, workflow_id, task_id, command.data, cause)
+        case AcquisitionData() as target:
+            receive_acquisition(ports, target, command.data, cause)
         case None:
             logger.warning("object with a key that means nothing to us is left alone")

@@ -2,17 +2,18 @@
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
+from workflow_manager.domain.exam import ExamWorkflow
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
-from workflow_manager.services.handle_device_task import handle_device_task, load_limits
+from workflow_manager.services.handle_device_task import handle_device_task
 from workflow_manager.services.handle_processing_task import handle_processing_task
-from workflow_manager.services.load_execution import load_execution
+from workflow_manager.services.load_execution import fetch_workflow, merge_execution
+from workflow_manager.services.load_limits import load_patient, make_limits
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 from workflow_manager.services.start_scan import ScanOrder
 
 
-@retry_on_conflict
 def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
     """Start a task that is pending, or anew as its next attempt if it has ended.
 
@@ -42,23 +43,40 @@ def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
     definition = ports.exam.get_task(task_id)
     if definition.is_template or definition.workflow_id is None:
         raise ConflictError("The task is a template: make a task of it first.")
-    execution = load_execution(
-        ports, definition.workflow_id, cause, detail="Failed to fetch workflow"
-    )
-    limits = load_limits(ports, execution.workflow.exam_id, cause)
-    task = _make_ready(execution, definition.id, cause)
-    if task.task_type.is_device_task:
-        return handle_device_task(ports, execution, task, ScanOrder(limits, token), cause)
-    return handle_processing_task(ports, execution, task, cause)
-
-
-def _make_ready(execution: Execution, task_id: str, cause: Cause) -> Task:
-    task = execution.tasks.get(task_id)
-    if task is None:
+    workflow = fetch_workflow(ports, definition.workflow_id, "Failed to fetch workflow")
+    exam, patient = load_patient(ports, workflow.exam_id)
+    seen = merge_execution(ports, workflow, cause).tasks.get(definition.id)
+    if seen is None:
         raise ConflictError("Exam-manager lists the task with no workflow: try again.")
+    if not seen.task_type.is_device_task:
+        return _start_processing(ports, workflow, seen, cause)
+    order = ScanOrder(make_limits(exam, patient, cause.at.date()), token)
+    return _start_scan(ports, workflow, seen, order, cause)
+
+
+@retry_on_conflict
+def _start_processing(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: Cause) -> Task:
+    execution = merge_execution(ports, workflow, cause)
+    _make_ready(execution, seen, cause)
+    return handle_processing_task(ports, execution, execution.tasks[seen.task_id], cause)
+
+
+@retry_on_conflict
+def _start_scan(
+    ports: Ports, workflow: ExamWorkflow, seen: Task, order: ScanOrder, cause: Cause
+) -> Task:
+    execution = merge_execution(ports, workflow, cause)
+    _make_ready(execution, seen, cause)
+    return handle_device_task(ports, execution, execution.tasks[seen.task_id], order, cause)
+
+
+def _make_ready(execution: Execution, seen: Task, cause: Cause) -> None:
+    task = execution.tasks[seen.task_id]
     if task.status is TaskStatus.IN_PROGRESS:
         raise InvalidTransitionError("The task is in progress already.")
+    if (task.status, task.attempt) != (seen.status, seen.attempt):
+        # Another call came between: what it led to must be looked at before the next attempt.
+        raise ConflictError(f"Another call started the task; it is {task.status}. {task.reason}")
     if not task.task_type.is_device_task and not execution.has_inputs(task):
         raise ConflictError("The task waits for another one, whose data it takes.")
-    execution.reset(task_id, cause)
-    return execution.tasks[task_id]
+    execution.reset(task.task_id, cause)

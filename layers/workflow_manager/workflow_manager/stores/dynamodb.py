@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.device import DeviceLock
@@ -16,6 +17,7 @@ from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
+from workflow_manager.observability import log_unexpected
 from workflow_manager.settings import Settings
 from workflow_manager.stores import items
 from workflow_manager.stores.items import Item, ItemKey, ModelT
@@ -80,7 +82,12 @@ class DynamoDBStore:
         # An index lags behind its table: only the base items tell what is due.
         for item in self._read_batches(self._query_due(now, limit)):
             is_task = item["SK"]["S"].startswith(items.TASK_PREFIX)
-            entity = items.decode(Task, item) if is_task else items.decode(DagRun, item)
+            try:
+                entity = items.decode(Task, item) if is_task else items.decode(DagRun, item)
+            except ValidationError as error:
+                # One broken item must not keep the reconciler from all others.
+                log_unexpected(error)
+                continue
             if entity.due_at is not None and entity.due_at <= now:
                 due.append((entity.due_at, entity))
         return [entity for _, entity in sorted(due, key=lambda pair: pair[0])]

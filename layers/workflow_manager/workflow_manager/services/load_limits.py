@@ -1,0 +1,64 @@
+"""What protects the patient during a scan."""
+
+from datetime import date
+
+from pydantic import ValidationError
+
+from workflow_manager.domain.errors import InvalidInputError, NotFoundError
+from workflow_manager.domain.exam import AcquisitionLimits, Exam, Patient
+from workflow_manager.ports import Ports
+from workflow_manager.services.calculate_age import calculate_age
+
+
+def load_patient(ports: Ports, exam_id: str | None) -> tuple[Exam, Patient]:
+    """Return an exam and its patient.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    exam_id
+        The exam of a workflow.
+
+    Raises
+    ------
+    NotFoundError
+        The workflow belongs to no exam of a patient.
+    """
+    exam = ports.exam.get_exam(exam_id) if exam_id else None
+    if exam is None or exam.patient_id is None:
+        raise NotFoundError("The workflow belongs to no exam of a patient.")
+    return exam, ports.scan.get_patient(exam.patient_id)
+
+
+def make_limits(exam: Exam, patient: Patient, today: date) -> AcquisitionLimits:
+    """Return the acquisition limits of a patient; without all of them no scan starts.
+
+    Parameters
+    ----------
+    exam
+        Knows height and weight.
+    patient
+        Knows birth date and sex.
+    today
+        The age is that of the day.
+
+    Raises
+    ------
+    InvalidInputError
+        A value is missing or cannot be; which one is said, its value is not.
+    """
+    try:
+        return AcquisitionLimits.model_validate(
+            {
+                "patient_height": exam.patient_height_cm,
+                "patient_weight": exam.patient_weight_kg,
+                "patient_gender": patient.sex,
+                "patient_age": calculate_age(patient.birth_date, today),
+            }
+        )
+    except ValidationError as error:
+        names = ", ".join(str(item["loc"][0]).replace("_", " ") for item in error.errors())
+        raise InvalidInputError(
+            f"No scan without acquisition limits: the {names} is missing or cannot be."
+        ) from None
