@@ -65,6 +65,15 @@ check: setup ## Lint, types, architecture, template, unit and integration tests;
 test: check ## Everything: check, then end-to-end on the laptop stack
 	$(BIN)/pytest tests/e2e
 
+.PHONY: test-airflow2
+test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.11
+	@$(BIN)/python -m local.setup airflow2
+	$(BIN)/pytest tests/airflow2
+
+.PHONY: openapi
+openapi: setup ## Merge the OpenAPI of all functions into docs/openapi.json
+	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.openapi
+
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
@@ -77,6 +86,6 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 .PHONY: clean
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
-	rm -rf .venv .venv-airflow .local .aws-sam out .mypy_cache .ruff_cache .pytest_cache \
-	  .import_linter_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .aws-sam out \
+	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def prepare_airflow(config: StackConfig, processes: Processes) -> None:
     environ = make_airflow_environ(config, secrets)
     for arguments in (["db", "migrate"], ["dags", "reserialize"]):
         processes.run("airflow-setup", _airflow(*arguments), environ, PREPARE_TIMEOUT_S)
-        _let_readers_pass(home / "airflow.db")
+        let_readers_pass(home / "airflow.db")
 
 
 def start_airflow(config: StackConfig, processes: Processes) -> None:
@@ -88,7 +89,6 @@ def check_dag(config: StackConfig, token: str) -> None:
 
 def make_airflow_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[str, str]:
     """Return the variables of every Airflow process; tasks inherit those of the scheduler."""
-    home = config.folder / "airflow"
     settings = {
         "API__BASE_URL": config.airflow_url,
         "API__HOST": HOST,
@@ -97,19 +97,30 @@ def make_airflow_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[s
         "API__WORKERS": "1",
         "API_AUTH__JWT_ISSUER": "scanhub-local",
         "API_AUTH__JWT_SECRET": secrets.jwt_secret,
-        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "CORE__DAGS_FOLDER": str(config.dags_folder),
         "CORE__EXECUTION_API_SERVER_URL": f"{config.airflow_url}/execution/",
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__LOAD_EXAMPLES": "False",
         "CORE__PARALLELISM": "4",
-        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(
+            config.folder / "airflow" / "passwords.json"
+        ),
         # "user" may read and run DAGs and nothing else, as the role on MWAA.
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USERNAME}:user",
+    }
+    return make_environ(config, VENV, settings)
+
+
+def make_environ(config: StackConfig, venv: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what any version of Airflow is told, and ``settings``: its own, section__name."""
+    home = config.folder / "airflow"
+    settings = {
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__DAGS_FOLDER": str(config.dags_folder),
+        "CORE__LOAD_EXAMPLES": "False",
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "LOGGING__BASE_LOG_FOLDER": str(config.log_folder / "airflow-tasks"),
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
+        **settings,
     }
     environ = clean_environ(
         **aws_environ(config),
@@ -119,7 +130,7 @@ def make_airflow_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[s
         SPT_NOENV="1",
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
     )
-    environ["PATH"] = os.pathsep.join([str(VENV / "bin"), environ["PATH"]])
+    environ["PATH"] = os.pathsep.join([str(venv / "bin"), environ["PATH"]])
     return environ
 
 
@@ -127,7 +138,7 @@ def _airflow(*arguments: str) -> list[str]:
     return [str(VENV / "bin" / "airflow"), *arguments]
 
 
-def _let_readers_pass(database: Path) -> None:
+def let_readers_pass(database: Path) -> None:
     """Switch SQLite to its write-ahead log, where a writer does not lock readers out."""
     with closing(sqlite3.connect(database, timeout=10)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +90,20 @@ def probe(path: Path) -> Interpreter | str:
 
 
 def choose(
-    candidates: Iterable[Path], try_out: Callable[[Path], Interpreter | str] = probe
+    candidates: Iterable[Path],
+    try_out: Callable[[Path], Interpreter | str] = probe,
+    supported: Sequence[str] = SUPPORTED,
 ) -> Interpreter:
     """Return the first candidate that works.
+
+    Parameters
+    ----------
+    candidates
+        Executables, best first.
+    try_out
+        Starts one; returns why it is of no use otherwise.
+    supported
+        Versions that will do.
 
     Raises
     ------
@@ -104,16 +115,16 @@ def choose(
         if not path.is_file():
             continue
         answer = try_out(path)
-        if isinstance(answer, Interpreter) and answer.runtime[6:] in SUPPORTED:
+        if isinstance(answer, Interpreter) and answer.runtime[6:] in supported:
             return answer
         refused.append(f"  {path}: {answer if isinstance(answer, str) else answer.version}")
-    raise NoPythonError(_explain(refused))
+    raise NoPythonError(_explain(refused, supported))
 
 
-def _explain(refused: list[str]) -> str:
+def _explain(refused: list[str], supported: Sequence[str]) -> str:
     tried = "\n".join(["Tried:", *refused]) if refused else "None was found on PATH or in pyenv."
     advice = (
         "Debian or Ubuntu: install python3 and python3-venv (the latter brings ensurepip), "
         "or a version with pyenv; PYTHON=<path> selects one."
     )
-    return f"No usable Python {', '.join(SUPPORTED)}.\n{tried}\n{advice}"
+    return f"No usable Python {', '.join(supported)}.\n{tried}\n{advice}"

@@ -61,13 +61,14 @@ def check_ports(config: StackConfig) -> None:
     taken = [
         f"  port {port} ({service}): set {PORT_VARIABLES[service][0]} to a free one"
         for service, port in config.ports.items()
-        if not _is_free(port)
+        if not is_free(port)
     ]
     if taken:
         raise StackError("Another program listens on:\n" + "\n".join(taken))
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Return whether a program could listen on a port of loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # Connections that are still closing do not count; the servers set this option too.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

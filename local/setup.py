@@ -1,4 +1,4 @@
-"""Create both virtual environments from the locks: ``python3 -m local.setup``.
+"""Create the virtual environments from the locks: ``python3 -m local.setup [airflow2]``.
 
 Standard library only: it runs before anything is installed. A second run compares two digests and
 ends; an interrupted one starts again where the stamp is missing.
@@ -13,12 +13,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.interpreter import Interpreter, NoPythonError, choose, find_candidates
+from local.interpreter import SUPPORTED, Interpreter, NoPythonError, choose, find_candidates
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTALL_TIMEOUT_S = 900
@@ -37,11 +37,14 @@ class Environment:
         Requirements with hashes.
     is_compiled
         Whether to write bytecode at once; Airflow's first start is far slower without.
+    versions
+        Versions of Python that its packages work with.
     """
 
     folder: Path
     lock: Path
     is_compiled: bool = False
+    versions: Sequence[str] = SUPPORTED
 
     @property
     def python(self) -> Path:
@@ -63,12 +66,29 @@ AIRFLOW = Environment(
     ROOT / ".venv-airflow", ROOT / "requirements" / "airflow.txt", is_compiled=True
 )
 
+AIRFLOW2 = Environment(
+    ROOT / ".venv-airflow2",
+    ROOT / "requirements" / "airflow2.txt",
+    is_compiled=True,
+    versions=("3.12", "3.11"),
+)
 
-def main() -> int:
-    """Bring both environments up to date and return the exit status."""
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Bring the environments up to date and return the exit status.
+
+    Parameters
+    ----------
+    arguments
+        ``airflow2``: only that of the second Airflow, which needs the first one's installer.
+    """
     with _one_at_a_time():
         try:
-            _set_up([DEV, AIRFLOW])
+            if "airflow2" in arguments:
+                # PYTHON chooses the others', whose versions this one may not know.
+                _set_up([AIRFLOW2], {**os.environ, "PYTHON": ""})
+            else:
+                _set_up([DEV, AIRFLOW], os.environ)
         except NoPythonError as error:
             print(error, file=sys.stderr)
             return 1
@@ -81,11 +101,11 @@ def main() -> int:
     return 0
 
 
-def _set_up(environments: list[Environment]) -> None:
-    is_forced = bool(os.environ.get("PYTHON"))
+def _set_up(environments: list[Environment], environ: Mapping[str, str]) -> None:
+    is_forced = bool(environ.get("PYTHON"))
     if all(environment.is_current() for environment in environments) and not is_forced:
         return
-    python = choose(find_candidates(os.environ))
+    python = choose(find_candidates(environ), supported=environments[0].versions)
     print(f"Python {python.version} ({python.path})")
     for environment in environments:
         if environment.is_current() and _version_of(environment) == python.version:
@@ -158,4 +178,4 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

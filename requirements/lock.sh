@@ -19,3 +19,4 @@ lock requirements/dev.in requirements/dev.txt requirements/bootstrap.txt
 lock layers/workflow_manager/requirements.in layers/workflow_manager/requirements.txt requirements/dev.txt
 lock dags/requirements.in dags/requirements.txt requirements/dev.txt
 lock requirements/airflow.in requirements/airflow.txt dags/requirements.txt
+lock requirements/airflow2.in requirements/airflow2.txt dags/requirements.txt

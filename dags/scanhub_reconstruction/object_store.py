@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -14,6 +15,8 @@ from scanhub_reconstruction.model import RawDataError
 _CONFIG = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 5}
 )
+# Not in ranges: the laptop's S3 answers a range of a named version with the whole object.
+_ONE_STREAM = TransferConfig(multipart_threshold=2**62, use_threads=False)
 _NOT_FOUND_CODES = ("404", "NoSuchKey", "NoSuchVersion")
 
 
@@ -47,7 +50,9 @@ class ObjectStore:
         """
         version = {"VersionId": version_id} if version_id else None
         try:
-            self._client.download_file(self._bucket, key, str(path), ExtraArgs=version)
+            self._client.download_file(
+                self._bucket, key, str(path), ExtraArgs=version, Config=_ONE_STREAM
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_FOUND_CODES:
                 raise RawDataError("The uploaded file is not in the data lake any more.") from None

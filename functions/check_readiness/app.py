@@ -5,7 +5,7 @@ from workflow_manager.http.dependencies import CauseDep, ServicePortsDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.check_readiness import check_readiness
 
-router = ScanHubRouter()
+router = ScanHubRouter(503)
 
 
 @router.get("/health/readiness", operation_id="check_readiness")

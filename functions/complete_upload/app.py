@@ -8,7 +8,7 @@ from workflow_manager.http.routing import ScanHubRouter, status_url
 from workflow_manager.http.upload_schemas import CompletedUpload, CompleteUploadBody
 from workflow_manager.services.complete_upload import complete_upload, dag_run_of
 
-router = ScanHubRouter()
+router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
 @router.post("/uploads/{upload_id}/complete/", operation_id="complete_upload")

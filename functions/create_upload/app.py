@@ -8,7 +8,7 @@ from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.upload_schemas import CreateUploadBody, UploadPlan
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 
-router = ScanHubRouter()
+router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
 @router.post("/uploads/", operation_id="create_upload", status_code=201)

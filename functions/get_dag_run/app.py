@@ -6,7 +6,7 @@ from workflow_manager.http.dependencies import UserPortsDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.get_dag_run import get_dag_run
 
-router = ScanHubRouter()
+router = ScanHubRouter(401, 403, 404, 422, 503)
 
 
 @router.get("/dag_runs/{dag_run_id}/", operation_id="get_dag_run")

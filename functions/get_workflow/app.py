@@ -6,7 +6,7 @@ from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import WorkflowView
 from workflow_manager.services.get_workflow import get_workflow
 
-router = ScanHubRouter()
+router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
 @router.get("/workflows/{workflow_id}/", operation_id="get_workflow")

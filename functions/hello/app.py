@@ -5,7 +5,7 @@ from workflow_manager.http.dependencies import CallerDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.hello import hello
 
-router = ScanHubRouter()
+router = ScanHubRouter(401, 403)
 
 
 @router.get("/hello/", operation_id="hello")

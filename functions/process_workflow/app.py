@@ -6,7 +6,7 @@ from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import ProcessedWorkflowView
 from workflow_manager.services.process_workflow import process_workflow
 
-router = ScanHubRouter()
+router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
 @router.post("/process/{workflow_id}/", operation_id="process_workflow")

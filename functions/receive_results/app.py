@@ -4,21 +4,21 @@ from fastapi import Depends
 
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import (
+    CallbackToken,
     CauseDep,
     ServicePortsDep,
-    Token,
     check_callback_token,
 )
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.receive_results import Callback, receive_results
 
 ANSWER = {"message": "Results ready notification sent successfully."}
-router = ScanHubRouter(dependencies=[Depends(check_callback_token)])
+router = ScanHubRouter(400, 401, 409, 422, 503, dependencies=[Depends(check_callback_token)])
 
 
 @router.post("/results_ready/", operation_id="receive_results")
 def answer(
-    callback: Callback, token: Token, ports: ServicePortsDep, cause: CauseDep
+    callback: Callback, token: CallbackToken, ports: ServicePortsDep, cause: CauseDep
 ) -> dict[str, str]:
     """Record what a run reports: progress, results or failure."""
     receive_results(ports, token, callback, cause)
@@ -27,7 +27,7 @@ def answer(
 
 @router.post("/result_ready/{task_id}", operation_id="receive_task_results")
 def answer_for_task(
-    task_id: str, callback: Callback, token: Token, ports: ServicePortsDep, cause: CauseDep
+    task_id: str, callback: Callback, token: CallbackToken, ports: ServicePortsDep, cause: CauseDep
 ) -> dict[str, str]:
     """Record what the run of a task reports."""
     receive_results(ports, token, callback, cause, task_id=task_id)

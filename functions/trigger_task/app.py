@@ -6,7 +6,7 @@ from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import TaskView, TriggeredTaskView
 from workflow_manager.services.trigger_task import trigger_task
 
-router = ScanHubRouter()
+router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
 @router.post("/trigger_task/{task_id}/", operation_id="trigger_task")

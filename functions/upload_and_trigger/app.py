@@ -8,7 +8,7 @@ from workflow_manager.http.routing import ScanHubRouter, status_url
 from workflow_manager.http.upload_schemas import TriggeredUploadView
 from workflow_manager.services.upload_and_trigger import upload_and_trigger
 
-router = ScanHubRouter()
+router = ScanHubRouter(400, 401, 403, 404, 409, 413, 422, 502, 503, 504)
 
 
 @router.post("/upload_and_trigger/{dag_id}/", operation_id="upload_and_trigger")

@@ -1,174 +1,25 @@
-"""The walk from scan to result through the real handlers and adapters, in one process.
-
-AWS is moto, Airflow answers from memory over HTTP, ScanHub is the served stand-in.
-"""
+"""The walk from scan to result through the real handlers and adapters."""
 
 import importlib
 import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
 import pytest
 
-from local.scanhub.app import Settings as ScanHubSettings
-from local.scanhub.app import make_app, make_stand_in
-from local.scanhub.seed import SERVICE_PASSWORD, SERVICE_USERNAME
-from local.scanhub.server import make_server, open_socket
-from tests.fakes.airflow import FakeAirflow
 from tests.fakes.lambda_context import FakeLambdaContext
-from tests.integration.conftest import create_table
-from workflow_manager import settings, wiring
+from tests.integration.deployment import BUCKET, TABLE, Deployment, deploy
+from tests.integration.patient import PATIENT_WORDS
 
-DAG_ID = "cartesian_reconstruction"
-BUCKET = "data-lake"
-PATIENT_WORDS = ("birth_date", "MALE", "patient_height")
-
-
-@dataclass
-class Deployment:
-    """Everything that was deployed."""
-
-    scanhub: httpx.Client
-    airflow: FakeAirflow
-    token: str
-    workflow_id: str
-    task_ids: list[str]
-
-    def call(self, function: str, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        event = {
-            "path": f"/v1/workflowmanager{path}",
-            "httpMethod": method,
-            "headers": {
-                "Authorization": f"Bearer {self.token}",
-                "Content-Type": "application/json",
-                "Host": "api.test",
-            },
-            "queryStringParameters": None,
-            "requestContext": {
-                "requestId": "r",
-                "path": f"/api/v1/workflowmanager{path}",
-                "domainName": "api.test",
-                "identity": {"sourceIp": "203.0.113.7"},
-                "authorizer": {"principalId": "operator"},
-            },
-            "resource": path,
-            "body": json.dumps(body) if body is not None else None,
-            "isBase64Encoded": False,
-        }
-        return self._invoke(function, event)
-
-    def call_back(self, conf: dict[str, Any], body: Any) -> int:
-        self.token, users_token = conf["user_token"], self.token
-        answer = self.call("receive_results", "POST", "/results_ready/", body)
-        self.token = users_token
-        return int(answer["statusCode"])
-
-    def drain_queue(self) -> None:
-        """Hand every message to `trigger_airflow`, as the event source does."""
-        sqs = boto3.client("sqs")
-        queue_url = settings.get_settings().queue_url
-        while messages := sqs.receive_message(QueueUrl=queue_url).get("Messages"):
-            for message in messages:
-                record = {
-                    "messageId": message["MessageId"],
-                    "body": message["Body"],
-                    "eventSource": "aws:sqs",
-                }
-                answer = self._invoke("trigger_airflow", {"Records": [record]})
-                assert answer == {"batchItemFailures": []}
-                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-
-    def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
-        module = importlib.import_module(f"functions.{function}.app")
-        return dict(module.lambda_handler(event, FakeLambdaContext()))
+FORBIDDEN_WORDS = (*PATIENT_WORDS, "birth_date", "patient_height", "Jane")
 
 
 @pytest.fixture
-def scanhub(tmp_path: Path) -> Iterator[httpx.Client]:
-    listener = open_socket(0)
-    address = f"127.0.0.1:{listener.getsockname()[1]}"
-
-    def acquire(path: Path) -> None:
-        path.write_bytes(b"raw data")
-
-    stand_in = make_stand_in(
-        ScanHubSettings(
-            address=address,
-            workflow_manager_url="http://workflow-manager.invalid",
-            scan_duration_s=0.0,
-            acquire=acquire,
-            transport=httpx.MockTransport(lambda _: httpx.Response(503)),
-        )
-    )
-    server = make_server(make_app(stand_in))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
-        yield client
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def deployment(scanhub: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    airflow = FakeAirflow()
-    airflow.dag_ids.append(DAG_ID)
-    for name, value in create_resources(str(scanhub.base_url)).items():
-        monkeypatch.setenv(name, value)
-    clear_caches()
-    client = httpx.Client(
-        timeout=3, mounts={"http://airflow.test": httpx.MockTransport(airflow.handle)}
-    )
-    monkeypatch.setattr(wiring, "_http_client", lambda: client)
-    seed = scanhub.get("/_control/seed").json()
-    form = {"username": seed["username"], "password": seed["password"]}
-    login = scanhub.post("/api/v1/userlogin/login", data=form).json()
-    scanhub.headers["Authorization"] = f"Bearer {login['access_token']}"
-    yield Deployment(
-        scanhub, airflow, login["access_token"], seed["workflow_id"], list(seed["task_ids"])
-    )
-    client.close()
-    clear_caches()
-
-
-def clear_caches() -> None:
-    cached = (wiring._aws_client, wiring._s3_client, wiring._orchestrator)
-    for function in (settings.get_settings, wiring._service_account_auth, *cached):
-        function.cache_clear()
-
-
-def create_resources(scanhub_url: str) -> dict[str, str]:
-    create_table(boto3.client("dynamodb"), "state")
-    sqs = boto3.client("sqs")
-    queue_url = sqs.create_queue(QueueName="events")["QueueUrl"]
-    s3 = boto3.client("s3")
-    location: Any = {"LocationConstraint": s3.meta.region_name}
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
-    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    queue_arn = f"arn:aws:sqs:{s3.meta.region_name}:123456789012:events"
-    configuration: Any = {"QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]}
-    s3.put_bucket_notification_configuration(
-        Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [configuration]}
-    )
-    secrets = boto3.client("secretsmanager")
-    service = json.dumps({"username": SERVICE_USERNAME, "password": SERVICE_PASSWORD})
-    airflow = json.dumps({"username": "service", "password": "secret-password"})
-    names = "USER_LOGIN EXAM PATIENT SEQUENCE DEVICE".split()
-    return {
-        "TABLE_NAME": "state",
-        "BUCKET_NAME": BUCKET,
-        "QUEUE_URL": queue_url,
-        "AIRFLOW_URL": "http://airflow.test",
-        "AIRFLOW_SECRET_ARN": secrets.create_secret(Name="a", SecretString=airflow)["ARN"],
-        "SERVICE_ACCOUNT_SECRET_ARN": secrets.create_secret(Name="s", SecretString=service)["ARN"],
-        "WORKFLOW_MANAGER_URL": "http://api.test/api/v1/workflowmanager",
-        "DEVICE_NETWORKS": "127.0.0.0/8",
-    } | {f"{name}_MANAGER_URI": scanhub_url.rstrip("/") for name in names}
+def deployment() -> Iterator[Deployment]:
+    with deploy() as deployment:
+        yield deployment
 
 
 def test_walk_from_scan_to_result(deployment: Deployment) -> None:
@@ -208,11 +59,11 @@ def test_walk_leaves_no_token_and_no_patient_data_behind(deployment: Deployment)
     plan = json.loads(deployment.call("create_upload", "POST", "/uploads/", upload)["body"])
     put_part(plan)
 
-    items = boto3.client("dynamodb").scan(TableName="state")["Items"]
+    items = boto3.client("dynamodb").scan(TableName=TABLE)["Items"]
     kept = json.dumps([item for item in items if not item["PK"]["S"].startswith("UPLOAD#")])
 
     assert deployment.token not in json.dumps(items)
-    for word in (*PATIENT_WORDS, "Jane"):
+    for word in FORBIDDEN_WORDS:
         assert word not in kept
 
 

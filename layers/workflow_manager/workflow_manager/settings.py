@@ -1,5 +1,6 @@
 """The deployment's settings, from the environment that ``template.yaml`` gives each function."""
 
+import json
 import os
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network
@@ -25,6 +26,10 @@ class Settings(BaseModel):
         Secrets Manager: JSON with ``username`` and ``password``.
     workflow_manager_url
         Base URL of our own API, as DAGs reach it.
+    web_origins
+        Origins of web pages that may call the API.
+    role_permissions
+        Operation ids by role; a role that is not named may do everything, as in ScanHub.
     device_networks
         Networks in which a device's own address may lie (generation A's devices register without
         authentication).
@@ -57,6 +62,8 @@ class Settings(BaseModel):
     patient_manager_uri: str = ""
     sequence_manager_uri: str = ""
     device_manager_uri: str = ""
+    web_origins: tuple[str, ...] = ()
+    role_permissions: dict[str, frozenset[str]] = Field(default_factory=dict)
     device_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     dag_start_timeout_s: int = Field(default=86_400, gt=0)
     dag_run_timeout_s: int = Field(default=7200, gt=0)
@@ -80,7 +87,24 @@ class Settings(BaseModel):
             self.has_orchestrator,
         )
 
-    @field_validator("device_networks", mode="before")
+    @field_validator("role_permissions", mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        return json.loads(value or "{}") if isinstance(value, str) else value
+
+    def may(self, role: str, operation_id: str) -> bool:
+        """Tell whether users of a role may call an operation.
+
+        Parameters
+        ----------
+        role
+            ScanHub's: admin, medical, scientist or engineer.
+        operation_id
+            Name of the function.
+        """
+        return operation_id in self.role_permissions.get(role, {operation_id})
+
+    @field_validator("device_networks", "web_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value

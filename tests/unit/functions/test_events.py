@@ -24,6 +24,8 @@ STATUS = {
     "get_dag_run/unknown_run": 404,
     "get_workflow/success": 200,
     "get_workflow/unknown_workflow": 404,
+    "get_openapi/docs": 200,
+    "get_openapi/openapi": 200,
     "hello/no_token": 401,
     "hello/success": 200,
     "hello/trailing_slash": 200,

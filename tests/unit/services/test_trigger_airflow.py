@@ -209,9 +209,10 @@ def test_trigger_airflow_keeps_the_run_pending_on_a_conflict_that_is_not_its_own
     assert get_run_state(world, object_dag_run_id(make_dag_data())) is DagRunState.PENDING
 
 
-def test_trigger_airflow_waits_for_a_paused_dag(world: MemoryPorts) -> None:
-    paused = Dag(dag_id=DAG_ID, dag_display_name="", is_paused=True)
-    world.orchestrator.dags[DAG_ID] = paused
+@pytest.mark.parametrize("flaw", ["is_paused", "has_import_errors"])
+def test_trigger_airflow_waits_for_a_paused_or_broken_dag(world: MemoryPorts, flaw: str) -> None:
+    flawed = Dag(dag_id=DAG_ID, dag_display_name="").model_copy(update={flaw: True})
+    world.orchestrator.dags[DAG_ID] = flawed
 
     deliver(world, make_dag_data())
 

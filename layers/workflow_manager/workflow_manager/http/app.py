@@ -7,10 +7,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import FastAPI
 from mangum import Mangum
 from mangum.types import LambdaEvent
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
-from workflow_manager.http.problems import PROBLEM_JSON, add_problem_handlers
-from workflow_manager.http.routing import ScanHubRouter, strip_base_path
+from workflow_manager.http.problems import add_problem_handlers
+from workflow_manager.http.routing import PROBLEM_JSON, ScanHubRouter, strip_base_path
 from workflow_manager.observability import logger, metrics
+from workflow_manager.settings import get_settings
 
 Handler = Callable[[LambdaEvent, LambdaContext], dict[str, Any]]
 
@@ -26,7 +29,13 @@ def create_app(router: ScanHubRouter) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(router)
     add_problem_handlers(app)
+    app.add_middleware(_allow_web_origins)
     return app
+
+
+def _allow_web_origins(app: ASGIApp) -> CORSMiddleware:
+    # Called with the first request, not at import: the origins are a setting.
+    return CORSMiddleware(app, allow_origins=get_settings().web_origins, allow_credentials=True)
 
 
 def create_handler(app: FastAPI) -> Handler:

@@ -5,15 +5,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from fastapi.security import OAuth2PasswordBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import AuthenticationError
+from workflow_manager.domain.errors import AuthenticationError, PermissionDeniedError
 from workflow_manager.ports import Ports
 from workflow_manager.services.receive_results import authenticate_callback
+from workflow_manager.settings import get_settings
 from workflow_manager.wiring import AwsPorts
 
-oauth2_scheme = OAuth2PasswordBearer(tokenUrl="/api/v1/userlogin/login")
+oauth2_scheme = OAuth2PasswordBearer(
+    tokenUrl="/api/v1/userlogin/login", scheme_name="oauth2_scheme"
+)
+callback_scheme = HTTPBearer(
+    scheme_name="callback_token", description="The run's own token, from the DAG's conf."
+)
 Token = Annotated[str, Depends(oauth2_scheme)]
 
 
@@ -40,9 +46,9 @@ def _request_context(request: Request) -> dict[str, Any]:
 
 
 def get_cause(request: Request) -> Cause:
-    """Return the cause of a request that needs no user."""
+    """Return the cause of a request that needs no user: the function itself acts."""
     request_id = str(_request_context(request).get("requestId", ""))
-    return Cause(actor="anonymous", request_id=request_id, at=datetime.now(UTC))
+    return Cause(request.scope["route"].operation_id, request_id, datetime.now(UTC))
 
 
 def get_caller(request: Request, token: Token) -> Caller:
@@ -50,13 +56,19 @@ def get_caller(request: Request, token: Token) -> Caller:
 
     Raises
     ------
+    PermissionDeniedError
+        The user's role may not do this.
     AuthenticationError
         No authorizer vouches for the request: it did not come through API Gateway.
     """
     context = _request_context(request)
-    user_name = (context.get("authorizer") or {}).get("principalId")
+    authorizer = context.get("authorizer") or {}
+    user_name = authorizer.get("principalId")
     if not user_name:
         raise AuthenticationError("Not authenticated")
+    operation_id = request.scope["route"].operation_id
+    if not get_settings().may(authorizer.get("role", ""), operation_id):
+        raise PermissionDeniedError("Your role does not allow this.")
     cause = Cause(user_name, str(context.get("requestId", "")), datetime.now(UTC))
     return Caller(token, cause)
 
@@ -77,6 +89,16 @@ UserPortsDep = Annotated[Ports, Depends(get_user_ports)]
 ServicePortsDep = Annotated[Ports, Depends(get_service_ports)]
 
 
-def check_callback_token(token: Token, ports: ServicePortsDep, cause: CauseDep) -> None:
+def get_callback_token(
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(callback_scheme)],
+) -> str:
+    """Return the token of a callback."""
+    return credentials.credentials
+
+
+CallbackToken = Annotated[str, Depends(get_callback_token)]
+
+
+def check_callback_token(token: CallbackToken, ports: ServicePortsDep, cause: CauseDep) -> None:
     """Refuse a stranger before a word is said about the body."""
     authenticate_callback(ports, token, cause)

@@ -10,9 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workflow_manager.domain import errors
+from workflow_manager.http.routing import PROBLEM_JSON
 from workflow_manager.observability import log_unexpected, logger
-
-PROBLEM_JSON = "application/problem+json"
 
 # Most derived first: the first class that fits names the status.
 STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
@@ -83,7 +82,9 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def answer_framework(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, error.detail)
+        answer = problem(error.status_code, error.detail)
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
     def answer_invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,11 +1,14 @@
 """Routes that answer with and without their trailing slash, and never redirect."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 API_BASE_PATH = "/v1/workflowmanager"
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_REFERENCE = "#/components/schemas/Problem"
 
 
 class ScanHubRouter(APIRouter):
@@ -13,7 +16,24 @@ class ScanHubRouter(APIRouter):
 
     API Gateway serves ``/x`` and ``/x/`` alike and tells the function which one was called; a 307
     would lead a client to a host name that is not ours.
+
+    Parameters
+    ----------
+    *problem_statuses
+        The errors that its routes may answer with, for the OpenAPI.
+    **options
+        As FastAPI takes them.
     """
+
+    def __init__(self, *problem_statuses: int, **options: Any) -> None:
+        problems: dict[int | str, dict[str, Any]] = {
+            status: {
+                "description": HTTPStatus(status).phrase,
+                "content": {PROBLEM_JSON: {"schema": {"$ref": PROBLEM_REFERENCE}}},
+            }
+            for status in problem_statuses
+        }
+        super().__init__(responses=problems, **options)
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add a route and its twin; only the route as declared is in the OpenAPI.

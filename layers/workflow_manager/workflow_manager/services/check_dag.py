@@ -25,7 +25,7 @@ def check_dag(ports: Ports, dag_id: str) -> None:
     NotFoundError
         Airflow does not know the DAG.
     ConflictError
-        It is paused.
+        It is paused, or has import errors.
     """
     check_dag_id(dag_id)
     try:
@@ -37,3 +37,5 @@ def check_dag(ports: Ports, dag_id: str) -> None:
         raise NotFoundError(f"Airflow does not know the DAG {dag_id}.")
     if dag.is_paused:
         raise ConflictError(f"The DAG {dag_id} is paused: unpause it in Airflow first.")
+    if dag.has_import_errors:
+        raise ConflictError(f"The DAG {dag_id} has import errors in Airflow: mend it first.")

@@ -40,7 +40,7 @@ def receive_acquisition(
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise NotFoundError("The workflow has no such device task.")
-    if task.data == data:
+    if task.data is not None and object_dag_run_id(task.data) == object_dag_run_id(data):
         return
     if task.status is TaskStatus.COMPLETED or not _is_of_this_attempt(ports, target, task):
         _record_late_data(ports, execution, task_id, data, cause)

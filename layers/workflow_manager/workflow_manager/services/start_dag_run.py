@@ -66,6 +66,8 @@ def _check_dag(ports: Ports, run: DagRun) -> None:
         raise NotFoundError(f"Airflow does not know the DAG {run.dag_id}.")
     if dag.is_paused:
         raise ConflictError(f"The DAG {run.dag_id} is paused.")
+    if dag.has_import_errors:
+        raise ConflictError(f"The DAG {run.dag_id} has import errors in Airflow.")
 
 
 def _note_attempt(ports: Ports, run: DagRun, cause: Cause) -> tuple[DagRun, str]:

@@ -1,0 +1,113 @@
+"""One laptop stack for all end-to-end tests, and one walk through it that several look at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from local.config import StackConfig
+from local.phantom import simulate_kspace
+from local.stack import down, is_up, up
+from tests.e2e.laptop import Json, Laptop
+
+SCAN_DURATION_S = 0.9
+# Whatever takes a service away comes late, and what looks at all traces comes after everything.
+LATE_MODULES = ("test_airflow_outage", "test_data_protection")
+MEASUREMENTS = pytest.StashKey[dict[str, float]]()
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One scan from the operator's call to the result.
+
+    Parameters
+    ----------
+    scan_task_id, reconstruction_task_id
+        Its two tasks.
+    workflow
+        The completed workflow, as the API shows it.
+    run
+        Its run, as the API shows it.
+    """
+
+    workflow_id: str
+    scan_task_id: str
+    reconstruction_task_id: str
+    workflow: Json
+    run: Json
+
+
+def walk_through(laptop: Laptop) -> Walk:
+    """Process a fresh workflow and return it once it is completed."""
+    ids = laptop.make_workflow()
+    laptop.process(ids["workflow_id"]).raise_for_status()
+    workflow = laptop.wait_for_workflow(ids["workflow_id"], "completed")
+    (run_id,) = [task["dag_run_id"] for task in workflow["tasks"] if task["dag_run_id"]]
+    run = laptop.wait_for_run(run_id, "SUCCEEDED")
+    scan_task_id, reconstruction_task_id = ids["task_ids"]
+    return Walk(ids["workflow_id"], scan_task_id, reconstruction_task_id, workflow, run)
+
+
+@pytest.fixture(scope="session")
+def laptop() -> Iterator[Laptop]:
+    """Return the stack, brought up unless it is up already, and left as it was found."""
+    config = StackConfig.from_environ()
+    was_up = is_up(config)
+    stack = up(config)
+    try:
+        with Laptop.connect(config, stack) as connected:
+            duration_s = connected.set_scan_duration()
+            connected.set_scan_duration(SCAN_DURATION_S)
+            yield connected
+            connected.set_scan_duration(duration_s)
+    finally:
+        if not was_up:
+            down(config)
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(laptop: Laptop) -> Iterator[None]:
+    laptop.clear_faults()
+    yield
+    laptop.clear_faults()
+
+
+@pytest.fixture(scope="session")
+def walk(laptop: Laptop) -> Walk:
+    """Return one completed walk, for tests that only look."""
+    return walk_through(laptop)
+
+
+@pytest.fixture(scope="session")
+def small_kspace(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return a small `.npy` file."""
+    path = tmp_path_factory.mktemp("kspace") / "small.npy"
+    np.save(path, simulate_kspace(n_coils=2, matrix_size=64, oversampling=1.0))
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def measurements(request: pytest.FixtureRequest) -> dict[str, float]:
+    """Return where durations [s] are noted for the summary."""
+    return request.config.stash.setdefault(MEASUREMENTS, {})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put late modules last; the order is otherwise kept."""
+
+    def lateness(item: pytest.Item) -> int:
+        return LATE_MODULES.index(item.path.stem) + 1 if item.path.stem in LATE_MODULES else 0
+
+    items.sort(key=lateness)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was measured."""
+    measured = config.stash.get(MEASUREMENTS, {})
+    if measured:
+        terminalreporter.section("measured on the laptop stack")
+    for name, duration_s in measured.items():
+        terminalreporter.write_line(f"{name}: {duration_s:.2f} s")

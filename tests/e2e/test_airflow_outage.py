@@ -1,0 +1,71 @@
+"""Airflow is away: nothing is lost, nothing is started twice, and the readiness check says so."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.stack import check_health, start_service, stop_service
+from tests.e2e.laptop import Laptop, wait_until
+
+
+@pytest.fixture(scope="module")
+def _airflow_comes_back(laptop: Laptop) -> Iterator[None]:
+    yield
+    if not check_health(laptop.config)["airflow"]:
+        start_service("airflow", laptop.config)
+
+
+@pytest.fixture
+def _airflow_is_down(laptop: Laptop, _airflow_comes_back: None) -> None:
+    stop_service("airflow", laptop.config)
+
+
+@pytest.mark.usefixtures("_airflow_is_down")
+def test_check_readiness_names_airflow_while_it_is_down(laptop: Laptop) -> None:
+    # Given an Airflow that is down
+    def read() -> bool:
+        # When the reconciler has taken a turn; another turn may keep ours out, hence again.
+        laptop.reconcile()
+        answer = laptop.anonymous.get("/health/readiness")
+        # Then requests are still served, and the answer names what does not work
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+        return bool(answer.json()["degraded"] == ["airflow"])
+
+    wait_until(read, "readiness to name Airflow", timeout_s=20)
+
+
+@pytest.mark.usefixtures("_airflow_is_down")
+def test_trigger_airflow_starts_the_run_once_when_airflow_is_back(
+    laptop: Laptop, small_kspace: bytes
+) -> None:
+    # Given an Airflow that is down when an object comes
+    answer = laptop.upload_and_trigger(small_kspace).raise_for_status()
+    run_id = answer.json()["data"]["dag_run_id"]
+    wait_until(lambda: laptop.find_run(run_id), f"the event to create run {run_id}")
+    laptop.wait_for_empty_queue()
+    # Then the run waits, and its message is no poison
+    waiting = laptop.find_run(run_id)
+    assert waiting
+    assert (waiting["state"], waiting["started_at"]) == ("PENDING", None)
+    assert laptop.count_messages(laptop.stack.dlq_url) == 0
+    # When Airflow is back, and the reconciler takes its turn
+    start_service("airflow", laptop.config)
+    laptop.let_retry_be_due(run_id)
+    wait_until(
+        lambda: laptop.reconcile() or _has_started(laptop, run_id),
+        f"the reconciler to queue run {run_id} again",
+    )
+    # Then the run starts, once, and succeeds
+    run = laptop.wait_for_run(run_id, "SUCCEEDED")
+    key = laptop.read_run_item(run_id)["data"]["M"]["key"]["S"]
+    (airflow_run,) = laptop.list_airflow_runs_of(key)
+    assert airflow_run["dag_run_id"] == run["dag_run_id"]
+    # And the readiness check knows that all is well again
+    laptop.reconcile()
+    answer = laptop.anonymous.get("/health/readiness")
+    assert answer.json() == {"status": "ok", "degraded": []}
+
+
+def _has_started(laptop: Laptop, run_id: str) -> bool:
+    run = laptop.find_run(run_id)
+    return bool(run and run["state"] != "PENDING")

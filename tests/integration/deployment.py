@@ -1,0 +1,216 @@
+"""All functions with their real adapters in one process.
+
+AWS is moto, Airflow answers from memory over HTTP, ScanHub is the served stand-in.
+"""
+
+import base64
+import importlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import boto3
+import httpx
+import pytest
+
+from local.scanhub.app import Settings as ScanHubSettings
+from local.scanhub.app import make_app, make_stand_in
+from local.scanhub.dependencies import StandIn
+from local.scanhub.seed import (
+    DEFAULT_TASKS,
+    SERVICE_PASSWORD,
+    SERVICE_USERNAME,
+    TaskSpec,
+    make_device,
+    seed_workflow,
+)
+from local.scanhub.server import make_server, open_socket
+from local.scanhub.upload import ScanFailedError
+from tests.fakes.airflow import FakeAirflow
+from tests.fakes.lambda_context import FakeLambdaContext
+from tests.fakes.wire import AIRFLOW_URL, Wire
+from tests.integration.conftest import create_table
+from tests.integration.patient import seed_exam
+from workflow_manager import settings, wiring
+from workflow_manager.clients.http import build_http_client
+
+DAG_ID = "cartesian_reconstruction"
+BUCKET = "data-lake"
+TABLE = "state"
+AIRFLOW_PASSWORD = "secret-password"
+NEIGHBOURS = "USER_LOGIN EXAM PATIENT SEQUENCE DEVICE".split()
+
+
+@dataclass
+class Deployment:
+    """Everything that was deployed, and the workflow that is spoken of."""
+
+    scanhub: httpx.Client
+    stand_in: StandIn
+    airflow: FakeAirflow
+    wire: Wire
+    token: str
+    exam_id: UUID
+    workflow_id: str = ""
+    task_ids: tuple[str, ...] = ()
+    device_id: str = ""
+    n_devices: int = 0
+
+    def add_workflow(self, *tasks: TaskSpec, is_template: bool = False) -> None:
+        """Make a workflow, and a device that no other one uses."""
+        self.n_devices += 1
+        self.device_id = f"device-{self.n_devices}"
+        store = self.stand_in.store
+        store.put_device(make_device(self.device_id, self.stand_in.scanner_address))
+        seed = seed_workflow(
+            store, self.exam_id, tasks, device_id=self.device_id, is_template=is_template
+        )
+        self.workflow_id = str(seed.workflow_id)
+        self.task_ids = tuple(str(task_id) for task_id in seed.task_ids)
+
+    def call(
+        self,
+        function: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        actor: str | None = "operator",
+    ) -> dict[str, Any]:
+        """Call a function as API Gateway does; None as the actor means: past its authorizer."""
+        usual = {"Authorization": f"Bearer {self.token}", "Host": "api.test"}
+        is_raw = isinstance(body, bytes)
+        text = base64.b64encode(body).decode() if is_raw else json.dumps(body)
+        event = {
+            "path": f"/v1/workflowmanager{path}",
+            "httpMethod": method,
+            "headers": {**usual, "Content-Type": "application/json", **(headers or {})},
+            "queryStringParameters": None,
+            "requestContext": {
+                "requestId": "r",
+                "path": f"/api/v1/workflowmanager{path}",
+                "domainName": "api.test",
+                "identity": {"sourceIp": "203.0.113.7"},
+                "authorizer": {"principalId": actor} if actor else None,
+            },
+            "resource": path,
+            "body": text if body is not None else None,
+            "isBase64Encoded": is_raw,
+        }
+        return self.invoke(function, event)
+
+    def call_back(self, conf: dict[str, Any], body: Any) -> int:
+        headers = {"Authorization": f"Bearer {conf['user_token']}"}
+        path = "/results_ready/"
+        answer = self.call("receive_results", "POST", path, body, headers, actor=None)
+        return int(answer["statusCode"])
+
+    def drain_queue(self, function: str = "trigger_airflow") -> None:
+        """Hand every message to its function, as the event source does."""
+        sqs, known = boto3.client("sqs"), settings.get_settings()
+        is_simulation = function == "simulate_reconstruction"
+        queue_url = known.simulation_queue_url if is_simulation else known.queue_url
+        while messages := sqs.receive_message(QueueUrl=queue_url).get("Messages"):
+            for message in messages:
+                record = {
+                    "messageId": message["MessageId"],
+                    "body": message["Body"],
+                    "eventSource": "aws:sqs",
+                }
+                assert self.invoke(function, {"Records": [record]}) == {"batchItemFailures": []}
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        module = importlib.import_module(f"functions.{function}.app")
+        return dict(module.lambda_handler(event, FakeLambdaContext()))
+
+
+@contextmanager
+def deploy() -> Iterator[Deployment]:
+    """Serve ScanHub, make the resources in moto, and let the functions find them."""
+    with serve_scanhub() as (stand_in, client), pytest.MonkeyPatch.context() as patch:
+        airflow = FakeAirflow()
+        airflow.dag_ids.append(DAG_ID)
+        wire = Wire(airflow)
+        for name, value in create_resources(str(client.base_url)).items():
+            patch.setenv(name, value)
+        clear_caches()
+        http_client = build_http_client(wire)
+        patch.setattr(wiring, "_http_client", lambda: http_client)
+        patch.setattr(wiring, "_unpooled_http_client", lambda: http_client)
+        token = log_in(client, stand_in)
+        client.headers["Authorization"] = f"Bearer {token}"
+        exam_id = seed_exam(stand_in.store)
+        deployment = Deployment(client, stand_in, airflow, wire, token, exam_id)
+        deployment.add_workflow(*DEFAULT_TASKS)
+        yield deployment
+        http_client.close()
+        clear_caches()
+
+
+@contextmanager
+def serve_scanhub() -> Iterator[tuple[StandIn, httpx.Client]]:
+    listener = open_socket(0)
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    stand_in = make_stand_in(
+        ScanHubSettings(address=address, scan_duration_s=0.0, acquire=break_off)
+    )
+    server = make_server(make_app(stand_in))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
+        yield stand_in, client
+    server.should_exit = True
+    thread.join()
+
+
+def break_off(path: Path) -> None:
+    """End a scan before its data: here a test sends them."""
+    raise ScanFailedError("The test sends the data.")
+
+
+def log_in(client: httpx.Client, stand_in: StandIn) -> str:
+    known = stand_in.credentials
+    form = {"username": known["username"], "password": known["password"]}
+    return str(client.post("/api/v1/userlogin/login", data=form).json()["access_token"])
+
+
+def clear_caches() -> None:
+    """Make every function cold."""
+    cached = (wiring._aws_client, wiring._s3_client, wiring._orchestrator)
+    for function in (settings.get_settings, wiring._service_account_auth, *cached):
+        function.cache_clear()
+
+
+def create_resources(scanhub_url: str) -> dict[str, str]:
+    create_table(boto3.client("dynamodb"), TABLE)
+    sqs = boto3.client("sqs")
+    queue_url = sqs.create_queue(QueueName="events")["QueueUrl"]
+    s3 = boto3.client("s3")
+    location: Any = {"LocationConstraint": s3.meta.region_name}
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    queue_arn = f"arn:aws:sqs:{s3.meta.region_name}:123456789012:events"
+    configuration: Any = {"QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [configuration]}
+    )
+    secrets = boto3.client("secretsmanager")
+    service = json.dumps({"username": SERVICE_USERNAME, "password": SERVICE_PASSWORD})
+    airflow = json.dumps({"username": "service", "password": AIRFLOW_PASSWORD})
+    return {
+        "TABLE_NAME": TABLE,
+        "BUCKET_NAME": BUCKET,
+        "QUEUE_URL": queue_url,
+        "SIMULATION_QUEUE_URL": sqs.create_queue(QueueName="simulation")["QueueUrl"],
+        "AIRFLOW_URL": AIRFLOW_URL,
+        "AIRFLOW_SECRET_ARN": secrets.create_secret(Name="a", SecretString=airflow)["ARN"],
+        "SERVICE_ACCOUNT_SECRET_ARN": secrets.create_secret(Name="s", SecretString=service)["ARN"],
+        "WORKFLOW_MANAGER_URL": "http://api.test/api/v1/workflowmanager",
+        "DEVICE_NETWORKS": "127.0.0.0/8",
+    } | {f"{name}_MANAGER_URI": scanhub_url.rstrip("/") for name in NEIGHBOURS}
