@@ -163,12 +163,15 @@ class Laptop:
         """Return a workflow as the API shows it."""
         return dict(self.api.get(f"/workflows/{workflow_id}/").raise_for_status().json())
 
-    def wait_for_workflow(self, workflow_id: str, status: str) -> Json:
+    def wait_for_workflow(
+        self, workflow_id: str, status: str, *, may_fail_first: bool = False
+    ) -> Json:
         """Return a workflow once it has ended; fail unless it ended as expected."""
+        ends = {status} if may_fail_first else {"completed", "failed"}
 
         def read() -> Json | None:
             workflow = self.get_workflow(workflow_id)
-            return workflow if workflow["status"] in {"completed", "failed"} else None
+            return workflow if workflow["status"] in ends else None
 
         workflow = wait_until(read, f"the end of workflow {workflow_id}")
         assert workflow["status"] == status, [task["reason"] for task in workflow["tasks"]]
