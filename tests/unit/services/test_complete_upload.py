@@ -106,6 +106,19 @@ def test_complete_upload_hides_another_users_upload(world: MemoryPorts) -> None:
         complete_upload(world, "unknown", parts, at(1))
 
 
+def test_complete_upload_is_open_to_whoever_may_see_the_task(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    upload, [part] = create_upload(world, UploadRequest("a.h5", 4, task_id=SCAN_ID), at(0))
+    parts = [Part(part_number=1, etag=world.lake.put_part(part.url, b"data"))]
+    seen = world.exam.tasks.pop(SCAN_ID)
+
+    with pytest.raises(NotFoundError):
+        complete_upload(world, upload.upload_id, parts, at(1, "somebody-else"))
+    world.exam.tasks[SCAN_ID] = seen
+
+    assert complete_upload(world, upload.upload_id, parts, at(2, "somebody-else")).version_id
+
+
 def test_complete_upload_says_that_an_aborted_upload_is_gone(world: MemoryPorts) -> None:
     upload, parts = send(world)
     stale = upload.evolve(s3_upload_id="aborted", version=1)

@@ -39,19 +39,22 @@ class ChangeSet:
         runs = (entity for entity in self._changed.values() if isinstance(entity, DagRun))
         return [run for run in runs if run.version == 0]
 
-    def _put_task(self, task: Task, cause: Cause) -> None:
+    def put_task(self, task: Task, cause: Cause) -> None:
+        """Change a task."""
         self.tasks[task.task_id] = task.evolve(updated_at=cause.at)
         self._changed[task.task_id] = self.tasks[task.task_id]
 
-    def _move_task(self, task: Task, event: TaskEvent, cause: Cause) -> Task:
+    def move_task(self, task: Task, event: TaskEvent, cause: Cause) -> Task:
+        """Change a task's status, and let audit trail and workflow follow."""
         before = self.tasks[task.task_id].status
-        self._put_task(task, cause)
+        self.put_task(task, cause)
         entity = f"task:{task.task_id}"
-        self._record(entity, event, before, task.status, cause, task.reason)
-        self._follow_tasks(cause)
+        self.record(entity, event, (before, task.status), cause, task.reason)
+        self.follow_tasks(cause)
         return self.tasks[task.task_id]
 
-    def _follow_tasks(self, cause: Cause) -> None:
+    def follow_tasks(self, cause: Cause) -> None:
+        """Let the workflow's status follow from its tasks'."""
         statuses = {task.status for task in self.tasks.values()}
         status = WorkflowStatus.RUNNING
         if statuses <= {TaskStatus.COMPLETED}:
@@ -62,16 +65,16 @@ class ChangeSet:
         self.workflow = self.workflow.evolve(status=status, updated_at=cause.at)
         if status is not before:
             entity = f"workflow:{self.workflow.workflow_id}"
-            self._record(entity, "follow_tasks", before, status, cause)
+            self.record(entity, "follow_tasks", (before, status), cause)
 
-    def _record(
+    def record(
         self,
         entity: str,
         name: str,
-        before: str | None,
-        after: str,
+        states: tuple[str | None, str],
         cause: Cause,
         reason: str | None = None,
     ) -> None:
+        """Add a line to the audit trail."""
         subject = f"workflow:{self.workflow.workflow_id}"
-        self.events.append(record_event(subject, entity, name, (before, after), cause, reason))
+        self.events.append(record_event(subject, entity, name, states, cause, reason))

@@ -18,42 +18,14 @@ from workflow_manager.domain.dag_run import (
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError, InvalidTransitionError
-from workflow_manager.domain.exam import ExamWorkflow
 from workflow_manager.domain.policy import ExecutionPolicy
-from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus, define_tasks
+from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import TASK_TRANSITIONS, TaskEvent, next_state
-from workflow_manager.domain.workflow import Workflow
 
 
 @dataclass
 class Execution(ChangeSet):
     """A workflow being decided upon."""
-
-    @classmethod
-    def define(cls, definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> "Execution":
-        """Make a new execution of exam-manager's definition.
-
-        Parameters
-        ----------
-        definition
-            The workflow with its tasks.
-        policy
-            How tasks are carried out.
-        cause
-            Who processes it.
-        """
-        workflow = Workflow(
-            workflow_id=definition.id,
-            exam_id=definition.exam_id,
-            created_at=cause.at,
-            updated_at=cause.at,
-        )
-        execution = cls(workflow=workflow, tasks={})
-        for task in define_tasks(definition, policy.device_task_timeout_s, cause.at):
-            execution._put_task(task, cause)
-        execution._record(f"workflow:{definition.id}", "define", None, workflow.status, cause)
-        execution._follow_tasks(cause)
-        return execution
 
     def next_ready_task(self) -> Task | None:
         """Return the first pending task whose inputs are all completed."""
@@ -63,38 +35,6 @@ class Execution(ChangeSet):
         """Return the first task that is not completed, the one an operator asks about."""
         unfinished = (t for t in self.tasks.values() if t.status is not TaskStatus.COMPLETED)
         return next(unfinished, None)
-
-    def refresh(self, definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> None:
-        """Take over what happened in exam-manager to tasks that we have not started.
-
-        New tasks, edits, a scan started at the console, a deleted task. What we have started is
-        ours, and so is a status that exam-manager has not been told of yet.
-
-        Parameters
-        ----------
-        definition
-            The workflow as exam-manager has it now.
-        policy
-            How tasks are carried out.
-        cause
-            Who asks.
-        """
-        current = define_tasks(definition, policy.device_task_timeout_s, cause.at)
-        for task in current:
-            known = self.tasks.get(task.task_id)
-            if known is None:
-                self._put_task(task, cause)
-            elif _is_untouched(known) and known.definition != task.definition:
-                self._put_task(known.evolve(**task.definition), cause)
-        for gone in self.tasks.keys() - {task.task_id for task in current}:
-            if _is_untouched(self.tasks[gone]):
-                deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON}
-                self._put_task(self.tasks[gone].evolve(**deleted), cause)
-        if self._changed:
-            status = self.workflow.status
-            entity = f"workflow:{self.workflow.workflow_id}"
-            self._record(entity, "refresh", status, status, cause)
-            self._follow_tasks(cause)
 
     def reset(self, task_id: str, cause: Cause) -> None:
         """Make a task that has ended ready for its next attempt, and the DAG tasks behind it.
@@ -136,7 +76,7 @@ class Execution(ChangeSet):
             reason=None,
             is_mirror_due=True,
         )
-        self._move_task(fresh, TaskEvent.RESET, cause)
+        self.move_task(fresh, TaskEvent.RESET, cause)
 
     def claim(self, task_id: str, timeout_s: int, cause: Cause) -> Task:
         """Claim a pending task for one attempt.
@@ -163,7 +103,7 @@ class Execution(ChangeSet):
             progress=0,
             reason=None,
         )
-        return self._move_task(claimed, TaskEvent.CLAIM, cause)
+        return self.move_task(claimed, TaskEvent.CLAIM, cause)
 
     def claim_for_dag(self, task_id: str, policy: ExecutionPolicy, cause: Cause) -> DagRun:
         """Claim a pending DAG task and create its run, to be committed together.
@@ -197,9 +137,9 @@ class Execution(ChangeSet):
             created_at=cause.at,
         )
         claimed = task.evolve(dag_run_id=run.dag_run_id, deadline=None, is_mirror_due=True)
-        self._put_task(claimed, cause)
+        self.put_task(claimed, cause)
         self._changed[run.dag_run_id] = run
-        self._record(f"dag_run:{run.dag_run_id}", "create", None, run.state, cause)
+        self.record(f"dag_run:{run.dag_run_id}", "create", (None, run.state), cause)
         return run
 
     def complete(self, task_id: str, data: ObjectVersion | None, cause: Cause) -> Task:
@@ -217,7 +157,7 @@ class Execution(ChangeSet):
         task = self.tasks[task_id]
         status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.COMPLETE)
         completed = task.evolve(status=status, progress=100, data=data, reason=None)
-        return self._move_task(completed.evolve(is_mirror_due=True), TaskEvent.COMPLETE, cause)
+        return self.move_task(completed.evolve(is_mirror_due=True), TaskEvent.COMPLETE, cause)
 
     def fail(self, task_id: str, reason: str, cause: Cause, *, is_mirrored: bool = True) -> Task:
         """Fail a task.
@@ -236,7 +176,7 @@ class Execution(ChangeSet):
         task = self.tasks[task_id]
         status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.FAIL)
         failed = task.evolve(status=status, progress=0, reason=reason, is_mirror_due=is_mirrored)
-        return self._move_task(failed, TaskEvent.FAIL, cause)
+        return self.move_task(failed, TaskEvent.FAIL, cause)
 
     def advance(self, policy: ExecutionPolicy, cause: Cause) -> None:
         """Claim every DAG task that has become ready; a scanner is never started from here.
@@ -288,7 +228,7 @@ class Execution(ChangeSet):
         self._changed[run.dag_run_id] = run
         task = self.tasks[run.task_id or ""]
         if task.dag_run_id == run.dag_run_id and task.status is TaskStatus.IN_PROGRESS:
-            self._put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
+            self.put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
 
     def record_late_data(self, task_id: str, data_id: str, cause: Cause) -> None:
         """Keep in the audit trail that data came for a task that does not wait for any.
@@ -304,7 +244,7 @@ class Execution(ChangeSet):
         """
         status = self.tasks[task_id].status
         reason = f"Data {data_id} arrived for a task that is {status}."
-        self._record(f"task:{task_id}", "late_data", status, status, cause, reason)
+        self.record(f"task:{task_id}", "late_data", (status, status), cause, reason)
 
     def has_inputs(self, task: Task) -> bool:
         """Tell whether every task whose data it takes is completed."""
@@ -329,7 +269,3 @@ def _first_file(run: DagRun) -> ObjectVersion | None:
     if not run.results:
         return None
     return ObjectVersion(bucket=run.bucket, key=run.results[0].key)
-
-
-def _is_untouched(task: Task) -> bool:
-    return task.status is TaskStatus.PENDING and not task.is_mirror_due

@@ -3,7 +3,12 @@
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import ConflictError, NotFoundError, VersionConflictError
+from workflow_manager.domain.errors import (
+    ConflictError,
+    NotFoundError,
+    UpstreamRefusedError,
+    VersionConflictError,
+)
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import Ports
 
@@ -30,12 +35,12 @@ def complete_upload(ports: Ports, upload_id: str, parts: list[Part], cause: Caus
     Raises
     ------
     NotFoundError
-        There is no such upload, or it is another user's.
+        There is no such upload, or not for this caller.
     InvalidInputError
         A part is missing or not the one in S3; the upload stays open.
     """
     upload = ports.store.get_upload(upload_id)
-    if upload is None or upload.owner != cause.actor:
+    if upload is None or not _is_visible(ports, upload, cause):
         raise NotFoundError("There is no such upload.")
     if upload.state is UploadState.COMPLETED:
         return upload
@@ -64,6 +69,19 @@ def dag_run_of(ports: Ports, upload: Upload) -> str | None:
         return None
     data = ObjectVersion(bucket=ports.lake.bucket, key=upload.key, version_id=upload.version_id)
     return object_dag_run_id(data)
+
+
+def _is_visible(ports: Ports, upload: Upload, cause: Cause) -> bool:
+    if upload.owner == cause.actor:
+        return True
+    if upload.task_id is None:
+        return False
+    try:
+        # Who may see the task, may see its data.
+        ports.exam.get_task(upload.task_id)
+    except UpstreamRefusedError:
+        return False
+    return True
 
 
 def _join_parts(ports: Ports, upload: Upload, parts: list[Part]) -> ObjectVersion:

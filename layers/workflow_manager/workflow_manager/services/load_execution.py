@@ -1,5 +1,6 @@
 """Bring exam-manager's definition of a workflow and our state of it together."""
 
+from workflow_manager.domain.definition import define_execution, refresh_execution
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
@@ -54,8 +55,8 @@ def merge_execution(ports: Ports, workflow: ExamWorkflow, cause: Cause) -> Execu
     policy = ports.settings.policy
     execution = ports.store.get_execution(workflow.id)
     if execution is None:
-        return Execution.define(workflow, policy, cause)
-    execution.refresh(workflow, policy, cause)
+        return define_execution(workflow, policy, cause)
+    refresh_execution(execution, workflow, policy, cause)
     return execution
 
 

@@ -1,0 +1,81 @@
+"""What exam-manager defines, and we take over as long as we have not started it."""
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.exam import ExamWorkflow
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.policy import ExecutionPolicy
+from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus, define_tasks
+from workflow_manager.domain.workflow import Workflow
+
+
+def define_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> Execution:
+    """Make a new execution of exam-manager's definition.
+
+    Parameters
+    ----------
+    definition
+        The workflow with its tasks.
+    policy
+        How tasks are carried out.
+    cause
+        Who processes it.
+
+    Returns
+    -------
+    Execution
+        To be committed.
+    """
+    workflow = Workflow(
+        workflow_id=definition.id,
+        exam_id=definition.exam_id,
+        created_at=cause.at,
+        updated_at=cause.at,
+    )
+    execution = Execution(workflow=workflow, tasks={})
+    for task in define_tasks(definition, policy.device_task_timeout_s, cause.at):
+        execution.put_task(task, cause)
+    execution.record(f"workflow:{definition.id}", "define", (None, workflow.status), cause)
+    execution.follow_tasks(cause)
+    return execution
+
+
+def refresh_execution(
+    execution: Execution, definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause
+) -> None:
+    """Take over what happened in exam-manager to tasks that we have not started.
+
+    New tasks, edits, a scan started at the console, a deleted task. What we have started is
+    ours, and so is a status that exam-manager has not been told of yet.
+
+    Parameters
+    ----------
+    execution
+        Our state; changed where exam-manager's differs.
+    definition
+        The workflow as exam-manager has it now.
+    policy
+        How tasks are carried out.
+    cause
+        Who asks.
+    """
+    current = define_tasks(definition, policy.device_task_timeout_s, cause.at)
+    n_changes = len(execution.changes)
+    for task in current:
+        known = execution.tasks.get(task.task_id)
+        if known is None:
+            execution.put_task(task, cause)
+        elif _is_untouched(known) and known.definition != task.definition:
+            execution.put_task(known.evolve(**task.definition), cause)
+    for gone in execution.tasks.keys() - {task.task_id for task in current}:
+        if _is_untouched(execution.tasks[gone]):
+            deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON}
+            execution.put_task(execution.tasks[gone].evolve(**deleted), cause)
+    if len(execution.changes) > n_changes:
+        status = execution.workflow.status
+        entity = f"workflow:{execution.workflow.workflow_id}"
+        execution.record(entity, "refresh", (status, status), cause)
+        execution.follow_tasks(cause)
+
+
+def _is_untouched(task: Task) -> bool:
+    return task.status is TaskStatus.PENDING and not task.is_mirror_due
