@@ -39,7 +39,12 @@ _EMPTY_ATTRIBUTES = (
 )
 
 
-def write_dicom(image: NDArray[np.float32], raw: RawData, dag_run_id: str) -> bytes:
+def write_dicom(
+    image: NDArray[np.float32],
+    raw: RawData,
+    dag_run_id: str,
+    study_instance_uid: str | None = None,
+) -> bytes:
     """Return the image as a DICOM file.
 
     The UIDs depend on the run only, so a repeated task writes the same instance again.
@@ -52,6 +57,8 @@ def write_dicom(image: NDArray[np.float32], raw: RawData, dag_run_id: str) -> by
         The raw data it was made of.
     dag_run_id
         The Airflow run.
+    study_instance_uid
+        The study that the image belongs to; None makes one of the run's own.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def write_dicom(image: NDArray[np.float32], raw: RawData, dag_run_id: str) -> by
     dataset = Dataset()
     for keyword in _EMPTY_ATTRIBUTES:
         setattr(dataset, keyword, None)
-    dataset.StudyInstanceUID = _derive_uid(dag_run_id, "study")
+    dataset.StudyInstanceUID = study_instance_uid or _derive_uid(dag_run_id, "study")
     dataset.SeriesInstanceUID = _derive_uid(dag_run_id, "series")
     dataset.SOPInstanceUID = _derive_uid(dag_run_id, "image")
     dataset.Modality = "MR"

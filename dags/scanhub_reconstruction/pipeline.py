@@ -56,7 +56,8 @@ def run_reconstruction(
         prefix = run.output_prefix.rstrip("/")
         dicom_key, preview_key = f"{prefix}/image.dcm", f"{prefix}/preview.png"
         store.upload(preview_key, draw_preview(image), "image/png")
-        store.upload(dicom_key, write_dicom(image, raw, run.dag_run_id), "application/dicom")
+        dicom = write_dicom(image, raw, run.dag_run_id, run.study_instance_uid)
+        store.upload(dicom_key, dicom, "application/dicom")
         callback.report_progress(75)
         result = {
             "type": "DICOM",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydicom.uid import RE_VALID_UID
 
 from scanhub_reconstruction.model import RawDataError
 
@@ -31,6 +34,8 @@ class RunConf:
         The run's callback token; never shown.
     version_id
         The object's version; None takes the latest.
+    study_instance_uid
+        DICOM study that the images belong to; None makes one of the run's own.
     """
 
     dag_run_id: str
@@ -40,6 +45,7 @@ class RunConf:
     workflow_manager_endpoint: str
     user_token: str = field(repr=False)
     version_id: str | None = None
+    study_instance_uid: str | None = None
 
     @classmethod
     def from_mapping(cls, conf: Mapping[str, Any]) -> RunConf:
@@ -71,7 +77,19 @@ class RunConf:
         missing = [name for name in required if not is_text(conf.get(name))]
         if missing:
             raise RunConfError(f"The run's configuration lacks {', '.join(missing)}.")
-        return cls(**{name: conf[name] for name in required}, version_id=conf.get("version_id"))
+        study_instance_uid = conf.get("study_instance_uid")
+        if study_instance_uid is not None and not is_uid(study_instance_uid):
+            raise RunConfError("The run's configuration has a study_instance_uid that is no UID.")
+        return cls(
+            **{name: conf[name] for name in required},
+            version_id=conf.get("version_id"),
+            study_instance_uid=study_instance_uid,
+        )
+
+
+def is_uid(value: object) -> bool:
+    """Return whether the value is a DICOM UID (PS3.5 9.1)."""
+    return isinstance(value, str) and len(value) <= 64 and bool(re.fullmatch(RE_VALID_UID, value))
 
 
 def is_text(value: object) -> bool:

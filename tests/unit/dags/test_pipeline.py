@@ -177,3 +177,18 @@ def test_report_failure_sends_the_sentence() -> None:
 @pytest.mark.parametrize("conf", [CONF, {}, {**CONF, "user_token": None}])
 def test_report_failure_never_fails(conf: dict[str, Any]) -> None:
     report_failure(conf, DAG_ID, "The file is empty.", transport=WorkflowManager(401).transport)
+
+
+def test_run_reconstruction_keeps_to_the_study_it_is_told(s3: Any, acquire: Acquire) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
+    manager = WorkflowManager()
+
+    run_reconstruction(CONF | {"study_instance_uid": "2.25.1"}, DAG_ID, transport=manager.transport)
+
+    stored = s3.get_object(Bucket=BUCKET, Key="result/run-1/image.dcm")["Body"].read()
+    assert pydicom.dcmread(io.BytesIO(stored)).StudyInstanceUID == "2.25.1"
+
+
+def test_run_conf_refuses_a_study_that_is_no_uid() -> None:
+    with pytest.raises(RunConfError, match="study_instance_uid"):
+        RunConf.from_mapping(CONF | {"study_instance_uid": "Jane Doe"})

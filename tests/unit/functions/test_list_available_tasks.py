@@ -33,19 +33,22 @@ def test_list_available_tasks_nests_the_dags_as_clients_read_them(
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
+    ("error", "status", "reason"),
     [
-        (UpstreamUnreachableError("away"), 502),
-        (UpstreamTimeoutError("late"), 504),
-        (UpstreamRefusedError("broken", 500), 502),
-        (UpstreamRefusedError("rotated", 401), 502),
+        (UpstreamUnreachableError("Airflow is away."), 502, "Airflow is away."),
+        (UpstreamTimeoutError("late"), 504, "Airflow did not answer in time."),
+        (UpstreamRefusedError("x", 500), 502, "Airflow answered with status 500."),
+        (UpstreamRefusedError("x", 401), 502, "Airflow answered with status 401."),
     ],
 )
 def test_list_available_tasks_says_that_airflow_failed(
-    invoke: Invoke, world: MemoryPorts, error: UpstreamError, status: int
+    invoke: Invoke, world: MemoryPorts, error: UpstreamError, status: int, reason: str
 ) -> None:
     world.orchestrator.outage = error
 
     answer = invoke("list_available_tasks", load_event("list_available_tasks", "success"))
 
+    body = read_body(answer)
     assert answer["statusCode"] == status
+    assert body["detail"] == "Failed to retrieve Airflow DAGs"
+    assert body["reason"] == reason

@@ -97,6 +97,7 @@ def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
         "dag_run_id": run_id,
         "task_id": None,
         "output_prefix": f"result/{run_id}",
+        "study_instance_uid": None,
     }
     assert str(conf["user_token"]).startswith(f"{run_id}.")
 

@@ -1,6 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pydicom.uid import UID
 
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import (
@@ -108,6 +109,9 @@ def test_trigger_task_rescan_reconstructs_the_new_data(world: MemoryPorts) -> No
 
     reconstruction = get_task(world, RECONSTRUCTION_ID)
     confs = [conf["key"] for conf in world.orchestrator.dag_runs.values()]
+    studies = {conf["study_instance_uid"] for conf in world.orchestrator.dag_runs.values()}
+    assert len(studies) == 1
+    assert UID(str(studies.pop())).is_valid
     assert reconstruction.attempt == 2
     assert reconstruction.dag_run_id != first_run_id
     assert confs == [make_raw_data("upload-1").key, make_raw_data("upload-2").key]

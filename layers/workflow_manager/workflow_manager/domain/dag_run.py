@@ -7,6 +7,7 @@ from base64 import b32encode
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -15,6 +16,8 @@ from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.exam import ResultType
 
 DAG_RUN_ID_LENGTH = 20
+# Made for this purpose once; changing it would tear studies apart.
+STUDY_NAMESPACE = UUID("6f1d3a52-6c0e-4c0b-9b7e-2f0f4b1d9a77")
 SIMULATED_DAG_ID = "simulate_reconstruction"
 FIRST_RETRY_S = 30
 LAST_RETRY_S = 300
@@ -76,6 +79,8 @@ class DagRun(Entity):
     ----------
     bucket
         The data lake, where the run leaves its results.
+    study_instance_uid
+        DICOM study of its images: one per exam, so that repeated scans stay together.
     is_simulated
         `simulate_reconstruction` plays the run; Airflow never hears of it.
     data
@@ -95,6 +100,7 @@ class DagRun(Entity):
     dag_run_id: str
     dag_id: str
     bucket: str
+    study_instance_uid: str | None = None
     is_simulated: bool = False
     data: ObjectVersion | None = None
     workflow_id: str | None = None
@@ -213,7 +219,24 @@ def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, s
         "dag_run_id": run.dag_run_id,
         "task_id": run.task_id,
         "output_prefix": result_prefix(run.dag_run_id),
+        "study_instance_uid": run.study_instance_uid,
     }
+
+
+def derive_study_instance_uid(exam_id: str) -> str:
+    """Return the DICOM StudyInstanceUID of an exam, always the same.
+
+    Parameters
+    ----------
+    exam_id
+        Exam-manager's id; it cannot be read back from the result.
+
+    Returns
+    -------
+    str
+        A UUID-derived UID (DICOM PS3.5 B.2).
+    """
+    return f"2.25.{uuid5(STUDY_NAMESPACE, exam_id).int}"
 
 
 def _derive_id(*parts: str) -> str:

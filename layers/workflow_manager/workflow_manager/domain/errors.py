@@ -26,11 +26,14 @@ class ScanHubError(Exception):
     ----------
     detail
         One sentence for a person. Never holds a request or response body.
+    reason
+        More of it, where `detail` is a text that ScanHub's clients know.
     """
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, reason: str | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.reason = reason
 
 
 class InvalidInputError(ScanHubError):
@@ -111,5 +114,5 @@ class DeviceStartError(UpstreamError):
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__("Error at starting device task.")
-        self.reason = reason
+        super().__init__("Error at starting device task.", reason)
+        self.reason: str = reason

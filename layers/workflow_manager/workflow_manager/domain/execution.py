@@ -13,6 +13,7 @@ from workflow_manager.domain.dag_run import (
     SIMULATED_DAG_ID,
     DagRun,
     DagRunState,
+    derive_study_instance_uid,
     task_dag_run_id,
 )
 from workflow_manager.domain.data_lake import ObjectVersion
@@ -124,10 +125,12 @@ class Execution(ChangeSet):
         """
         task = self.claim(task_id, policy.dag_start_timeout_s, cause)
         is_simulated = task.is_simulated or not policy.has_orchestrator
+        exam_id = self.workflow.exam_id
         run = DagRun(
             dag_run_id=task_dag_run_id(task_id, task.attempt),
             dag_id=SIMULATED_DAG_ID if is_simulated else task.dag_id,
             bucket=policy.bucket,
+            study_instance_uid=derive_study_instance_uid(exam_id) if exam_id else None,
             is_simulated=is_simulated,
             data=None if is_simulated else self._input_data(task),
             workflow_id=task.workflow_id,

@@ -78,7 +78,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(errors.ScanHubError)
     def answer_known(_: Request, error: errors.ScanHubError) -> JSONResponse:
         logger.info("refused", extra={"error": type(error).__name__, "status": status_of(error)})
-        return problem(status_of(error), error.detail, getattr(error, "reason", None))
+        return problem(status_of(error), error.detail, error.reason)
 
     @app.exception_handler(HTTPException)
     def answer_framework(_: Request, error: HTTPException) -> JSONResponse:

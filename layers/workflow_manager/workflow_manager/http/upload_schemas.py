@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.upload import MAX_N_PARTS, Part, Upload, UploadState
 from workflow_manager.services.create_upload import PresignedPart
@@ -11,6 +11,17 @@ from workflow_manager.services.upload_and_trigger import TriggeredUpload
 
 class CreateUploadBody(BaseModel):
     """A file that is to be uploaded, for a DAG or for a device task: exactly one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "dag_id": "cartesian_reconstruction",
+                "file_name": "phantom.h5",
+                "size_bytes": 35_000_000,
+                "content_type": "application/x-hdf5",
+            }
+        }
+    )
 
     file_name: str = Field(description="Its extension is used; the name is shown to you only.")
     size_bytes: int = Field(description="[bytes]")
@@ -52,6 +63,12 @@ class UploadPlan(BaseModel):
 
 class CompleteUploadBody(BaseModel):
     """The parts as they were sent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"parts": [{"part_number": 1, "etag": "9b2cf535f27731c974343645a3985328"}]}
+        }
+    )
 
     parts: list[Part] = Field(min_length=1, max_length=MAX_N_PARTS)
 

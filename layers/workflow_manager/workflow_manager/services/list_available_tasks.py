@@ -1,6 +1,14 @@
 """List the DAGs that tasks can name."""
 
+from workflow_manager.domain.errors import (
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+)
 from workflow_manager.ports import Dag, Ports
+
+# ScanHub's own text.
+DETAIL = "Failed to retrieve Airflow DAGs"
 
 
 def list_available_tasks(ports: Ports) -> list[Dag]:
@@ -10,5 +18,22 @@ def list_available_tasks(ports: Ports) -> list[Dag]:
     ----------
     ports
         The outside world.
+
+    Returns
+    -------
+    list[Dag]
+        Sorted by id.
+
+    Raises
+    ------
+    UpstreamError
+        Airflow failed; the reason names the status that it answered.
     """
-    return ports.orchestrator.list_dags()
+    try:
+        return ports.orchestrator.list_dags()
+    except UpstreamTimeoutError as error:
+        raise UpstreamTimeoutError(DETAIL, "Airflow did not answer in time.") from error
+    except UpstreamRefusedError as error:
+        raise UpstreamError(DETAIL, f"Airflow answered with status {error.status}.") from error
+    except UpstreamError as error:
+        raise UpstreamError(DETAIL, error.detail) from error

@@ -37,7 +37,17 @@ class Callback(BaseModel):
     """
 
     # A misspelt field must not turn a failure into a success.
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "dag_id": "cartesian_reconstruction",
+                "success": True,
+                "results": [{"type": "DICOM", "key": "result/4mz3qk2yx7w5t6r2a3bc/image.dcm"}],
+            }
+        },
+    )
 
     dag_id: str | None = Field(default=None, max_length=250)
     result_file: str | None = Field(default=None, min_length=1, max_length=1024)
