@@ -9,6 +9,7 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, TaskType
+from workflow_manager.domain.graph import resolve_inputs
 
 MIRROR_RETRY = timedelta(seconds=60)
 # To about an hour between tries.
@@ -116,7 +117,7 @@ class Task(Entity):
 
 
 def define_tasks(workflow: ExamWorkflow, timeout_s: int, at: AwareDatetime) -> list[Task]:
-    """Make our tasks of exam-manager's, each taking the data of the one created before it.
+    """Make our tasks of exam-manager's.
 
     Parameters
     ----------
@@ -131,11 +132,19 @@ def define_tasks(workflow: ExamWorkflow, timeout_s: int, at: AwareDatetime) -> l
     -------
     list[Task]
         In the order of their creation.
+
+    Raises
+    ------
+    InvalidInputError
+        What takes whose data cannot be.
     """
-    ordered = sorted(workflow.tasks, key=lambda task: task.datetime_created)
+    inputs = resolve_inputs(workflow)
+    definitions = {definition.id: definition for definition in workflow.tasks}
     tasks: list[Task] = []
-    for index, definition in enumerate(ordered):
-        status = _adopt_status(definition, ordered[index + 1 : index + 2])
+    for task_id, input_task_ids in inputs.items():
+        definition = definitions[task_id]
+        followers = [definitions[each] for each, taken in inputs.items() if task_id in taken]
+        status = _adopt_status(definition, followers)
         is_running = status is TaskStatus.IN_PROGRESS
         tasks.append(
             Task(
@@ -144,7 +153,7 @@ def define_tasks(workflow: ExamWorkflow, timeout_s: int, at: AwareDatetime) -> l
                 task_type=definition.type,
                 args=definition.args,
                 destinations=definition.destinations,
-                input_task_ids=(ordered[index - 1].id,) if index else (),
+                input_task_ids=input_task_ids,
                 status=status,
                 progress=definition.progress,
                 deadline=at + timedelta(seconds=timeout_s) if is_running else None,

@@ -1,0 +1,64 @@
+"""Which task takes whose data."""
+
+import json
+from graphlib import CycleError, TopologicalSorter
+
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.exam import ExamTask, ExamWorkflow
+
+
+def resolve_inputs(workflow: ExamWorkflow) -> dict[str, tuple[str, ...]]:
+    """Return the tasks of a workflow, in the order of their creation, with their inputs.
+
+    ``args["input_task_ids"]``, a JSON list, names them; a task that names none takes the data of
+    the one created before it, which is ScanHub's rule.
+
+    Parameters
+    ----------
+    workflow
+        The workflow, its tasks in any order.
+
+    Returns
+    -------
+    dict[str, tuple[str, ...]]
+        Ids of the input tasks by task id.
+
+    Raises
+    ------
+    InvalidInputError
+        A task names itself, a task of no such id, or something else; or the inputs form a cycle.
+    """
+    ordered = sorted(workflow.tasks, key=lambda task: task.datetime_created)
+    inputs: dict[str, tuple[str, ...]] = {}
+    previous: tuple[str, ...] = ()
+    for task in ordered:
+        named = task.args.get("input_task_ids")
+        inputs[task.id] = previous if named is None else _parse(task, named)
+        previous = (task.id,)
+    _check(inputs)
+    return inputs
+
+
+def _parse(task: ExamTask, named: str) -> tuple[str, ...]:
+    try:
+        ids = json.loads(named)
+    except ValueError:
+        ids = None
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise InvalidInputError(f'"input_task_ids" of task {task.id} must be a JSON list of ids.')
+    return tuple(dict.fromkeys(ids))
+
+
+def _check(inputs: dict[str, tuple[str, ...]]) -> None:
+    for task_id, input_ids in inputs.items():
+        if task_id in input_ids:
+            raise InvalidInputError(f"Task {task_id} takes its own data.")
+        if unknown := [each for each in input_ids if each not in inputs]:
+            raise InvalidInputError(
+                f"Task {task_id} takes the data of {', '.join(unknown)}, which the workflow lacks."
+            )
+    try:
+        TopologicalSorter(inputs).prepare()
+    except CycleError as error:
+        cycle = " from ".join(error.args[1])
+        raise InvalidInputError(f"Tasks take data in a circle: {cycle}.") from None
