@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
@@ -21,9 +21,10 @@ def answer() -> Response:
 
 
 @router.get("/docs", operation_id="get_docs", response_class=HTMLResponse)
-def show_docs() -> HTMLResponse:
+def show_docs(request: Request) -> HTMLResponse:
     """Show this description as a page."""
-    return get_swagger_ui_html(openapi_url="openapi.json", title="ScanHub Workflow Manager")
+    url = "../openapi.json" if request.url.path.endswith("/") else "openapi.json"
+    return get_swagger_ui_html(openapi_url=url, title="ScanHub Workflow Manager")
 
 
 app = create_app(router)

@@ -76,10 +76,16 @@ class FakeExam:
         return self.exams[exam_id]
 
     def report_task(
-        self, task_id: str, status: ItemStatus, progress: int, comment: str | None = None
+        self,
+        task_id: str,
+        status: ItemStatus,
+        progress: int,
+        comment: str | None = None,
+        stale_comment: str | None = None,
     ) -> None:
         self._fail("report_task")
-        self.reports.append(TaskReport(task_id, status, progress, comment))
+        cleared = "" if comment is None and stale_comment is not None else comment
+        self.reports.append(TaskReport(task_id, status, progress, cleared))
         if task_id in self.tasks:
             changes = {"status": status, "progress": progress}
             self.tasks[task_id] = self.tasks[task_id].model_copy(update=changes)

@@ -157,9 +157,17 @@ class ExamClient(Protocol):
         """Return an exam."""
 
     def report_task(
-        self, task_id: str, status: ItemStatus, progress: int, comment: str | None = None
+        self,
+        task_id: str,
+        status: ItemStatus,
+        progress: int,
+        comment: str | None = None,
+        stale_comment: str | None = None,
     ) -> None:
-        """Change status, progress and comment of a task and leave the rest as it is there."""
+        """Change status, progress and comment of a task and leave the rest as it is there.
+
+        Without a new `comment`, the old one stays, unless it is `stale_comment`.
+        """
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str

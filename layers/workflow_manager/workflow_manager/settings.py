@@ -3,7 +3,7 @@
 import json
 import os
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -90,7 +90,12 @@ class Settings(BaseModel):
     @field_validator("role_permissions", mode="before")
     @classmethod
     def _parse(cls, value: object) -> object:
-        return json.loads(value or "{}") if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value or "{}")
+        except ValueError:
+            raise ValueError("RolePermissions is not JSON") from None
 
     def may(self, role: str, operation_id: str) -> bool:
         """Tell whether users of a role may call an operation.
@@ -104,10 +109,18 @@ class Settings(BaseModel):
         """
         return operation_id in self.role_permissions.get(role, {operation_id})
 
-    @field_validator("device_networks", "web_origins", mode="before")
+    @field_validator("web_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+    @field_validator("device_networks", mode="before")
+    @classmethod
+    def _parse_networks(cls, value: object) -> object:
+        # An address with its prefix length, as people copy it, stands for its network.
+        if not isinstance(value, str):
+            return value
+        return [ip_network(part, strict=False) for part in value.split(",") if part]
 
 
 @cache

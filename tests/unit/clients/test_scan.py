@@ -53,6 +53,9 @@ BODY = (
 OUTCOMES = [
     (httpx.Response(503, json={"detail": "Device offline."}), UpstreamRefusedError),
     (httpx.Response(422), UpstreamRefusedError),
+    (httpx.Response(503, text="upstream connect error or disconnect"), UpstreamError),
+    (httpx.Response(408), UpstreamError),
+    (httpx.Response(429), UpstreamError),
     (httpx.ConnectError("refused"), UpstreamUnreachableError),
     (httpx.ConnectTimeout("slow"), UpstreamUnreachableError),
     (httpx.ReadTimeout("slow"), UpstreamTimeoutError),

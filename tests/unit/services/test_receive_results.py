@@ -309,10 +309,10 @@ def test_receive_results_leaves_exam_manager_with_the_newest_state(
     report = world.exam.report_task
     is_first = iter([True])
 
-    def overtaken(task_id: str, status: ItemStatus, progress: int, comment: str | None) -> None:
+    def overtaken(task_id: str, status: ItemStatus, progress: int, *comments: str | None) -> None:
         if next(is_first, False):
             call_back(world, make_callback(world))
-        report(task_id, status, progress, comment)
+        report(task_id, status, progress, *comments)
 
     monkeypatch.setattr(world.exam, "report_task", overtaken)
 

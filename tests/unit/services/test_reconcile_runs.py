@@ -21,6 +21,7 @@ from workflow_manager.domain.errors import NeighbourRefusedError, UpstreamUnreac
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.check_readiness import check_readiness
+from workflow_manager.services.end_overdue_task import end_overdue_task
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import LEASE_S, reconcile_runs
 
@@ -223,3 +224,21 @@ def test_reconcile_runs_stops_in_time_and_goes_on_at_its_next_turn(world: Memory
 
     assert reconcile(world, 60) == 1
     assert check_readiness(world, at(61)) == ["airflow"]
+
+
+def test_reconcile_runs_frees_the_device_of_a_task_that_was_deleted(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    del world.exam.tasks[SCAN_ID]
+    world.exam.fail_with["get_task"] = NeighbourRefusedError("Task not found", 404)
+
+    reconcile(world, world.settings.device_task_timeout_s + 1)
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+
+
+def test_end_overdue_task_leaves_an_attempt_alone_that_has_time(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    end_overdue_task(world, WORKFLOW_ID, SCAN_ID, at(5, "reconcile_runs"))
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS

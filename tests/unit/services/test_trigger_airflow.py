@@ -5,7 +5,9 @@ import pytest
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import (
     DAG_ID,
+    RECONSTRUCTION,
     RECONSTRUCTION_ID,
+    SCAN,
     SCAN_ID,
     TOKEN,
     WORKFLOW_ID,
@@ -27,6 +29,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.orchestrators.memory import MemoryOrchestrator
 from workflow_manager.ports import Dag
@@ -273,3 +276,17 @@ def test_trigger_airflow_does_not_take_data_of_an_earlier_attempt_for_a_rescan(
     deliver(world, make_raw_data(late_upload.upload_id), 30)
 
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+
+
+def test_trigger_airflow_gives_a_scan_that_ended_without_data_its_data() -> None:
+    world = make_world(SCAN.model_copy(update={"status": ItemStatus.FINISHED}))
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.add_workflow(
+        world.exam.workflows[WORKFLOW_ID].model_copy(update={"tasks": [SCAN, RECONSTRUCTION]})
+    )
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.FINISHED})
+    upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+
+    deliver(world, make_raw_data(upload.upload_id))
+
+    assert get_task(world, SCAN_ID).data is not None

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 from pydicom.uid import UID
@@ -34,6 +35,7 @@ from workflow_manager.domain.exam import ExamWorkflow, ItemStatus, TaskType
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.services.trigger_task import trigger_task
 
 
@@ -173,11 +175,9 @@ def test_trigger_task_refuses_a_reconstruction_whose_scan_is_not_completed(
     with pytest.raises(ConflictError, match="waits for another one"):
         trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(0))
 
-    assert get_world_is_untouched(world)
-
-
-def get_world_is_untouched(world: MemoryPorts) -> bool:
-    return world.store.get_execution(WORKFLOW_ID) is None and world.exam.reports == []
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+    assert world.exam.reports == []
+    assert world.queue.dag_run_ids == []
 
 
 def test_trigger_task_reconstructs_again_as_the_next_attempt(world: MemoryPorts) -> None:
@@ -230,3 +230,108 @@ def test_trigger_task_does_not_rescan_for_a_call_that_came_while_another_failed(
 
     # Then it has started nothing
     assert len(world.scan.starts) == 1
+
+
+def test_trigger_task_reports_nothing_on_a_rescan_that_runs(world: MemoryPorts) -> None:
+    world.scan.start_error = UpstreamRefusedError("offline", 503)
+    with pytest.raises(DeviceStartError):
+        trigger_task(world, SCAN_ID, TOKEN, at(0))
+    world.scan.start_error = None
+    trigger_task(world, SCAN_ID, TOKEN, at(10))
+    n_reports = len(world.exam.reports)
+
+    for minute in range(1, 60):
+        reconcile_runs(world, at(60 * minute, "reconcile_runs"))
+
+    assert len(world.exam.reports) == n_reports
+    assert world.exam.reports[-1].status is ItemStatus.STARTED
+    # The warning of the first attempt is gone.
+    assert world.exam.reports[-1].comment == ""
+
+
+def test_trigger_task_rescan_resets_tasks_created_before_those_they_build_on() -> None:
+    b = make_exam_task(
+        "b", TaskType.PROCESSING_TASK, 0, args={"dag_id": "x", "input_task_ids": '["a"]'}
+    )
+    a = make_exam_task(
+        "a", TaskType.PROCESSING_TASK, 1, args={"dag_id": "x", "input_task_ids": f'["{SCAN_ID}"]'}
+    )
+    done = {"status": ItemStatus.FINISHED}
+    first = {"args": SCAN_ARGS | {"input_task_ids": "[]"}}
+    scan = SCAN.model_copy(update={**done, **first, "datetime_created": datetime(2026, 11, 23, 21)})
+    world = make_world(b.model_copy(update=done), a.model_copy(update=done), scan)
+
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+
+    assert get_task(world, "a").status is TaskStatus.PENDING
+    assert get_task(world, "b").status is TaskStatus.PENDING
+
+
+def test_trigger_task_keeps_what_the_scan_has_left_when_a_rescan_does_not_start(
+    world: MemoryPorts,
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    scan_and_reconstruct(world)
+    world.scan.start_error = UpstreamRefusedError("offline", 503)
+    with pytest.raises(DeviceStartError):
+        trigger_task(world, SCAN_ID, TOKEN, at(100))
+
+    trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(110))
+    deliver_queue(world, 111)
+
+    keys = [conf["key"] for conf in world.orchestrator.dag_runs.values()]
+    assert keys == [make_raw_data().key, make_raw_data().key]
+
+
+def test_trigger_task_refuses_a_deleted_task(world: MemoryPorts) -> None:
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.DELETED})
+
+    with pytest.raises(ConflictError, match="deleted"):
+        trigger_task(world, SCAN_ID, TOKEN, at(0))
+
+    assert world.scan.starts == []
+
+
+def test_trigger_task_frees_a_device_whose_scan_has_ended_in_exam_manager(
+    world: MemoryPorts,
+) -> None:
+    other = make_exam_task(
+        "other", TaskType.DEVICE_TASK_SDK, 1, args=SCAN_ARGS, workflow_id="workflow-2"
+    )
+    world.exam.add_workflow(ExamWorkflow(id="workflow-2", exam_id="exam-1", tasks=[other]))
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    ended = {"status": ItemStatus.FINISHED, "progress": 100}
+    world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update=ended)
+
+    assert trigger_task(world, "other", TOKEN, at(60)).status is TaskStatus.IN_PROGRESS
+
+
+def test_trigger_task_stores_what_it_refuses_to_start_so_that_it_ends(world: MemoryPorts) -> None:
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.STARTED})
+    with pytest.raises(InvalidTransitionError):
+        trigger_task(world, SCAN_ID, TOKEN, at(0))
+
+    reconcile_runs(world, at(world.settings.device_task_timeout_s + 1, "reconcile_runs"))
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+
+
+def test_trigger_task_repeats_a_scan_of_others_whose_data_never_came(world: MemoryPorts) -> None:
+    ended = {"status": ItemStatus.FINISHED, "progress": 100}
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update=ended)
+
+    assert trigger_task(world, SCAN_ID, TOKEN, at(0)).attempt == 1
+
+
+def test_process_workflow_goes_on_when_a_scan_without_data_has_ended() -> None:
+    second = make_exam_task("scan-2", TaskType.DEVICE_TASK_SDK, 2, args=SCAN_ARGS)
+    world = make_world(SCAN, second)
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    ended = {"status": ItemStatus.FINISHED, "progress": 100}
+    world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update=ended)
+
+    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(60))
+
+    assert processed.task is not None
+    assert (processed.task.task_id, processed.is_started) == ("scan-2", True)
+    assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED

@@ -43,9 +43,17 @@ class HttpExamClient:
         return read_model(Exam, self._get(quote_segment(exam_id), detail), detail)
 
     def report_task(
-        self, task_id: str, status: ItemStatus, progress: int, comment: str | None = None
+        self,
+        task_id: str,
+        status: ItemStatus,
+        progress: int,
+        comment: str | None = None,
+        stale_comment: str | None = None,
     ) -> None:
-        """Change status, progress and comment of a task and leave the rest as it is there."""
+        """Change status, progress and comment of a task and leave the rest as it is there.
+
+        Without a new `comment`, the old one stays, unless it is `stale_comment`.
+        """
         detail = _task_detail(task_id)
         path = f"task/{quote_segment(task_id)}"
         task = read_json(self._get(path, detail), detail)
@@ -55,6 +63,8 @@ class HttpExamClient:
         task |= {"status": status.value, "progress": progress}
         if comment is not None:
             task["comment"] = comment
+        elif stale_comment is not None and task.get("comment") == stale_comment:
+            task["comment"] = ""
         request = self._client.build_request("PUT", f"{self._base_url}/{path}", json=task)
         send(self._client, request, f"Failed to update task with id={task_id}", self._auth)
 

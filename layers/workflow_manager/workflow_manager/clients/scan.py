@@ -18,6 +18,8 @@ from workflow_manager.domain.exam import DeviceTask, Patient, TaskType
 from workflow_manager.settings import Settings
 
 START_DETAIL = "Error at starting device task."
+# Request timeout, too early, too many requests, nginx's "client closed the connection".
+_UNCERTAIN = {408, 425, 429, 499}
 
 
 class HttpScanClient:
@@ -99,12 +101,12 @@ class HttpScanClient:
             headers={"Content-Type": "application/json"},
         )
         response = exchange(self._client, request, START_DETAIL, auth)
-        status = response.status_code
-        if response.is_client_error or status == httpx.codes.SERVICE_UNAVAILABLE:
-            raise UpstreamRefusedError(START_DETAIL, status)
-        if status != httpx.codes.OK:
+        if _is_refusal(response):
+            raise UpstreamRefusedError(START_DETAIL, response.status_code)
+        if response.status_code != httpx.codes.OK:
             raise UpstreamError(START_DETAIL)
-        read_json(response, START_DETAIL)
+        if response.content:
+            read_json(response, START_DETAIL)
 
     def _get(self, url: str, detail: str) -> httpx.Response:
         return send(self._client, self._client.build_request("GET", url), detail, self._auth)
@@ -112,3 +114,14 @@ class HttpScanClient:
 
 class _DeviceAddress(BaseModel):
     ip_address: str = Field(max_length=100)
+
+
+def _is_refusal(response: httpx.Response) -> bool:
+    """Tell whether an answer says for certain that nothing was started.
+
+    A proxy may answer for a device that has read the request: only device-manager's own 503 counts,
+    and no 4xx that speaks of time.
+    """
+    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return "Device offline." in response.text
+    return response.is_client_error and response.status_code not in _UNCERTAIN

@@ -55,7 +55,7 @@ class ChangeSet:
 
     def follow_tasks(self, cause: Cause) -> None:
         """Let the workflow's status follow from its tasks'."""
-        statuses = {task.status for task in self.tasks.values()}
+        statuses = {task.status for task in self.tasks.values() if not task.is_deleted}
         status = WorkflowStatus.RUNNING
         if statuses <= {TaskStatus.COMPLETED}:
             status = WorkflowStatus.COMPLETED

@@ -66,6 +66,8 @@ def refresh_execution(
             execution.put_task(task, cause)
         elif _is_untouched(known) and known.definition != task.definition:
             execution.put_task(known.evolve(**task.definition), cause)
+        elif _has_ended(execution, known, task):
+            execution.complete(known.task_id, None, cause)
     for gone in execution.tasks.keys() - {task.task_id for task in current}:
         if _is_untouched(execution.tasks[gone]):
             deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON}
@@ -75,6 +77,14 @@ def refresh_execution(
         entity = f"workflow:{execution.workflow.workflow_id}"
         execution.record(entity, "refresh", (status, status), cause)
         execution.follow_tasks(cause)
+
+
+def _has_ended(execution: Execution, known: Task, current: Task) -> bool:
+    # Device-manager writes the end of a scan to exam-manager; where no DAG task waits for its data,
+    # that is the end of the task.
+    is_scan = known.task_type.is_device_task and known.status is TaskStatus.IN_PROGRESS
+    is_over = current.status is TaskStatus.COMPLETED
+    return is_scan and is_over and not execution.has_followers(known)
 
 
 def _is_untouched(task: Task) -> bool:

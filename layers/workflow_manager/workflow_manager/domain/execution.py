@@ -18,7 +18,7 @@ from workflow_manager.domain.dag_run import (
 )
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import InvalidInputError, InvalidTransitionError
+from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import TASK_TRANSITIONS, TaskEvent, next_state
@@ -34,8 +34,8 @@ class Execution(ChangeSet):
 
     def current_task(self) -> Task | None:
         """Return the first task that is not completed, the one an operator asks about."""
-        unfinished = (t for t in self.tasks.values() if t.status is not TaskStatus.COMPLETED)
-        return next(unfinished, None)
+        tasks = (task for task in self.tasks.values() if not task.is_deleted)
+        return next((task for task in tasks if task.status is not TaskStatus.COMPLETED), None)
 
     def reset(self, task_id: str, cause: Cause) -> None:
         """Make a task that has ended ready for its next attempt, and the DAG tasks behind it.
@@ -53,25 +53,34 @@ class Execution(ChangeSet):
         Raises
         ------
         InvalidTransitionError
-            It is in progress.
+            The state machine has no such move.
         """
-        if self.tasks[task_id].status is TaskStatus.IN_PROGRESS:
-            raise InvalidTransitionError("The task is in progress already.")
-        stale = {task_id}
-        for task in list(self.tasks.values()):
-            is_behind = bool(stale.intersection(task.input_task_ids))
-            if task.task_id == task_id or (is_behind and not task.task_type.is_device_task):
-                stale.add(task.task_id)
-                self._reset(task, cause)
+        # What the scan has left stays, until there is something better.
+        self._reset(self.tasks[task_id], self.tasks[task_id].data, cause)
+        for follower in self._dag_tasks_behind(task_id):
+            self._reset(follower, None, cause)
 
-    def _reset(self, task: Task, cause: Cause) -> None:
+    def _dag_tasks_behind(self, task_id: str) -> list[Task]:
+        behind = {task_id}
+        # A task may have been created before the one whose data it takes: until nothing is added.
+        while found := [
+            task
+            for task in self.tasks.values()
+            if behind.intersection(task.input_task_ids)
+            and task.task_id not in behind
+            and not task.task_type.is_device_task
+        ]:
+            behind.update(task.task_id for task in found)
+        return [self.tasks[each] for each in behind - {task_id}]
+
+    def _reset(self, task: Task, data: ObjectVersion | None, cause: Cause) -> None:
         status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.RESET)
         if status is task.status:
             return
         fresh = task.evolve(
             status=status,
             progress=0,
-            data=None,
+            data=data,
             dag_run_id=None,
             deadline=None,
             reason=None,
@@ -103,6 +112,8 @@ class Execution(ChangeSet):
             deadline=cause.at + timedelta(seconds=timeout_s),
             progress=0,
             reason=None,
+            # A scan is reported before its start, and device-manager writes while it runs.
+            is_mirror_due=False,
         )
         return self.move_task(claimed, TaskEvent.CLAIM, cause)
 
@@ -254,9 +265,21 @@ class Execution(ChangeSet):
         inputs = (self.tasks[input_id] for input_id in task.input_task_ids)
         return all(each.status is TaskStatus.COMPLETED for each in inputs)
 
+    def has_usable_inputs(self, task: Task) -> bool:
+        """Tell whether there is data to work on, if only of the scan before a failed rescan."""
+        inputs = [self.tasks[input_id] for input_id in task.input_task_ids]
+        return all(
+            each.status is TaskStatus.COMPLETED
+            or (each.status is TaskStatus.FAILED and each.data is not None)
+            for each in inputs
+        )
+
     def has_followers(self, task: Task) -> bool:
-        """Tell whether another task takes its data."""
-        return any(task.task_id in each.input_task_ids for each in self.tasks.values())
+        """Tell whether a DAG task takes its data; a scan takes none."""
+        return any(
+            task.task_id in each.input_task_ids and not each.task_type.is_device_task
+            for each in self.tasks.values()
+        )
 
     def _is_ready(self, task: Task) -> bool:
         return task.status is TaskStatus.PENDING and self.has_inputs(task)

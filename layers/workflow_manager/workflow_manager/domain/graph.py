@@ -28,7 +28,11 @@ def resolve_inputs(workflow: ExamWorkflow) -> dict[str, tuple[str, ...]]:
     InvalidInputError
         A task names itself, a task of no such id, or something else; or the inputs form a cycle.
     """
-    ordered = sorted(workflow.tasks, key=lambda task: task.datetime_created)
+    # Scans first among tasks created in one moment: a list may come in another order each time.
+    ordered = sorted(
+        workflow.tasks,
+        key=lambda task: (task.datetime_created, not task.type.is_device_task, task.id),
+    )
     inputs: dict[str, tuple[str, ...]] = {}
     previous: tuple[str, ...] = ()
     for task in ordered:

@@ -58,6 +58,8 @@ class Task(Entity):
         Exam-manager has not been told of the present status yet.
     n_mirror_attempts
         How often telling it has failed.
+    told_reason
+        What stands in exam-manager's comment since the last failure.
     """
 
     workflow_id: str
@@ -77,6 +79,7 @@ class Task(Entity):
     updated_at: AwareDatetime
     is_mirror_due: bool = False
     n_mirror_attempts: int = 0
+    told_reason: str | None = None
 
     @property
     def due_at(self) -> AwareDatetime | None:
@@ -93,6 +96,11 @@ class Task(Entity):
         """What exam-manager may still change before the task starts."""
         names = ("task_type", "args", "destinations", "input_task_ids", "status", "reason")
         return {name: getattr(self, name) for name in (*names, "deadline")}
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether exam-manager has deleted it before it was started."""
+        return self.status is TaskStatus.FAILED and self.reason == DELETED_REASON
 
     @property
     def is_simulated(self) -> bool:
@@ -143,7 +151,8 @@ def define_tasks(workflow: ExamWorkflow, timeout_s: int, at: AwareDatetime) -> l
     tasks: list[Task] = []
     for task_id, input_task_ids in inputs.items():
         definition = definitions[task_id]
-        followers = [definitions[each] for each, taken in inputs.items() if task_id in taken]
+        behind = [definitions[each] for each, taken in inputs.items() if task_id in taken]
+        followers = [each for each in behind if not each.type.is_device_task]
         status = _adopt_status(definition, followers)
         is_running = status is TaskStatus.IN_PROGRESS
         tasks.append(

@@ -36,6 +36,8 @@ TASK_TRANSITIONS: Mapping[tuple[TaskStatus, TaskEvent], TaskStatus] = {
     (TaskStatus.PENDING, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     (TaskStatus.IN_PROGRESS, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     (TaskStatus.IN_PROGRESS, TaskEvent.FAIL): TaskStatus.FAILED,
+    # A scan that ended without data is given some.
+    (TaskStatus.COMPLETED, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     # A scan whose start was not confirmed did run; results came after the deadline.
     (TaskStatus.FAILED, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     # A rescan: the task itself, once it ended, and whatever worked or works on its old data.

@@ -26,7 +26,7 @@ STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
 }
 # A neighbour's own words about the request or its availability; its other failures are our 502.
-_PASSED_THROUGH = frozenset({400, 401, 403, 404, 409, 503})
+_PASSED_THROUGH = frozenset({400, 401, 403, 404, 409, 422, 503})
 
 
 def problem(status: int, detail: Any, reason: str | None = None) -> JSONResponse:

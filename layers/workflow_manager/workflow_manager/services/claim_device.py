@@ -1,7 +1,8 @@
 """Take hold of a device for one scan."""
 
 from workflow_manager.domain.device import DeviceLock
-from workflow_manager.domain.errors import ConflictError
+from workflow_manager.domain.errors import ConflictError, UpstreamError
+from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Ports
 
@@ -27,6 +28,14 @@ def claim_device(ports: Ports, task: Task) -> DeviceLock | None:
     lock = ports.store.get_device_lock(device_id)
     execution = ports.store.get_execution(lock.workflow_id) if lock.workflow_id else None
     holder = execution.tasks.get(lock.task_id or "") if execution else None
-    if lock.is_held_by(holder):
+    if lock.is_held_by(holder) and not _has_ended(ports, lock.task_id or ""):
         raise ConflictError("The device is scanning for another task.")
     return lock.take(task)
+
+
+def _has_ended(ports: Ports, task_id: str) -> bool:
+    # Device-manager tells exam-manager of the end of a scan; its data may be hours behind.
+    try:
+        return ports.exam.get_task(task_id).status is ItemStatus.FINISHED
+    except UpstreamError:
+        return False

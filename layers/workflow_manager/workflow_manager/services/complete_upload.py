@@ -1,5 +1,7 @@
 """Make one object of the parts of an upload."""
 
+from http import HTTPStatus
+
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
@@ -11,6 +13,8 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import Ports
+
+_NOT_HIS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
 def complete_upload(ports: Ports, upload_id: str, parts: list[Part], cause: Cause) -> Upload:
@@ -79,8 +83,10 @@ def _is_visible(ports: Ports, upload: Upload, cause: Cause) -> bool:
     try:
         # Who may see the task, may see its data.
         ports.exam.get_task(upload.task_id)
-    except UpstreamRefusedError:
-        return False
+    except UpstreamRefusedError as error:
+        if error.status in _NOT_HIS:
+            return False
+        raise
     return True
 
 

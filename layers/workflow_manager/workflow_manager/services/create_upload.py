@@ -11,6 +11,7 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.upload import Upload, choose_part_size
 from workflow_manager.ports import Ports
 from workflow_manager.services.check_dag import check_dag
+from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.load_execution import load_execution
 
 
@@ -107,8 +108,10 @@ def _check_task(ports: Ports, task_id: str, cause: Cause) -> Task:
     if task is None or not task.task_type.is_device_task:
         raise InvalidInputError("Only a device task takes raw data.")
     # A failed one does: its start was not confirmed, and the scan ran all the same.
-    if task.status is TaskStatus.COMPLETED:
+    if task.status is TaskStatus.COMPLETED and task.data is not None:
         raise ConflictError("The task is completed: it takes no more data.")
+    # So that its data finds it, even if exam-manager is down when it comes.
+    commit_execution(ports, execution, cause)
     return task
 
 

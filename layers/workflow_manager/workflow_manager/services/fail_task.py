@@ -1,29 +1,32 @@
 """Record that a task failed."""
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
 @retry_on_conflict
-def fail_task(ports: Ports, workflow_id: str, task_id: str, reason: str, cause: Cause) -> None:
-    """Fail a task if it is still in progress: what completed meanwhile stays completed.
+def fail_task(ports: Ports, claimed: Task, reason: str, cause: Cause) -> None:
+    """Fail an attempt at a task if it is still in progress; what completed stays completed.
 
     Parameters
     ----------
     ports
         The outside world.
-    workflow_id, task_id
-        The task.
+    claimed
+        The attempt.
     reason
         One sentence for the operator, free of patient data.
     cause
         Who and when.
     """
-    execution = ports.store.get_execution(workflow_id)
-    if execution is None or execution.tasks[task_id].status is not TaskStatus.IN_PROGRESS:
+    execution = ports.store.get_execution(claimed.workflow_id)
+    task = execution.tasks.get(claimed.task_id) if execution else None
+    if execution is None or task is None or task.attempt != claimed.attempt:
         return
-    execution.fail(task_id, reason, cause)
+    if task.status is not TaskStatus.IN_PROGRESS:
+        return
+    execution.fail(task.task_id, reason, cause)
     commit_execution(ports, execution, cause)

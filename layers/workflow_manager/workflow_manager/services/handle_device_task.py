@@ -51,16 +51,16 @@ def handle_device_task(
     lock = claim_device(ports, claimed)
     entities = [*execution.changes, lock] if lock else execution.changes
     ports.store.commit(entities, execution.events)
-    _report_started(ports, task)
     try:
+        _report_started(ports, task)
         start_scan(ports, claimed, order, cause)
     except ScanHubError as error:
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
-        _record_failure(ports, task, reason, cause)
+        _record_failure(ports, claimed, reason, cause)
         raise
     except Exception:
         # Whatever it was, a claimed task must not stay behind in progress.
-        _record_failure(ports, task, "Start not confirmed: an unexpected error.", cause)
+        _record_failure(ports, claimed, "Start not confirmed: an unexpected error.", cause)
         raise
     metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
     logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
@@ -70,7 +70,7 @@ def handle_device_task(
 def _report_started(ports: Ports, task: Task) -> None:
     # Before the start: while the scan runs, device-manager writes to the task.
     try:
-        ports.exam.report_task(task.task_id, ItemStatus.STARTED, 0)
+        ports.exam.report_task(task.task_id, ItemStatus.STARTED, 0, stale_comment=task.told_reason)
     except UpstreamError as error:
         logger.warning(
             "exam-manager not told of the start",
@@ -80,7 +80,7 @@ def _report_started(ports: Ports, task: Task) -> None:
 
 def _record_failure(ports: Ports, task: Task, reason: str, cause: Cause) -> None:
     try:
-        fail_task(ports, task.workflow_id, task.task_id, reason, cause)
+        fail_task(ports, task, reason, cause)
     except ScanHubError as error:
         # The caller must hear of the start; the deadline ends the task.
         log_unexpected(error)

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from workflow_manager.domain.dag_run import DagRun, Result
 from workflow_manager.domain.data_lake import result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
@@ -61,10 +62,10 @@ def _find(ports: Ports, workflow_id: str, task_id: str) -> Task | None:
 
 
 def _report(ports: Ports, task: Task, cause: Cause) -> bool:
-    told = task.evolve(is_mirror_due=False, n_mirror_attempts=0)
+    told = task.evolve(is_mirror_due=False, n_mirror_attempts=0, told_reason=task.reason)
     try:
         _report_results(ports, task)
-        ports.exam.report_task(task.task_id, _STATUS[task.status], task.progress, task.reason)
+        _report_status(ports, task)
     except UpstreamRefusedError as error:
         if error.status not in _PERMANENT:
             _put_off(ports, task, cause)
@@ -83,6 +84,14 @@ def _report(ports: Ports, task: Task, cause: Cause) -> bool:
     return True
 
 
+def _report_status(ports: Ports, task: Task) -> None:
+    if task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS:
+        # Device-manager writes to the task while it scans.
+        return
+    status = _STATUS[task.status]
+    ports.exam.report_task(task.task_id, status, task.progress, task.reason, task.told_reason)
+
+
 def _put_off(ports: Ports, task: Task, cause: Cause) -> None:
     later = task.evolve(n_mirror_attempts=task.n_mirror_attempts + 1, updated_at=cause.at)
     ports.store.commit([later])
@@ -95,8 +104,15 @@ def _report_results(ports: Ports, task: Task) -> None:
     # POST is not idempotent there: an earlier try whose answer was lost shows in the list.
     known = {(item.directory, item.filename) for item in ports.exam.get_task(task.task_id).results}
     for result in run.results:
-        is_in_lake = result.key.startswith(result_prefix(run.dag_run_id))
-        path = f"s3://{run.bucket}/{result.key}" if is_in_lake else result.key
-        directory, _, filename = path.rpartition("/")
+        directory, filename = _locate(run, result)
         if (directory, filename) not in known:
             ports.exam.create_result(task.task_id, result.type, directory, filename)
+
+
+def _locate(run: DagRun, result: Result) -> tuple[str, str]:
+    if run.is_simulated:
+        return "", result.key
+    is_in_lake = result.key.startswith(result_prefix(run.dag_run_id))
+    path = f"s3://{run.bucket}/{result.key}" if is_in_lake else result.key
+    directory, _, filename = path.rpartition("/")
+    return directory, filename

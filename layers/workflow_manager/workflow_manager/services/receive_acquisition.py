@@ -42,7 +42,8 @@ def receive_acquisition(
         raise NotFoundError("The workflow has no such device task.")
     if task.data is not None and object_dag_run_id(task.data) == object_dag_run_id(data):
         return
-    if task.status is TaskStatus.COMPLETED or not _is_of_this_attempt(ports, target, task):
+    has_its_data = task.status is TaskStatus.COMPLETED and task.data is not None
+    if has_its_data or not _is_of_this_attempt(ports, target, task):
         _record_late_data(ports, execution, task_id, data, cause)
         return
     execution.complete(task_id, data, cause)
@@ -51,6 +52,8 @@ def receive_acquisition(
 
 
 def _is_of_this_attempt(ports: Ports, target: AcquisitionData, task: Task) -> bool:
+    if task.status is not TaskStatus.IN_PROGRESS:
+        return True
     upload = ports.store.get_upload(target.upload_id) if target.upload_id else None
     return upload is None or upload.attempt == task.attempt
 

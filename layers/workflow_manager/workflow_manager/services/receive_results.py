@@ -178,7 +178,6 @@ def _collect_results(run: DagRun, callback: Callback) -> tuple[Result, ...]:
             raise InvalidInputError(f"A result's key must begin with {prefix}")
     if callback.results or callback.result_file is None:
         return callback.results
-    bucket = run.data.bucket if run.data else ""
-    key = callback.result_file.removeprefix(f"s3://{bucket}/")
+    key = callback.result_file.removeprefix(f"s3://{run.bucket}/")
     suffix = PurePosixPath(key).suffix.lower()
     return (Result(type=_TYPE_BY_SUFFIX.get(suffix, ResultType.DICOM), key=key),)

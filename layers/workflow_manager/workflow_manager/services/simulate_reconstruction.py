@@ -1,6 +1,7 @@
 """Play a reconstruction where there is none."""
 
 from workflow_manager.domain.dag_run import Result
+from workflow_manager.domain.data_lake import MAX_FILE_NAME_LENGTH
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.transitions import DagRunEvent
@@ -36,8 +37,8 @@ def simulate_reconstruction(ports: Ports, dag_run_id: str, step: int, cause: Cau
         ports.queue.send_simulation_step(dag_run_id, step + 1, STEP_S)
         return
     contrast = _find_contrast(ports, run.workflow_id or "", run.task_id or "")
-    if contrast is None:
-        reason = 'The task\'s args lack "contrast", the file name of its result.'
+    if contrast is None or len(contrast) > MAX_FILE_NAME_LENGTH:
+        reason = 'The task\'s args need "contrast", the file name of its result.'
         finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=reason)
         return
     results = (Result(type=ResultType.DICOM, key=contrast),)

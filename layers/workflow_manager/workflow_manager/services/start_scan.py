@@ -24,8 +24,9 @@ from workflow_manager.domain.exam import (
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Ports
 
-# API Gateway gives the operator up after 29 s: no scanner starts behind their back.
-MAX_DELAY = timedelta(seconds=20)
+# API Gateway gives the operator up after 29 s, and finding the device may take ten of them: no
+# scanner starts behind the operator's back.
+MAX_DELAY = timedelta(seconds=12)
 
 
 @dataclass(frozen=True)

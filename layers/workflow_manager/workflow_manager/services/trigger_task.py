@@ -2,10 +2,11 @@
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
-from workflow_manager.domain.exam import ExamWorkflow
+from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
+from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.handle_device_task import handle_device_task
 from workflow_manager.services.handle_processing_task import handle_processing_task
 from workflow_manager.services.load_execution import fetch_workflow, merge_execution
@@ -43,6 +44,8 @@ def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
     definition = ports.exam.get_task(task_id)
     if definition.is_template or definition.workflow_id is None:
         raise ConflictError("The task is a template: make a task of it first.")
+    if definition.status is ItemStatus.DELETED:
+        raise ConflictError("The task was deleted in exam-manager.")
     workflow = fetch_workflow(ports, definition.workflow_id, "Failed to fetch workflow")
     exam, patient = load_patient(ports, workflow.exam_id)
     seen = merge_execution(ports, workflow, cause).tasks.get(definition.id)
@@ -56,8 +59,7 @@ def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
 
 @retry_on_conflict
 def _start_processing(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: Cause) -> Task:
-    execution = merge_execution(ports, workflow, cause)
-    _make_ready(execution, seen, cause)
+    execution = _make_ready(ports, workflow, seen, cause)
     return handle_processing_task(ports, execution, execution.tasks[seen.task_id], cause)
 
 
@@ -65,18 +67,29 @@ def _start_processing(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: C
 def _start_scan(
     ports: Ports, workflow: ExamWorkflow, seen: Task, order: ScanOrder, cause: Cause
 ) -> Task:
-    execution = merge_execution(ports, workflow, cause)
-    _make_ready(execution, seen, cause)
+    execution = _make_ready(ports, workflow, seen, cause)
     return handle_device_task(ports, execution, execution.tasks[seen.task_id], order, cause)
 
 
-def _make_ready(execution: Execution, seen: Task, cause: Cause) -> None:
+def _make_ready(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: Cause) -> Execution:
+    execution = merge_execution(ports, workflow, cause)
     task = execution.tasks[seen.task_id]
-    if task.status is TaskStatus.IN_PROGRESS:
-        raise InvalidTransitionError("The task is in progress already.")
+    if refusal := _find_refusal(execution, task, seen):
+        # What exam-manager has told us is kept all the same, deadlines among it.
+        commit_execution(ports, execution, cause)
+        raise refusal
+    execution.reset(task.task_id, cause)
+    return execution
+
+
+def _find_refusal(execution: Execution, task: Task, seen: Task) -> ConflictError | None:
+    # A scan of somebody else that has ended and whose data never came may be repeated.
+    waits_for_data = task.attempt == 0 and task.progress == 100
+    if task.status is TaskStatus.IN_PROGRESS and not waits_for_data:
+        return InvalidTransitionError("The task is in progress already.")
     if (task.status, task.attempt) != (seen.status, seen.attempt):
         # Another call came between: what it led to must be looked at before the next attempt.
-        raise ConflictError(f"Another call started the task; it is {task.status}. {task.reason}")
-    if not task.task_type.is_device_task and not execution.has_inputs(task):
-        raise ConflictError("The task waits for another one, whose data it takes.")
-    execution.reset(task.task_id, cause)
+        return ConflictError(f"Another call started the task; it is {task.status}. {task.reason}")
+    if not task.task_type.is_device_task and not execution.has_usable_inputs(task):
+        return ConflictError("The task waits for another one, whose data it takes.")
+    return None

@@ -118,9 +118,13 @@ def check_batch(entities: Sequence[Entity], events: Sequence[Event]) -> None:
         raise ValueError("The same item occurs twice in one commit.")
 
 
+def _order_of(task: Task) -> tuple[str, bool, str]:
+    return task.defined_at, not task.task_type.is_device_task, task.task_id
+
+
 def order_tasks(tasks: Iterable[Task]) -> dict[str, Task]:
     """Return tasks by id, in the order of their definition."""
-    ordered = sorted(tasks, key=lambda task: (task.defined_at, task.task_id))
+    ordered = sorted(tasks, key=_order_of)
     return {task.task_id: task for task in ordered}
 
 
