@@ -38,6 +38,7 @@ from tests.integration.conftest import create_table
 from tests.integration.patient import seed_exam
 from workflow_manager import settings, wiring
 from workflow_manager.clients.http import build_http_client
+from workflow_manager.ports import WorkflowStore
 
 DAG_ID = "cartesian_reconstruction"
 BUCKET = "data-lake"
@@ -60,6 +61,7 @@ class Deployment:
     task_ids: tuple[str, ...] = ()
     device_id: str = ""
     n_devices: int = 0
+    store: WorkflowStore | None = None
 
     def add_workflow(self, *tasks: TaskSpec, is_template: bool = False) -> None:
         """Make a workflow, and a device that no other one uses."""
@@ -79,17 +81,19 @@ class Deployment:
         method: str,
         path: str,
         body: Any = None,
-        headers: dict[str, str] | None = None,
+        headers: dict[str, str | None] | None = None,
         actor: str | None = "operator",
     ) -> dict[str, Any]:
         """Call a function as API Gateway does; None as the actor means: past its authorizer."""
         usual = {"Authorization": f"Bearer {self.token}", "Host": "api.test"}
+        usual["Content-Type"] = "application/json"
+        sent = {**usual, **(headers or {})}
         is_raw = isinstance(body, bytes)
         text = base64.b64encode(body).decode() if is_raw else json.dumps(body)
         event = {
             "path": f"/v1/workflowmanager{path}",
             "httpMethod": method,
-            "headers": {**usual, "Content-Type": "application/json", **(headers or {})},
+            "headers": {name: value for name, value in sent.items() if value is not None},
             "queryStringParameters": None,
             "requestContext": {
                 "requestId": "r",
@@ -112,7 +116,7 @@ class Deployment:
 
     def drain_queue(self, function: str = "trigger_airflow") -> None:
         """Hand every message to its function, as the event source does."""
-        sqs, known = boto3.client("sqs"), settings.get_settings()
+        sqs, known = wiring._aws_client("sqs"), settings.get_settings()
         is_simulation = function == "simulate_reconstruction"
         queue_url = known.simulation_queue_url if is_simulation else known.queue_url
         while messages := sqs.receive_message(QueueUrl=queue_url).get("Messages"):
@@ -214,3 +218,14 @@ def create_resources(scanhub_url: str) -> dict[str, str]:
         "WORKFLOW_MANAGER_URL": "http://api.test/api/v1/workflowmanager",
         "DEVICE_NETWORKS": "127.0.0.0/8",
     } | {f"{name}_MANAGER_URI": scanhub_url.rstrip("/") for name in NEIGHBOURS}
+
+
+def put_part(plan: dict[str, Any]) -> str:
+    [part] = plan["parts"]
+    # moto serves S3 to boto3 only, so the URL's part is put by the same words.
+    query = dict(httpx.URL(part["url"]).params)
+    key = httpx.URL(part["url"]).path.removeprefix(f"/{BUCKET}").lstrip("/")
+    answer = wiring._aws_client("s3").upload_part(
+        Bucket=BUCKET, Key=key, UploadId=query["uploadId"], PartNumber=1, Body=b"data"
+    )
+    return str(answer["ETag"])

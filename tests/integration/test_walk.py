@@ -3,14 +3,12 @@
 import importlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import boto3
-import httpx
 import pytest
 
 from tests.fakes.lambda_context import FakeLambdaContext
-from tests.integration.deployment import BUCKET, TABLE, Deployment, deploy
+from tests.integration.deployment import BUCKET, TABLE, Deployment, deploy, put_part
 from tests.integration.patient import PATIENT_WORDS
 
 FORBIDDEN_WORDS = (*PATIENT_WORDS, "birth_date", "patient_height", "Jane")
@@ -75,14 +73,3 @@ def test_reconcile_runs_notes_that_airflow_is_not_healthy(deployment: Deployment
 
     answer = deployment.call("check_readiness", "GET", "/health/readiness")
     assert json.loads(answer["body"]) == {"status": "ok", "degraded": ["airflow"]}
-
-
-def put_part(plan: dict[str, Any]) -> str:
-    [part] = plan["parts"]
-    # moto serves S3 to boto3 only, so the URL's part is put by the same words.
-    query = dict(httpx.URL(part["url"]).params)
-    key = httpx.URL(part["url"]).path.removeprefix(f"/{BUCKET}").lstrip("/")
-    answer = boto3.client("s3").upload_part(
-        Bucket=BUCKET, Key=key, UploadId=query["uploadId"], PartNumber=1, Body=b"data"
-    )
-    return str(answer["ETag"])

@@ -11,8 +11,9 @@ SERVICE = "workflow-manager"
 # Most requests have nothing to count, and would each log a warning of it.
 warnings.filterwarnings("ignore", "No application metrics to publish")
 logger = Logger(service=SERVICE)
-# It names URLs, and a patient's id is in one of them.
-logging.getLogger("httpx").setLevel(logging.WARNING)
+# They name URLs: a patient's id is in one, and a stranger may put anything into a path.
+for name in ("httpx", "mangum.http"):
+    logging.getLogger(name).setLevel(logging.WARNING)
 metrics = Metrics(namespace="ScanHub", service=SERVICE)
 
 

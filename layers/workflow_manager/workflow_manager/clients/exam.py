@@ -66,7 +66,9 @@ class HttpExamClient:
         elif stale_comment is not None and task.get("comment") == stale_comment:
             task["comment"] = ""
         request = self._client.build_request("PUT", f"{self._base_url}/{path}", json=task)
-        send(self._client, request, f"Failed to update task with id={task_id}", self._auth)
+        detail = f"Failed to update task with id={task_id}"
+        # A page of a proxy is no answer of exam-manager.
+        read_json(send(self._client, request, detail, self._auth), detail)
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
@@ -82,7 +84,7 @@ class HttpExamClient:
         }
         request = self._client.build_request("POST", f"{self._base_url}/result", json=result)
         detail = f"Failed to create a result of task with id={task_id}"
-        send(self._client, request, detail, self._auth)
+        read_json(send(self._client, request, detail, self._auth), detail)
 
     def _get(self, path: str, detail: str) -> httpx.Response:
         request = self._client.build_request("GET", f"{self._base_url}/{path}")

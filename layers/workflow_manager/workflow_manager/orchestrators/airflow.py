@@ -115,7 +115,7 @@ class AirflowOrchestrator(ABC):
         answer = self._send("GET", self._dag_path(dag_id))
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
-        check_status(answer.status, dag_id)
+        check_success(answer.status)
         document = answer.read(DagDocument)
         return document.to_dag() if document.is_known else None
 

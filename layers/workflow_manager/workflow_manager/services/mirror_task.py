@@ -6,8 +6,8 @@ from workflow_manager.domain.dag_run import DagRun, Result
 from workflow_manager.domain.data_lake import result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
+    NeighbourRefusedError,
     ScanHubError,
-    UpstreamRefusedError,
     VersionConflictError,
 )
 from workflow_manager.domain.exam import ItemStatus
@@ -66,7 +66,7 @@ def _report(ports: Ports, task: Task, cause: Cause) -> bool:
     try:
         _report_results(ports, task)
         _report_status(ports, task)
-    except UpstreamRefusedError as error:
+    except NeighbourRefusedError as error:
         if error.status not in _PERMANENT:
             _put_off(ports, task, cause)
             raise

@@ -1,0 +1,235 @@
+"""Runs a cell and asserts what holds in all of them."""
+
+import importlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from local.scanhub.faults import Fault
+from tests.fakes.lambda_context import FakeLambdaContext
+from tests.fakes.wire import WireFault
+from tests.integration.conftest import REGION
+from tests.integration.contract.cells import POINTS, RESOURCES, UNTOUCHED, Cell, Ids
+from tests.integration.deployment import Deployment
+from tests.integration.patient import PATIENT_WORDS
+from workflow_manager import settings, wiring
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.services.mirror_task import mirror_task
+from workflow_manager.stores.dynamodb import DynamoDBStore
+from workflow_manager.stores.memory import MemoryStore
+from workflow_manager.wiring import AwsPorts
+
+TOLD = {"PENDING": "NEW", "COMPLETED": "FINISHED", "FAILED": "NEW"}
+# What was taken away from AWS, to be put back: where from, its name, itself.
+GONE: list[tuple[dict[str, Any], str, Any]] = []
+# It has deleted the task: telling it again is of no use.
+GONE_IN_EXAM_MANAGER = (("task", "404"), ("update", "404"), ("result", "404"))
+DELIVER_TO = importlib.import_module("functions.trigger_airflow.app")
+START_PATHS = ("/api/v1/device/start_scan_via_websocket", "/api/start-scan")
+
+
+@dataclass
+class Outcome:
+    """What a call led to."""
+
+    answer: dict[str, Any]
+    body: Any
+    ids: Ids
+    task: Task | None
+    n_starts: int
+
+
+def reset(deployment: Deployment) -> None:
+    """Make it new: nothing in table, queues and Airflow, nobody logged in there."""
+    # Past the API of AWS, which purges a queue once a minute.
+    deployment.store = MemoryStore()
+    for queue in resources("sqs", "queues").values():
+        queue._messages.clear()
+    clear_failures(deployment)
+    deployment.airflow.runs.clear()
+    deployment.airflow.states.clear()
+
+
+def forget_logins() -> None:
+    """Let the next call log in again, in ScanHub and in Airflow."""
+    wiring._service_account_auth.cache_clear()
+    wiring._orchestrator.cache_clear()
+
+
+def deliver() -> None:
+    """Hand over what is queued: past SQS itself, for whose answers most cells would wait."""
+    messages = resources("sqs", "queues")["events"]._messages
+    while messages:
+        record = {"messageId": "m", "body": messages.pop(0).body, "eventSource": "aws:sqs"}
+        answer = DELIVER_TO.lambda_handler({"Records": [record]}, FakeLambdaContext())
+        assert answer == {"batchItemFailures": []}
+
+
+def resources(service: str, kind: str) -> dict[str, Any]:
+    """Return what moto holds, by name."""
+    held: dict[str, Any] = getattr(get_backend(service)[DEFAULT_ACCOUNT_ID][REGION], kind)
+    return held
+
+
+def clear_failures(deployment: Deployment) -> None:
+    deployment.wire.faults.clear()
+    deployment.stand_in.faults.clear()
+    while GONE:
+        held, name, resource = GONE.pop()
+        held[name] = resource
+
+
+def run_cell(deployment: Deployment, cell: Cell) -> Outcome:
+    """Prepare, fail, call, deliver what was queued, and look."""
+    reset(deployment)
+    scenario = cell.scenario
+    if scenario.tasks:
+        deployment.add_workflow(*scenario.tasks, is_template=scenario.is_template)
+    ids = {
+        "exam_id": str(deployment.exam_id),
+        "workflow_id": deployment.workflow_id,
+        "task_id": deployment.task_ids[0],
+    }
+    if scenario.prepare:
+        scenario.prepare(deployment, ids)
+    deployment.stand_in.recorder.clear()
+    for point, kind in cell.faults:
+        if "login" in point:
+            forget_logins()
+        fail(deployment, ids, point, kind)
+    path, body = scenario.path.format(**ids), fill(scenario.body, ids)
+    headers = fill(scenario.headers, ids)
+    answer = deployment.call(
+        scenario.function, scenario.method, path, body, headers, scenario.actor
+    )
+    n_starts = count_starts(deployment)
+    if scenario.has_messages:
+        deliver()
+    clear_failures(deployment)
+    content = json.loads(answer["body"])
+    return Outcome(answer, content, ids, find_task(deployment), n_starts)
+
+
+def fail(deployment: Deployment, ids: Ids, point: str, kind: str) -> None:
+    if point == "table":
+        gone = settings.get_settings().model_copy(update={"table_name": "gone"})
+        GONE.append((vars(deployment), "store", deployment.store))
+        deployment.store = DynamoDBStore(wiring._aws_client("dynamodb"), gone)
+        return
+    if point in RESOURCES:
+        service, held, name = RESOURCES[point]
+        known = resources(service, held)
+        GONE.append((known, name, known.pop(name)))
+        return
+    service, method, path = POINTS[point]
+    path = path.format(**ids)
+    if service == "airflow" or kind in {"slow", "refused"}:
+        deployment.wire.faults.append(WireFault(service, method, path, kind))
+        return
+    error = {"kind": "status", "status": int(kind)} if kind.isdigit() else {"kind": kind}
+    fault = {"service": service, "method": method, "path_contains": path, **error}
+    deployment.stand_in.faults.add(Fault.model_validate(fault))
+
+
+def fill(value: Any, ids: Ids) -> Any:
+    """Put ids where they are named."""
+    if isinstance(value, dict):
+        return {name: fill(item, ids) for name, item in value.items()}
+    if isinstance(value, list):
+        return [fill(item, ids) for item in value]
+    return value.format(**ids) if isinstance(value, str) else value
+
+
+def find_task(deployment: Deployment) -> Task | None:
+    execution = AwsPorts().store.get_execution(deployment.workflow_id)
+    return execution.tasks.get(deployment.task_ids[0]) if execution else None
+
+
+def count_starts(deployment: Deployment) -> int:
+    recorded = deployment.stand_in.recorder.to_json()
+    return sum(request["path"] in START_PATHS for request in recorded)
+
+
+def exams_task(deployment: Deployment) -> dict[str, Any]:
+    found = deployment.stand_in.store.find_task(UUID(deployment.task_ids[0]))
+    assert found is not None
+    return found.model_dump(mode="json")
+
+
+def check_expected(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
+    """Assert what the table says of this cell."""
+    told = exams_task(deployment)
+    assert outcome.answer["statusCode"] == cell.status, outcome.answer
+    if cell.detail is not None:
+        assert str(outcome.body["detail"]).startswith(cell.detail.format(**outcome.ids))
+    if cell.ours is not None:
+        assert (outcome.task.status if outcome.task else UNTOUCHED) == cell.ours
+    if cell.exams is not None:
+        assert told["status"] == cell.exams
+    if cell.run is not None:
+        run = AwsPorts().store.get_dag_run(outcome.task.dag_run_id) if outcome.task else None
+        assert run is not None and run.state == cell.run
+    if cell.reason is not None:
+        assert outcome.task is not None and str(outcome.task.reason).startswith(cell.reason)
+        assert outcome.body.get("reason", outcome.task.reason) == outcome.task.reason
+
+
+def check_always(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
+    """Assert what holds whatever happens."""
+    assert outcome.answer["statusCode"] != 500
+    check_form(outcome)
+    assert outcome.n_starts <= 1
+    check_state(deployment, cell, outcome)
+    text = outcome.answer["body"]
+    assert deployment.token not in text
+    assert [word for word in PATIENT_WORDS if word in text] == []
+
+
+def check_form(outcome: Outcome) -> None:
+    status, body = outcome.answer["statusCode"], outcome.body
+    content_type = outcome.answer["headers"]["content-type"]
+    assert content_type == ("application/problem+json" if status >= 400 else "application/json")
+    if status >= 400:
+        assert {"type", "title", "status", "detail"} <= set(body)
+        assert body["status"] == status
+
+
+def check_state(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
+    """Assert that nothing is in progress without a scan or a run, here and in exam-manager."""
+    task, told = outcome.task, exams_task(deployment)
+    is_in_progress = task is not None and task.status is TaskStatus.IN_PROGRESS
+    if task and is_in_progress:
+        run = AwsPorts().store.get_dag_run(task.dag_run_id) if task.dag_run_id else None
+        is_scanned = bool(deployment.stand_in.scanner.list_scans().get(task.task_id))
+        assert (run and not run.state.is_final) or is_scanned or task.attempt == 0
+    is_gone_there = any(fault in cell.faults for fault in GONE_IN_EXAM_MANAGER)
+    is_started_elsewhere = task is not None and is_in_progress and task.attempt == 0
+    if task and not (task.is_mirror_due or is_gone_there or is_started_elsewhere):
+        assert told["status"] in expected_there(task)
+    if task and task.is_mirror_due and not is_gone_there:
+        heal(deployment, task)
+
+
+def expected_there(task: Task) -> set[str]:
+    """Return what exam-manager may say of a task; it may have missed the start of a scan."""
+    if task.status is not TaskStatus.IN_PROGRESS:
+        return {TOLD[task.status]}
+    return {"STARTED", "FINISHED", "NEW"} if task.task_type.is_device_task else {"INPROGRESS"}
+
+
+def heal(deployment: Deployment, task: Task) -> None:
+    """Do what the reconciler does a minute later, now that nothing fails."""
+    cause = Cause("reconcile_runs", "r", datetime.now(UTC))
+    mirror_task(AwsPorts(), task.workflow_id, task.task_id, cause)
+    healed, told = find_task(deployment), exams_task(deployment)
+    assert healed is not None and not healed.is_mirror_due
+    assert told["status"] in expected_there(healed)
+    if healed.reason:
+        assert told["comment"] == healed.reason
+    assert len(told["results"]) <= 1
