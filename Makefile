@@ -59,10 +59,11 @@ check: setup ## Lint, types, architecture, template, unit and integration tests;
 	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local functions
 	PYTHONPATH=layers/workflow_manager $(BIN)/lint-imports
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
-	$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered tests/unit tests/integration tests/infra
+	$(BIN)/pytest -n 2 $(COVERAGE) tests/unit tests/integration tests/infra
 
 .PHONY: test
-test: check ## Everything: check, then end-to-end on the laptop stack
+test: ## Everything: check with coverage, then end-to-end on the laptop stack
+	$(MAKE) check COVERAGE="--cov --cov-report=term:skip-covered"
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test-airflow2

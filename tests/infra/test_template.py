@@ -1,4 +1,5 @@
 import ast
+import json
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -142,3 +143,30 @@ def test_functions_are_short_in_the_template(template: dict[str, Any]) -> None:
         if lines[start].endswith("Function:") and lines[start] != "  Function:":
             body = [line for line in lines[start:end] if line.strip() and "# " not in line]
             assert len(body) <= MAX_FUNCTION_LINES, lines[start]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "detail"),
+    [
+        ("UNAUTHORIZED", 401, "Not authenticated"),
+        ("ACCESS_DENIED", 401, "Invalid token."),
+        ("AUTHORIZER_FAILURE", 503, "Tokens cannot be checked at the moment."),
+        ("MISSING_AUTHENTICATION_TOKEN", 404, "Not Found"),
+        ("REQUEST_TOO_LARGE", 413, "The file is larger than 4 MiB: use POST /uploads/ instead."),
+        ("INTEGRATION_TIMEOUT", 504, "The answer took too long: look at the state before"),
+    ],
+)
+def test_gateway_answers_in_our_problem_shape(
+    translated: dict[str, Any], kind: str, status: int, detail: str
+) -> None:
+    [api] = [r for r in translated["Resources"].values() if r["Type"] == "AWS::ApiGateway::RestApi"]
+    response = api["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"][kind]
+    headers = response["responseParameters"]
+    problem = json.loads(response["responseTemplates"]["application/json"])
+
+    assert int(response["statusCode"]) == status
+    assert problem["status"] == status
+    assert problem["detail"].startswith(detail)
+    assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    assert ("gatewayresponse.header.WWW-Authenticate" in headers) == (status == 401)
+    assert "gatewayresponse.header.Access-Control-Allow-Origin" in headers
