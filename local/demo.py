@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -47,7 +48,8 @@ def main() -> int:
         else:
             show_reconstruction(console, stack, api, path)
     except (DemoError, StackError, httpx.HTTPError) as error:
-        console.print(f"[red]Failed:[/] {error}", soft_wrap=True)
+        # The text may hold brackets, which rich would take for its markup.
+        console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("Interrupted; make down stops the stack.")
@@ -184,15 +186,15 @@ def show_steps(console: Console, title: str, steps: list[Step], paths: list[Path
     paths
         Files that were downloaded.
     """
-    console.print(title, soft_wrap=True)
+    console.print(title, markup=False, soft_wrap=True)
     table = Table()
     table.add_column("step")
-    table.add_column("at [s]", justify="right")
+    table.add_column(escape("at [s]"), justify="right")
     for name, at in steps:
         table.add_row(name, f"{(at - steps[0][1]).total_seconds():.2f}")
     console.print(table)
     for path in paths:
-        console.print(str(path.resolve()), soft_wrap=True)
+        console.print(str(path.resolve()), markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
