@@ -75,6 +75,10 @@ test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.
 openapi: setup ## Merge the OpenAPI of all functions into docs/openapi.json
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.openapi
 
+.PHONY: transitions
+transitions: setup ## Draw the state machines into docs/transitions.md
+	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.transitions
+
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix

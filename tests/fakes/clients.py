@@ -111,6 +111,7 @@ class FakeScan:
 
     patients: dict[str, Patient] = field(default_factory=dict)
     sequences: dict[str, str] = field(default_factory=dict)
+    device_statuses: dict[str, str] = field(default_factory=dict)
     starts: list[tuple[TaskType, DeviceTask]] = field(default_factory=list)
     start_error: ScanHubError | None = None
 
@@ -124,6 +125,11 @@ class FakeScan:
             detail = f"Could not retreive sequence for sequence_id:{sequence_id}"
             raise NeighbourRefusedError(detail, 404)
         return self.sequences[sequence_id]
+
+    def get_device_status(self, device_id: str) -> str:
+        if device_id not in self.device_statuses:
+            raise NeighbourRefusedError("Failed to fetch device", 404)
+        return self.device_statuses[device_id]
 
     def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
         self.starts.append((task_type, device_task))

@@ -65,6 +65,7 @@ def make_world(*tasks: ExamTask) -> MemoryPorts:
     )
     ports.scan.patients["patient-1"] = Patient(birth_date=date(1985, 11, 24), sex=Gender.FEMALE)
     ports.scan.sequences[SCAN_ARGS["sequence_id"]] = '{"_id": "655f", "file": "seq"}'
+    ports.scan.device_statuses[SCAN_ARGS["device_id"]] = "ready"
     ports.users.users[TOKEN] = User(username="operator", role="medical")
     return ports
 

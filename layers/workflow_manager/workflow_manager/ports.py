@@ -1,10 +1,10 @@
 """What the use cases need of the outside world. Adapters implement these; tests use fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.data_lake import ObjectVersion
@@ -22,6 +22,7 @@ from workflow_manager.domain.exam import (
     User,
 )
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Part, Upload
@@ -89,6 +90,9 @@ class DataLake(Protocol):
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""
 
+    def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
+        """Return what lies below a prefix, by key; without version ids, which S3 does not list."""
+
 
 class Dag(BaseModel):
     """A DAG as clients list it."""
@@ -112,7 +116,7 @@ class Orchestrator(Protocol):
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it."""
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]) -> None:
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
         """Create a run.
 
         Raises
@@ -127,6 +131,30 @@ class Orchestrator(Protocol):
 
     def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
         """Tell whether Airflow knows the run."""
+
+    def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
+        """Return what Airflow has of these runs, in a few requests for many.
+
+        One that is missing from the answer may be there all the same (a crowded DAG, a late
+        start): `has_dag_run` tells.
+        """
+
+    def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
+        """Return the tasks of these runs."""
+
+    def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
+        """End a run as failed, after its teardown tasks; one that has ended stays as it is.
+
+        Raises
+        ------
+        NotFoundError
+            Airflow does not know the run, or the DAG.
+        InvalidInputError
+            The ids are too long for this Airflow.
+        """
+
+    def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
+        """Return where people see the run in Airflow's own pages, or None if that is unknown."""
 
     def check_health(self) -> None:
         """Return if Airflow would start runs; raise an `UpstreamError` if not."""
@@ -183,6 +211,9 @@ class ScanClient(Protocol):
 
     def get_sequence(self, sequence_id: str) -> str:
         """Return a sequence document as JSON text."""
+
+    def get_device_status(self, device_id: str) -> str:
+        """Return how device-manager sees a device: ready, scanning, offline, disconnected."""
 
     def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
         """Send a start exactly once: never repeated, whatever happens.

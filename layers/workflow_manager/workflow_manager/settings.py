@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.policy import ExecutionPolicy
 
 AirflowApiVersion = Literal["v1", "v2"]
@@ -35,8 +36,12 @@ class Settings(BaseModel):
         authentication).
     dag_start_timeout_s
         How long a run waits for Airflow to take it [s].
-    dag_run_timeout_s, device_task_timeout_s
-        After this a started run or scan counts as failed [s].
+    dag_run_timeout_s
+        A run for an object of its own may take as long once it is started [s].
+    device_task_timeout_s, reconstruction_task_timeout_s, processing_task_timeout_s
+        A task of that type may, unless its args name ``timeout_minutes`` [s].
+    auto_advance
+        Whether DAG tasks start by themselves once their inputs are there.
     upload_url_lifetime_s
         How long a presigned URL works [s]; it dies earlier with the credentials that signed it.
     upload_retention_s
@@ -68,6 +73,9 @@ class Settings(BaseModel):
     dag_start_timeout_s: int = Field(default=86_400, gt=0)
     dag_run_timeout_s: int = Field(default=7200, gt=0)
     device_task_timeout_s: int = Field(default=7200, gt=0)
+    reconstruction_task_timeout_s: int = Field(default=7200, gt=0)
+    processing_task_timeout_s: int = Field(default=7200, gt=0)
+    auto_advance: bool = True
     upload_url_lifetime_s: int = Field(default=3600, gt=0, le=43_200)
     upload_retention_s: int = Field(default=7 * 86_400, gt=0)
     event_retention_s: int = Field(default=365 * 86_400, gt=0)
@@ -81,10 +89,16 @@ class Settings(BaseModel):
     def policy(self) -> ExecutionPolicy:
         """What the deployment decides about scans and runs."""
         return ExecutionPolicy(
-            self.bucket_name,
-            self.dag_start_timeout_s,
-            self.device_task_timeout_s,
-            self.has_orchestrator,
+            bucket=self.bucket_name,
+            dag_start_timeout_s=self.dag_start_timeout_s,
+            task_timeouts_s={
+                TaskType.DEVICE_TASK_SDK: self.device_task_timeout_s,
+                TaskType.DEVICE_TASK_SIMULATOR: self.device_task_timeout_s,
+                TaskType.RECONSTRUCTION_TASK: self.reconstruction_task_timeout_s,
+                TaskType.PROCESSING_TASK: self.processing_task_timeout_s,
+            },
+            has_orchestrator=self.has_orchestrator,
+            auto_advance=self.auto_advance,
         )
 
     @field_validator("role_permissions", mode="before")

@@ -14,6 +14,18 @@ EVENT_FUNCTIONS = {
 }
 # In a hospital in which nothing has happened yet.
 STATUS = {
+    "cancel_dag_run/success": 404,
+    "cancel_dag_run/unknown_run": 404,
+    "cancel_task/success": 404,
+    "cancel_task/unknown_task": 404,
+    "cancel_workflow/success": 404,
+    "cancel_workflow/unknown_workflow": 404,
+    "retry_dag_run/success": 404,
+    "retry_dag_run/unknown_run": 404,
+    "retry_task/success": 404,
+    "retry_task/unknown_task": 404,
+    "validate_workflow/success": 200,
+    "validate_workflow/unknown_workflow": 404,
     "check_readiness/success": 200,
     "complete_upload/success": 404,
     "complete_upload/unknown_upload": 404,
@@ -30,6 +42,7 @@ STATUS = {
     "hello/success": 200,
     "hello/trailing_slash": 200,
     "list_available_tasks/success": 200,
+    "process_workflow/step_by_step": 200,
     "process_workflow/success": 200,
     "process_workflow/unknown_workflow": 404,
     "receive_results/failure": 401,

@@ -11,7 +11,7 @@ def test_get_workflow_shows_tasks_and_events(invoke: Invoke) -> None:
     assert answer["statusCode"] == 200
     assert (body["workflow_id"], body["status"]) == (WORKFLOW_ID, "running")
     assert [task["status"] for task in body["tasks"]] == ["IN_PROGRESS", "PENDING"]
-    assert [event["name"] for event in body["events"]] == ["define", "claim"]
+    assert [event["name"] for event in body["events"]] == ["define", "claim", "confirm_scan"]
 
 
 def test_get_workflow_answers_404_for_an_unknown_workflow(invoke: Invoke) -> None:

@@ -27,7 +27,7 @@ def test_get_workflow_shows_state_and_audit_trail(world: MemoryPorts) -> None:
     view = WorkflowView.of(*get_workflow(world, WORKFLOW_ID, at(1)))
 
     assert view.status == "running"
-    assert [event.name for event in view.events] == ["define", "claim"]
+    assert [event.name for event in view.events] == ["define", "claim", "confirm_scan"]
     assert view.events[1].actor == "operator"
 
 

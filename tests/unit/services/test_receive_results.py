@@ -293,13 +293,13 @@ def test_receive_results_takes_results_that_come_after_the_deadline(world: Memor
     assert world.exam.reports[-1].status is ItemStatus.FINISHED
 
 
-def test_receive_results_gives_a_run_that_gets_on_more_time(world: MemoryPorts) -> None:
-    timeout_s = world.settings.dag_run_timeout_s
+def test_receive_results_progress_does_not_put_off_the_deadline(world: MemoryPorts) -> None:
+    timeout_s = world.settings.reconstruction_task_timeout_s
     call_back(world, Callback(progress=50), seconds=timeout_s - 60)
 
     reconcile_runs(world, at(timeout_s + 60, "reconcile_runs"))
 
-    assert get_run(world).state is DagRunState.RUNNING
+    assert get_run(world).state is DagRunState.FAILED
 
 
 def test_receive_results_leaves_exam_manager_with_the_newest_state(

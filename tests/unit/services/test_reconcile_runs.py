@@ -101,7 +101,7 @@ def test_reconcile_runs_fails_run_task_and_workflow_past_the_deadline(world: Mem
 
     task = get_task(world, RECONSTRUCTION_ID)
     assert task.status is TaskStatus.FAILED
-    assert task.reason == "The run did not report before its deadline."
+    assert task.reason == "The run did not end before its deadline, so it was stopped."
     assert get_status(world) == "failed"
 
 
@@ -219,8 +219,8 @@ def test_reconcile_runs_stops_in_time_and_goes_on_at_its_next_turn(world: Memory
     world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
     for version_id in ("v1", "v2"):
         deliver(world, make_dag_data(version_id=version_id), seconds=0)
-    clock = iter([at(61).at, at(1000).at])
-    world.clock = lambda: next(clock)
+    clock = iter([at(61).at])
+    world.clock = lambda: next(clock, at(1000).at)
 
     assert reconcile(world, 60) == 1
     assert check_readiness(world, at(61)) == ["airflow"]

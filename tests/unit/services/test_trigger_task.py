@@ -6,6 +6,7 @@ from pydicom.uid import UID
 
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import (
+    DAG_ID,
     RECONSTRUCTION_ID,
     SCAN,
     SCAN_ARGS,
@@ -119,15 +120,18 @@ def test_trigger_task_rescan_reconstructs_the_new_data(world: MemoryPorts) -> No
     assert confs == [make_raw_data("upload-1").key, make_raw_data("upload-2").key]
 
 
-def test_trigger_task_rescan_lets_a_run_on_the_old_data_end_on_its_own(world: MemoryPorts) -> None:
+def test_trigger_task_rescan_stops_a_run_on_the_old_data(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     old_run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
+    token = callback_token(world, old_run_id)
 
     trigger_task(world, SCAN_ID, TOKEN, at(15))
-    receive_results(world, callback_token(world, old_run_id), Callback(success=True), at(20))
+    with pytest.raises(ConflictError):
+        receive_results(world, token, Callback(success=True), at(20))
 
+    assert world.orchestrator.cancelled == [(DAG_ID, old_run_id)]
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
 

@@ -61,6 +61,12 @@ class HttpScanClient:
         read_json(response, detail)
         return response.text
 
+    def get_device_status(self, device_id: str) -> str:
+        """Return how device-manager sees a device: ready, scanning, offline, disconnected."""
+        detail = "Failed to fetch device"
+        response = self._get(f"{self._device_url}/{quote_segment(device_id)}", detail)
+        return read_model(_DeviceStatus, response, detail).status
+
     def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
         """Send a start exactly once: never repeated, whatever happens.
 
@@ -110,6 +116,10 @@ class HttpScanClient:
 
     def _get(self, url: str, detail: str) -> httpx.Response:
         return send(self._client, self._client.build_request("GET", url), detail, self._auth)
+
+
+class _DeviceStatus(BaseModel):
+    status: str = Field(max_length=100)
 
 
 class _DeviceAddress(BaseModel):

@@ -109,6 +109,11 @@ class MemoryDataLake:
         """Return the newest version of an object, or None."""
         return self._newest(key) if key in self._versions else None
 
+    def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
+        """Return the newest versions below a prefix, by key."""
+        found = [key for key in self.keys if key.startswith(prefix)][:limit]
+        return [self._newest(key).model_copy(update={"version_id": None}) for key in found]
+
     def _find(self, key: str, s3_upload_id: str) -> _OpenUpload | None:
         upload = self._uploads.get(s3_upload_id)
         return upload if upload is not None and upload.key == key else None

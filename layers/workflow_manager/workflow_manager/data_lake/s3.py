@@ -160,6 +160,15 @@ class S3DataLake:
                 return None
         return self._object_version(key, answer, answer["ContentLength"])
 
+    def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
+        """Return the newest versions below a prefix, by key."""
+        with _s3_errors():
+            answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=limit)
+        return [
+            ObjectVersion(bucket=self._bucket, key=item["Key"], size_bytes=item["Size"])
+            for item in answer.get("Contents", [])
+        ]
+
     def _object_version(
         self, key: str, answer: dict[str, Any], size_bytes: int | None
     ) -> ObjectVersion:

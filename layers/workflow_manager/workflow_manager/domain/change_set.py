@@ -5,24 +5,21 @@ from dataclasses import dataclass, field
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause, Entity, Event, record_event
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.domain.transitions import TaskEvent
-from workflow_manager.domain.workflow import Workflow, WorkflowStatus
+from workflow_manager.domain.task_graph import TaskGraph
+from workflow_manager.domain.transitions import (
+    WORKFLOW_EVENT_TO,
+    DagRunEvent,
+    TaskEvent,
+    move_run,
+    transition_workflow,
+)
+from workflow_manager.domain.workflow import WorkflowStatus
 
 
 @dataclass
-class ChangeSet:
-    """A workflow as it was loaded, and what has changed since.
+class ChangeSet(TaskGraph):
+    """A workflow as it was loaded, and what has changed since."""
 
-    Parameters
-    ----------
-    workflow
-        The workflow.
-    tasks
-        Its tasks by id, in the order of their definition.
-    """
-
-    workflow: Workflow
-    tasks: dict[str, Task]
     _changed: dict[str, Entity] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
@@ -34,10 +31,23 @@ class ChangeSet:
         return [self.workflow, *self._changed.values()]
 
     @property
-    def new_runs(self) -> list[DagRun]:
-        """Runs that wait for a message to start them."""
-        runs = (entity for entity in self._changed.values() if isinstance(entity, DagRun))
-        return [run for run in runs if run.version == 0]
+    def changed_runs(self) -> list[DagRun]:
+        """Runs that wait for a message to start them, that have moved or are to be stopped."""
+        return [entity for entity in self._changed.values() if isinstance(entity, DagRun)]
+
+    def put_run(self, run: DagRun) -> None:
+        """Create or change a run of the workflow."""
+        self._changed[run.dag_run_id] = run
+
+    def move_run(self, run: DagRun, event: DagRunEvent, cause: Cause, **changes: object) -> DagRun:
+        """Move a run of the workflow, and let the audit trail follow."""
+        # The start of a run is noted without its workflow, which may have gone on meanwhile.
+        trail = (self.workflow.last_event_id, run.last_event_id)
+        last_event_id = max((each for each in trail if each), default=None)
+        moved, line = move_run(run.evolve(last_event_id=last_event_id), event, cause, **changes)
+        self.put_run(moved)
+        self._append(line)
+        return moved
 
     def put_task(self, task: Task, cause: Cause) -> None:
         """Change a task."""
@@ -55,17 +65,26 @@ class ChangeSet:
 
     def follow_tasks(self, cause: Cause) -> None:
         """Let the workflow's status follow from its tasks'."""
-        statuses = {task.status for task in self.tasks.values() if not task.is_deleted}
-        status = WorkflowStatus.RUNNING
-        if statuses <= {TaskStatus.COMPLETED}:
-            status = WorkflowStatus.COMPLETED
-        elif TaskStatus.FAILED in statuses and TaskStatus.IN_PROGRESS not in statuses:
-            status = WorkflowStatus.FAILED
-        before = self.workflow.status
+        before, demanded = self.workflow.status, self._demanded_status()
+        if demanded is before:
+            self.workflow = self.workflow.evolve(updated_at=cause.at)
+            return
+        event = WORKFLOW_EVENT_TO[demanded]
+        status = transition_workflow(before, event)
         self.workflow = self.workflow.evolve(status=status, updated_at=cause.at)
-        if status is not before:
-            entity = f"workflow:{self.workflow.workflow_id}"
-            self.record(entity, "follow_tasks", (before, status), cause)
+        self.record(self.workflow.subject, event, (before, status), cause)
+
+    def _demanded_status(self) -> WorkflowStatus:
+        statuses = {task.status for task in self.tasks.values() if not task.is_deleted}
+        if TaskStatus.IN_PROGRESS in statuses:
+            return WorkflowStatus.RUNNING
+        if TaskStatus.CANCELLED in statuses:
+            return WorkflowStatus.CANCELLED
+        if TaskStatus.FAILED in statuses:
+            return WorkflowStatus.FAILED
+        return (
+            WorkflowStatus.RUNNING if TaskStatus.PENDING in statuses else WorkflowStatus.COMPLETED
+        )
 
     def record(
         self,
@@ -74,7 +93,13 @@ class ChangeSet:
         states: tuple[str | None, str],
         cause: Cause,
         reason: str | None = None,
-    ) -> None:
+    ) -> Event:
         """Add a line to the audit trail."""
-        subject = f"workflow:{self.workflow.workflow_id}"
-        self.events.append(record_event(subject, entity, name, states, cause, reason))
+        subject, last_event_id = self.workflow.subject, self.workflow.last_event_id
+        line = record_event(subject, entity, name, states, cause, reason, last_event_id)
+        return self._append(line)
+
+    def _append(self, line: Event) -> Event:
+        self.events.append(line)
+        self.workflow = self.workflow.evolve(last_event_id=line.event_id)
+        return line

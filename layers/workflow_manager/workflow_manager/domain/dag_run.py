@@ -6,7 +6,8 @@ import secrets
 from base64 import b32encode
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from pathlib import PurePosixPath
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -21,6 +22,11 @@ STUDY_NAMESPACE = UUID("6f1d3a52-6c0e-4c0b-9b7e-2f0f4b1d9a77")
 SIMULATED_DAG_ID = "simulate_reconstruction"
 FIRST_RETRY_S = 30
 LAST_RETRY_S = 300
+# As long as the function that starts runs may take: a crashed one is taken over after that.
+START_LEASE_S = 60
+# A start whose answer was lost may still reach Airflow: until then, "not there" is no answer.
+STOP_GRACE = timedelta(minutes=5)
+MAX_STOP_TIME = timedelta(days=1)
 # Long enough for a DAG to repeat its callback, ScanHub's did for 25 minutes.
 CALLBACK_GRACE = timedelta(days=1)
 
@@ -44,11 +50,30 @@ class DagRunState(StrEnum):
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
     @property
     def is_final(self) -> bool:
         """Whether nothing can follow."""
-        return self in (DagRunState.SUCCEEDED, DagRunState.FAILED)
+        return self not in (DagRunState.PENDING, DagRunState.RUNNING)
+
+
+_TYPE_BY_SUFFIX = {
+    ".h5": ResultType.MRD,
+    ".mrd": ResultType.MRD,
+    ".npy": ResultType.NUMPY,
+}
+
+
+def result_type_of(key: str) -> ResultType:
+    """Return the type of a result by its name; what nothing else is known of is DICOM.
+
+    Parameters
+    ----------
+    key
+        S3 key or path.
+    """
+    return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower(), ResultType.DICOM)
 
 
 class Result(BaseModel):
@@ -85,14 +110,26 @@ class DagRun(Entity):
         `simulate_reconstruction` plays the run; Airflow never hears of it.
     data
         What the run works on; None if its task takes no input.
+    inputs
+        All of it: what each input task of a join has left, in the order in which it names them.
+    attempt
+        Counts from 1; of a run for an object of its own, each retry is the next one.
+    timeout_s
+        How long it may take once Airflow has started it [s].
     callback_token_hashes
         SHA-256 of each token sent to Airflow: an attempt whose answer was lost may live on.
     n_start_attempts
         How often a start was tried or queued.
     next_attempt_at
         When the reconciler queues a pending start again.
+    start_lease_until
+        Until then, whoever tries the start keeps others from it.
+    stop_due_at
+        When Airflow must be asked (again) to stop the run; None if there is nothing to stop.
     outcome_hash
         Tells a repeated result from a different one.
+    last_event_id
+        Of the audit trail of a run that belongs to no workflow.
     is_overdue
         It failed for its deadline only; results that come late still count.
     """
@@ -103,6 +140,9 @@ class DagRun(Entity):
     study_instance_uid: str | None = None
     is_simulated: bool = False
     data: ObjectVersion | None = None
+    inputs: tuple[ObjectVersion, ...] = ()
+    attempt: int = 1
+    timeout_s: int = 7200
     workflow_id: str | None = None
     task_id: str | None = None
     owner: str | None = None
@@ -115,6 +155,10 @@ class DagRun(Entity):
     callback_token_hashes: tuple[str, ...] = ()
     n_start_attempts: int = 0
     next_attempt_at: AwareDatetime
+    start_lease_until: AwareDatetime | None = None
+    stop_due_at: AwareDatetime | None = None
+    n_stop_attempts: int = 0
+    last_event_id: str | None = None
     deadline: AwareDatetime
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
@@ -122,9 +166,9 @@ class DagRun(Entity):
 
     @property
     def due_at(self) -> AwareDatetime | None:
-        """When the reconciler must look at this run; None once it is final."""
+        """When the reconciler must look at this run; None once there is nothing left to do."""
         if self.state.is_final:
-            return None
+            return self.stop_due_at
         if self.state is DagRunState.PENDING:
             return min(self.next_attempt_at, self.deadline)
         return self.deadline
@@ -147,15 +191,50 @@ class DagRun(Entity):
             Time of the attempt.
         """
         hashes = (*self.callback_token_hashes, hash_token(token))
-        return self.with_later_retry(at).evolve(callback_token_hashes=hashes)
+        later = self.with_later_retry(at)
+        lease_until = at + timedelta(seconds=START_LEASE_S)
+        return later.evolve(
+            callback_token_hashes=hashes,
+            start_lease_until=lease_until,
+            next_attempt_at=max(later.next_attempt_at, lease_until),
+        )
 
     def with_later_retry(self, at: AwareDatetime) -> "DagRun":
         """Return the run with its next try at starting put off, doubling up to five minutes."""
-        delay_s = min(FIRST_RETRY_S * 2 ** min(self.n_start_attempts, 10), LAST_RETRY_S)
         return self.evolve(
             n_start_attempts=self.n_start_attempts + 1,
-            next_attempt_at=at + timedelta(seconds=delay_s),
+            next_attempt_at=at + back_off(self.n_start_attempts),
         )
+
+    def is_being_started(self, at: AwareDatetime) -> bool:
+        """Tell whether somebody else is at the start of this run."""
+        return self.start_lease_until is not None and self.start_lease_until > at
+
+    def stop_fields(self, at: AwareDatetime) -> dict[str, object]:
+        """Return the fields that let Airflow be told to stop the run, if it may have it.
+
+        Parameters
+        ----------
+        at
+            When the run ends here.
+        """
+        may_be_in_airflow = self.n_start_attempts > 0 and not self.is_simulated
+        return {"stop_due_at": at if may_be_in_airflow else None}
+
+    def with_later_stop(self, at: AwareDatetime, *, is_known: bool) -> "DagRun":
+        """Return the run with the next try at stopping it put off, or given up.
+
+        Parameters
+        ----------
+        at
+            Time of the attempt that failed.
+        is_known
+            Whether Airflow may know the run: if it does not, none is missed after a while.
+        """
+        patience = MAX_STOP_TIME if is_known else STOP_GRACE
+        is_over = at >= (self.finished_at or at) + patience
+        later = None if is_over else at + back_off(self.n_stop_attempts)
+        return self.evolve(stop_due_at=later, n_stop_attempts=self.n_stop_attempts + 1)
 
     def is_called_back_with(self, token: str, at: AwareDatetime) -> bool:
         """Tell whether `token` was sent along with a start of this run and still counts.
@@ -174,9 +253,15 @@ class DagRun(Entity):
         return any(matches)
 
 
-def object_dag_run_id(data: ObjectVersion) -> str:
-    """Return the id of the one run that an object version causes."""
-    return _derive_id("object", data.bucket, data.key, data.version_id or "")
+def back_off(n_attempts: int) -> timedelta:
+    """Return how long to wait after so many attempts, doubling up to five minutes."""
+    return timedelta(seconds=min(FIRST_RETRY_S * 2 ** min(n_attempts, 10), LAST_RETRY_S))
+
+
+def object_dag_run_id(data: ObjectVersion, attempt: int = 1) -> str:
+    """Return the id of the one run that an object version, or a retry of it, causes."""
+    retry = [] if attempt == 1 else [str(attempt)]
+    return _derive_id("object", data.bucket, data.key, data.version_id or "", *retry)
 
 
 def task_dag_run_id(task_id: str, attempt: int) -> str:
@@ -194,7 +279,7 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, str | None]:
+def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, Any]:
     """Return the conf a DAG is started with: ScanHub's four keys, then ours.
 
     Parameters
@@ -218,6 +303,7 @@ def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, s
         "version_id": run.data.version_id if run.data else None,
         "dag_run_id": run.dag_run_id,
         "task_id": run.task_id,
+        "inputs": [each.model_dump(include={"bucket", "key", "version_id"}) for each in run.inputs],
         "output_prefix": result_prefix(run.dag_run_id),
         "study_instance_uid": run.study_instance_uid,
     }

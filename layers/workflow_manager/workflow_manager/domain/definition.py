@@ -32,9 +32,9 @@ def define_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: C
         updated_at=cause.at,
     )
     execution = Execution(workflow=workflow, tasks={})
-    for task in define_tasks(definition, policy.device_task_timeout_s, cause.at):
+    for task in define_tasks(definition, policy, cause.at):
         execution.put_task(task, cause)
-    execution.record(f"workflow:{definition.id}", "define", (None, workflow.status), cause)
+    execution.record(workflow.subject, "define", (None, workflow.status), cause)
     execution.follow_tasks(cause)
     return execution
 
@@ -58,7 +58,7 @@ def refresh_execution(
     cause
         Who asks.
     """
-    current = define_tasks(definition, policy.device_task_timeout_s, cause.at)
+    current = define_tasks(definition, policy, cause.at)
     n_changes = len(execution.changes)
     for task in current:
         known = execution.tasks.get(task.task_id)
@@ -74,8 +74,7 @@ def refresh_execution(
             execution.put_task(execution.tasks[gone].evolve(**deleted), cause)
     if len(execution.changes) > n_changes:
         status = execution.workflow.status
-        entity = f"workflow:{execution.workflow.workflow_id}"
-        execution.record(entity, "refresh", (status, status), cause)
+        execution.record(execution.workflow.subject, "refresh", (status, status), cause)
         execution.follow_tasks(cause)
 
 

@@ -84,6 +84,23 @@ class Event(BaseModel):
     at: AwareDatetime
 
 
+def next_event_id(at: datetime, last_event_id: str | None) -> str:
+    """Return a ULID of `at` that sorts behind the last one of the same audit trail.
+
+    Parameters
+    ----------
+    at
+        When it happened.
+    last_event_id
+        The line before it; None for the first.
+    """
+    fresh = ULID.from_datetime(at)
+    if last_event_id is None or str(fresh) > last_event_id:
+        return str(fresh)
+    # Several lines of one moment, or a request that was decided again after a later one.
+    return str(ULID.from_int(int(ULID.from_str(last_event_id)) + 1))
+
+
 def record_event(
     subject: str,
     entity: str,
@@ -91,6 +108,7 @@ def record_event(
     states: tuple[str | None, str],
     cause: Cause,
     reason: str | None = None,
+    last_event_id: str | None = None,
 ) -> Event:
     """Make one line of the audit trail.
 
@@ -104,9 +122,11 @@ def record_event(
         Who and when.
     reason
         One sentence, free of patient data.
+    last_event_id
+        The line before it, behind which it sorts.
     """
     return Event(
-        event_id=str(ULID.from_datetime(cause.at)),
+        event_id=next_event_id(cause.at, last_event_id),
         subject=subject,
         entity=entity,
         name=name,

@@ -4,6 +4,7 @@ Every move changes the workflow item too, so that two writers of one workflow al
 version: one wins, the other reads again and decides again. Joins need no further lock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,32 +22,28 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.domain.transitions import TASK_TRANSITIONS, TaskEvent, next_state
+from workflow_manager.domain.transitions import DagRunEvent, TaskEvent, transition_task
+
+# Longer than the functions that start scans may take: nobody waits for the device after that.
+SCAN_START_LEASE_S = 90
 
 
 @dataclass
 class Execution(ChangeSet):
     """A workflow being decided upon."""
 
-    def next_ready_task(self) -> Task | None:
-        """Return the first pending task whose inputs are all completed."""
-        return next((task for task in self.tasks.values() if self._is_ready(task)), None)
-
-    def current_task(self) -> Task | None:
-        """Return the first task that is not completed, the one an operator asks about."""
-        tasks = (task for task in self.tasks.values() if not task.is_deleted)
-        return next((task for task in tasks if task.status is not TaskStatus.COMPLETED), None)
-
-    def reset(self, task_id: str, cause: Cause) -> None:
+    def reset(self, task_id: str, runs: Sequence[DagRun], cause: Cause) -> None:
         """Make a task that has ended ready for its next attempt, and the DAG tasks behind it.
 
-        A run that still works on the old data ends on its own; its task no longer waits for it.
-        Scans behind it stand: they take no data, and nobody scans a patient twice for nothing.
+        Runs that still work on the old data are cancelled. Scans behind it stand: they take no
+        data, and nobody scans a patient twice for nothing.
 
         Parameters
         ----------
         task_id
             The task.
+        runs
+            The active runs of `dag_tasks_behind`.
         cause
             Who wants it again.
 
@@ -57,24 +54,13 @@ class Execution(ChangeSet):
         """
         # What the scan has left stays, until there is something better.
         self._reset(self.tasks[task_id], self.tasks[task_id].data, cause)
-        for follower in self._dag_tasks_behind(task_id):
+        for follower in self.dag_tasks_behind(task_id):
             self._reset(follower, None, cause)
-
-    def _dag_tasks_behind(self, task_id: str) -> list[Task]:
-        behind = {task_id}
-        # A task may have been created before the one whose data it takes: until nothing is added.
-        while found := [
-            task
-            for task in self.tasks.values()
-            if behind.intersection(task.input_task_ids)
-            and task.task_id not in behind
-            and not task.task_type.is_device_task
-        ]:
-            behind.update(task.task_id for task in found)
-        return [self.tasks[each] for each in behind - {task_id}]
+        for run in runs:
+            self.cancel_run(run, "Its data is being made anew.", cause)
 
     def _reset(self, task: Task, data: ObjectVersion | None, cause: Cause) -> None:
-        status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.RESET)
+        status = transition_task(task.status, TaskEvent.RESET)
         if status is task.status:
             return
         fresh = task.evolve(
@@ -83,20 +69,21 @@ class Execution(ChangeSet):
             data=data,
             dag_run_id=None,
             deadline=None,
+            start_lease_until=None,
             reason=None,
             is_mirror_due=True,
         )
         self.move_task(fresh, TaskEvent.RESET, cause)
 
-    def claim(self, task_id: str, timeout_s: int, cause: Cause) -> Task:
-        """Claim a pending task for one attempt.
+    def claim_for_scan(self, task_id: str, policy: ExecutionPolicy, cause: Cause) -> Task:
+        """Claim a pending device task for one attempt, before its start is sent.
 
         Parameters
         ----------
         task_id
             The task.
-        timeout_s
-            Time until it counts as failed [s].
+        policy
+            How long scans may take.
         cause
             Who claims.
 
@@ -104,12 +91,36 @@ class Execution(ChangeSet):
         ------
         InvalidTransitionError
             It is not pending.
+        InvalidInputError
+            It names no time that can be.
+        """
+        timeout_s = self.tasks[task_id].timeout_s(policy)
+        claimed = self._claim(task_id, cause).evolve(
+            deadline=cause.at + timedelta(seconds=timeout_s),
+            start_lease_until=cause.at + timedelta(seconds=SCAN_START_LEASE_S),
+        )
+        self.put_task(claimed, cause)
+        return self.tasks[task_id]
+
+    def confirm_scan(self, task_id: str, cause: Cause) -> None:
+        """Note that the device has confirmed its start.
+
+        Parameters
+        ----------
+        task_id
+            A device task in progress.
+        cause
+            Who knows.
         """
         task = self.tasks[task_id]
+        self.put_task(task.evolve(start_lease_until=None), cause)
+        self.record(f"task:{task_id}", "confirm_scan", (task.status, task.status), cause)
+
+    def _claim(self, task_id: str, cause: Cause) -> Task:
+        task = self.tasks[task_id]
         claimed = task.evolve(
-            status=next_state(TASK_TRANSITIONS, task.status, TaskEvent.CLAIM),
+            status=transition_task(task.status, TaskEvent.CLAIM),
             attempt=task.attempt + 1,
-            deadline=cause.at + timedelta(seconds=timeout_s),
             progress=0,
             reason=None,
             # A scan is reported before its start, and device-manager writes while it runs.
@@ -117,7 +128,7 @@ class Execution(ChangeSet):
         )
         return self.move_task(claimed, TaskEvent.CLAIM, cause)
 
-    def claim_for_dag(self, task_id: str, policy: ExecutionPolicy, cause: Cause) -> DagRun:
+    def claim_for_dag(self, task_id: str, policy: ExecutionPolicy, cause: Cause) -> None:
         """Claim a pending DAG task and create its run, to be committed together.
 
         Parameters
@@ -132,10 +143,11 @@ class Execution(ChangeSet):
         Raises
         ------
         InvalidInputError
-            The task names no DAG, or an input task has no data to give.
+            The task names no DAG or no time that can be, or an input task has no data to give.
         """
-        task = self.claim(task_id, policy.dag_start_timeout_s, cause)
+        task = self._claim(task_id, cause)
         is_simulated = task.is_simulated or not policy.has_orchestrator
+        inputs = () if is_simulated else self.input_data(task)
         exam_id = self.workflow.exam_id
         run = DagRun(
             dag_run_id=task_dag_run_id(task_id, task.attempt),
@@ -143,7 +155,10 @@ class Execution(ChangeSet):
             bucket=policy.bucket,
             study_instance_uid=derive_study_instance_uid(exam_id) if exam_id else None,
             is_simulated=is_simulated,
-            data=None if is_simulated else self._input_data(task),
+            data=inputs[0] if inputs else None,
+            inputs=inputs,
+            attempt=task.attempt,
+            timeout_s=task.timeout_s(policy),
             workflow_id=task.workflow_id,
             task_id=task_id,
             next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
@@ -152,9 +167,8 @@ class Execution(ChangeSet):
         )
         claimed = task.evolve(dag_run_id=run.dag_run_id, deadline=None, is_mirror_due=True)
         self.put_task(claimed, cause)
-        self._changed[run.dag_run_id] = run
-        self.record(f"dag_run:{run.dag_run_id}", "create", (None, run.state), cause)
-        return run
+        line = self.record(f"dag_run:{run.dag_run_id}", "create", (None, run.state), cause)
+        self.put_run(run.evolve(last_event_id=line.event_id))
 
     def complete(self, task_id: str, data: ObjectVersion | None, cause: Cause) -> Task:
         """Complete a task.
@@ -169,9 +183,10 @@ class Execution(ChangeSet):
             What completes it.
         """
         task = self.tasks[task_id]
-        status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.COMPLETE)
+        status = transition_task(task.status, TaskEvent.COMPLETE)
         completed = task.evolve(status=status, progress=100, data=data, reason=None)
-        return self.move_task(completed.evolve(is_mirror_due=True), TaskEvent.COMPLETE, cause)
+        told = completed.evolve(start_lease_until=None, is_mirror_due=True)
+        return self.move_task(told, TaskEvent.COMPLETE, cause)
 
     def fail(self, task_id: str, reason: str, cause: Cause, *, is_mirrored: bool = True) -> Task:
         """Fail a task.
@@ -187,13 +202,64 @@ class Execution(ChangeSet):
         is_mirrored
             Whether exam-manager is told, which makes the task NEW there.
         """
-        task = self.tasks[task_id]
-        status = next_state(TASK_TRANSITIONS, task.status, TaskEvent.FAIL)
-        failed = task.evolve(status=status, progress=0, reason=reason, is_mirror_due=is_mirrored)
-        return self.move_task(failed, TaskEvent.FAIL, cause)
+        return self._stop(task_id, TaskEvent.FAIL, reason, cause, is_mirrored=is_mirrored)
 
-    def advance(self, policy: ExecutionPolicy, cause: Cause) -> None:
-        """Claim every DAG task that has become ready; a scanner is never started from here.
+    def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> Task:
+        """Cancel a task that is pending or in progress, and its run.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        run
+            Its run, if it has one.
+        reason
+            One sentence for the operator.
+        cause
+            Who cancels.
+
+        Raises
+        ------
+        InvalidTransitionError
+            It has ended.
+        """
+        cancelled = self._stop(task_id, TaskEvent.CANCEL, reason, cause)
+        if run is not None and not run.state.is_final:
+            self.cancel_run(run, reason, cause)
+        return cancelled
+
+    def cancel_run(self, run: DagRun, reason: str, cause: Cause) -> DagRun:
+        """Cancel a run that is not final; Airflow is still to be told.
+
+        Parameters
+        ----------
+        run
+            The run, of this workflow.
+        reason
+            One sentence for the operator.
+        cause
+            Who cancels.
+        """
+        ended = {"reason": reason, "finished_at": cause.at, **run.stop_fields(cause.at)}
+        return self.move_run(run, DagRunEvent.CANCEL, cause, **ended)
+
+    def _stop(
+        self, task_id: str, event: TaskEvent, reason: str, cause: Cause, *, is_mirrored: bool = True
+    ) -> Task:
+        task = self.tasks[task_id]
+        stopped = task.evolve(
+            status=transition_task(task.status, event),
+            progress=0,
+            reason=reason,
+            start_lease_until=None,
+            is_mirror_due=is_mirrored,
+        )
+        return self.move_task(stopped, event, cause)
+
+    def advance(self, policy: ExecutionPolicy, cause: Cause, but: Task | None = None) -> None:
+        """Claim every DAG task that has become ready, unless the workflow is to go step by step.
+
+        A scanner is never started from here.
 
         Parameters
         ----------
@@ -201,33 +267,52 @@ class Execution(ChangeSet):
             How runs are created.
         cause
             What made them ready.
+        but
+            Left to the caller.
         """
+        if not (policy.auto_advance and self.workflow.auto_advance):
+            return
         for task in list(self.tasks.values()):
-            if task.task_type.is_device_task or not self._is_ready(task):
+            if task is but or task.task_type.is_device_task or not self.is_ready(task):
                 continue
             try:
                 self.claim_for_dag(task.task_id, policy, cause)
             except InvalidInputError as error:
                 self.fail(task.task_id, error.detail, cause)
 
-    def finish_run(self, run: DagRun, cause: Cause) -> None:
+    def set_auto_advance(self, cause: Cause, *, is_on: bool) -> None:
+        """Let DAG tasks start by themselves from now on, or not.
+
+        Parameters
+        ----------
+        cause
+            Who wants it.
+        is_on
+            Whether they do.
+        """
+        if is_on is not self.workflow.auto_advance:
+            self.workflow = self.workflow.evolve(auto_advance=is_on)
+            status, name = self.workflow.status, f"auto_advance_{'on' if is_on else 'off'}"
+            self.record(self.workflow.subject, name, (status, status), cause)
+
+    def follow_run(self, run: DagRun, cause: Cause) -> None:
         """Let a task follow its run, which has just become final.
 
         Parameters
         ----------
         run
-            The run, of this workflow; committed with the task.
+            The run, of this workflow.
         cause
-            What finished the run.
+            What ended the run.
         """
-        self._changed[run.dag_run_id] = run
         task = self.tasks[run.task_id or ""]
-        if task.dag_run_id != run.dag_run_id or task.status is TaskStatus.COMPLETED:
+        if task.dag_run_id != run.dag_run_id:
             return
-        if run.state is DagRunState.SUCCEEDED:
+        if run.state is DagRunState.SUCCEEDED and task.status is not TaskStatus.COMPLETED:
             self.complete(task.task_id, _first_file(run), cause)
-        else:
-            self.fail(task.task_id, run.reason or "The DAG failed.", cause)
+        elif task.status is TaskStatus.IN_PROGRESS:
+            event = TaskEvent.CANCEL if run.state is DagRunState.CANCELLED else TaskEvent.FAIL
+            self._stop(task.task_id, event, run.reason or "The DAG failed.", cause)
 
     def note_progress(self, run: DagRun, cause: Cause) -> None:
         """Let a task show its run's progress.
@@ -239,10 +324,26 @@ class Execution(ChangeSet):
         cause
             What reported it.
         """
-        self._changed[run.dag_run_id] = run
+        self.put_run(run)
         task = self.tasks[run.task_id or ""]
         if task.dag_run_id == run.dag_run_id and task.status is TaskStatus.IN_PROGRESS:
             self.put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
+
+    def note_scan(self, task_id: str, progress: int, cause: Cause) -> None:
+        """Note how far a scan is; progress is a word of the device that it has started.
+
+        Parameters
+        ----------
+        task_id
+            A device task in progress.
+        progress
+            0 to 100 [%].
+        cause
+            What reported it.
+        """
+        if self.tasks[task_id].start_lease_until is not None and progress > 0:
+            self.confirm_scan(task_id, cause)
+        self.put_task(self.tasks[task_id].evolve(progress=progress), cause)
 
     def record_late_data(self, task_id: str, data_id: str, cause: Cause) -> None:
         """Keep in the audit trail that data came for a task that does not wait for any.
@@ -259,36 +360,6 @@ class Execution(ChangeSet):
         status = self.tasks[task_id].status
         reason = f"Data {data_id} arrived for a task that is {status}."
         self.record(f"task:{task_id}", "late_data", (status, status), cause, reason)
-
-    def has_inputs(self, task: Task) -> bool:
-        """Tell whether every task whose data it takes is completed."""
-        inputs = (self.tasks[input_id] for input_id in task.input_task_ids)
-        return all(each.status is TaskStatus.COMPLETED for each in inputs)
-
-    def has_usable_inputs(self, task: Task) -> bool:
-        """Tell whether there is data to work on, if only of the scan before a failed rescan."""
-        inputs = [self.tasks[input_id] for input_id in task.input_task_ids]
-        return all(
-            each.status is TaskStatus.COMPLETED
-            or (each.status is TaskStatus.FAILED and each.data is not None)
-            for each in inputs
-        )
-
-    def has_followers(self, task: Task) -> bool:
-        """Tell whether a DAG task takes its data; a scan takes none."""
-        return any(
-            task.task_id in each.input_task_ids and not each.task_type.is_device_task
-            for each in self.tasks.values()
-        )
-
-    def _is_ready(self, task: Task) -> bool:
-        return task.status is TaskStatus.PENDING and self.has_inputs(task)
-
-    def _input_data(self, task: Task) -> ObjectVersion | None:
-        inputs = [self.tasks[input_id].data for input_id in task.input_task_ids]
-        if inputs and not any(inputs):
-            raise InvalidInputError("The task before it has left no data to work on.")
-        return next((data for data in inputs if data), None)
 
 
 def _first_file(run: DagRun) -> ObjectVersion | None:

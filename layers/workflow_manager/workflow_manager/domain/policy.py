@@ -1,6 +1,9 @@
 """What a deployment decides about scans and runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from workflow_manager.domain.exam import TaskType
 
 
 @dataclass(frozen=True)
@@ -13,13 +16,16 @@ class ExecutionPolicy:
         The data lake, where runs find and leave their data.
     dag_start_timeout_s
         How long a run waits for Airflow [s].
-    device_task_timeout_s
-        How long a scan may take until its data is there [s].
+    task_timeouts_s
+        How long a started task of each type may take, unless it says so itself [s].
     has_orchestrator
         Without one, every run is simulated.
+    auto_advance
+        Whether DAG tasks start by themselves once their inputs are there.
     """
 
     bucket: str
     dag_start_timeout_s: int
-    device_task_timeout_s: int
+    task_timeouts_s: Mapping[TaskType, int]
     has_orchestrator: bool = True
+    auto_advance: bool = True

@@ -16,12 +16,15 @@ class SystemStatus(Entity):
     ----------
     degraded
         Names of what does not work.
+    cursor
+        Where the next turn goes on with all that is active; None: from the start.
     lease_until
         Until when the present turn of the reconciler keeps others out.
     """
 
     checked_at: AwareDatetime | None = None
     degraded: tuple[str, ...] = ()
+    cursor: str | None = None
     lease_until: AwareDatetime | None = None
 
     def is_leased(self, at: AwareDatetime) -> bool:

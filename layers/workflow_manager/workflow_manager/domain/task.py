@@ -10,11 +10,12 @@ from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, TaskType
 from workflow_manager.domain.graph import resolve_inputs
+from workflow_manager.domain.policy import ExecutionPolicy
 
 MIRROR_RETRY = timedelta(seconds=60)
 # To about an hour between tries.
 MAX_MIRROR_DOUBLINGS = 6
-
+MAX_TIMEOUT_MINUTES = 7 * 24 * 60
 
 DELETED_REASON = "The task was deleted in exam-manager."
 
@@ -26,6 +27,12 @@ class TaskStatus(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nobody works on the task any more."""
+        return self in (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 
 
 _FROM_EXAM_MANAGER = {
@@ -52,6 +59,8 @@ class Task(Entity):
         Counts from 1 with the first start.
     data
         What a completed task hands to the tasks that take it as input.
+    start_lease_until
+        A device has not confirmed its start yet; by then, nobody waits for its answer any more.
     defined_at
         ``datetime_created`` of exam-manager, naive server-local: only good for sorting.
     is_mirror_due
@@ -75,6 +84,7 @@ class Task(Entity):
     data: ObjectVersion | None = None
     reason: str | None = None
     deadline: AwareDatetime | None = None
+    start_lease_until: AwareDatetime | None = None
     defined_at: str
     updated_at: AwareDatetime
     is_mirror_due: bool = False
@@ -88,8 +98,13 @@ class Task(Entity):
             n_intervals = 1 << min(self.n_mirror_attempts, MAX_MIRROR_DOUBLINGS)
             return self.updated_at + MIRROR_RETRY * n_intervals
         if self.status is TaskStatus.IN_PROGRESS and self.dag_run_id is None:
-            return self.deadline
+            return self.ends_at
         return None
+
+    @property
+    def ends_at(self) -> AwareDatetime | None:
+        """When an attempt at a device task is over, come what may."""
+        return self.start_lease_until or self.deadline
 
     @property
     def definition(self) -> dict[str, object]:
@@ -106,6 +121,33 @@ class Task(Entity):
     def is_simulated(self) -> bool:
         """Whether the task asks for a simulated run: ``args["simulate"] = "true"``."""
         return self.args.get("simulate", "").lower() == "true"
+
+    def timeout_s(self, policy: ExecutionPolicy) -> int:
+        """Return how long the task may take once it is started [s].
+
+        Parameters
+        ----------
+        policy
+            Knows the time for tasks that name none in ``args["timeout_minutes"]``.
+
+        Raises
+        ------
+        InvalidInputError
+            It names something else than minutes, or more than a week.
+        """
+        named = self.args.get("timeout_minutes")
+        if named is None:
+            return policy.task_timeouts_s[self.task_type]
+        try:
+            minutes = float(named)
+        except ValueError:
+            minutes = 0.0
+        # NaN compares as false, so it is refused too.
+        if not 0 < minutes <= MAX_TIMEOUT_MINUTES:
+            raise InvalidInputError(
+                f'The args\' "timeout_minutes" must be minutes, at most {MAX_TIMEOUT_MINUTES}.'
+            )
+        return max(1, round(minutes * 60))
 
     @property
     def dag_id(self) -> str:
@@ -124,15 +166,15 @@ class Task(Entity):
         )
 
 
-def define_tasks(workflow: ExamWorkflow, timeout_s: int, at: AwareDatetime) -> list[Task]:
+def define_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetime) -> list[Task]:
     """Make our tasks of exam-manager's.
 
     Parameters
     ----------
     workflow
         The workflow, its tasks in any order.
-    timeout_s
-        What somebody else has started must have ended by then [s].
+    policy
+        What somebody else has started must end within its type's time.
     at
         Now.
 
@@ -165,13 +207,17 @@ def define_tasks(workflow: ExamWorkflow, timeout_s: int, at: AwareDatetime) -> l
                 input_task_ids=input_task_ids,
                 status=status,
                 progress=definition.progress,
-                deadline=at + timedelta(seconds=timeout_s) if is_running else None,
+                deadline=_deadline(definition.type, policy, at) if is_running else None,
                 defined_at=definition.datetime_created.isoformat(),
                 updated_at=at,
                 reason=DELETED_REASON if status is TaskStatus.FAILED else None,
             )
         )
     return tasks
+
+
+def _deadline(task_type: TaskType, policy: ExecutionPolicy, at: AwareDatetime) -> AwareDatetime:
+    return at + timedelta(seconds=policy.task_timeouts_s[task_type])
 
 
 def _adopt_status(definition: ExamTask, followers: list[ExamTask]) -> TaskStatus:

@@ -51,7 +51,10 @@ class WorkflowView(BaseModel):
 
     workflow_id: str
     exam_id: str | None
-    status: str = Field(description="pending (never processed), running, completed or failed")
+    status: str = Field(
+        description="pending (never processed), running, completed, failed or cancelled"
+    )
+    auto_advance: bool = Field(description="Whether DAG tasks start by themselves.")
     created_at: datetime
     updated_at: datetime
     tasks: list[TaskView]
@@ -65,6 +68,7 @@ class WorkflowView(BaseModel):
             workflow_id=workflow.workflow_id,
             exam_id=workflow.exam_id,
             status=workflow.status if workflow.version else "pending",
+            auto_advance=workflow.auto_advance,
             created_at=workflow.created_at,
             updated_at=workflow.updated_at,
             tasks=[TaskView.of(task) for task in execution.tasks.values()],
@@ -77,7 +81,7 @@ class ProcessedWorkflowView(BaseModel):
 
     message: str = "Workflow processed successfully"
     workflow_id: str
-    workflow_status: str = Field(description="running, completed or failed")
+    workflow_status: str = Field(description="running, completed, failed or cancelled")
     is_started: bool = Field(description="Whether this call started the task.")
     task: TaskView | None = Field(description="Started, or waited for; none if all are completed.")
 
@@ -99,6 +103,32 @@ class TriggeredTaskView(BaseModel):
     status: Literal["success"] = "success"
     data: Literal["ok"] = "ok"
     task: TaskView
+
+
+class CancelledTaskView(BaseModel):
+    """What a call that cancels a task has done."""
+
+    message: str = Field(description="What is stopped now and what is not, for the operator.")
+    task: TaskView
+
+
+class CancelledWorkflowView(BaseModel):
+    """What a call that cancels a workflow has done."""
+
+    message: str = Field(description="What is stopped now and what is not, for the operator.")
+    workflow_id: str
+    workflow_status: str
+    tasks: list[TaskView]
+
+    @classmethod
+    def of(cls, execution: Execution, message: str) -> "CancelledWorkflowView":
+        """Return the view of a cancelled workflow."""
+        return cls(
+            message=message,
+            workflow_id=execution.workflow.workflow_id,
+            workflow_status=execution.workflow.status,
+            tasks=[TaskView.of(task) for task in execution.tasks.values()],
+        )
 
 
 class DagList(BaseModel):

@@ -27,12 +27,35 @@ def check_dag(ports: Ports, dag_id: str) -> None:
     ConflictError
         It is paused, or has import errors.
     """
-    check_dag_id(dag_id)
     try:
-        dag = ports.orchestrator.get_dag(dag_id)
+        require_dag(ports, dag_id)
     except UpstreamError as error:
         logger.warning("DAG not checked", extra={"dag_id": dag_id, "reason": error.detail})
-        return
+
+
+def require_dag(ports: Ports, dag_id: str) -> None:
+    """Return if the DAG is known and would run.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_id
+        The DAG.
+
+    Raises
+    ------
+    InvalidInputError
+        Airflow would refuse the id.
+    NotFoundError
+        Airflow does not know the DAG.
+    ConflictError
+        It is paused, or has import errors.
+    UpstreamError
+        Airflow cannot be asked.
+    """
+    check_dag_id(dag_id)
+    dag = ports.orchestrator.get_dag(dag_id)
     if dag is None:
         raise NotFoundError(f"Airflow does not know the DAG {dag_id}.")
     if dag.is_paused:

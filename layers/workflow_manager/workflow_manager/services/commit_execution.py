@@ -1,15 +1,18 @@
-"""Commit what was decided about a workflow, then let queue and exam-manager follow."""
+"""Commit what was decided about a workflow, then let queue, Airflow and exam-manager follow."""
 
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.domain.execution import Execution
-from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
 from workflow_manager.services.mirror_task import mirror_task
+from workflow_manager.services.queue_start import queue_start
+from workflow_manager.services.stop_dag_run import stop_dag_run
 
 
-def commit_execution(ports: Ports, execution: Execution, cause: Cause) -> None:
-    """Commit, queue the runs that were created, tell exam-manager.
+def commit_execution(
+    ports: Ports, execution: Execution, cause: Cause, lock: DeviceLock | None = None
+) -> None:
+    """Commit, queue the runs that were created, stop those that were cancelled, tell exam-manager.
 
     After the commit nothing here may fail the caller: what is left undone is due in the table, and
     the reconciler does it.
@@ -22,6 +25,8 @@ def commit_execution(ports: Ports, execution: Execution, cause: Cause) -> None:
         What was decided.
     cause
         Who and when.
+    lock
+        Of the device that a task takes with the same commit.
 
     Raises
     ------
@@ -30,12 +35,13 @@ def commit_execution(ports: Ports, execution: Execution, cause: Cause) -> None:
     """
     if not execution.changes:
         return
-    ports.store.commit(execution.changes, execution.events)
-    try:
-        for run in execution.new_runs:
-            ports.queue.send_start(run.dag_run_id)
-    except UpstreamError as error:
-        logger.warning("run not queued, left to the reconciler", extra={"reason": error.detail})
+    entities = [*execution.changes, lock] if lock else execution.changes
+    ports.store.commit(entities, execution.events)
+    for run in execution.changed_runs:
+        if run.version == 0:
+            queue_start(ports, run.dag_run_id)
+        elif run.stop_due_at is not None:
+            stop_dag_run(ports, run.dag_run_id, cause)
     for task in execution.tasks.values():
         if task.is_mirror_due:
             mirror_task(ports, task.workflow_id, task.task_id, cause)

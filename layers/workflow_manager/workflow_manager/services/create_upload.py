@@ -107,6 +107,8 @@ def _check_task(ports: Ports, task_id: str, cause: Cause) -> Task:
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise InvalidInputError("Only a device task takes raw data.")
+    if task.status is TaskStatus.CANCELLED:
+        raise ConflictError("The task was cancelled: retry it before you upload its data.")
     # A failed one does: its start was not confirmed, and the scan ran all the same.
     if task.status is TaskStatus.COMPLETED and task.data is not None:
         raise ConflictError("The task is completed: it takes no more data.")

@@ -1,24 +1,32 @@
 """End a task whose time is over and that no run reports for: a scan, or what others started."""
 
 from datetime import timedelta
-from http import HTTPStatus
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import UpstreamError, UpstreamRefusedError
-from workflow_manager.domain.exam import ItemStatus
+from workflow_manager.domain.errors import UpstreamError
+from workflow_manager.domain.exam import ExamTask, ItemStatus
+from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.follow_device_task import ask_exam_manager
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 ASK_AGAIN = timedelta(minutes=5)
 UNFINISHED = "No data and no end was reported before the deadline."
+UNCONFIRMED = (
+    "Start not confirmed: the call that started it broke off. "
+    "Look at the scanner before you start again."
+)
 NO_DATA = "The scan has ended, but its data did not arrive: upload it for this task."
 
 
 @retry_on_conflict
 def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> None:
     """Complete the task if exam-manager says that it has ended and nobody waits for its data.
+
+    A scan whose start nobody has confirmed ends much earlier, unless exam-manager says that it is
+    under way.
 
     Parameters
     ----------
@@ -33,16 +41,11 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
     task = execution.tasks.get(task_id) if execution else None
     if execution is None or task is None or task.status is not TaskStatus.IN_PROGRESS:
         return
-    if task.deadline is None or task.deadline > cause.at:
-        # Started anew since the reconciler looked.
+    if task.ends_at is None or task.ends_at > cause.at:
+        # Started anew, or confirmed, since the reconciler looked.
         return
     try:
-        reported = ports.exam.get_task(task_id)
-    except UpstreamRefusedError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            _ask_later(ports, task, cause)
-            raise
-        reported = None
+        reported = ask_exam_manager(ports, task_id)
     except UpstreamError:
         _ask_later(ports, task, cause)
         raise
@@ -50,7 +53,9 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
         execution.fail(task_id, DELETED_REASON, cause, is_mirrored=False)
         commit_execution(ports, execution, cause)
         return
-    if reported.status is not ItemStatus.FINISHED:
+    if task.start_lease_until is not None:
+        _settle_start(execution, task, reported, cause)
+    elif reported.status is not ItemStatus.FINISHED:
         execution.fail(task_id, UNFINISHED, cause)
     elif execution.has_followers(task) and task.task_type.is_device_task:
         # Not told to exam-manager: it would offer a scan again that has been done.
@@ -61,5 +66,16 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
     commit_execution(ports, execution, cause)
 
 
+def _settle_start(execution: Execution, task: Task, reported: ExamTask, cause: Cause) -> None:
+    # Device-manager writes the progress there; the status is what we said before the start.
+    if reported.progress > 0 or reported.status is ItemStatus.FINISHED:
+        execution.confirm_scan(task.task_id, cause)
+    else:
+        execution.fail(task.task_id, UNCONFIRMED, cause)
+
+
 def _ask_later(ports: Ports, task: Task, cause: Cause) -> None:
-    ports.store.commit([task.evolve(deadline=cause.at + ASK_AGAIN)])
+    later = cause.at + ASK_AGAIN
+    is_unconfirmed = task.start_lease_until is not None
+    changed = {"start_lease_until" if is_unconfirmed else "deadline": later}
+    ports.store.commit([task.evolve(**changed)])

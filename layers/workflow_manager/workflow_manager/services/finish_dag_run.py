@@ -7,6 +7,7 @@ from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.services.stop_dag_run import stop_dag_run
 
 
 @retry_on_conflict
@@ -22,7 +23,7 @@ def finish_dag_run(
     dag_run_id
         The run.
     event
-        SUCCEED or FAIL.
+        SUCCEED, FAIL or CANCEL.
     cause
         Who and when.
     **outcome
@@ -38,14 +39,17 @@ def finish_dag_run(
     if run is None or (run.state.is_final and not is_late_result):
         return None
     progress = 100 if event is DagRunEvent.SUCCEED else run.progress
-    changes = {"finished_at": cause.at, "progress": progress, "is_overdue": False, **outcome}
-    finished, line = move_run(run, event, cause, **changes)
+    ended = {"finished_at": cause.at, "progress": progress, "is_overdue": False, **outcome}
+    lives_on = event is DagRunEvent.CANCEL or ended["is_overdue"]
+    changes = {**ended, **(run.stop_fields(cause.at) if lives_on else {"stop_due_at": None})}
     execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
     if execution is None:
+        finished, line = move_run(run, event, cause, **changes)
         ports.store.commit([finished], [line])
+        stop_dag_run(ports, dag_run_id, cause)
     else:
-        execution.events.append(line)
-        execution.finish_run(finished, cause)
+        finished = execution.move_run(run, event, cause, **changes)
+        execution.follow_run(finished, cause)
         execution.advance(ports.settings.policy, cause)
         commit_execution(ports, execution, cause)
     metrics.add_metric(f"DagRuns{finished.state.title()}", MetricUnit.Count, 1)

@@ -33,7 +33,7 @@ def get_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Executio
     for task in execution.tasks.values():
         if task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS:
             execution.tasks[task.task_id] = _with_device_progress(ports, task)
-    return execution, ports.store.list_events(f"workflow:{workflow_id}")
+    return execution, ports.store.list_events(execution.workflow.subject)
 
 
 def _with_device_progress(ports: Ports, task: Task) -> Task:

@@ -8,6 +8,8 @@ from workflow_manager.domain.task import Task
 from workflow_manager.observability import MetricUnit, log_unexpected, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.claim_device import claim_device
+from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.confirm_scan import confirm_scan
 from workflow_manager.services.fail_task import fail_task
 from workflow_manager.services.start_scan import ScanOrder, start_scan
 
@@ -47,10 +49,9 @@ def handle_device_task(
     ScanHubError
         The scan was not started or not confirmed; the task is FAILED with the reason.
     """
-    claimed = execution.claim(task.task_id, ports.settings.device_task_timeout_s, cause)
+    claimed = execution.claim_for_scan(task.task_id, ports.settings.policy, cause)
     lock = claim_device(ports, claimed)
-    entities = [*execution.changes, lock] if lock else execution.changes
-    ports.store.commit(entities, execution.events)
+    commit_execution(ports, execution, cause, lock)
     try:
         _report_started(ports, task)
         start_scan(ports, claimed, order, cause)
@@ -62,6 +63,7 @@ def handle_device_task(
         # Whatever it was, a claimed task must not stay behind in progress.
         _record_failure(ports, claimed, "Start not confirmed: an unexpected error.", cause)
         raise
+    _record_start(ports, claimed, cause)
     metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
     logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
     return claimed
@@ -76,6 +78,14 @@ def _report_started(ports: Ports, task: Task) -> None:
             "exam-manager not told of the start",
             extra={"task_id": task.task_id, "reason": error.detail},
         )
+
+
+def _record_start(ports: Ports, task: Task, cause: Cause) -> None:
+    try:
+        confirm_scan(ports, task, cause)
+    except ScanHubError as error:
+        # The caller must hear of the start; the reconciler finds out that the device scans.
+        log_unexpected(error)
 
 
 def _record_failure(ports: Ports, task: Task, reason: str, cause: Cause) -> None:

@@ -15,12 +15,13 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
 
-# Exam-manager knows no failure: NEW lets the operator start again, the comment says why.
+# Exam-manager knows no failure and no cancel: NEW lets the operator start again, the comment says why.
 _STATUS = {
     TaskStatus.PENDING: ItemStatus.NEW,
     TaskStatus.IN_PROGRESS: ItemStatus.INPROGRESS,
     TaskStatus.COMPLETED: ItemStatus.FINISHED,
     TaskStatus.FAILED: ItemStatus.NEW,
+    TaskStatus.CANCELLED: ItemStatus.NEW,
 }
 MAX_ROUNDS = 5
 # The task is gone there, or was never what we think: telling it again is of no use.

@@ -1,7 +1,5 @@
 """Note how far a run is."""
 
-from datetime import timedelta
-
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import NotFoundError
@@ -13,8 +11,6 @@ from workflow_manager.services.retry_on_conflict import retry_on_conflict
 @retry_on_conflict
 def note_progress(ports: Ports, dag_run_id: str, progress: int, cause: Cause) -> DagRun:
     """Move a run's progress, and its task's, forwards; never backwards, never after its end.
-
-    A run that gets on has as much time again.
 
     Parameters
     ----------
@@ -37,8 +33,7 @@ def note_progress(ports: Ports, dag_run_id: str, progress: int, cause: Cause) ->
         raise NotFoundError("There is no such run.")
     if run.state.is_final or progress <= run.progress:
         return run
-    deadline = cause.at + timedelta(seconds=ports.settings.dag_run_timeout_s)
-    moved = run.evolve(progress=progress, deadline=max(run.deadline, deadline))
+    moved = run.evolve(progress=progress)
     execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
     if execution is None:
         ports.store.commit([moved])

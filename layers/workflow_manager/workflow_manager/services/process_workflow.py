@@ -1,4 +1,4 @@
-"""Start the next task of a workflow."""
+"""Start or resume a workflow."""
 
 from dataclasses import dataclass
 
@@ -37,8 +37,12 @@ class ProcessedWorkflow:
 
 
 @retry_on_conflict
-def process_workflow(ports: Ports, workflow_id: str, token: str, cause: Cause) -> ProcessedWorkflow:
+def process_workflow(
+    ports: Ports, workflow_id: str, token: str, cause: Cause, auto_advance: bool | None = None
+) -> ProcessedWorkflow:
     """Claim the first task that is pending and whose inputs are there, and start it.
+
+    With it start all DAG tasks that are ready, unless the workflow is to go step by step.
 
     Parameters
     ----------
@@ -50,6 +54,8 @@ def process_workflow(ports: Ports, workflow_id: str, token: str, cause: Cause) -
         The caller's token, which a device task carries to the device.
     cause
         Who and when.
+    auto_advance
+        From now on, whether the workflow's DAG tasks start by themselves; None: as before.
 
     Returns
     -------
@@ -59,13 +65,17 @@ def process_workflow(ports: Ports, workflow_id: str, token: str, cause: Cause) -
     Raises
     ------
     ConflictError
-        Nothing is ready because a task has failed: only a call that names it starts it again.
+        Nothing is ready because a task has failed or was cancelled: only a call that names it
+        starts it again.
     """
     execution = load_execution(ports, workflow_id, cause)
+    if auto_advance is not None:
+        execution.set_auto_advance(cause, is_on=auto_advance)
     task = execution.next_ready_task()
     if task is None:
         commit_execution(ports, execution, cause)
         return _explain(execution)
+    execution.advance(ports.settings.policy, cause, but=task)
     if task.task_type.is_device_task:
         exam, patient = load_patient(ports, execution.workflow.exam_id)
         order = ScanOrder(make_limits(exam, patient, cause.at.date()), token)
@@ -77,9 +87,10 @@ def process_workflow(ports: Ports, workflow_id: str, token: str, cause: Cause) -
 
 def _explain(execution: Execution) -> ProcessedWorkflow:
     task = execution.current_task()
-    if task is not None and task.status is TaskStatus.FAILED:
+    if task is not None and task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+        what = "has failed" if task.status is TaskStatus.FAILED else "was cancelled"
         raise ConflictError(
-            f"Nothing was started: task {task.task_id} has failed. {task.reason} "
+            f"Nothing was started: task {task.task_id} {what}. {task.reason} "
             f"POST /trigger_task/{task.task_id}/ starts it again."
         )
     return ProcessedWorkflow(execution, task, is_started=False)

@@ -43,7 +43,8 @@ def receive_acquisition(
     if task.data is not None and object_dag_run_id(task.data) == object_dag_run_id(data):
         return
     has_its_data = task.status is TaskStatus.COMPLETED and task.data is not None
-    if has_its_data or not _is_of_this_attempt(ports, target, task):
+    is_closed = has_its_data or task.status is TaskStatus.CANCELLED
+    if is_closed or not _is_of_this_attempt(ports, target, task):
         _record_late_data(ports, execution, task_id, data, cause)
         return
     execution.complete(task_id, data, cause)
@@ -62,7 +63,7 @@ def _record_late_data(
     ports: Ports, execution: Execution, task_id: str, data: ObjectVersion, cause: Cause
 ) -> None:
     data_id = object_dag_run_id(data)
-    trail = ports.store.list_events(f"workflow:{execution.workflow.workflow_id}")
+    trail = ports.store.list_events(execution.workflow.subject)
     # The same event again says nothing new.
     if not any(event.name == "late_data" and data_id in (event.reason or "") for event in trail):
         execution.record_late_data(task_id, data_id, cause)

@@ -9,7 +9,9 @@ from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.ports import Ports
 
 
-def receive_dag_data(ports: Ports, dag_id: str, data: ObjectVersion, cause: Cause) -> str:
+def receive_dag_data(
+    ports: Ports, dag_id: str, data: ObjectVersion, cause: Cause, attempt: int = 1
+) -> str:
     """Create a pending run for an object version, unless it is there already.
 
     Parameters
@@ -22,17 +24,22 @@ def receive_dag_data(ports: Ports, dag_id: str, data: ObjectVersion, cause: Caus
         The object version.
     cause
         Who and when.
+    attempt
+        Counts retries of the run that the object caused by itself.
 
     Returns
     -------
     str
-        Id of the run, the same for the same object version.
+        Id of the run, the same for the same attempt at the same object version.
     """
     run = DagRun(
-        dag_run_id=object_dag_run_id(data),
+        dag_run_id=object_dag_run_id(data, attempt),
         dag_id=dag_id,
         bucket=data.bucket,
         data=data,
+        inputs=(data,),
+        attempt=attempt,
+        timeout_s=ports.settings.dag_run_timeout_s,
         next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
         deadline=cause.at + timedelta(seconds=ports.settings.dag_start_timeout_s),
         created_at=cause.at,
@@ -40,7 +47,7 @@ def receive_dag_data(ports: Ports, dag_id: str, data: ObjectVersion, cause: Caus
     entity = f"dag_run:{run.dag_run_id}"
     event = record_event(run.subject, entity, "create", (None, run.state), cause)
     try:
-        ports.store.commit([run], [event])
+        ports.store.commit([run.evolve(last_event_id=event.event_id)], [event])
     except VersionConflictError:
         # The event came before: the run is there.
         pass

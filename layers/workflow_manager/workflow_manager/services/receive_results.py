@@ -1,26 +1,18 @@
 """Take what a DAG reports."""
 
 import hashlib
-from pathlib import PurePosixPath
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from workflow_manager.domain.dag_run import DagRun, Result
+from workflow_manager.domain.dag_run import DagRun, DagRunState, Result, result_type_of
 from workflow_manager.domain.data_lake import result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
-from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.ports import Ports
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.note_progress import note_progress
-
-_TYPE_BY_SUFFIX = {
-    ".h5": ResultType.MRD,
-    ".mrd": ResultType.MRD,
-    ".npy": ResultType.NUMPY,
-}
 
 
 class Callback(BaseModel):
@@ -161,6 +153,10 @@ def authenticate_callback(ports: Ports, token: str, cause: Cause) -> DagRun:
 def _accept_repetition(run: DagRun, callback: Callback) -> DagRun:
     if callback.is_progress or run.outcome_hash == callback.outcome_hash:
         return run
+    # Ended here without its word: cancelled, overdue, or found ended in Airflow.
+    is_success = callback.success is not False
+    if run.outcome_hash is None and is_success == (run.state is DagRunState.SUCCEEDED):
+        return run
     raise ConflictError(f"The run is {run.state} already, by another outcome.")
 
 
@@ -179,5 +175,4 @@ def _collect_results(run: DagRun, callback: Callback) -> tuple[Result, ...]:
     if callback.results or callback.result_file is None:
         return callback.results
     key = callback.result_file.removeprefix(f"s3://{run.bucket}/")
-    suffix = PurePosixPath(key).suffix.lower()
-    return (Result(type=_TYPE_BY_SUFFIX.get(suffix, ResultType.DICOM), key=key),)
+    return (Result(type=result_type_of(key), key=key),)

@@ -9,20 +9,23 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     NotFoundError,
     UpstreamError,
+    VersionConflictError,
 )
 from workflow_manager.domain.transitions import DagRunEvent, move_run
 from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
+from workflow_manager.services.check_dag import require_dag
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 from workflow_manager.services.simulate_reconstruction import STEP_S
+from workflow_manager.services.stop_dag_run import stop_dag_run
 
 CALLBACK_PATH = "/results_ready/"
 UNKNOWN_DAG_GRACE = timedelta(minutes=2)
 
 
 def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
-    """Start a run if it is pending, and mark it.
+    """Start a run if it is pending and nobody else is at it, and mark it.
 
     The id is derived from the cause, so Airflow itself refuses a second run of it; and the token of
     every attempt is accepted, so an attempt whose answer was lost still reports.
@@ -37,13 +40,13 @@ def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
         Who and when.
     """
     run = ports.store.get_dag_run(dag_run_id)
-    if run is None or run.state is not DagRunState.PENDING:
+    if run is None or run.state is not DagRunState.PENDING or run.is_being_started(cause.at):
         return
     try:
         if run.is_simulated:
             ports.queue.send_simulation_step(dag_run_id, 1, STEP_S)
         else:
-            _check_dag(ports, run)
+            require_dag(ports, run.dag_id)
             _trigger(ports, *_note_attempt(ports, run, cause))
     except InvalidInputError as error:
         finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)
@@ -53,26 +56,18 @@ def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
             finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)
         else:
             _note_reason(ports, dag_run_id, error.detail)
+    except VersionConflictError:
+        # Another delivery is at the same start, or the run was cancelled meanwhile.
+        return
     except (UpstreamError, ConflictError) as error:
         # It stays pending; the reconciler queues it again, later each time.
         _note_reason(ports, dag_run_id, error.detail)
     else:
-        _mark_started(ports, dag_run_id, cause)
-
-
-def _check_dag(ports: Ports, run: DagRun) -> None:
-    dag = ports.orchestrator.get_dag(run.dag_id)
-    if dag is None:
-        raise NotFoundError(f"Airflow does not know the DAG {run.dag_id}.")
-    if dag.is_paused:
-        raise ConflictError(f"The DAG {run.dag_id} is paused.")
-    if dag.has_import_errors:
-        raise ConflictError(f"The DAG {run.dag_id} has import errors in Airflow.")
+        mark_started(ports, dag_run_id, cause)
 
 
 def _note_attempt(ports: Ports, run: DagRun, cause: Cause) -> tuple[DagRun, str]:
     # The hash is stored before the token is sent: a quick DAG reports before we hear of its start.
-    # A conflict here means that another delivery is at the same start; this one ends.
     token = new_callback_token(run.dag_run_id)
     noted = run.with_start_attempt(token, cause.at)
     ports.store.commit([noted])
@@ -92,17 +87,34 @@ def _trigger(ports: Ports, run: DagRun, token: str) -> None:
 def _note_reason(ports: Ports, dag_run_id: str, reason: str) -> None:
     logger.warning("run not started yet", extra={"dag_run_id": dag_run_id, "reason": reason})
     run = ports.store.get_dag_run(dag_run_id)
-    if run is not None and run.state is DagRunState.PENDING and run.reason != reason:
-        ports.store.commit([run.evolve(reason=reason)])
+    if run is not None and run.state is DagRunState.PENDING:
+        ports.store.commit([run.evolve(reason=reason, start_lease_until=None)])
 
 
 @retry_on_conflict
-def _mark_started(ports: Ports, dag_run_id: str, cause: Cause) -> None:
+def mark_started(ports: Ports, dag_run_id: str, cause: Cause) -> None:
+    """Note that Airflow has a run; stop it there if it was cancelled while it was being started.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_run_id
+        The run.
+    cause
+        Who saw it there, and when.
+    """
     run = ports.store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING:
+        stop_dag_run(ports, dag_run_id, cause)
         return
-    deadline = cause.at + timedelta(seconds=ports.settings.dag_run_timeout_s)
-    changes = {"started_at": cause.at, "deadline": deadline, "reason": None}
+    deadline = cause.at + timedelta(seconds=run.timeout_s)
+    changes = {
+        "started_at": cause.at,
+        "deadline": deadline,
+        "start_lease_until": None,
+        "reason": None,
+    }
     started, event = move_run(run, DagRunEvent.START, cause, **changes)
     ports.store.commit([started], [event])
     metrics.add_metric("DagRunsStarted", MetricUnit.Count, 1)

@@ -66,10 +66,10 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
     DeviceStartError
         The device did not start, or nobody knows whether it did.
     """
-    parameters = _parse_parameters(task)
-    sequence = ports.scan.get_sequence(_require(task, "sequence_id"))
+    parameters = parse_parameters(task)
+    sequence = ports.scan.get_sequence(require_arg(task, "sequence_id"))
     device_task = DeviceTask(
-        device_id=_require(task, "device_id"),
+        device_id=require_arg(task, "device_id"),
         record_id=task.task_id,
         parametrized_sequence=ParametrizedSequence(
             acquisition_limits=order.limits, sequence_parameters=parameters, sequence=sequence
@@ -96,15 +96,29 @@ def _explain(error: UpstreamError) -> str:
     return f"Start not confirmed: {what}. Look at the scanner before you start again."
 
 
-def _require(task: Task, name: str) -> str:
+def require_arg(task: Task, name: str) -> str:
+    """Return one of a task's args.
+
+    Raises
+    ------
+    InvalidInputError
+        It is missing or empty.
+    """
     if value := task.args.get(name):
         return value
     raise InvalidInputError(f'The task\'s args lack "{name}".')
 
 
-def _parse_parameters(task: Task) -> SequenceParameters:
+def parse_parameters(task: Task) -> SequenceParameters:
+    """Return the parameters that a task runs its sequence with.
+
+    Raises
+    ------
+    InvalidInputError
+        They are missing or cannot be read.
+    """
     try:
-        return SequenceParameters.model_validate_json(_require(task, "sequence_parameters"))
+        return SequenceParameters.model_validate_json(require_arg(task, "sequence_parameters"))
     except ValidationError:
         raise InvalidInputError(
             'The task\'s args "sequence_parameters" must be JSON: fov and fov_offset, each X, Y, Z.'

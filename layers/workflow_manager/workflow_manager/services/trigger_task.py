@@ -9,6 +9,7 @@ from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.handle_device_task import handle_device_task
 from workflow_manager.services.handle_processing_task import handle_processing_task
+from workflow_manager.services.load_active_runs import load_active_runs
 from workflow_manager.services.load_execution import fetch_workflow, merge_execution
 from workflow_manager.services.load_limits import load_patient, make_limits
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -78,7 +79,8 @@ def _make_ready(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: Cause) 
         # What exam-manager has told us is kept all the same, deadlines among it.
         commit_execution(ports, execution, cause)
         raise refusal
-    execution.reset(task.task_id, cause)
+    behind = execution.dag_tasks_behind(task.task_id)
+    execution.reset(task.task_id, load_active_runs(ports, behind), cause)
     return execution
 
 

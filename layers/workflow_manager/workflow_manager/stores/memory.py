@@ -75,6 +75,19 @@ class MemoryStore:
         overdue = sorted((pair for pair in due if pair[0] <= now), key=lambda pair: pair[0])
         return [entity for _, entity in overdue[:limit]]
 
+    def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
+        """Return what is in the index, from behind the cursor, and the cursor for the next call."""
+        with self._lock:
+            entities = list(self._entities.items())
+        active = {
+            f"{items.format_due(entity.due_at)}#{key.pk}#{key.sk}": entity
+            for key, entity in entities
+            if isinstance(entity, DagRun | Task) and entity.due_at is not None
+        }
+        names = [name for name in sorted(active) if after is None or name > after]
+        cursor = names[limit - 1] if len(names) > limit else None
+        return [active[name] for name in names[:limit]], cursor
+
     def commit(self, entities: Sequence[Entity], events: Sequence[Event] = ()) -> None:
         """Write all or nothing, if every entity is still at the version it was read at.
 

@@ -1,0 +1,92 @@
+"""The tasks of a workflow and what can be read off them."""
+
+from dataclasses import dataclass
+
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.domain.workflow import Workflow
+
+
+@dataclass
+class TaskGraph:
+    """A workflow with its tasks, each of which names the tasks whose data it takes.
+
+    Parameters
+    ----------
+    workflow
+        The workflow.
+    tasks
+        Its tasks by id, in the order of their definition.
+    """
+
+    workflow: Workflow
+    tasks: dict[str, Task]
+
+    def next_ready_task(self) -> Task | None:
+        """Return the first pending task whose inputs are all completed."""
+        return next((task for task in self.tasks.values() if self.is_ready(task)), None)
+
+    def current_task(self) -> Task | None:
+        """Return the first task that is not completed, the one an operator asks about."""
+        tasks = (task for task in self.tasks.values() if not task.is_deleted)
+        return next((task for task in tasks if task.status is not TaskStatus.COMPLETED), None)
+
+    def dag_tasks_behind(self, task_id: str) -> list[Task]:
+        """Return the DAG tasks that work on what a task leaves, directly or not.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        """
+        behind = {task_id}
+        # A task may have been created before the one whose data it takes: until nothing is added.
+        while found := [
+            task
+            for task in self.tasks.values()
+            if behind.intersection(task.input_task_ids)
+            and task.task_id not in behind
+            and not task.task_type.is_device_task
+        ]:
+            behind.update(task.task_id for task in found)
+        return [task for each, task in self.tasks.items() if each in behind - {task_id}]
+
+    def has_inputs(self, task: Task) -> bool:
+        """Tell whether every task whose data it takes is completed."""
+        inputs = (self.tasks[input_id] for input_id in task.input_task_ids)
+        return all(each.status is TaskStatus.COMPLETED for each in inputs)
+
+    def has_usable_inputs(self, task: Task) -> bool:
+        """Tell whether there is data to work on, if only of the scan before a failed rescan."""
+        inputs = [self.tasks[input_id] for input_id in task.input_task_ids]
+        return all(
+            each.status is TaskStatus.COMPLETED
+            or (each.status is TaskStatus.FAILED and each.data is not None)
+            for each in inputs
+        )
+
+    def has_followers(self, task: Task) -> bool:
+        """Tell whether a DAG task takes its data; a scan takes none."""
+        return any(
+            task.task_id in each.input_task_ids and not each.task_type.is_device_task
+            for each in self.tasks.values()
+        )
+
+    def is_ready(self, task: Task) -> bool:
+        """Tell whether a task could be started now."""
+        return task.status is TaskStatus.PENDING and self.has_inputs(task)
+
+    def input_data(self, task: Task) -> tuple[ObjectVersion, ...]:
+        """Return what the inputs of a task have left, in the order in which it names them.
+
+        Raises
+        ------
+        InvalidInputError
+            It has inputs, and none has left anything.
+        """
+        inputs = (self.tasks[input_id].data for input_id in task.input_task_ids)
+        found = tuple(data for data in inputs if data)
+        if task.input_task_ids and not found:
+            raise InvalidInputError("The task before it has left no data to work on.")
+        return found

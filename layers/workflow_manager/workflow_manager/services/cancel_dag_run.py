@@ -1,0 +1,43 @@
+"""Cancel one DAG run."""
+
+from workflow_manager.domain.dag_run import DagRun, DagRunState
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import InvalidTransitionError
+from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.ports import Ports
+from workflow_manager.services.finish_dag_run import finish_dag_run
+from workflow_manager.services.get_dag_run import get_dag_run
+
+
+def cancel_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> DagRun:
+    """Cancel a run that is not final, and the task that waits for it, and stop it in Airflow.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    dag_run_id
+        The run.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    DagRun
+        The cancelled run; one that was cancelled before as it is.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    InvalidTransitionError
+        It ended first; how is said.
+    """
+    run = get_dag_run(ports, dag_run_id)
+    if not run.state.is_final:
+        reason = f"Cancelled by {cause.actor}."
+        finish_dag_run(ports, dag_run_id, DagRunEvent.CANCEL, cause, reason=reason)
+        run = get_dag_run(ports, dag_run_id)
+    if run.state is not DagRunState.CANCELLED:
+        raise InvalidTransitionError(f"The run is {run.state} already: nothing was cancelled.")
+    return run

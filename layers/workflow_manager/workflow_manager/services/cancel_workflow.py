@@ -1,0 +1,74 @@
+"""Cancel a whole workflow."""
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import InvalidTransitionError
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.workflow import WorkflowStatus
+from workflow_manager.ports import Ports
+from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, explain_cancel
+from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.find_task import find_execution
+from workflow_manager.services.load_active_runs import load_active_runs
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
+
+# Task, run and three lines of the audit trail each: together they must fit one transaction of 100.
+N_TASKS_PER_COMMIT = 15
+
+
+def cancel_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Execution, str]:
+    """Cancel every task that has not ended; runs are stopped in Airflow.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    workflow_id
+        The workflow.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    tuple[Execution, str]
+        The workflow afterwards, and what that means, for the operator. A workflow that was
+        cancelled before is returned as it is.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such workflow, or it was never processed.
+    InvalidTransitionError
+        Every task had ended first.
+    """
+    execution = find_execution(ports, workflow_id)
+    is_scanning = any(
+        task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS
+        for task in execution.tasks.values()
+    )
+    n_cancelled = 0
+    while n_now := _cancel_some(ports, workflow_id, cause):
+        n_cancelled += n_now
+    after = find_execution(ports, workflow_id)
+    if n_cancelled:
+        note = f" {SCANNER_NOT_STOPPED}" if is_scanning else ""
+        return after, f"The workflow was cancelled, with {n_cancelled} of its tasks.{note}"
+    if after.workflow.status is WorkflowStatus.CANCELLED:
+        return after, "The workflow was cancelled before."
+    raise InvalidTransitionError(
+        f"The workflow is {after.workflow.status} already: nothing was cancelled."
+    )
+
+
+@retry_on_conflict
+def _cancel_some(ports: Ports, workflow_id: str, cause: Cause) -> int:
+    execution = find_execution(ports, workflow_id)
+    # Those behind come first: none of them may start because of one that is cancelled later.
+    live = [task for task in execution.tasks.values() if not task.status.has_ended]
+    chosen = live[::-1][:N_TASKS_PER_COMMIT]
+    runs = {run.task_id: run for run in load_active_runs(ports, chosen)}
+    for task in chosen:
+        run = runs.get(task.task_id)
+        execution.cancel(task.task_id, run, explain_cancel(task, cause), cause)
+    commit_execution(ports, execution, cause)
+    return len(chosen)

@@ -1,0 +1,94 @@
+"""Find what keeps a task from starting."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from workflow_manager.domain.errors import (
+    ConflictError,
+    NeighbourRefusedError,
+    ScanHubError,
+    UpstreamError,
+)
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import Ports
+from workflow_manager.services.check_dag import require_dag
+from workflow_manager.services.start_scan import parse_parameters, require_arg
+
+# Device-manager's words for a device that takes no scan (generation A).
+OFFLINE = frozenset({"offline", "disconnected", "error"})
+Checked = dict[tuple[str, str], str | None]
+
+
+def check_task(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
+    """Yield what is missing for a task, in sentences; nothing is changed.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    task
+        The task.
+    checked
+        What was found for other tasks already, so that nobody is asked twice.
+    """
+    if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+        yield task.reason or f"The task is {task.status}."
+    if task.status is not TaskStatus.PENDING:
+        return
+    yield from _complaint(partial(task.timeout_s, ports.settings.policy))
+    if task.task_type.is_device_task:
+        yield from _check_scan(ports, task, checked)
+    elif task.is_simulated or not ports.settings.has_orchestrator:
+        yield from _complaint(partial(require_arg, task, "contrast"))
+    else:
+        yield from _check_dag(ports, task, checked)
+
+
+def _check_scan(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
+    yield from _complaint(partial(parse_parameters, task))
+    for name, check in (("device_id", _check_device), ("sequence_id", _check_sequence)):
+        found = list(_complaint(partial(require_arg, task, name)))
+        yield from found
+        if not found:
+            yield from _check_once(ports, name, task.args[name], check, checked)
+
+
+def _check_dag(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
+    found = list(_complaint(lambda: task.dag_id))
+    yield from found
+    if not found:
+        yield from _check_once(ports, "dag_id", task.dag_id, require_dag, checked)
+
+
+def _check_device(ports: Ports, device_id: str) -> None:
+    try:
+        status = ports.scan.get_device_status(device_id)
+    except NeighbourRefusedError as error:
+        raise ConflictError("Device-manager does not know the device.") from error
+    if status.lower() in OFFLINE:
+        raise ConflictError(f"The device is {status.lower()}.")
+
+
+def _check_sequence(ports: Ports, sequence_id: str) -> None:
+    ports.scan.get_sequence(sequence_id)
+
+
+def _check_once(
+    ports: Ports, name: str, value: str, check: Callable[[Ports, str], None], checked: Checked
+) -> Iterator[str]:
+    if (name, value) not in checked:
+        found = list(_complaint(partial(check, ports, value)))
+        checked[name, value] = found[0] if found else None
+    if complaint := checked[name, value]:
+        yield complaint
+
+
+def _complaint(check: Callable[[], object]) -> Iterator[str]:
+    try:
+        check()
+    except UpstreamError as error:
+        # Not asked is not checked: whoever relies on this must know.
+        is_refusal = isinstance(error, NeighbourRefusedError)
+        yield error.detail if is_refusal else f"Not checked: {error.detail}"
+    except ScanHubError as error:
+        yield error.detail

@@ -1,0 +1,29 @@
+"""Note that a device has started."""
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import Ports
+from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
+
+
+@retry_on_conflict
+def confirm_scan(ports: Ports, claimed: Task, cause: Cause) -> None:
+    """Give an attempt at a device task its full time; one that has ended meanwhile stays ended.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    claimed
+        The attempt.
+    cause
+        Who knows, and when.
+    """
+    execution = ports.store.get_execution(claimed.workflow_id)
+    task = execution.tasks.get(claimed.task_id) if execution else None
+    if execution is None or task is None or task.attempt != claimed.attempt:
+        return
+    if task.status is TaskStatus.IN_PROGRESS and task.start_lease_until is not None:
+        execution.confirm_scan(task.task_id, cause)
+        commit_execution(ports, execution, cause)

@@ -1,0 +1,119 @@
+"""Bring active runs up to date with Airflow: lost callbacks, lost marks, lost runs, progress."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+from workflow_manager.domain.dag_run import DagRun, DagRunState, Result, result_type_of
+from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.orchestrator_run import (
+    OrchestratorRun,
+    OrchestratorRunState,
+    RunKey,
+    TaskInstance,
+)
+from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.observability import MetricUnit, logger, metrics
+from workflow_manager.ports import Ports
+from workflow_manager.services.finish_dag_run import finish_dag_run
+from workflow_manager.services.note_progress import note_progress
+from workflow_manager.services.start_dag_run import mark_started
+
+# A callback that is under way says more than Airflow's state: it is waited for.
+CALLBACK_WAIT = timedelta(seconds=60)
+# A run that was just started may not be listed yet.
+LISTING_WAIT = timedelta(minutes=2)
+MAX_N_RESULTS = 20
+GONE = "Airflow does not know the run any more."
+
+
+def follow_dag_runs(ports: Ports, runs: Sequence[DagRun], cause: Cause) -> None:
+    """Ask Airflow for all of them at once, and let each follow.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the service account.
+    runs
+        Runs that are not final here.
+    cause
+        Who and when.
+
+    Raises
+    ------
+    UpstreamError
+        Airflow does not answer.
+    """
+    asked = [run for run in runs if run.n_start_attempts > 0 and not run.is_simulated]
+    keys = [RunKey.model_validate(run, from_attributes=True) for run in asked]
+    found = {each.dag_run_id: each for each in ports.orchestrator.list_dag_runs(keys)}
+    instances: dict[str, list[TaskInstance]] = {}
+    for instance in ports.orchestrator.list_task_instances(keys):
+        instances.setdefault(instance.dag_run_id, []).append(instance)
+    for run in asked:
+        if (known := found.get(run.dag_run_id)) is None:
+            _follow_missing(ports, run, cause)
+        else:
+            _follow(ports, run, known, instances.get(run.dag_run_id, []), cause)
+
+
+def _follow_missing(ports: Ports, run: DagRun, cause: Cause) -> None:
+    # A pending run is started again in any case.
+    if run.started_at is None or cause.at < run.started_at + LISTING_WAIT:
+        return
+    if not ports.orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
+        finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=GONE)
+
+
+def _follow(
+    ports: Ports,
+    run: DagRun,
+    known: OrchestratorRun,
+    instances: list[TaskInstance],
+    cause: Cause,
+) -> None:
+    if not known.state.is_final:
+        if run.state is DagRunState.PENDING:
+            mark_started(ports, run.dag_run_id, cause)
+        if progress := _progress(instances):
+            note_progress(ports, run.dag_run_id, progress, cause)
+        return
+    if known.ended_at is None or cause.at < known.ended_at + CALLBACK_WAIT:
+        return
+    logger.warning("callback lost", extra={"dag_run_id": run.dag_run_id, "state": known.state})
+    metrics.add_metric("CallbacksLost", MetricUnit.Count, 1)
+    if known.state is OrchestratorRunState.SUCCESS:
+        results = _find_results(ports, run)
+        finish_dag_run(ports, run.dag_run_id, DagRunEvent.SUCCEED, cause, results=results)
+    else:
+        reason = _explain_failure(instances)
+        finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason)
+
+
+def _progress(instances: list[TaskInstance]) -> int:
+    # 100 is for the end, which the callback tells.
+    n_done = sum(instance.is_done for instance in instances)
+    return min(99, 100 * n_done // len(instances)) if instances else 0
+
+
+def _explain_failure(instances: list[TaskInstance]) -> str:
+    failed = sorted(each.task_id for each in instances if each.state == "failed")
+    where = f", in {', '.join(failed[:5])}" if failed else ""
+    return f"The DAG failed in Airflow{where}."
+
+
+def _find_results(ports: Ports, run: DagRun) -> tuple[Result, ...]:
+    """Return what a run whose callback was lost has left under its own prefix."""
+    objects = ports.lake.list_objects(f"{result_prefix(run.dag_run_id)}/", MAX_N_RESULTS)
+    pictures = [each for each in objects if _suffix(each) == ".png"]
+    files = [each for each in objects if each not in pictures]
+    preview_key = pictures[0].key if pictures else None
+    return tuple(
+        Result(type=result_type_of(each.key), key=each.key, preview_key=preview_key)
+        for each in files
+    )
+
+
+def _suffix(data: ObjectVersion) -> str:
+    return PurePosixPath(data.key).suffix.lower()

@@ -1,0 +1,62 @@
+"""Take over from exam-manager how far a scan is."""
+
+from http import HTTPStatus
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import UpstreamRefusedError
+from workflow_manager.domain.exam import ExamTask, ItemStatus
+from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
+from workflow_manager.ports import Ports
+from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
+
+
+@retry_on_conflict
+def follow_device_task(ports: Ports, task: Task, cause: Cause) -> None:
+    """Let a scan follow what device-manager has written to exam-manager.
+
+    A scan at 100 is complete, and the tasks that wait for it start, unless one of them takes its
+    data: then it is complete when that has come.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the service account.
+    task
+        A device task in progress.
+    cause
+        Who and when.
+    """
+    reported = ask_exam_manager(ports, task.task_id)
+    execution = ports.store.get_execution(task.workflow_id)
+    known = execution.tasks.get(task.task_id) if execution else None
+    if execution is None or known is None or known.attempt != task.attempt:
+        return
+    if known.status is not TaskStatus.IN_PROGRESS:
+        return
+    if reported is None:
+        execution.fail(task.task_id, DELETED_REASON, cause, is_mirrored=False)
+    elif reported.status is ItemStatus.FINISHED and not execution.has_followers(known):
+        execution.complete(task.task_id, None, cause)
+        execution.advance(ports.settings.policy, cause)
+    elif reported.progress != known.progress:
+        execution.note_scan(task.task_id, reported.progress, cause)
+    commit_execution(ports, execution, cause)
+
+
+def ask_exam_manager(ports: Ports, task_id: str) -> ExamTask | None:
+    """Return a task as exam-manager has it, or None if it has been deleted there.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the service account.
+    task_id
+        The task.
+    """
+    try:
+        return ports.exam.get_task(task_id)
+    except UpstreamRefusedError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+    return None

@@ -1,0 +1,48 @@
+"""Run a DAG again on the same object."""
+
+from workflow_manager.domain.dag_run import DagRun, DagRunState
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
+from workflow_manager.ports import Ports
+from workflow_manager.services.get_dag_run import get_dag_run
+from workflow_manager.services.queue_start import queue_start
+from workflow_manager.services.receive_dag_data import receive_dag_data
+
+
+def retry_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> DagRun:
+    """Create the next run for the object of one that failed or was cancelled.
+
+    The new run's id follows from the old one's, so a call that is repeated finds the same run.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    dag_run_id
+        The run.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    DagRun
+        The new run.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    ConflictError
+        It is not over, it succeeded, or it is the run of a task, which is retried instead.
+    """
+    run = get_dag_run(ports, dag_run_id)
+    if run.workflow_id is not None:
+        raise ConflictError(
+            "The run belongs to a task: retry it by "
+            f"POST /workflows/{run.workflow_id}/tasks/{run.task_id}/retry/."
+        )
+    if run.data is None or run.state not in (DagRunState.FAILED, DagRunState.CANCELLED):
+        raise InvalidTransitionError(f"The run is {run.state}: there is nothing to retry.")
+    retry_id = receive_dag_data(ports, run.dag_id, run.data, cause, run.attempt + 1)
+    queue_start(ports, retry_id)
+    return get_dag_run(ports, retry_id)

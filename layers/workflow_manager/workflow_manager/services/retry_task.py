@@ -1,0 +1,46 @@
+"""Start a task that has ended anew."""
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import Ports
+from workflow_manager.services.find_task import find_task
+from workflow_manager.services.trigger_task import trigger_task
+
+
+def retry_task(ports: Ports, workflow_id: str, task_id: str, token: str, cause: Cause) -> Task:
+    """Start the next attempt at a task that has ended: a new run with a new id, or a new scan.
+
+    DAG tasks behind it wait again; runs of theirs that still work on the old data are cancelled.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    workflow_id, task_id
+        The task.
+    token
+        The caller's token, which a device task carries to the device.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    Task
+        The task in progress.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such task, or its workflow was never processed.
+    ConflictError
+        It is in progress, or was never started.
+    """
+    task = find_task(ports, workflow_id, task_id)[1]
+    if task.status is TaskStatus.PENDING:
+        raise ConflictError(
+            "The task waits for its first start, or for another task: there is nothing to retry."
+        )
+    if not task.status.has_ended:
+        raise InvalidTransitionError("The task is in progress: cancel it first.")
+    return trigger_task(ports, task_id, token, cause)

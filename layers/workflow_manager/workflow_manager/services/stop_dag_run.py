@@ -1,0 +1,55 @@
+"""Stop in Airflow what has been cancelled here, or has run past its deadline."""
+
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    NotFoundError,
+    UpstreamError,
+    VersionConflictError,
+)
+from workflow_manager.observability import logger
+from workflow_manager.ports import Ports
+
+
+def stop_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> bool:
+    """Ask Airflow once to stop a run; what fails is due again in the table.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    dag_run_id
+        A run that is final here.
+    cause
+        When.
+
+    Returns
+    -------
+    bool
+        Whether Airflow has nothing of it (any more).
+    """
+    run = ports.store.get_dag_run(dag_run_id)
+    if run is None or run.stop_due_at is None:
+        return True
+    after = _ask_airflow(ports, run, cause)
+    try:
+        ports.store.commit([after])
+    except VersionConflictError:
+        # Somebody else asks at the same moment, or its results have come after all.
+        pass
+    return after.stop_due_at is None
+
+
+def _ask_airflow(ports: Ports, run: DagRun, cause: Cause) -> DagRun:
+    extra = {"dag_run_id": run.dag_run_id}
+    try:
+        ports.orchestrator.cancel_dag_run(run.dag_id, run.dag_run_id)
+    except NotFoundError:
+        return run.with_later_stop(cause.at, is_known=False)
+    except InvalidInputError as error:
+        logger.error("the run cannot be stopped in Airflow", extra=extra | {"reason": error.detail})
+    except UpstreamError as error:
+        logger.warning("the run is not stopped yet", extra=extra | {"reason": error.detail})
+        return run.with_later_stop(cause.at, is_known=True)
+    return run.evolve(stop_due_at=None)

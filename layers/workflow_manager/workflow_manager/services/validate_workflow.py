@@ -1,0 +1,151 @@
+"""Say what processing a workflow would do, and what is missing for it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from graphlib import TopologicalSorter
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import ScanHubError
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import Ports
+from workflow_manager.services.check_task import check_task
+from workflow_manager.services.load_execution import load_execution
+from workflow_manager.services.load_limits import load_patient, make_limits
+
+
+class StartMode(StrEnum):
+    """What it takes to start a pending task."""
+
+    PROCESS = "process"
+    BY_ITSELF = "by_itself"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task in the order in which it could be carried out.
+
+    Parameters
+    ----------
+    start
+        None if it is not pending.
+    problems
+        What keeps it from starting, in sentences.
+    """
+
+    task: Task
+    start: StartMode | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ValidatedWorkflow:
+    """What processing a workflow would do.
+
+    Parameters
+    ----------
+    problems
+        What concerns the workflow as a whole.
+    """
+
+    execution: Execution
+    tasks: tuple[PlannedTask, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.problems and not any(planned.problems for planned in self.tasks)
+
+
+def validate_workflow(ports: Ports, workflow_id: str, cause: Cause) -> ValidatedWorkflow:
+    """Try a workflow without changing anything.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    workflow_id
+        The workflow.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    ValidatedWorkflow
+        Its tasks in the order in which they could be carried out.
+
+    Raises
+    ------
+    InvalidInputError
+        What takes whose data cannot be, as when it is processed.
+    ConflictError
+        It is a template, or deleted.
+    """
+    execution = load_execution(ports, workflow_id, cause)
+    starting = _find_starting(ports, execution)
+    checked: dict[tuple[str, str], str | None] = {}
+    planned = []
+    for task_id in _order(execution):
+        task = execution.tasks[task_id]
+        start = _find_start(ports, execution, task, starting)
+        planned.append(PlannedTask(task, start, tuple(check_task(ports, task, checked))))
+    return ValidatedWorkflow(
+        execution, tuple(planned), tuple(_check_limits(ports, execution, cause))
+    )
+
+
+def _order(execution: Execution) -> list[str]:
+    # Prepared by hand: of those that could come next, the one that was defined first does.
+    tasks = execution.tasks
+    sorter = TopologicalSorter({each: task.input_task_ids for each, task in tasks.items()})
+    sorter.prepare()
+    ranks = {task_id: rank for rank, task_id in enumerate(tasks)}
+    ready: list[str] = []
+    ordered: list[str] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=ranks.__getitem__)
+        ordered.append(ready.pop(0))
+        sorter.done(ordered[-1])
+    return ordered
+
+
+def _find_starting(ports: Ports, execution: Execution) -> set[str]:
+    first = execution.next_ready_task()
+    if first is None:
+        return set()
+    starting = {first.task_id}
+    if _advances(ports, execution):
+        ready = (task for task in execution.tasks.values() if execution.is_ready(task))
+        starting |= {task.task_id for task in ready if not task.task_type.is_device_task}
+    return starting
+
+
+def _find_start(
+    ports: Ports, execution: Execution, task: Task, starting: set[str]
+) -> StartMode | None:
+    if task.status is not TaskStatus.PENDING:
+        return None
+    if task.task_id in starting:
+        return StartMode.PROCESS
+    is_automatic = _advances(ports, execution) and not task.task_type.is_device_task
+    return StartMode.BY_ITSELF if is_automatic else StartMode.OPERATOR
+
+
+def _advances(ports: Ports, execution: Execution) -> bool:
+    return ports.settings.auto_advance and execution.workflow.auto_advance
+
+
+def _check_limits(ports: Ports, execution: Execution, cause: Cause) -> list[str]:
+    is_scan_ahead = any(
+        task.task_type.is_device_task and task.status is TaskStatus.PENDING
+        for task in execution.tasks.values()
+    )
+    if not is_scan_ahead:
+        return []
+    try:
+        make_limits(*load_patient(ports, execution.workflow.exam_id), cause.at.date())
+    except ScanHubError as error:
+        return [error.detail]
+    return []

@@ -1,0 +1,56 @@
+"""Draw the state machines of the domain into docs/transitions.md, from their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from workflow_manager.domain.dag_run import DagRunState
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.transitions import (
+    DAG_RUN_TRANSITIONS,
+    TASK_TRANSITIONS,
+    WORKFLOW_TRANSITIONS,
+)
+from workflow_manager.domain.workflow import WorkflowStatus
+
+TARGET = Path(__file__).parents[1] / "docs" / "transitions.md"
+INTRODUCTION = """# What can happen to a task, a DAG run and a workflow
+
+Drawn by `make transitions` from the tables in `domain/transitions.py`; a test compares the two. A
+move that is not here raises `InvalidTransitionError` and changes nothing. The labels are the events,
+by the names under which they stand in the audit trail.
+"""
+NOTES = {
+    "Task": "A device task is claimed by an operator's call only. `reset` makes a task ready for its "
+    "next attempt: a retry of its own, or of a task whose data it takes.",
+    "DAG run": "PENDING waits for Airflow. A run that failed for its deadline only may still be given "
+    "its results.",
+    "Workflow": "Its status follows from its tasks': running while one is in progress; else cancelled "
+    "or failed if one is; completed if all are.",
+}
+
+
+def draw_document() -> str:
+    """Return the page, a Mermaid state diagram for each table."""
+    parts = [
+        INTRODUCTION,
+        _draw("Task", TASK_TRANSITIONS, TaskStatus.PENDING),
+        _draw("DAG run", DAG_RUN_TRANSITIONS, DagRunState.PENDING),
+        _draw("Workflow", WORKFLOW_TRANSITIONS, WorkflowStatus.RUNNING),
+    ]
+    return "\n".join(parts)
+
+
+def _draw(title: str, table: Mapping[tuple[StrEnum, StrEnum], StrEnum], first: StrEnum) -> str:
+    events: dict[tuple[StrEnum, StrEnum], list[str]] = {}
+    for (state, event), target in table.items():
+        events.setdefault((state, target), []).append(event)
+    lines = [f"    {state} --> {target}: {', '.join(e)}" for (state, target), e in events.items()]
+    diagram = "\n".join(["stateDiagram-v2", f"    [*] --> {first}", *lines])
+    return f"## {title}\n\n{NOTES[title]}\n\n```mermaid\n{diagram}\n```\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(draw_document(), encoding="utf-8")

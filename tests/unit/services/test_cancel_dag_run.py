@@ -1,0 +1,73 @@
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    DAG_ID,
+    RECONSTRUCTION_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_task,
+    make_dag_data,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id
+from workflow_manager.domain.errors import InvalidTransitionError, NotFoundError
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.cancel_dag_run import cancel_dag_run
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.receive_results import Callback, receive_results
+
+RUN_ID = object_dag_run_id(make_dag_data())
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    return make_world()
+
+
+def test_cancel_dag_run_stops_the_run_of_an_upload(world: MemoryPorts) -> None:
+    deliver(world, make_dag_data())
+
+    run = cancel_dag_run(world, RUN_ID, at(20))
+
+    assert (run.state, run.reason) == (DagRunState.CANCELLED, "Cancelled by operator.")
+    assert world.orchestrator.cancelled == [(DAG_ID, RUN_ID)]
+    assert [event.name for event in world.store.list_events(f"dag_run:{RUN_ID}")] == [
+        "create",
+        "start",
+        "cancel",
+    ]
+
+
+def test_cancel_dag_run_cancels_the_task_that_waits_for_it(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+
+    cancel_dag_run(world, get_task(world, RECONSTRUCTION_ID).dag_run_id or "", at(20))
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.CANCELLED
+
+
+def test_cancel_dag_run_again_changes_nothing(world: MemoryPorts) -> None:
+    deliver(world, make_dag_data())
+    first = cancel_dag_run(world, RUN_ID, at(20))
+    assert cancel_dag_run(world, RUN_ID, at(21)) == first
+
+
+def test_cancel_dag_run_after_its_end_says_how_it_ended(world: MemoryPorts) -> None:
+    deliver(world, make_dag_data())
+    receive_results(world, callback_token(world, RUN_ID), Callback(success=True), at(15))
+
+    with pytest.raises(InvalidTransitionError, match="SUCCEEDED already: nothing was cancelled"):
+        cancel_dag_run(world, RUN_ID, at(20))
+
+
+def test_cancel_dag_run_refuses_an_unknown_run(world: MemoryPorts) -> None:
+    with pytest.raises(NotFoundError):
+        cancel_dag_run(world, RUN_ID, at(0))

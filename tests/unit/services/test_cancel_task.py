@@ -1,0 +1,223 @@
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    DAG_ID,
+    RECONSTRUCTION_ID,
+    SCAN_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_status,
+    get_task,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.dag_run import STOP_GRACE, DagRun, DagRunState
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidTransitionError,
+    NotFoundError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.exam import ItemStatus
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, cancel_task
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.reconcile_runs import reconcile_runs
+from workflow_manager.services.trigger_airflow import StartDagRun, trigger_airflow
+from workflow_manager.services.trigger_task import trigger_task
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    return make_world()
+
+
+def reconstruct(world: MemoryPorts) -> str:
+    """Scan, and return the id of the run that reconstructs."""
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+    return get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
+
+
+def get_run(world: MemoryPorts, run_id: str) -> DagRun:
+    run = world.store.get_dag_run(run_id)
+    assert run is not None
+    return run
+
+
+def test_cancel_task_ends_task_run_and_airflows_run(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+
+    task, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+
+    assert (task.status, task.reason) == (TaskStatus.CANCELLED, "Cancelled by operator.")
+    assert message == "The task was cancelled, and its run is stopped."
+    assert get_run(world, run_id).state is DagRunState.CANCELLED
+    assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
+    assert get_status(world) == "cancelled"
+
+
+def test_cancel_task_tells_exam_manager_so_that_it_can_be_started_again(world: MemoryPorts) -> None:
+    reconstruct(world)
+
+    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+
+    report = world.exam.reports[-1]
+    assert (report.status, report.progress) == (ItemStatus.NEW, 0)
+    assert report.comment == "Cancelled by operator."
+
+
+def test_cancel_task_of_a_scan_says_that_the_scanner_goes_on_and_frees_the_device(
+    world: MemoryPorts,
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    task, message = cancel_task(world, WORKFLOW_ID, SCAN_ID, at(5))
+
+    assert SCANNER_NOT_STOPPED in message
+    assert SCANNER_NOT_STOPPED in (task.reason or "")
+    trigger_task(world, SCAN_ID, TOKEN, at(10))
+    assert get_task(world, SCAN_ID).attempt == 2
+
+
+def test_cancel_task_keeps_data_that_comes_all_the_same(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    cancel_task(world, WORKFLOW_ID, SCAN_ID, at(5))
+
+    deliver(world, make_raw_data())
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.CANCELLED
+    assert world.store.list_events(f"workflow:{WORKFLOW_ID}")[-1].name == "late_data"
+
+
+def test_cancel_task_again_changes_nothing(world: MemoryPorts) -> None:
+    reconstruct(world)
+    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    events = world.store.list_events(f"workflow:{WORKFLOW_ID}")
+
+    task, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(30))
+
+    assert (task.status, message) == (TaskStatus.CANCELLED, "The task was cancelled before.")
+    assert world.store.list_events(f"workflow:{WORKFLOW_ID}") == events
+
+
+def test_cancel_task_after_its_end_says_how_it_ended(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    receive_results(world, callback_token(world, run_id), Callback(success=True), at(15))
+
+    with pytest.raises(InvalidTransitionError, match="COMPLETED already: nothing was cancelled"):
+        cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+
+    assert get_status(world) == "completed"
+
+
+def test_cancel_task_wins_over_results_that_come_later(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    token = callback_token(world, run_id)
+    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+
+    with pytest.raises(ConflictError, match="CANCELLED already"):
+        receive_results(world, token, Callback(success=True), at(21))
+    # Airflow's own word that it failed agrees.
+    receive_results(world, token, Callback(success=False, error="killed"), at(22))
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.CANCELLED
+
+
+def test_cancel_task_that_waits_keeps_it_from_starting(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    _, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(5))
+
+    deliver(world, make_raw_data())
+
+    assert message == "The task was cancelled before it started."
+    assert world.queue.dag_run_ids == []
+    assert get_status(world) == "cancelled"
+
+
+def test_cancel_task_of_a_run_that_never_reached_airflow_asks_nobody(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+
+    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(11))
+    deliver_queue(world, 12)
+
+    assert world.orchestrator.dag_runs == {}
+    assert world.orchestrator.cancelled == []
+
+
+def test_cancel_task_is_carried_out_by_the_reconciler_when_airflow_is_away(
+    world: MemoryPorts,
+) -> None:
+    run_id = reconstruct(world)
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    _, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    assert "has not confirmed yet" in message
+    world.orchestrator.outage = None
+
+    reconcile_runs(world, at(120, "reconcile_runs"))
+
+    assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
+    assert get_run(world, run_id).due_at is None
+
+
+def test_cancel_task_stops_a_run_whose_start_was_under_way(world: MemoryPorts) -> None:
+    # Given a start that Airflow carries out only after the cancel
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    [run_id] = world.queue.dag_run_ids
+    trigger = world.orchestrator.trigger_dag_run
+
+    def overtaken(dag_id: str, dag_run_id: str, conf: dict[str, object]) -> None:
+        cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(12))
+        trigger(dag_id, dag_run_id, conf)  # type: ignore[arg-type]
+
+    world.orchestrator.trigger_dag_run = overtaken  # type: ignore[method-assign,assignment]
+
+    # When it comes back
+    trigger_airflow(world, StartDagRun(run_id), at(11, "trigger_airflow"))
+
+    # Then the run is stopped at once
+    assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
+    assert get_run(world, run_id).due_at is None
+
+
+def test_cancel_task_waits_a_while_for_a_run_that_airflow_does_not_know_yet(
+    world: MemoryPorts,
+) -> None:
+    run_id = reconstruct(world)
+    conf = world.orchestrator.dag_runs.pop((DAG_ID, run_id))
+    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    world.orchestrator.dag_runs[DAG_ID, run_id] = conf
+
+    reconcile_runs(world, at(60, "reconcile_runs"))
+
+    assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
+
+
+def test_cancel_task_does_not_wait_for_ever_for_such_a_run(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    world.orchestrator.dag_runs.clear()
+    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+
+    for minute in range(1, 15):
+        reconcile_runs(world, at(20 + 60 * minute, "reconcile_runs"))
+
+    assert STOP_GRACE.total_seconds() < 14 * 60
+    assert get_run(world, run_id).due_at is None
+
+
+@pytest.mark.parametrize("ids", [(WORKFLOW_ID, "no-task"), ("no-workflow", SCAN_ID)])
+def test_cancel_task_refuses_what_it_does_not_know(
+    world: MemoryPorts, ids: tuple[str, str]
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    with pytest.raises(NotFoundError):
+        cancel_task(world, *ids, at(5))

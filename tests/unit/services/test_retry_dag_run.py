@@ -1,0 +1,90 @@
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    RECONSTRUCTION_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_task,
+    make_dag_data,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidTransitionError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.services.cancel_dag_run import cancel_dag_run
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.reconcile_runs import reconcile_runs
+from workflow_manager.services.retry_dag_run import retry_dag_run
+
+RUN_ID = object_dag_run_id(make_dag_data())
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    """Return a hospital with a run that failed."""
+    world = make_world()
+    deliver(world, make_dag_data())
+    token = callback_token(world, RUN_ID)
+    receive_results(world, token, Callback(success=False, error="out of memory"), at(15))
+    return world
+
+
+def test_retry_dag_run_runs_the_same_object_under_a_new_id(world: MemoryPorts) -> None:
+    retry = retry_dag_run(world, RUN_ID, at(20))
+    deliver_queue(world, 21)
+
+    assert (retry.state, retry.attempt, retry.data) == (DagRunState.PENDING, 2, make_dag_data())
+    confs = {run_id: conf["key"] for (_, run_id), conf in world.orchestrator.dag_runs.items()}
+    assert confs == {RUN_ID: make_dag_data().key, retry.dag_run_id: make_dag_data().key}
+
+
+def test_retry_dag_run_twice_makes_one_run(world: MemoryPorts) -> None:
+    first = retry_dag_run(world, RUN_ID, at(20))
+    assert retry_dag_run(world, RUN_ID, at(21)).dag_run_id == first.dag_run_id
+
+
+def test_retry_dag_run_may_be_retried_itself(world: MemoryPorts) -> None:
+    first = retry_dag_run(world, RUN_ID, at(20))
+    cancel_dag_run(world, first.dag_run_id, at(21))
+
+    second = retry_dag_run(world, first.dag_run_id, at(22))
+
+    assert len({RUN_ID, first.dag_run_id, second.dag_run_id}) == 3
+
+
+def test_retry_dag_run_is_queued_by_the_reconciler_when_the_queue_is_away(
+    world: MemoryPorts,
+) -> None:
+    world.queue.error = UpstreamUnreachableError("The queue is away.")
+    retry = retry_dag_run(world, RUN_ID, at(20))
+    world.queue.error = None
+
+    reconcile_runs(world, at(120, "reconcile_runs"))
+
+    assert world.queue.dag_run_ids == [retry.dag_run_id]
+
+
+def test_retry_dag_run_refuses_a_run_that_goes_on() -> None:
+    world = make_world()
+    deliver(world, make_dag_data())
+    with pytest.raises(InvalidTransitionError, match="RUNNING"):
+        retry_dag_run(world, RUN_ID, at(20))
+
+
+def test_retry_dag_run_names_the_way_for_the_run_of_a_task(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
+
+    with pytest.raises(ConflictError, match=f"/tasks/{RECONSTRUCTION_ID}/retry/"):
+        retry_dag_run(world, run_id, at(20))

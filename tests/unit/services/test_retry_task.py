@@ -1,0 +1,74 @@
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import (
+    RECONSTRUCTION_ID,
+    SCAN_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_status,
+    get_task,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.errors import ConflictError, InvalidTransitionError, NotFoundError
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.retry_task import retry_task
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    world = make_world()
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+    return world
+
+
+def call_back(world: MemoryPorts, callback: Callback, seconds: float) -> None:
+    run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
+    receive_results(world, callback_token(world, run_id), callback, at(seconds))
+
+
+def test_retry_task_starts_a_new_run_with_a_new_id(world: MemoryPorts) -> None:
+    first = get_task(world, RECONSTRUCTION_ID)
+    call_back(world, Callback(success=False, error="out of memory"), 20)
+
+    task = retry_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
+    deliver_queue(world, 31)
+
+    assert (task.status, task.attempt) == (TaskStatus.IN_PROGRESS, first.attempt + 1)
+    assert task.dag_run_id != first.dag_run_id
+    assert len(world.orchestrator.dag_runs) == 2
+    call_back(world, Callback(success=True), 40)
+    assert get_status(world) == "completed"
+
+
+def test_retry_task_of_a_scan_starts_the_scanner_once_more(world: MemoryPorts) -> None:
+    retry_task(world, WORKFLOW_ID, SCAN_ID, TOKEN, at(30))
+
+    assert len(world.scan.starts) == 2
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+
+
+def test_retry_task_is_refused_while_it_is_in_progress(world: MemoryPorts) -> None:
+    with pytest.raises(InvalidTransitionError, match="cancel it first"):
+        retry_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
+
+
+def test_retry_task_is_refused_before_its_first_start(world: MemoryPorts) -> None:
+    retry_task(world, WORKFLOW_ID, SCAN_ID, TOKEN, at(30))
+    with pytest.raises(ConflictError, match="nothing to retry"):
+        retry_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(31))
+
+
+def test_retry_task_refuses_a_task_of_another_workflow(world: MemoryPorts) -> None:
+    with pytest.raises(NotFoundError):
+        retry_task(world, "another-workflow", SCAN_ID, TOKEN, at(30))
+    assert len(world.scan.starts) == 1
