@@ -12,6 +12,8 @@ from workflow_manager.domain.transitions import (
     DAG_RUN_TRANSITIONS,
     TASK_TRANSITIONS,
     WORKFLOW_TRANSITIONS,
+    EventT,
+    StateT,
 )
 from workflow_manager.domain.workflow import WorkflowStatus
 
@@ -19,16 +21,16 @@ TARGET = Path(__file__).parents[1] / "docs" / "transitions.md"
 INTRODUCTION = """# What can happen to a task, a DAG run and a workflow
 
 Drawn by `make transitions` from the tables in `domain/transitions.py`; a test compares the two. A
-move that is not here raises `InvalidTransitionError` and changes nothing. The labels are the events,
-by the names under which they stand in the audit trail.
+move that is not here raises `InvalidTransitionError` and changes nothing. The labels are events, by
+the names under which they stand in the audit trail.
 """
 NOTES = {
-    "Task": "A device task is claimed by an operator's call only. `reset` makes a task ready for its "
-    "next attempt: a retry of its own, or of a task whose data it takes.",
-    "DAG run": "PENDING waits for Airflow. A run that failed for its deadline only may still be given "
-    "its results.",
-    "Workflow": "Its status follows from its tasks': running while one is in progress; else cancelled "
-    "or failed if one is; completed if all are.",
+    "Task": """A device task is claimed by an operator's call only. `reset` makes a task ready for its
+next attempt: for a retry of its own, or of a task whose data it takes.""",
+    "DAG run": """PENDING waits for Airflow. A run that failed for its deadline only may still be given
+its results.""",
+    "Workflow": """Its status follows from its tasks: running while one is in progress; else cancelled
+or failed if one is; completed if all are.""",
 }
 
 
@@ -43,8 +45,8 @@ def draw_document() -> str:
     return "\n".join(parts)
 
 
-def _draw(title: str, table: Mapping[tuple[StrEnum, StrEnum], StrEnum], first: StrEnum) -> str:
-    events: dict[tuple[StrEnum, StrEnum], list[str]] = {}
+def _draw(title: str, table: Mapping[tuple[StateT, EventT], StateT], first: StateT) -> str:
+    events: dict[tuple[StateT, StateT], list[str]] = {}
     for (state, event), target in table.items():
         events.setdefault((state, target), []).append(event)
     lines = [f"    {state} --> {target}: {', '.join(e)}" for (state, target), e in events.items()]

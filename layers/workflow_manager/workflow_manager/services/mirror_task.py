@@ -15,7 +15,8 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
 
-# Exam-manager knows no failure and no cancel: NEW lets the operator start again, the comment says why.
+# Exam-manager knows neither failure nor cancel: NEW lets the operator start again, and the comment
+# says why.
 _STATUS = {
     TaskStatus.PENDING: ItemStatus.NEW,
     TaskStatus.IN_PROGRESS: ItemStatus.INPROGRESS,
