@@ -24,6 +24,10 @@ class CallbackError(Exception):
     """The workflow manager did not take the message."""
 
 
+class CallbackLostError(CallbackError):
+    """The workflow manager could not be reached, however often it was tried."""
+
+
 class ResultsCallback:
     """The workflow manager's `/results_ready/` endpoint, for one run.
 
@@ -128,11 +132,13 @@ class ResultsCallback:
             outcome, is_retried = self._try_post(body)
             if outcome is None:
                 return
-            if back_off_s is None or not is_retried:
+            if not is_retried:
+                raise CallbackError(f"The workflow manager refused the message ({outcome}).")
+            if back_off_s is None:
                 break
             _logger.warning("Callback not taken (%s), next try in %.1f s.", outcome, back_off_s)
             self._sleep(back_off_s)
-        raise CallbackError(f"The workflow manager did not take the message ({outcome}).")
+        raise CallbackLostError(f"The workflow manager could not be reached ({outcome}).")
 
     def _try_post(self, body: dict[str, Any]) -> tuple[str | None, bool]:
         """Return what went wrong, None for nothing, and whether to try again."""

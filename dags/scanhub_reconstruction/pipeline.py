@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from scanhub_reconstruction.callback import CallbackError, ResultsCallback
+from scanhub_reconstruction.callback import CallbackError, CallbackLostError, ResultsCallback
 from scanhub_reconstruction.dicom import write_dicom
 from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.object_store import ObjectStore
@@ -43,7 +43,7 @@ def run_reconstruction(
     RawDataError
         If the configuration or the raw data is at fault: trying again does not help.
     CallbackError
-        If the workflow manager did not take the results.
+        If the workflow manager refused the results.
     """
     run = RunConf.from_mapping(conf)
     store = ObjectStore(run.bucket)
@@ -65,7 +65,11 @@ def run_reconstruction(
             "preview_key": preview_key,
             "metadata": describe_image(raw),
         }
-        callback.report_results(f"s3://{run.bucket}/{dicom_key}", [result])
+        try:
+            callback.report_results(f"s3://{run.bucket}/{dicom_key}", [result])
+        except CallbackLostError as error:
+            # The files are there, and the reconciler sees in Airflow that the run has ended.
+            _logger.warning("%s", error)
     _logger.info("Reconstructed %d coils to %d by %d pixels.", raw.n_coils, *raw.image_shape)
 
 

@@ -155,6 +155,17 @@ def test_run_reconstruction_fails_when_the_result_is_refused(s3: Any, acquire: A
         run_reconstruction(CONF, DAG_ID, transport=WorkflowManager(401).transport)
 
 
+def test_run_reconstruction_leaves_its_files_when_nobody_takes_the_callback(
+    s3: Any, acquire: Acquire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhub_reconstruction.callback._BACK_OFF_S", ())
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
+
+    run_reconstruction(CONF, DAG_ID, transport=WorkflowManager(503).transport)
+
+    assert s3.head_object(Bucket=BUCKET, Key="result/run-1/image.dcm")["ContentLength"] > 0
+
+
 @pytest.mark.parametrize("name", ["bucket", "user_token", "output_prefix"])
 @pytest.mark.parametrize("value", [None, "", 3])
 def test_run_reconstruction_names_what_the_conf_lacks(name: str, value: object) -> None:
