@@ -1,5 +1,6 @@
-"""ScanHub's neighbours, the queue and their failures, in memory."""
+"""ScanHub's neighbours, the queue, the event bus and their failures, in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError
@@ -15,6 +16,7 @@ from workflow_manager.domain.exam import (
     TaskType,
     User,
 )
+from workflow_manager.domain.notification import Notification
 
 
 @dataclass(frozen=True)
@@ -161,3 +163,18 @@ class FakeQueue:
         if self.error:
             raise self.error
         self.simulation_steps.append((dag_run_id, step, delay_s))
+
+
+@dataclass
+class FakeEventBus:
+    """The event bus; it takes `capacity` notifications more, or any number of them."""
+
+    notifications: list[Notification] = field(default_factory=list)
+    capacity: int | None = None
+
+    def publish(self, notifications: Sequence[Notification]) -> int:
+        taken = notifications[: self.capacity]
+        self.notifications += taken
+        if self.capacity is not None:
+            self.capacity -= len(taken)
+        return len(taken)

@@ -22,6 +22,7 @@ from workflow_manager.domain.exam import (
     User,
 )
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.notification import Notification
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Part, Upload
@@ -142,6 +143,16 @@ class RunQueue(Protocol):
         """Ask for a step of a simulated run, `delay_s` from now [s]."""
 
 
+class EventBus(Protocol):
+    """Where others hear of state changes."""
+
+    def publish(self, notifications: Sequence[Notification]) -> int:
+        """Send notifications in order; return how many were taken before the first that was not.
+
+        At least once: what comes after that one may have been taken too.
+        """
+
+
 class ExamClient(Protocol):
     """Exam-manager, on behalf of the caller or of the service account."""
 
@@ -226,6 +237,10 @@ class Ports(Protocol):
     @property
     def queue(self) -> RunQueue:
         """Messages to `trigger_airflow`."""
+
+    @property
+    def bus(self) -> EventBus:
+        """Notifications to others."""
 
     @property
     def orchestrator(self) -> Orchestrator:
