@@ -12,6 +12,7 @@ from workflow_manager.domain.exam import (
     ExamWorkflow,
     ItemStatus,
     Patient,
+    PatientExam,
     ResultType,
     TaskType,
     User,
@@ -76,6 +77,17 @@ class FakeExam:
         if exam_id not in self.exams:
             raise NeighbourRefusedError("Failed to fetch exam", 404)
         return self.exams[exam_id]
+
+    def list_exams(self, patient_id: str) -> list[PatientExam]:
+        self._fail("list_exams")
+        return [
+            PatientExam(
+                id=exam.id,
+                workflows=[w for w in self.workflows.values() if w.exam_id == exam.id],
+            )
+            for exam in self.exams.values()
+            if exam.patient_id == patient_id
+        ]
 
     def report_task(
         self,

@@ -17,6 +17,7 @@ from workflow_manager.domain.exam import (
     ExamWorkflow,
     ItemStatus,
     Patient,
+    PatientExam,
     ResultType,
     TaskType,
     User,
@@ -62,6 +63,15 @@ class WorkflowStore(Protocol):
             Somebody else wrote one of them first.
         """
 
+    def delete_workflow(self, workflow_id: str) -> int:
+        """Delete a workflow, its tasks and its audit trail; return how many items that were."""
+
+    def delete_dag_run(self, dag_run_id: str) -> int:
+        """Delete a run and its audit trail; return how many items that were."""
+
+    def delete_upload(self, upload_id: str) -> int:
+        """Delete the item of an upload; return how many items that were."""
+
 
 class DataLake(Protocol):
     """The bucket."""
@@ -89,6 +99,21 @@ class DataLake(Protocol):
 
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""
+
+    def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """Return every version of every object under a prefix, delete markers among them."""
+
+    def list_open_uploads(self, prefix: str) -> list[str]:
+        """Return the key of every unfinished multipart upload under a prefix."""
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete what both lists name, for good; return how much that was.
+
+        Raises
+        ------
+        ValueError
+            The prefix does not end in a slash, so it may be that of others too.
+        """
 
 
 class Dag(BaseModel):
@@ -166,6 +191,9 @@ class ExamClient(Protocol):
 
     def get_exam(self, exam_id: str) -> Exam:
         """Return an exam."""
+
+    def list_exams(self, patient_id: str) -> list[PatientExam]:
+        """Return all exams of a patient; empty if exam-manager knows of none."""
 
     def report_task(
         self,
