@@ -1,7 +1,9 @@
 """What AWS does between the table and the bus, much of which no emulator does."""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cfnlint.api import ManualArgs, lint
@@ -14,6 +16,7 @@ from workflow_manager.domain.task import TaskStatus
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.notifications.eventbridge import EVENTBRIDGE_SOURCE
 
+OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
 STREAM_READS = {
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
@@ -90,3 +93,16 @@ def test_readme_shows_a_rule_that_an_event_of_ours_matches() -> None:
     assert {TaskStatus.FAILED, DagRunState.FAILED, WorkflowStatus.FAILED} == set(
         pattern["detail"]["data"]["to_state"]
     )
+
+
+def test_operations_shows_an_event_as_we_send_it() -> None:
+    [text] = re.findall(r"```json\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
+    shown = json.loads(text)
+    data = shown["data"]
+    states = (data["from_state"], data["to_state"])
+    cause = Cause(actor="a", request_id="r", at=datetime.fromisoformat(shown["time"]))
+    subject = f"workflow:{data['workflow_id']}"
+    event = record_event(subject, f"task:{data['task_id']}", data["event"], states, cause)
+    sent = make_notification(event).to_cloud_event()
+    assert shown | {"id": sent["id"]} == sent
+    assert len(shown["id"]) == len(sent["id"])
