@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # The raw data of `make demo`; passed as a variable of the shell, so blanks and quotes are safe.
 export FILE ?=
+# The patient of `make erase`.
+export PATIENT ?=
 # Any Python that can run the setup; local/interpreter.py then looks for the newest.
 define FIND_PYTHON
 for python in "$${PYTHON:-}" python3.13 python3.12 python3.11 python3 \
@@ -47,6 +49,11 @@ status: setup ## Show what runs; fails unless all is well
 .PHONY: logs
 logs: setup ## Print the end of every log; FOLLOW=1 goes on printing
 	@$(BIN)/python -m local.stack logs $(if $(FOLLOW),--follow)
+
+.PHONY: erase
+erase: setup ## Show what a deployed stack holds of PATIENT=id; DELETE=1 deletes it
+	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.erase_patient \
+	  --patient "$$PATIENT" $(if $(STACK),--stack-name $(STACK)) $(if $(DELETE),--delete)
 
 .PHONY: build
 build: setup ## Build the deployable artefact in .aws-sam/build

@@ -1,5 +1,7 @@
 """exam-manager: exams, workflows, tasks and results."""
 
+from uuid import UUID
+
 from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import PlainTextResponse
 
@@ -97,6 +99,12 @@ def get_workflow(workflow_id: str, stand_in: StandInDep) -> WorkflowOut:
     if (workflow := stand_in.store.find_workflow(uuid)) is None:
         raise HTTPException(404, "Workflow not found")
     return workflow
+
+
+@router.get("/all/{patient_id}")
+def list_exams(patient_id: UUID, stand_in: StandInDep) -> list[ExamOut]:
+    """Return all exams of a patient; none is no error."""
+    return stand_in.store.find_exams(patient_id)
 
 
 @router.get("/{exam_id}")

@@ -123,6 +123,12 @@ class Store:
             workflows = [found for key in ids if (found := self.find_workflow(key))]
             return exam.model_copy(deep=True, update={"workflows": workflows})
 
+    def find_exams(self, patient_id: UUID) -> list[ExamOut]:
+        """Return all exams of a patient with their workflows."""
+        with self._lock:
+            ids = [key for key, item in self._exams.items() if item.patient_id == patient_id]
+            return [found for key in ids if (found := self.find_exam(key))]
+
     def find_workflow(self, workflow_id: UUID) -> WorkflowOut | None:
         """Return a workflow with its tasks."""
         with self._lock:

@@ -12,6 +12,9 @@ KEY = "upload/dag_reco/upload-1/raw.h5"
 PutPart = Callable[[str, bytes], str]
 
 
+FOLDER = "acquisition/workflow-1/"
+
+
 class DataLakeContract:
     """Subclasses give fixtures `lake` (empty, versioned) and `put_part` (PUT to a URL → ETag)."""
 
@@ -94,3 +97,48 @@ class DataLakeContract:
         parts = lake.list_parts(KEY, upload_id) or []
         with pytest.raises(InvalidInputError):
             lake.complete_multipart_upload(KEY, upload_id, parts)
+
+    def test_list_versions_returns_every_version_under_the_prefix_only(
+        self, lake: DataLake
+    ) -> None:
+        first = lake.put(f"{FOLDER}scan/raw.h5", b"1", "application/x-hdf5")
+        second = lake.put(f"{FOLDER}scan/raw.h5", b"22", "application/x-hdf5")
+        lake.put("acquisition/workflow-10/scan/raw.h5", b"3", "application/x-hdf5")
+        listed = sorted(lake.list_versions(FOLDER), key=lambda version: version.size_bytes or 0)
+        assert listed == [first, second]
+
+    def test_list_open_uploads_returns_their_keys(self, lake: DataLake) -> None:
+        key = f"{FOLDER}scan/upload-1/raw.h5"
+        lake.create_multipart_upload(key, "application/x-hdf5")
+        lake.create_multipart_upload(KEY, "application/x-hdf5")
+        assert lake.list_open_uploads(FOLDER) == [key]
+
+    def test_delete_prefix_deletes_versions_and_open_uploads_for_good(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        key = f"{FOLDER}scan/upload-1/raw.h5"
+        lake.put(key, b"1", "application/x-hdf5")
+        lake.put(key, b"2", "application/x-hdf5")
+        upload_id = lake.create_multipart_upload(key, "application/x-hdf5")
+        put_part(lake.presign_part(key, upload_id, 1), b"3")
+
+        assert lake.delete_prefix(FOLDER) == 3
+
+        assert (lake.list_versions(FOLDER), lake.list_open_uploads(FOLDER)) == ([], [])
+        assert lake.head(key) is None
+        assert lake.list_parts(key, upload_id) is None
+        assert lake.delete_prefix(FOLDER) == 0
+
+    def test_delete_prefix_leaves_everything_else(self, lake: DataLake) -> None:
+        other = lake.put("acquisition/workflow-10/scan/raw.h5", b"1", "application/x-hdf5")
+        lake.create_multipart_upload(KEY, "application/x-hdf5")
+        assert lake.delete_prefix(FOLDER) == 0
+        assert lake.head(other.key) == other
+        assert lake.list_open_uploads("upload/") == [KEY]
+
+    @pytest.mark.parametrize("prefix", ["", "/", "acquisition", "acquisition/workflow-1"])
+    def test_delete_prefix_refuses_what_may_be_more_than_one_folder(
+        self, lake: DataLake, prefix: str
+    ) -> None:
+        with pytest.raises(ValueError, match="no folder"):
+            lake.delete_prefix(prefix)

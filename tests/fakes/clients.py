@@ -1,5 +1,6 @@
-"""ScanHub's neighbours, the queue and their failures, in memory."""
+"""ScanHub's neighbours, the queue, the event bus and their failures, in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError
@@ -11,10 +12,12 @@ from workflow_manager.domain.exam import (
     ExamWorkflow,
     ItemStatus,
     Patient,
+    PatientExam,
     ResultType,
     TaskType,
     User,
 )
+from workflow_manager.domain.notification import Notification
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,17 @@ class FakeExam:
         if exam_id not in self.exams:
             raise NeighbourRefusedError("Failed to fetch exam", 404)
         return self.exams[exam_id]
+
+    def list_exams(self, patient_id: str) -> list[PatientExam]:
+        self._fail("list_exams")
+        return [
+            PatientExam(
+                id=exam.id,
+                workflows=[w for w in self.workflows.values() if w.exam_id == exam.id],
+            )
+            for exam in self.exams.values()
+            if exam.patient_id == patient_id
+        ]
 
     def report_task(
         self,
@@ -167,3 +181,18 @@ class FakeQueue:
         if self.error:
             raise self.error
         self.simulation_steps.append((dag_run_id, step, delay_s))
+
+
+@dataclass
+class FakeEventBus:
+    """The event bus; it takes `capacity` notifications more, or any number of them."""
+
+    notifications: list[Notification] = field(default_factory=list)
+    capacity: int | None = None
+
+    def publish(self, notifications: Sequence[Notification]) -> int:
+        taken = notifications[: self.capacity]
+        self.notifications += taken
+        if self.capacity is not None:
+            self.capacity -= len(taken)
+        return len(taken)

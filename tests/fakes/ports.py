@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
-from tests.fakes.clients import FakeExam, FakeQueue, FakeScan, FakeUsers
+from tests.fakes.clients import FakeEventBus, FakeExam, FakeQueue, FakeScan, FakeUsers
 from workflow_manager.data_lake.memory import MemoryDataLake
 from workflow_manager.orchestrators.memory import MemoryOrchestrator
 from workflow_manager.ports import Dag
@@ -41,6 +41,7 @@ class MemoryPorts:
     store: MemoryStore = field(default_factory=MemoryStore)
     lake: MemoryDataLake = field(default_factory=MemoryDataLake)
     queue: FakeQueue = field(default_factory=FakeQueue)
+    bus: FakeEventBus = field(default_factory=FakeEventBus)
     orchestrator: MemoryOrchestrator = field(default_factory=make_orchestrator)
     exam: FakeExam = field(default_factory=FakeExam)
     scan: FakeScan = field(default_factory=FakeScan)

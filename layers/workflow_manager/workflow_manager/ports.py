@@ -17,11 +17,13 @@ from workflow_manager.domain.exam import (
     ExamWorkflow,
     ItemStatus,
     Patient,
+    PatientExam,
     ResultType,
     TaskType,
     User,
 )
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.notification import Notification
 from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
@@ -62,6 +64,15 @@ class WorkflowStore(Protocol):
             Somebody else wrote one of them first.
         """
 
+    def delete_workflow(self, workflow_id: str) -> int:
+        """Delete a workflow, its tasks and its audit trail; return how many items that were."""
+
+    def delete_dag_run(self, dag_run_id: str) -> int:
+        """Delete a run and its audit trail; return how many items that were."""
+
+    def delete_upload(self, upload_id: str) -> int:
+        """Delete the item of an upload; return how many items that were."""
+
 
 class DataLake(Protocol):
     """The bucket."""
@@ -92,6 +103,21 @@ class DataLake(Protocol):
 
     def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
         """Return what lies below a prefix, by key; without version ids, which S3 does not list."""
+
+    def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """Return every version of every object under a prefix, delete markers among them."""
+
+    def list_open_uploads(self, prefix: str) -> list[str]:
+        """Return the key of every unfinished multipart upload under a prefix."""
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete what both lists name, for good; return how much that was.
+
+        Raises
+        ------
+        ValueError
+            The prefix does not end in a slash, so it may be that of others too.
+        """
 
 
 class Dag(BaseModel):
@@ -170,6 +196,16 @@ class RunQueue(Protocol):
         """Ask for a step of a simulated run, `delay_s` from now [s]."""
 
 
+class EventBus(Protocol):
+    """Where others hear of state changes."""
+
+    def publish(self, notifications: Sequence[Notification]) -> int:
+        """Send notifications in order; return how many were taken before the first that was not.
+
+        At least once: what comes after that one may have been taken too.
+        """
+
+
 class ExamClient(Protocol):
     """Exam-manager, on behalf of the caller or of the service account."""
 
@@ -183,6 +219,9 @@ class ExamClient(Protocol):
 
     def get_exam(self, exam_id: str) -> Exam:
         """Return an exam."""
+
+    def list_exams(self, patient_id: str) -> list[PatientExam]:
+        """Return all exams of a patient; empty if exam-manager knows of none."""
 
     def report_task(
         self,
@@ -257,6 +296,10 @@ class Ports(Protocol):
     @property
     def queue(self) -> RunQueue:
         """Messages to `trigger_airflow`."""
+
+    @property
+    def bus(self) -> EventBus:
+        """Notifications to others."""
 
     @property
     def orchestrator(self) -> Orchestrator:

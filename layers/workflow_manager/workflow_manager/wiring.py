@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from workflow_manager.ports import (
         DataLake,
+        EventBus,
         ExamClient,
         Orchestrator,
         RunQueue,
@@ -67,6 +68,13 @@ class AwsPorts:
         return SqsRunQueue(
             _aws_client("sqs"), self.settings.queue_url, self.settings.simulation_queue_url
         )
+
+    @cached_property
+    def bus(self) -> "EventBus":
+        """Notifications in EventBridge."""
+        from workflow_manager.notifications.eventbridge import EventBridgeBus
+
+        return EventBridgeBus(_aws_client("events"), self.settings.event_bus_name)
 
     @property
     def orchestrator(self) -> "Orchestrator":

@@ -101,3 +101,45 @@ def test_head_maps_failures(error: Exception, expected: type[Exception]) -> None
     with pytest.raises(expected) as caught:
         lake.head(KEY)
     assert isinstance(caught.value, UpstreamError)
+
+
+def test_delete_prefix_deletes_delete_markers_and_unversioned_objects(
+    lake: S3DataLake, s3: Any
+) -> None:
+    # Given an object from before versioning, one of two versions, and one that was deleted by hand
+    s3.put_bucket_versioning(Bucket=lake.bucket, VersioningConfiguration={"Status": "Suspended"})
+    lake.put("result/run-1/old.dcm", b"0", "application/dicom")
+    s3.put_bucket_versioning(Bucket=lake.bucket, VersioningConfiguration={"Status": "Enabled"})
+    lake.put("result/run-1/old.dcm", b"1", "application/dicom")
+    lake.put("result/run-1/gone.dcm", b"2", "application/dicom")
+    s3.delete_object(Bucket=lake.bucket, Key="result/run-1/gone.dcm")
+    assert len(lake.list_versions("result/run-1/")) == 4
+
+    assert lake.delete_prefix("result/run-1/") == 4
+
+    left = s3.list_object_versions(Bucket=lake.bucket)
+    assert "Versions" not in left
+    assert "DeleteMarkers" not in left
+
+
+def test_delete_prefix_deletes_more_than_one_call_may_name(lake: S3DataLake, s3: Any) -> None:
+    for number in range(1001):
+        s3.put_object(Bucket=lake.bucket, Key=f"result/run-1/{number}.dcm")
+    assert lake.delete_prefix("result/run-1/") == 1001
+    assert lake.list_versions("result/") == []
+
+
+def test_delete_prefix_fails_when_s3_leaves_a_version(lake: S3DataLake, s3: Any) -> None:
+    version = lake.put("result/run-1/a.dcm", b"1", "application/dicom")
+    refusal = {"Key": version.key, "Code": "AccessDenied", "Message": ""}
+
+    class RefusingClient:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(s3, name)
+
+        def delete_objects(self, **_: Any) -> Any:
+            return {"Errors": [refusal]}
+
+    refused = S3DataLake(RefusingClient(), Settings(bucket_name=lake.bucket))
+    with pytest.raises(UpstreamError, match="did not delete everything"):
+        refused.delete_prefix("result/run-1/")

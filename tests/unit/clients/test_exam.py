@@ -52,10 +52,24 @@ def test_get_exam_returns_the_exam() -> None:
     assert server.lines == [f"GET {BASE}/exam-1"]
 
 
+def test_list_exams_returns_workflows_with_their_tasks() -> None:
+    workflow = {"id": "workflow-1", "exam_id": "exam-1", "tasks": [TASK]}
+    exam = {"id": "exam-1", "patient_id": "patient-1", "name": "Knie", "workflows": [workflow]}
+    server = FakeServer(httpx.Response(200, json=[exam]))
+    [found] = make_client(server).list_exams("patient/1")
+    assert found.workflows[0].tasks[0].id == "task-1"
+    assert server.lines == [f"GET {BASE}/all/patient%2F1"]
+
+
+def test_list_exams_returns_none_of_an_unknown_patient() -> None:
+    assert make_client(FakeServer(httpx.Response(200, json=[]))).list_exams("patient-1") == []
+
+
 READS: list[tuple[Callable[[HttpExamClient], object], str]] = [
     (lambda client: client.get_task("1"), "Failed to fetch task with id=1"),
     (lambda client: client.get_workflow("1"), "Failed to fetch workflow data"),
     (lambda client: client.get_exam("1"), "Failed to fetch exam"),
+    (lambda client: client.list_exams("1"), "Failed to fetch exams of the patient"),
     (lambda c: c.report_task("1", ItemStatus.NEW, 0), "Failed to fetch task with id=1"),
 ]
 

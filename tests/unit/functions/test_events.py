@@ -8,6 +8,7 @@ from tests.unit.functions.conftest import ROOT, Invoke, load_event
 
 EVENT_FUNCTIONS = {
     "authorize_request",
+    "publish_events",
     "reconcile_runs",
     "simulate_reconstruction",
     "trigger_airflow",

@@ -254,3 +254,16 @@ def test_create_workflow_takes_task_list(scanhub: Served) -> None:
     assert made["task_ids"][0] == first_id
     assert (second["args"], second["destinations"]) == ({"input": first_id}, {})
     assert second["workflow_id"] == made["workflow_id"] != scanhub.seed["workflow_id"]
+
+
+def test_list_exams_answers_those_of_the_patient_with_workflows_and_tasks(scanhub: Served) -> None:
+    made = scanhub.make_workflow()
+    exams = scanhub.client.get(f"/api/v1/exam/all/{made['patient_id']}").json()
+    [exam] = [exam for exam in exams if exam["id"] == made["exam_id"]]
+    [workflow] = [each for each in exam["workflows"] if each["id"] == made["workflow_id"]]
+    assert [task["id"] for task in workflow["tasks"]] == made["task_ids"]
+
+
+def test_list_exams_answers_an_empty_list_of_an_unknown_patient(scanhub: Served) -> None:
+    answer = scanhub.client.get(f"/api/v1/exam/all/{UNKNOWN_ID}")
+    assert (answer.status_code, answer.json()) == (200, [])

@@ -1,10 +1,22 @@
 """Exam-manager, the owner of exams, workflows and tasks."""
 
 import httpx
+from pydantic import RootModel
 
 from workflow_manager.clients.http import quote_segment, read_json, read_model, send
 from workflow_manager.domain.errors import UpstreamError
-from workflow_manager.domain.exam import Exam, ExamTask, ExamWorkflow, ItemStatus, ResultType
+from workflow_manager.domain.exam import (
+    Exam,
+    ExamTask,
+    ExamWorkflow,
+    ItemStatus,
+    PatientExam,
+    ResultType,
+)
+
+
+class _PatientExams(RootModel[list[PatientExam]]):
+    pass
 
 
 class HttpExamClient:
@@ -41,6 +53,12 @@ class HttpExamClient:
         """Return an exam."""
         detail = "Failed to fetch exam"
         return read_model(Exam, self._get(quote_segment(exam_id), detail), detail)
+
+    def list_exams(self, patient_id: str) -> list[PatientExam]:
+        """Return all exams of a patient; empty if exam-manager knows of none."""
+        detail = "Failed to fetch exams of the patient"
+        response = self._get(f"all/{quote_segment(patient_id)}", detail)
+        return read_model(_PatientExams, response, detail).root
 
     def report_task(
         self,

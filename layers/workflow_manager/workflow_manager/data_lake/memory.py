@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES, Part
 
@@ -114,17 +114,50 @@ class MemoryDataLake:
         found = [key for key in self.keys if key.startswith(prefix)][:limit]
         return [self._newest(key).model_copy(update={"version_id": None}) for key in found]
 
+    def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """Return every version of every object under a prefix."""
+        return [
+            self._version(key, number)
+            for key in self.keys
+            if key.startswith(prefix)
+            for number in range(1, len(self._versions[key]) + 1)
+        ]
+
+    def list_open_uploads(self, prefix: str) -> list[str]:
+        """Return the key of every unfinished multipart upload under a prefix."""
+        return [each.key for each in self._uploads.values() if each.key.startswith(prefix)]
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete what both lists name, for good; return how much that was.
+
+        Raises
+        ------
+        ValueError
+            The prefix does not end in a slash.
+        """
+        check_prefix(prefix)
+        n_deleted = len(self.list_versions(prefix)) + len(self.list_open_uploads(prefix))
+        for key in self.keys:
+            if key.startswith(prefix):
+                del self._versions[key]
+        for s3_upload_id, upload in list(self._uploads.items()):
+            if upload.key.startswith(prefix):
+                del self._uploads[s3_upload_id]
+        return n_deleted
+
     def _find(self, key: str, s3_upload_id: str) -> _OpenUpload | None:
         upload = self._uploads.get(s3_upload_id)
         return upload if upload is not None and upload.key == key else None
 
     def _newest(self, key: str) -> ObjectVersion:
-        versions = self._versions[key]
+        return self._version(key, len(self._versions[key]))
+
+    def _version(self, key: str, number: int) -> ObjectVersion:
         return ObjectVersion(
             bucket=self._bucket,
             key=key,
-            version_id=f"version-{len(versions)}",
-            size_bytes=len(versions[-1]),
+            version_id=f"version-{number}",
+            size_bytes=len(self._versions[key][number - 1]),
         )
 
 

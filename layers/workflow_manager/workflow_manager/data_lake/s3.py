@@ -14,7 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
 from workflow_manager.domain.errors import (
     InvalidInputError,
     UpstreamError,
@@ -27,6 +27,8 @@ from workflow_manager.settings import Settings
 
 _DETAIL = "The data lake failed."
 _BAD_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+MAX_N_KEYS_PER_DELETE = 1_000
 _NO_OBJECT = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -168,6 +170,67 @@ class S3DataLake:
             ObjectVersion(bucket=self._bucket, key=item["Key"], size_bytes=item["Size"])
             for item in answer.get("Contents", [])
         ]
+
+    def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """Return every version of every object under a prefix, delete markers among them."""
+        with _s3_errors():
+            pages = self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            return [
+                self._object_version(entry["Key"], entry, entry.get("Size"))
+                for page in pages
+                for entry in page.get("Versions", []) + page.get("DeleteMarkers", [])
+            ]
+
+    def list_open_uploads(self, prefix: str) -> list[str]:
+        """Return the key of every unfinished multipart upload under a prefix."""
+        return [upload["Key"] for upload in self._list_uploads(prefix)]
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete what both lists name, for good; return how much that was.
+
+        Raises
+        ------
+        ValueError
+            The prefix does not end in a slash, so it may be that of others too.
+        """
+        check_prefix(prefix)
+        # Uploads first: one that is completed in between would be another object.
+        uploads = self._list_uploads(prefix)
+        for upload in uploads:
+            self._abort(upload["Key"], upload["UploadId"])
+        versions = self.list_versions(prefix)
+        for start in range(0, len(versions), MAX_N_KEYS_PER_DELETE):
+            self._delete(versions[start : start + MAX_N_KEYS_PER_DELETE])
+        return len(uploads) + len(versions)
+
+    def _list_uploads(self, prefix: str) -> list[dict[str, Any]]:
+        with _s3_errors():
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            return [upload for page in pages for upload in page.get("Uploads", [])]
+
+    def _abort(self, key: str, s3_upload_id: str) -> None:
+        with _s3_errors():
+            try:
+                self._client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=key, UploadId=s3_upload_id
+                )
+            except ClientError as error:
+                if _code(error) != "NoSuchUpload":
+                    raise
+
+    def _delete(self, versions: Sequence[ObjectVersion]) -> None:
+        named = [{"Key": each.key, "VersionId": each.version_id or "null"} for each in versions]
+        with _s3_errors():
+            answer = self._client.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": named, "Quiet": True}
+            )
+        # A call that succeeds may still have refused some of its keys.
+        if answer.get("Errors"):
+            raise UpstreamError("The data lake did not delete everything.")
 
     def _object_version(
         self, key: str, answer: dict[str, Any], size_bytes: int | None

@@ -90,6 +90,24 @@ def result_prefix(dag_run_id: str) -> str:
     return f"{RESULT_PREFIX}/{dag_run_id}"
 
 
+def acquisition_prefix(workflow_id: str) -> str:
+    """Return where all raw data of a workflow lies: ``acquisition/{workflow_id}``."""
+    return f"{ACQUISITION_PREFIX}/{workflow_id}"
+
+
+def check_prefix(prefix: str) -> str:
+    """Return `prefix` if it is that of one thing only.
+
+    Raises
+    ------
+    ValueError
+        It does not end in a slash: ``result/ab`` is the beginning of ``result/abc/…`` too.
+    """
+    if not prefix.removesuffix("/") or not prefix.endswith("/"):
+        raise ValueError(f'"{prefix}" is no folder.')
+    return prefix
+
+
 def check_dag_id(dag_id: str) -> str:
     """Return `dag_id` if Airflow would take it.
 

@@ -100,6 +100,13 @@ class Exam(ScanHubModel):
     patient_weight_kg: int | None = None
 
 
+class PatientExam(ScanHubModel):
+    """What there is of a patient in an exam: workflows, their tasks embedded."""
+
+    id: str
+    workflows: list[ExamWorkflow] = Field(default_factory=list)
+
+
 class Patient(ScanHubModel):
     """What starting a scan needs of a patient. Never stored, never logged."""
 

@@ -114,6 +114,31 @@ class DynamoDBStore:
                 # botocore adds a ClientRequestToken, so its retries do not conflict with itself.
                 self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
 
+    def delete_workflow(self, workflow_id: str) -> int:
+        """Delete a workflow, its tasks and its audit trail; return how many items that were."""
+        return self._delete_partition(items.workflow_key(workflow_id).pk)
+
+    def delete_dag_run(self, dag_run_id: str) -> int:
+        """Delete a run and its audit trail; return how many items that were."""
+        return self._delete_partition(items.dag_run_key(dag_run_id).pk)
+
+    def delete_upload(self, upload_id: str) -> int:
+        """Delete the item of an upload; return how many items that were."""
+        return self._delete_partition(items.upload_key(upload_id).pk)
+
+    def _delete_partition(self, pk: str) -> int:
+        with _store_errors("The state table cannot be written."):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="PK = :pk",
+                ExpressionAttributeValues={":pk": {"S": pk}},
+            )
+            keys = [{"PK": i["PK"], "SK": i["SK"]} for page in pages for i in page["Items"]]
+            for key in keys:
+                self._client.delete_item(TableName=self._table, Key=key)
+        return len(keys)
+
     def _put_entity(self, entity: Entity) -> dict[str, Any]:
         item = items.encode_entity(entity, self._settings)
         if entity.version == 0:

@@ -108,6 +108,28 @@ class MemoryStore:
                 self._entities[items.entity_key(entity)] = written
             self._events |= {items.event_key(event): event for event in events}
 
+    def delete_workflow(self, workflow_id: str) -> int:
+        """Delete a workflow, its tasks and its audit trail; return how many items that were."""
+        return self._delete_partition(items.workflow_key(workflow_id).pk)
+
+    def delete_dag_run(self, dag_run_id: str) -> int:
+        """Delete a run and its audit trail; return how many items that were."""
+        return self._delete_partition(items.dag_run_key(dag_run_id).pk)
+
+    def delete_upload(self, upload_id: str) -> int:
+        """Delete the item of an upload; return how many items that were."""
+        return self._delete_partition(items.upload_key(upload_id).pk)
+
+    def _delete_partition(self, pk: str) -> int:
+        with self._lock:
+            entities = [key for key in self._entities if key.pk == pk]
+            events = [key for key in self._events if key.pk == pk]
+            for key in entities:
+                del self._entities[key]
+            for key in events:
+                del self._events[key]
+        return len(entities) + len(events)
+
     def _get(self, key: ItemKey) -> Entity | None:
         with self._lock:
             return self._entities.get(key)

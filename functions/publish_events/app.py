@@ -1,0 +1,24 @@
+"""The table's stream: lines of the audit trail go to the event bus."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from workflow_manager.domain.entity import Event
+from workflow_manager.events.dynamodb_stream import process_stream
+from workflow_manager.observability import logger, metrics
+from workflow_manager.services.publish_events import publish_events
+from workflow_manager.wiring import AwsPorts
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Tell others of state changes; what was not taken comes back by itself."""
+    ports = AwsPorts()
+
+    def publish(events: Sequence[Event]) -> int:
+        return publish_events(ports, events)
+
+    return process_stream(event, publish)

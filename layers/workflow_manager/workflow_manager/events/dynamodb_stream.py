@@ -1,0 +1,77 @@
+"""The table's stream: new lines of the audit trail."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes import DynamoDBStreamEvent
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from pydantic import ValidationError
+
+from workflow_manager.domain.entity import Event
+from workflow_manager.domain.errors import InvalidInputError, UpstreamError
+from workflow_manager.observability import logger
+
+
+def parse_record(record: DynamoDBRecord) -> Event:
+    """Return the line of the audit trail that was written.
+
+    Parameters
+    ----------
+    record
+        One record of the stream, with its new image.
+
+    Raises
+    ------
+    InvalidInputError
+        It holds no such line.
+    """
+    try:
+        return Event.model_validate(record.dynamodb.new_image if record.dynamodb else {})
+    except ValidationError:
+        # Without its cause: pydantic quotes what it was given.
+        raise InvalidInputError("The record is no line of the audit trail.") from None
+
+
+def process_stream(
+    event: dict[str, Any], publish: Callable[[Sequence[Event]], int]
+) -> dict[str, Any]:
+    """Publish every record in order, and let Lambda go on from the first that was not.
+
+    Parameters
+    ----------
+    event
+        What the stream sent.
+    publish
+        Returns how many lines were taken before the first that was not.
+
+    Raises
+    ------
+    InvalidInputError
+        The first record cannot be read. As after every error, Lambda halves the batch, so that
+        this record alone ends in the dead-letter queue.
+    UpstreamError
+        Nothing was taken.
+    """
+    records = list(DynamoDBStreamEvent(event).records)
+    lines, unreadable = _read_lines(records)
+    n_published = publish(lines) if lines else 0
+    if n_published == len(records):
+        return {"batchItemFailures": []}
+    logger.error("records left", extra={"n_records": len(records), "n_published": n_published})
+    if n_published == 0:
+        # With lines before it, an unreadable record is not what held them up.
+        refused = UpstreamError("The event bus took nothing.")
+        raise refused if lines or unreadable is None else unreadable
+    stream_record = records[n_published].dynamodb
+    sequence_number = stream_record.sequence_number if stream_record else None
+    return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
+
+
+def _read_lines(records: list[DynamoDBRecord]) -> tuple[list[Event], InvalidInputError | None]:
+    lines: list[Event] = []
+    for record in records:
+        try:
+            lines.append(parse_record(record))
+        except InvalidInputError as error:
+            return lines, error
+    return lines, None

@@ -1,0 +1,1 @@
+"""Buses on which others hear of state changes."""

@@ -1,0 +1,152 @@
+"""Show what the workflow manager holds of one patient, and with --delete delete it for good.
+
+Exit status: 0 shown (maybe nothing), or deleted and nothing is left; 1 a service failed: what is
+deleted stays deleted, call again; 2 wrong call; 3 refused, for something is in progress; 4 more
+came meanwhile: call again. docs/operations.md names what is out of reach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.config import STACK_NAME
+from workflow_manager.domain.errors import ConflictError, ScanHubError, UpstreamRefusedError
+from workflow_manager.ports import Ports
+from workflow_manager.services.erase_patient_data import erase_patient_data
+from workflow_manager.services.find_patient_data import PatientData, find_patient_data
+from workflow_manager.settings import Settings
+from workflow_manager.wiring import AwsPorts
+
+TOKEN_VARIABLE = "SCANHUB_WORKFLOW_TOKEN"  # noqa: S105 - the name of a variable
+FAILED, REFUSED, LEFT = 1, 3, 4
+OUT_OF_REACH = """Not reached, see docs/operations.md: uploads for a DAG of their own, Airflow's
+database and logs, backups of the table, and the records of exam- and patient-manager."""
+
+
+class StackPorts(AwsPorts):
+    """The outside world of a deployed stack, for an operator.
+
+    Parameters
+    ----------
+    settings
+        What `read_settings` returns.
+    token
+        The operator's, for exam-manager.
+    """
+
+    def __init__(self, settings: Settings, token: str) -> None:
+        super().__init__(token)
+        self._settings = settings
+
+    @property
+    def settings(self) -> Settings:
+        """The stack's settings."""
+        return self._settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.erase_patient",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--patient", required=True, help="patient-manager's id")
+    parser.add_argument("--stack-name", default=STACK_NAME, help=f"default: {STACK_NAME}")
+    parser.add_argument("--exam-manager-uri", help="if the stack's is not reached from here")
+    parser.add_argument("--delete", action="store_true", help="else it only shows what there is")
+    options = parser.parse_args(arguments)
+    # Not an argument: every user of a machine sees those.
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if not token or not options.patient:
+        parser.error(f"--patient and {TOKEN_VARIABLE}, a token of ScanHub, must not be empty")
+    try:
+        client = boto3.client("cloudformation")
+        settings = read_settings(client, options.stack_name, options.exam_manager_uri)
+        return run(StackPorts(settings, token), options.patient, is_deleting=options.delete)
+    except UpstreamRefusedError as error:
+        print(f"Failed: {error.detail} (status {error.status})", file=sys.stderr)
+    except ScanHubError as error:
+        print(f"Failed: {error.detail}", file=sys.stderr)
+    except (BotoCoreError, ClientError, LookupError) as error:
+        print(f"Failed: the stack {options.stack_name} cannot be read: {error}", file=sys.stderr)
+    return FAILED
+
+
+def read_settings(client: Any, stack_name: str, exam_manager_uri: str | None) -> Settings:
+    """Return what a deployed stack says about itself.
+
+    Parameters
+    ----------
+    client
+        CloudFormation.
+    stack_name
+        The stack.
+    exam_manager_uri
+        In place of the stack's own.
+
+    Raises
+    ------
+    LookupError
+        It is no stack of ours.
+    """
+    [stack] = client.describe_stacks(StackName=stack_name)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    parameters = {
+        each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])
+    }
+    return Settings(
+        table_name=outputs["TableName"],
+        bucket_name=outputs["BucketName"],
+        exam_manager_uri=exam_manager_uri or parameters["ExamManagerUri"],
+    )
+
+
+def run(ports: Ports, patient_id: str, *, is_deleting: bool) -> int:
+    """Show what there is, delete it if that is wanted, and look again."""
+    found = find_patient_data(ports, patient_id)
+    show(found)
+    print(OUT_OF_REACH)
+    if not is_deleting:
+        print("Nothing was deleted; --delete does it.")
+        return 0
+    try:
+        n_deleted = erase_patient_data(ports, found)
+    except ConflictError as error:
+        print(f"Refused: {error.detail}", file=sys.stderr)
+        return REFUSED
+    print(f"Deleted {n_deleted} items and object versions.")
+    left = find_patient_data(ports, patient_id)
+    if left.is_empty:
+        print("Nothing is left.")
+        return 0
+    print("Something has come meanwhile:", file=sys.stderr)
+    show(left)
+    return LEFT
+
+
+def show(found: PatientData) -> None:
+    """Print counts and ids."""
+    if not found.n_exams:
+        print("Exam-manager knows no exam of this patient, so there is no way to our data.")
+    for workflow in found.workflows:
+        print(f"workflow {workflow.workflow_id}")
+        print(f"  {workflow.n_items} items, {workflow.n_objects} object versions")
+        for name, ids in (
+            ("run", workflow.dag_run_ids),
+            ("upload", workflow.upload_ids),
+            ("in progress", workflow.in_progress),
+        ):
+            for each in ids:
+                print(f"  {name} {each}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
