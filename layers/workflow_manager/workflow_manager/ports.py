@@ -1,10 +1,10 @@
 """What the use cases need of the outside world. Adapters implement these; tests use fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.data_lake import ObjectVersion
@@ -22,6 +22,7 @@ from workflow_manager.domain.exam import (
     User,
 )
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Part, Upload
@@ -112,7 +113,7 @@ class Orchestrator(Protocol):
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it."""
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]) -> None:
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
         """Create a run.
 
         Raises
@@ -127,6 +128,32 @@ class Orchestrator(Protocol):
 
     def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
         """Tell whether Airflow knows the run."""
+
+    def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
+        """Return what Airflow has of these runs, in a few requests for many.
+
+        One that is missing from the answer may be there all the same (a crowded DAG, a late
+        start): `has_dag_run` tells.
+        """
+
+    def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
+        """Return the tasks of these runs."""
+
+    def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
+        """End a run as failed, after its teardown tasks; one that has ended stays as it is.
+
+        Airflow overlooks it while it is just starting the run: look again later, and repeat.
+
+        Raises
+        ------
+        NotFoundError
+            Airflow does not know the run, or the DAG.
+        InvalidInputError
+            The ids are too long for this Airflow.
+        """
+
+    def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
+        """Return where people see the run in Airflow's own pages, or None if that is unknown."""
 
     def check_health(self) -> None:
         """Return if Airflow would start runs; raise an `UpstreamError` if not."""
