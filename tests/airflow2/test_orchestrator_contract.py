@@ -7,16 +7,18 @@ import httpx
 import pytest
 
 from tests.airflow2.conftest import Airflow2
-from tests.contracts.orchestrator import OrchestratorContract
+from tests.contracts.orchestrator import Lasting, RunningOrchestratorContract, trigger
 from tests.fakes.mwaa import ENVIRONMENT, connect_mwaa, serve_mwaa
 from workflow_manager.clients.http import build_http_client
 from workflow_manager.domain.errors import InvalidInputError, NotFoundError, UpstreamRefusedError
+from workflow_manager.domain.orchestrator_run import OrchestratorRunState
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
 from workflow_manager.orchestrators.mwaa import MwaaOrchestrator
 from workflow_manager.ports import Orchestrator
 from workflow_manager.secrets import Credentials
 
 BROKEN_TIMEOUT_S = 60
+TASK_TIMEOUT_S = 60
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +36,7 @@ def mwaa(airflow2: Airflow2) -> Iterator[MwaaOrchestrator]:
         yield MwaaOrchestrator(client, ENVIRONMENT, "v1")
 
 
-class TestAirflowRestOrchestrator(OrchestratorContract):
+class TestAirflowRestOrchestrator(RunningOrchestratorContract):
     @pytest.fixture
     def orchestrator(self, rest: AirflowRestOrchestrator) -> AirflowRestOrchestrator:
         return rest
@@ -43,8 +45,12 @@ class TestAirflowRestOrchestrator(OrchestratorContract):
     def dag_id(self) -> str:
         return "contract"
 
+    @pytest.fixture
+    def lasting(self) -> Lasting:
+        return Lasting("contract_sleeping")
 
-class TestMwaaOrchestrator(OrchestratorContract):
+
+class TestMwaaOrchestrator(RunningOrchestratorContract):
     @pytest.fixture
     def orchestrator(self, mwaa: MwaaOrchestrator) -> MwaaOrchestrator:
         return mwaa
@@ -52,6 +58,10 @@ class TestMwaaOrchestrator(OrchestratorContract):
     @pytest.fixture(params=["contract", "contract_of_an_orchestrator_behind_mwaa"])
     def dag_id(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
+
+    @pytest.fixture
+    def lasting(self) -> Lasting:
+        return Lasting("contract_sleeping")
 
 
 @pytest.fixture(params=["rest", "mwaa"])
@@ -75,6 +85,25 @@ def test_list_dags_marks_a_broken_dag(airflow2: Airflow2, orchestrator: Orchestr
     assert dag in orchestrator.list_dags()
     with pytest.raises((InvalidInputError, NotFoundError)):
         orchestrator.trigger_dag_run("contract_broken", "run", {})
+
+
+def test_cancel_dag_run_leaves_a_success_as_it_is(orchestrator: Orchestrator) -> None:
+    key = trigger(orchestrator, "contract")
+    deadline = time.monotonic() + TASK_TIMEOUT_S
+    while not (run := orchestrator.list_dag_runs([key])[0]).state.is_final:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    orchestrator.cancel_dag_run(key.dag_id, key.dag_run_id)
+    assert orchestrator.list_dag_runs([key]) == [run]
+    assert run.state is OrchestratorRunState.SUCCESS
+
+
+def test_dag_run_url_is_a_page_that_people_log_in_to(
+    airflow2: Airflow2, rest: AirflowRestOrchestrator
+) -> None:
+    answer = httpx.get(rest.dag_run_url("contract", "run-1"), trust_env=False)
+    assert answer.status_code == httpx.codes.FOUND
+    assert "/login" in answer.headers["Location"]
 
 
 def test_wrong_credentials_are_refused_with_airflows_status(airflow2: Airflow2) -> None:

@@ -1,15 +1,55 @@
 """What every `Orchestrator` must do; runs on fakes and on a real Airflow alike."""
 
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from pydantic import JsonValue
 
 from workflow_manager.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from workflow_manager.domain.orchestrator_run import OrchestratorRunState, RunKey
 from workflow_manager.ports import Orchestrator
+
+# As long as our own: with a DAG id of 29 characters it just fits into a path on MWAA.
+RUN_ID_LENGTH = 20
+START_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """A DAG and a conf with which a run goes on until it is cancelled, or for some seconds."""
+
+    dag_id: str
+    conf: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+def make_key(dag_id: str, dag_run_id: str | None = None) -> RunKey:
+    dag_run_id = dag_run_id or uuid4().hex[:RUN_ID_LENGTH]
+    return RunKey(dag_id=dag_id, dag_run_id=dag_run_id, created_at=datetime.now(UTC))
+
+
+def trigger(
+    orchestrator: Orchestrator, dag_id: str, conf: Mapping[str, JsonValue] | None = None
+) -> RunKey:
+    """Create a run and return its key."""
+    key = make_key(dag_id)
+    orchestrator.trigger_dag_run(dag_id, key.dag_run_id, conf or {})
+    return key
 
 
 class OrchestratorContract:
-    """Subclasses give fixtures `orchestrator` and `dag_id`, a DAG that may be triggered."""
+    """Subclasses give fixtures `orchestrator`, `dag_id`, a DAG that may be triggered, `lasting`."""
+
+    @pytest.fixture
+    def lasting(self, dag_id: str) -> Lasting:
+        return Lasting(dag_id)
+
+    @pytest.fixture
+    def lasting_run(self, orchestrator: Orchestrator, lasting: Lasting) -> RunKey:
+        return trigger(orchestrator, lasting.dag_id, lasting.conf)
 
     def test_list_dags_holds_the_dag(self, orchestrator: Orchestrator, dag_id: str) -> None:
         dags = orchestrator.list_dags()
@@ -60,5 +100,90 @@ class OrchestratorContract:
     def test_has_dag_run_is_false_for_an_unknown_dag(self, orchestrator: Orchestrator) -> None:
         assert not orchestrator.has_dag_run("no_such_dag", "run")
 
+    def test_trigger_dag_run_takes_lists_and_objects_in_the_conf(
+        self, orchestrator: Orchestrator, dag_id: str
+    ) -> None:
+        key = trigger(orchestrator, dag_id, {"inputs": [{"key": "a/b", "version_id": None}]})
+        assert orchestrator.has_dag_run(dag_id, key.dag_run_id)
+
+    def test_lists_of_nothing_are_empty(self, orchestrator: Orchestrator) -> None:
+        assert orchestrator.list_dag_runs([]) == []
+        assert orchestrator.list_task_instances([]) == []
+
+    def test_list_dag_runs_finds_a_run_that_waited_a_day_for_its_start(
+        self, orchestrator: Orchestrator, dag_id: str
+    ) -> None:
+        key = trigger(orchestrator, dag_id)
+        old = key.model_copy(update={"created_at": key.created_at - timedelta(days=1)})
+        [run] = orchestrator.list_dag_runs([old])
+        assert (run.dag_id, run.dag_run_id) == (dag_id, key.dag_run_id)
+        assert (run.ended_at is not None) is run.state.is_final
+
+    def test_lists_leave_out_what_was_not_asked_for_and_what_is_not_there(
+        self, orchestrator: Orchestrator, dag_id: str
+    ) -> None:
+        trigger(orchestrator, dag_id)
+        key = trigger(orchestrator, dag_id)
+        asked = [make_key(dag_id), key, make_key("no_such_dag", key.dag_run_id)]
+        assert [run.dag_run_id for run in orchestrator.list_dag_runs(asked)] == [key.dag_run_id]
+        tasks = orchestrator.list_task_instances(asked)
+        assert [task.dag_run_id for task in tasks] == [key.dag_run_id]
+        assert orchestrator.list_task_instances([make_key("no_such_dag")]) == []
+
+    def test_list_task_instances_returns_the_tasks_of_a_run(
+        self, orchestrator: Orchestrator, dag_id: str
+    ) -> None:
+        key = trigger(orchestrator, dag_id)
+        [task] = orchestrator.list_task_instances([key])
+        assert (task.dag_run_id, bool(task.task_id)) == (key.dag_run_id, True)
+        assert (task.ended_at is not None) is task.is_done
+
+    def test_cancel_dag_run_ends_the_run_and_its_tasks(
+        self, orchestrator: Orchestrator, lasting_run: RunKey
+    ) -> None:
+        [run] = orchestrator.list_dag_runs([lasting_run])
+        assert not run.state.is_final
+        orchestrator.cancel_dag_run(run.dag_id, run.dag_run_id)
+        [run] = orchestrator.list_dag_runs([lasting_run])
+        assert run.state is OrchestratorRunState.FAILED
+        assert run.ended_at is not None
+        tasks = orchestrator.list_task_instances([lasting_run])
+        assert tasks and all(task.is_done and task.ended_at for task in tasks)
+
+    def test_cancel_dag_run_changes_nothing_the_second_time(
+        self, orchestrator: Orchestrator, lasting_run: RunKey
+    ) -> None:
+        orchestrator.cancel_dag_run(lasting_run.dag_id, lasting_run.dag_run_id)
+        before = orchestrator.list_dag_runs([lasting_run])
+        orchestrator.cancel_dag_run(lasting_run.dag_id, lasting_run.dag_run_id)
+        assert orchestrator.list_dag_runs([lasting_run]) == before
+
+    def test_cancel_dag_run_refuses_what_is_not_there(
+        self, orchestrator: Orchestrator, lasting: Lasting
+    ) -> None:
+        for dag_id in (lasting.dag_id, "no_such_dag"):
+            with pytest.raises(NotFoundError):
+                orchestrator.cancel_dag_run(dag_id, make_key(dag_id).dag_run_id)
+
+    def test_dag_run_url_names_the_run_or_is_unknown(
+        self, orchestrator: Orchestrator, dag_id: str
+    ) -> None:
+        url = orchestrator.dag_run_url(dag_id, "run-1")
+        assert url is None or (url.startswith("http") and dag_id in url and "run-1" in url)
+
     def test_check_health_passes_when_healthy(self, orchestrator: Orchestrator) -> None:
         orchestrator.check_health()
+
+
+class RunningOrchestratorContract(OrchestratorContract):
+    """The contract of an Airflow that carries its runs out."""
+
+    @pytest.fixture
+    def lasting_run(self, orchestrator: Orchestrator, lasting: Lasting) -> RunKey:
+        # Once its task has begun: a run that the scheduler is just starting overlooks a cancel.
+        key = trigger(orchestrator, lasting.dag_id, lasting.conf)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not orchestrator.list_task_instances([key])[0].started_at:
+            assert time.monotonic() < deadline, "The run did not start."
+            time.sleep(0.3)
+        return key

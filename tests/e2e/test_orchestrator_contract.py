@@ -6,9 +6,11 @@ import pytest
 from pydantic import SecretStr
 
 from local.config import DAG_ID
-from tests.contracts.orchestrator import OrchestratorContract
+from tests.contracts.orchestrator import Lasting, RunningOrchestratorContract, trigger
+from tests.e2e.airflow_runs import LASTING, wait_for_idle_airflow
 from tests.e2e.laptop import Laptop
 from workflow_manager.clients.http import build_http_client
+from workflow_manager.domain.orchestrator_run import OrchestratorRunState
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
 from workflow_manager.secrets import Credentials
 
@@ -24,10 +26,36 @@ def orchestrator(laptop: Laptop) -> Iterator[AirflowRestOrchestrator]:
         yield AirflowRestOrchestrator(client, laptop.stack.airflow_url, lambda: credentials)
 
 
+@pytest.fixture(autouse=True)
+def _idle(laptop: Laptop) -> None:
+    wait_for_idle_airflow(laptop)
+
+
 @pytest.fixture
 def dag_id() -> str:
     return DAG_ID
 
 
-class TestAirflowRestOrchestrator(OrchestratorContract):
-    """Nothing beyond the contract."""
+class TestAirflowRestOrchestrator(RunningOrchestratorContract):
+    @pytest.fixture
+    def lasting(self) -> Lasting:
+        return LASTING
+
+
+def test_cancel_dag_run_leaves_a_success_as_it_is(
+    laptop: Laptop, orchestrator: AirflowRestOrchestrator
+) -> None:
+    key = trigger(orchestrator, DAG_ID, LASTING.conf)
+    path = f"/dags/{DAG_ID}/dagRuns/{key.dag_run_id}"
+    laptop.airflow.patch(path, json={"state": "success"}).raise_for_status()
+    orchestrator.cancel_dag_run(DAG_ID, key.dag_run_id)
+    [run] = orchestrator.list_dag_runs([key])
+    assert run.state is OrchestratorRunState.SUCCESS
+
+
+def test_dag_run_url_is_a_page_of_airflow(
+    laptop: Laptop, orchestrator: AirflowRestOrchestrator
+) -> None:
+    url = orchestrator.dag_run_url(DAG_ID, "run-1")
+    answer = laptop.plain.get(url).raise_for_status()
+    assert answer.headers["Content-Type"].startswith("text/html")

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,7 +12,11 @@ import httpx
 from workflow_manager.settings import AirflowApiVersion
 
 RUNS = re.compile(r"/dags/([^/]+)/dagRuns(?:/([^/]+))?")
+LIST_RUNS = "/dags/~/dagRuns/list"
 TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
+# The date by which a list of runs is bounded, and all that the bodies of lists may hold.
+RUN_DATE = {"v1": "execution_date", "v2": "run_after"}
+PAGING = {"page_limit", "page_offset"}
 BASIC = f"Basic {b64encode(b'service:secret-password').decode()}"
 # What a list leaves out unless it is told otherwise, and how.
 OUT_OF_USE = {"v1": ("only_active", "is_active", False), "v2": ("exclude_stale", "is_stale", True)}
@@ -24,6 +29,14 @@ class FakeAirflow:
     ----------
     states
         DAG id → fields of its document that are not as usual.
+    runs
+        DAG id and run id → body of the request that created it.
+    dates
+        The same → when that was.
+    run_states
+        The same → fields of its document that are not as usual.
+    n_tasks
+        How many tasks every run has.
     """
 
     def __init__(self, n_dags: int = 1, version: AirflowApiVersion = "v2") -> None:
@@ -31,6 +44,9 @@ class FakeAirflow:
         self.dag_ids = [f"dag_{n:03}" for n in range(n_dags)]
         self.states: dict[str, dict[str, Any]] = {}
         self.runs: dict[tuple[str, str], dict[str, Any]] = {}
+        self.run_states: dict[tuple[str, str], dict[str, Any]] = {}
+        self.dates: dict[tuple[str, str], str] = {}
+        self.n_tasks = 1
         self.requests: list[httpx.Request] = []
         self.token = "token-0"
         self.n_logins = 0
@@ -50,6 +66,8 @@ class FakeAirflow:
             return refusal
         if path == "/dags":
             return self._list_dags(request.url.params)
+        if path == LIST_RUNS:
+            return self._list_runs(json.loads(request.content))
         if path == TASK_INSTANCES:
             return self._list_task_instances(json.loads(request.content))
         if match := RUNS.fullmatch(path):
@@ -85,14 +103,42 @@ class FakeAirflow:
         page = dags[offset : offset + limit]
         return httpx.Response(200, json={"dags": page, "total_entries": len(dags)})
 
+    def _list_runs(self, body: dict[str, Any]) -> httpx.Response:
+        date = RUN_DATE[self.version]
+        bounds = {f"{date}_gte", f"{date}_lte"}
+        if refusal := self._refuse_fields(body, PAGING | bounds | {"dag_ids", "order_by"}):
+            return refusal
+        earliest, latest = (datetime.fromisoformat(body[bound]) for bound in sorted(bounds))
+        found = [
+            run
+            for ids, run in ((ids, self._run(*ids)) for ids in self.runs)
+            if ids[0] in body["dag_ids"] and earliest <= datetime.fromisoformat(run[date]) <= latest
+        ]
+        return self._page("dag_runs", found, body)
+
     def _list_task_instances(self, body: dict[str, Any]) -> httpx.Response:
-        ids = [(dag_id, run_id) for dag_id in body["dag_ids"] for run_id in body["dag_run_ids"]]
-        n_found = sum(pair in self.runs for pair in ids)
-        return httpx.Response(200, json={"task_instances": [], "total_entries": n_found})
+        if refusal := self._refuse_fields(body, PAGING | {"dag_ids", "dag_run_ids"}):
+            return refusal
+        found = [
+            self._task(dag_id, dag_run_id, number)
+            for dag_id, dag_run_id in self.runs
+            if dag_id in body["dag_ids"] and dag_run_id in body["dag_run_ids"]
+            for number in range(self.n_tasks)
+        ]
+        return self._page("task_instances", found, body)
+
+    def _page(self, name: str, found: list[Any], body: dict[str, Any]) -> httpx.Response:
+        offset, limit = body.get("page_offset", 0), min(body["page_limit"], 100)
+        page = found[offset : offset + limit]
+        return httpx.Response(200, json={name: page, "total_entries": len(found)})
 
     def _serve_runs(self, request: httpx.Request, dag_id: str, dag_run_id: str) -> httpx.Response:
-        if dag_id not in self.dag_ids or request.method == "GET":
-            return self._found(self.runs.get((dag_id, dag_run_id)))
+        ids = (dag_id, dag_run_id)
+        if dag_id not in self.dag_ids or request.method in {"GET", "PATCH"}:
+            if request.method == "PATCH" and ids in self.runs:
+                # Whatever it was, a success too.
+                self.run_states[ids] = json.loads(request.content) | {"end_date": _now()}
+            return self._found(self._run(*ids) if ids in self.runs else None)
         body = json.loads(request.content)
         if refusal := (self._refuse_v1(body) if self.version == "v1" else self._refuse_v2(body)):
             return refusal
@@ -102,7 +148,12 @@ class FakeAirflow:
                 detail = "DAGRun already exists"
             return httpx.Response(409, json={"detail": detail})
         self.runs[dag_id, body["dag_run_id"]] = body
+        self.dates[dag_id, body["dag_run_id"]] = _now()
         return httpx.Response(200, json={"dag_run_id": body["dag_run_id"], "state": "queued"})
+
+    def _refuse_fields(self, body: dict[str, Any], known: set[str]) -> httpx.Response | None:
+        status = 400 if self.version == "v1" else 422
+        return httpx.Response(status, json={"detail": "unknown"}) if set(body) - known else None
 
     def _refuse_v1(self, body: dict[str, Any]) -> httpx.Response | None:
         if set(body) - {"dag_run_id", "conf"}:
@@ -123,6 +174,33 @@ class FakeAirflow:
             return httpx.Response(404, json={"detail": "was not found"})
         return httpx.Response(200, json=document)
 
+    def _run(self, dag_id: str, dag_run_id: str) -> dict[str, Any]:
+        ids = (dag_id, dag_run_id)
+        return {
+            "dag_id": dag_id,
+            "dag_run_id": dag_run_id,
+            "state": "queued",
+            "start_date": None,
+            "end_date": None,
+            RUN_DATE[self.version]: self.dates[ids],
+            "conf": self.runs[ids]["conf"],
+            **self.run_states.get(ids, {}),
+        }
+
+    def _task(self, dag_id: str, dag_run_id: str, number: int) -> dict[str, Any]:
+        run = self._run(dag_id, dag_run_id)
+        is_over = run["state"] in {"success", "failed"}
+        return {
+            "dag_id": dag_id,
+            "dag_run_id": dag_run_id,
+            "task_id": f"task_{number}",
+            "map_index": -1,
+            "state": run["state"] if is_over else None,
+            "start_date": None,
+            "end_date": run["end_date"],
+            "try_number": int(is_over),
+        }
+
     def _dag(self, dag_id: str) -> dict[str, Any]:
         usual = {"is_active": True} if self.version == "v1" else {"is_stale": False}
         return {
@@ -136,3 +214,7 @@ class FakeAirflow:
             "owners": ["airflow"],
             **self.states.get(dag_id, {}),
         }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -56,6 +56,16 @@ def test_only_callers_of_airflow_have_access(translated: dict[str, Any]) -> None
     assert having == CALLERS
 
 
+def test_only_the_reconciler_keeps_a_pace(functions: dict[str, Any]) -> None:
+    intervals_s = {
+        name: float(variables["AIRFLOW_REQUEST_INTERVAL_S"])
+        for name, function in functions.items()
+        if "AIRFLOW_REQUEST_INTERVAL_S"
+        in (variables := function.get("Environment", {}).get("Variables", {}))
+    }
+    assert intervals_s == {"ReconcileRunsFunction": 0.1}
+
+
 def test_nothing_about_airflow_must_be_given(template: dict[str, Any]) -> None:
     names = ("AirflowUrl", "AirflowSecretArn", "MwaaEnvironmentName")
     assert [template["Parameters"][name]["Default"] for name in names] == ["", "", ""]

@@ -171,6 +171,8 @@ class Orchestrator(Protocol):
     def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
         """End a run as failed, after its teardown tasks; one that has ended stays as it is.
 
+        Airflow overlooks it while it is just starting the run: look again later, and repeat.
+
         Raises
         ------
         NotFoundError

@@ -23,6 +23,8 @@ class Settings(BaseModel):
         Base URL of an Airflow, or name of an MWAA environment; neither: no orchestrator.
     airflow_api_version
         ``v2`` for Airflow 3, ``v1`` for Airflow 2, on MWAA too.
+    airflow_request_interval_s
+        Shortest interval between two requests to Airflow [s]; MWAA takes about ten a second.
     airflow_secret_arn, service_account_secret_arn
         Secrets Manager: JSON with ``username`` and ``password``.
     workflow_manager_url
@@ -35,7 +37,8 @@ class Settings(BaseModel):
         Networks in which a device's own address may lie (generation A's devices register without
         authentication).
     dag_start_timeout_s
-        How long a run waits for Airflow to take it [s].
+        How long a run waits for Airflow to take it [s]; two days at most, as runs are looked for
+        among those that are not older.
     dag_run_timeout_s
         A run for an object of its own may take as long once it is started [s].
     device_task_timeout_s, reconstruction_task_timeout_s, processing_task_timeout_s
@@ -59,6 +62,7 @@ class Settings(BaseModel):
     event_bus_name: str = ""
     airflow_url: str = ""
     airflow_api_version: AirflowApiVersion = "v2"
+    airflow_request_interval_s: float = Field(default=0, ge=0)
     mwaa_environment_name: str = ""
     airflow_secret_arn: str = ""
     service_account_secret_arn: str = ""
@@ -71,7 +75,7 @@ class Settings(BaseModel):
     web_origins: tuple[str, ...] = ()
     role_permissions: dict[str, frozenset[str]] = Field(default_factory=dict)
     device_networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    dag_start_timeout_s: int = Field(default=86_400, gt=0)
+    dag_start_timeout_s: int = Field(default=86_400, gt=0, le=2 * 86_400)
     dag_run_timeout_s: int = Field(default=7200, gt=0)
     device_task_timeout_s: int = Field(default=7200, gt=0)
     reconstruction_task_timeout_s: int = Field(default=7200, gt=0)

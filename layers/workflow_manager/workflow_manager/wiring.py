@@ -147,12 +147,15 @@ def _unpooled_http_client() -> "httpx.Client":
 
 @cache
 def _orchestrator() -> "Orchestrator":
+    from workflow_manager.orchestrators.pace import Pace
+
     settings = get_settings()
+    pace = Pace(settings.airflow_request_interval_s)
     if settings.mwaa_environment_name:
         from workflow_manager.orchestrators.mwaa import MwaaOrchestrator, build_mwaa_client
 
         return MwaaOrchestrator(
-            build_mwaa_client(), settings.mwaa_environment_name, settings.airflow_api_version
+            build_mwaa_client(), settings.mwaa_environment_name, settings.airflow_api_version, pace
         )
     if settings.airflow_url:
         from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
@@ -162,6 +165,7 @@ def _orchestrator() -> "Orchestrator":
             settings.airflow_url,
             lambda: _credentials(settings.airflow_secret_arn),
             settings.airflow_api_version,
+            pace,
         )
     from workflow_manager.orchestrators.absent import NoOrchestrator
 

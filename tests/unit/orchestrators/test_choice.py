@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from workflow_manager import settings, wiring
+from workflow_manager.orchestrators import pace
 from workflow_manager.orchestrators.absent import NoOrchestrator
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
 from workflow_manager.orchestrators.mwaa import MwaaOrchestrator
@@ -42,6 +43,18 @@ def test_orchestrator_is_what_the_environment_names(
     orchestrator = wiring.AwsPorts().orchestrator
     assert type(orchestrator) is expected
     assert settings.get_settings().has_orchestrator is (expected is not NoOrchestrator)
+
+
+@pytest.mark.parametrize("where", [REST, MWAA])
+def test_orchestrator_keeps_the_pace_of_the_settings(
+    where: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (where | {"AIRFLOW_REQUEST_INTERVAL_S": "0.1"}).items():
+        monkeypatch.setenv(name, value)
+    built: list[float] = []
+    monkeypatch.setattr(pace, "Pace", built.append)
+    assert wiring.AwsPorts().orchestrator
+    assert built == [0.1]
 
 
 def test_settings_refuse_an_unknown_api_version() -> None:

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 from botocore.exceptions import ReadTimeoutError as BotoReadTimeoutError
 
-from tests.contracts.orchestrator import OrchestratorContract
+from tests.contracts.orchestrator import Lasting, OrchestratorContract
 from tests.fakes.airflow import BASIC, TASK_INSTANCES, FakeAirflow
 from tests.fakes.mwaa import ENVIRONMENT, connect_mwaa, serve_mwaa
 from workflow_manager.domain.errors import (
@@ -25,6 +25,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.orchestrators import mwaa
 from workflow_manager.orchestrators.mwaa import MwaaOrchestrator, build_mwaa_client
+from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.settings import AirflowApiVersion
 
 Connect = Callable[..., MwaaOrchestrator]
@@ -103,6 +104,10 @@ class TestMwaaOrchestrator(OrchestratorContract):
     def dag_id(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
+    @pytest.fixture
+    def lasting(self) -> Lasting:
+        return Lasting("a")
+
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_list_dags_reads_every_page_and_marks_broken_dags(
@@ -155,6 +160,32 @@ def test_dag_ids_that_mwaa_cannot_carry_are_refused(
     with pytest.raises(InvalidInputError, match="too long"):
         call(connect(log_in(airflow)))
     assert airflow.requests == []
+
+
+def test_cancel_dag_run_refuses_ids_that_mwaa_cannot_carry(connect: Connect) -> None:
+    airflow = FakeAirflow()
+    orchestrator = connect(log_in(airflow))
+    orchestrator.trigger_dag_run("dag_000", "r" * 42, {})
+    orchestrator.cancel_dag_run("dag_000", "r" * 42)
+    n_requests = len(airflow.requests)
+    with pytest.raises(InvalidInputError, match="too long for this Airflow"):
+        orchestrator.cancel_dag_run("dag_000", "r" * 43)
+    assert len(airflow.requests) == n_requests
+
+
+def test_dag_run_url_is_unknown(connect: Connect) -> None:
+    assert connect(log_in(FakeAirflow())).dag_run_url("dag_000", "run-1") is None
+
+
+def test_requests_keep_the_pace() -> None:
+    naps_s: list[float] = []
+    client = Failing(make_client_error("AccessDeniedException", 403))
+    pace = Pace(0.1, lambda: 0.0, naps_s.append)
+    orchestrator = MwaaOrchestrator(client, ENVIRONMENT, "v2", pace)
+    for _ in range(3):
+        with pytest.raises(UpstreamRefusedError):
+            orchestrator.get_dag("dag")
+    assert naps_s == [0.1, 0.1]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 import itertools
+from collections.abc import Mapping
 
 import pytest
+from pydantic import JsonValue
 
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import (
@@ -47,7 +49,7 @@ def world() -> MemoryPorts:
 class LosesAnswers(MemoryOrchestrator):
     """Creates the run, then the answer is lost."""
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]) -> None:
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
         super().trigger_dag_run(dag_id, dag_run_id, conf)
         raise UpstreamTimeoutError("No answer in time.")
 
@@ -203,7 +205,7 @@ def test_trigger_airflow_keeps_the_run_pending_on_a_conflict_that_is_not_its_own
 ) -> None:
     class Conflicts(MemoryOrchestrator):
         def trigger_dag_run(
-            self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]
+            self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]
         ) -> None:
             raise ConflictError("Airflow has such a run.")
 

@@ -2,26 +2,32 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from workflow_manager.clients.http import quote_segment
 from workflow_manager.domain.errors import InvalidInputError, UpstreamError
+from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 from workflow_manager.orchestrators.airflow_api import (
     AIRFLOW_APIS,
     MAX_N_PAGES,
+    MAX_N_RUN_PAGES,
     PAGE_SIZE,
     DagDocument,
     DagPage,
+    DagRunDocument,
+    DagRunPage,
     HealthDocument,
+    Page,
     TaskInstancePage,
     check_status,
     check_success,
 )
+from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.ports import Dag
 from workflow_manager.settings import AirflowApiVersion
 
@@ -31,8 +37,11 @@ TRANSIENT_STATUSES = frozenset({502, 503, 504})
 # Airflow's own rule, [scheduler] allowed_run_id_pattern; Airflow 2 answers 500 to what breaks it.
 _DAG_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
 _RUNS = "/dagRuns"
+_LIST_RUNS = "/dags/~/dagRuns/list"
+_LIST_TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+PageT = TypeVar("PageT", bound=Page)
 
 
 @dataclass(frozen=True)
@@ -72,15 +81,18 @@ class AirflowOrchestrator(ABC):
     ----------
     api_version
         ``v2`` for Airflow 3, ``v1`` for Airflow 2.
+    pace
+        Holds requests back; none: they follow each other at once.
     """
 
     max_path_length: ClassVar[int | None] = None
 
-    def __init__(self, api_version: AirflowApiVersion) -> None:
+    def __init__(self, api_version: AirflowApiVersion, pace: Pace | None = None) -> None:
         self._api = AIRFLOW_APIS[api_version]
+        self._pace = pace or Pace()
 
     @abstractmethod
-    def _send(
+    def _exchange(
         self,
         method: str,
         path: str,
@@ -97,18 +109,13 @@ class AirflowOrchestrator(ABC):
 
     def list_dags(self) -> list[Dag]:
         """Return all DAGs, whatever the page size of the server."""
-        dags: list[Dag] = []
-        n_read = 0
-        for _ in range(MAX_N_PAGES):
-            page_params = {"limit": PAGE_SIZE, "offset": n_read}
-            answer = self._send("GET", "/dags", {**page_params, **self._api.list_params})
-            check_success(answer.status)
-            page = answer.read(DagPage)
-            n_read += len(page.dags)
-            dags += [document.to_dag() for document in page.dags if document.is_known]
-            if not page.dags or n_read >= page.total_entries:
-                break
-        return dags
+
+        def ask(offset: int) -> Answer:
+            paging = {"limit": PAGE_SIZE, "offset": offset}
+            return self._send("GET", "/dags", {**paging, **self._api.list_params})
+
+        pages = _read_pages(DagPage, ask, MAX_N_PAGES)
+        return [document.to_dag() for page in pages for document in page.items if document.is_known]
 
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it (any more)."""
@@ -119,7 +126,7 @@ class AirflowOrchestrator(ABC):
         document = answer.read(DagDocument)
         return document.to_dag() if document.is_known else None
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: dict[str, str | None]) -> None:
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
         """Create a run; never repeated here, for the queue repeats it under the same id.
 
         Raises
@@ -134,19 +141,63 @@ class AirflowOrchestrator(ABC):
         path = self._dag_path(dag_id) + _RUNS
         if not _DAG_RUN_ID.fullmatch(dag_run_id):
             raise InvalidInputError("Airflow does not take these parameters.")
-        body = {"dag_run_id": dag_run_id, **self._api.run_defaults, "conf": conf}
+        body = {"dag_run_id": dag_run_id, **self._api.run_defaults, "conf": dict(conf)}
         check_status(self._send("POST", path, body=body).status, dag_id)
 
     def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
         """Tell whether Airflow knows the run."""
-        path = f"{self._dag_path(dag_id)}{_RUNS}/{quote_segment(dag_run_id)}"
-        if self.max_path_length and len(path) > self.max_path_length:
+        path = self._run_path(dag_id, dag_run_id)
+        if self._is_too_long(path):
             return self._has_task_instances(dag_id, dag_run_id)
         status = self._send("GET", path).status
         if status == HTTPStatus.NOT_FOUND:
             return False
         check_status(status)
         return True
+
+    def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
+        """Return what Airflow lists of these runs; no version can be asked for ids."""
+        return [found for batch in _split(runs) for found in self._list_batch(batch)]
+
+    def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
+        """Return the tasks of these runs."""
+        found: list[TaskInstance] = []
+        for batch in _split(runs):
+            wanted = _get_ids(batch)
+            body = {
+                "dag_ids": sorted({dag_id for dag_id, _ in wanted}),
+                "dag_run_ids": sorted({dag_run_id for _, dag_run_id in wanted}),
+            }
+            ask = self._make_list(_LIST_TASK_INSTANCES, body)
+            for page in _read_pages(TaskInstancePage, ask, MAX_N_PAGES):
+                # Airflow combines every DAG with every run.
+                listed = [task for task in page.items if (task.dag_id, task.dag_run_id) in wanted]
+                found += [task.to_task_instance() for task in listed]
+        return found
+
+    def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
+        """End a run as failed, after its teardown tasks; one that has ended stays as it is.
+
+        Raises
+        ------
+        NotFoundError
+            Airflow does not know the run, or the DAG.
+        InvalidInputError
+            The ids are too long for this Airflow.
+        """
+        path, subject = self._run_path(dag_id, dag_run_id), f"run {dag_run_id} of {dag_id}"
+        if self._is_too_long(path):
+            raise InvalidInputError(f"The ids of {subject} are too long for this Airflow.")
+        answer = self._send("GET", path)
+        check_status(answer.status, subject)
+        # Every version would turn a success into a failure.
+        if answer.read(DagRunDocument).to_run().state.is_final:
+            return
+        check_status(self._send("PATCH", path, body={"state": "failed"}).status, subject)
+
+    def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
+        """Return None: only who knows Airflow's address can do better."""
+        return None
 
     def check_health(self) -> None:
         """Return if Airflow would start runs; raise an `UpstreamError` if not."""
@@ -155,17 +206,80 @@ class AirflowOrchestrator(ABC):
         if not answer.read(HealthDocument).is_healthy:
             raise UpstreamError("Airflow's scheduler or database is not healthy.")
 
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        # A login and the second try of a GET belong to their request.
+        with self._pace.keep():
+            return self._exchange(method, path, params, body)
+
+    def _make_list(self, path: str, body: Mapping[str, Any]) -> Callable[[int], Answer]:
+        def ask(offset: int) -> Answer:
+            paging = {"page_limit": PAGE_SIZE, "page_offset": offset}
+            return self._send("POST", path, body={**body, **paging})
+
+        return ask
+
+    def _list_batch(self, batch: Sequence[RunKey]) -> list[OrchestratorRun]:
+        wanted = _get_ids(batch)
+        dag_ids = sorted({dag_id for dag_id, _ in wanted})
+        # By id is oldest first, as the window begins: most runs start soon after their creation.
+        body = {"dag_ids": dag_ids, "order_by": "id", **self._api.make_window(batch)}
+        found: dict[tuple[str, str], OrchestratorRun] = {}
+        ask = self._make_list(_LIST_RUNS, body)
+        for page in _read_pages(DagRunPage, ask, MAX_N_RUN_PAGES):
+            for document in page.items:
+                if (ids := (document.dag_id, document.dag_run_id)) in wanted:
+                    found[ids] = document.to_run()
+            if len(found) == len(wanted):
+                break
+        return list(found.values())
+
     def _has_task_instances(self, dag_id: str, dag_run_id: str) -> bool:
         # The list of runs cannot be asked for one id in any version; a new run has its tasks at
         # once, and theirs can.
         body = {"dag_ids": [dag_id], "dag_run_ids": [dag_run_id], "page_limit": 1}
-        answer = self._send("POST", "/dags/~/dagRuns/~/taskInstances/list", body=body)
+        answer = self._send("POST", _LIST_TASK_INSTANCES, body=body)
         check_success(answer.status)
         return answer.read(TaskInstancePage).total_entries > 0
 
+    def _run_path(self, dag_id: str, dag_run_id: str) -> str:
+        return f"{self._dag_path(dag_id)}{_RUNS}/{quote_segment(dag_run_id)}"
+
     def _dag_path(self, dag_id: str) -> str:
         path = f"/dags/{quote_segment(dag_id)}"
-        longest = self.max_path_length
-        if longest and len(path) + len(_RUNS) > longest:
+        if self._is_too_long(path + _RUNS):
             raise InvalidInputError(f"The DAG id {dag_id} is too long for this Airflow.")
         return path
+
+    def _is_too_long(self, path: str) -> bool:
+        return self.max_path_length is not None and len(path) > self.max_path_length
+
+
+def _get_ids(runs: Sequence[RunKey]) -> set[tuple[str, str]]:
+    return {(run.dag_id, run.dag_run_id) for run in runs}
+
+
+def _split(runs: Sequence[RunKey]) -> list[list[RunKey]]:
+    """Return batches of a page each; by age, so that each looks at a short time."""
+    ordered = sorted(runs, key=lambda run: run.created_at)
+    return [ordered[start : start + PAGE_SIZE] for start in range(0, len(ordered), PAGE_SIZE)]
+
+
+def _read_pages(
+    model: type[PageT], ask: Callable[[int], Answer], max_n_pages: int
+) -> Iterator[PageT]:
+    """Yield the pages of a list, of which `ask` gets the one at an offset."""
+    n_read = 0
+    for _ in range(max_n_pages):
+        answer = ask(n_read)
+        check_success(answer.status)
+        page = answer.read(model)
+        yield page
+        n_read += len(page.items)
+        if not page.items or n_read >= page.total_entries:
+            return

@@ -1,11 +1,12 @@
 """Airflow's REST API: documents and statuses that all versions share, and where versions differ."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from workflow_manager.domain.errors import (
     ConflictError,
@@ -13,12 +14,26 @@ from workflow_manager.domain.errors import (
     NotFoundError,
     UpstreamRefusedError,
 )
+from workflow_manager.domain.orchestrator_run import (
+    OrchestratorRun,
+    OrchestratorRunState,
+    RunKey,
+    TaskInstance,
+)
 from workflow_manager.ports import Dag
 from workflow_manager.settings import AirflowApiVersion
 
 # https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html#maximum-page-limit
 PAGE_SIZE = 100
 MAX_N_PAGES = 100
+# A crowded DAG must not use up the reconciler's time: what lies behind is asked for one by one.
+MAX_N_RUN_PAGES = 20
+
+# Airflow's clock may be behind ours.
+_CLOCK_SKEW = timedelta(minutes=5)
+# The longest that `Settings.dag_start_timeout_s` may be, and the same skew the other way.
+_START_WINDOW = timedelta(days=2) + _CLOCK_SKEW
+_RUN_STATES = {state.value: state for state in OrchestratorRunState}
 
 
 @dataclass(frozen=True)
@@ -31,22 +46,49 @@ class AirflowApi:
         Where it tells of its health.
     list_params
         Order of the list of DAGs; those out of use are in it, as Airflow counts broken ones there.
+    run_date
+        The date that every run has, and that its list may be bounded by: the moment of the POST.
+    run_page
+        Where its own pages show a run, with `dag_id` and `dag_run_id` to be filled in.
     run_defaults
         What the body of a new run must hold beside id and conf.
     """
 
     health_path: str
     list_params: Mapping[str, str]
+    run_date: str
+    run_page: str
     run_defaults: Mapping[str, None] = field(default_factory=dict)
+
+    def make_window(self, runs: Sequence[RunKey]) -> dict[str, str]:
+        """Return the bounds between which Airflow dates these runs.
+
+        Parameters
+        ----------
+        runs
+            At least one.
+        """
+        created = [run.created_at for run in runs]
+        return {
+            f"{self.run_date}_gte": (min(created) - _CLOCK_SKEW).isoformat(),
+            f"{self.run_date}_lte": (max(created) + _START_WINDOW).isoformat(),
+        }
 
 
 AIRFLOW_APIS: Mapping[AirflowApiVersion, AirflowApi] = {
     # A new run gets the moment as its date, for null is refused; it may then conflict by its date.
-    "v1": AirflowApi("/health", {"order_by": "dag_id", "only_active": "false"}),
+    "v1": AirflowApi(
+        "/health",
+        {"order_by": "dag_id", "only_active": "false"},
+        "execution_date",
+        "/dags/{dag_id}/grid?dag_run_id={dag_run_id}",
+    ),
     # No date: two runs of one DAG must not conflict by theirs.
     "v2": AirflowApi(
         "/monitor/health",
         {"order_by": "dag_id", "exclude_stale": "false"},
+        "run_after",
+        "/dags/{dag_id}/runs/{dag_run_id}",
         {"logical_date": None},
     ),
 }
@@ -82,17 +124,70 @@ class DagDocument(BaseModel):
         )
 
 
-class DagPage(BaseModel):
+class DagRunDocument(BaseModel):
+    """A run as Airflow describes it."""
+
+    dag_id: str
+    dag_run_id: str
+    state: str | None = None
+    end_date: AwareDatetime | None = None
+
+    def to_run(self) -> OrchestratorRun:
+        """Return the run; a state that we do not know is not the end of it."""
+        return OrchestratorRun(
+            dag_id=self.dag_id,
+            dag_run_id=self.dag_run_id,
+            state=_RUN_STATES.get(self.state or "", OrchestratorRunState.RUNNING),
+            ended_at=self.end_date,
+        )
+
+
+class TaskInstanceDocument(BaseModel):
+    """A task of a run as Airflow describes it."""
+
+    dag_id: str
+    dag_run_id: str
+    task_id: str
+    state: str | None = None
+    start_date: AwareDatetime | None = None
+    end_date: AwareDatetime | None = None
+    try_number: int | None = None
+
+    def to_task_instance(self) -> TaskInstance:
+        """Return the task."""
+        return TaskInstance(
+            dag_run_id=self.dag_run_id,
+            task_id=self.task_id,
+            state=self.state,
+            started_at=self.start_date,
+            ended_at=self.end_date,
+            try_number=self.try_number or 0,
+        )
+
+
+class Page(BaseModel):
+    """One page of a list."""
+
+    items: list[Any]
+    total_entries: int
+
+
+class DagPage(Page):
     """One page of the list of DAGs."""
 
-    dags: list[DagDocument]
-    total_entries: int
+    items: list[DagDocument] = Field(alias="dags")
 
 
-class TaskInstancePage(BaseModel):
-    """One page of the list of task instances; how many there are is all that is asked."""
+class DagRunPage(Page):
+    """One page of the list of runs."""
 
-    total_entries: int
+    items: list[DagRunDocument] = Field(alias="dag_runs")
+
+
+class TaskInstancePage(Page):
+    """One page of the list of task instances."""
+
+    items: list[TaskInstanceDocument] = Field(alias="task_instances")
 
 
 class ComponentHealth(BaseModel):
@@ -125,21 +220,21 @@ def check_success(status: int) -> None:
         raise UpstreamRefusedError("Airflow failed.", status)
 
 
-def check_status(status: int, dag_id: str | None = None) -> None:
+def check_status(status: int, subject: str = "this path") -> None:
     """Raise what an error status means; Airflow's own text may quote the conf, and stays out.
 
     Parameters
     ----------
     status
         HTTP status of the answer.
-    dag_id
-        The DAG that was asked about.
+    subject
+        What was asked about.
     """
     match status:
         case HTTPStatus.CONFLICT:
             raise ConflictError("Airflow says that such a DAG run exists.")
         case HTTPStatus.NOT_FOUND:
-            raise NotFoundError(f"Airflow does not know {dag_id or 'this path'}.")
+            raise NotFoundError(f"Airflow does not know {subject}.")
         case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:
             raise InvalidInputError("Airflow does not take these parameters.")
     check_success(status)

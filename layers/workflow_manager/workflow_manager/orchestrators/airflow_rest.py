@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 
 from workflow_manager.clients.auth import AuthFlow, LoginAuth
-from workflow_manager.clients.http import exchange
+from workflow_manager.clients.http import exchange, quote_segment
 from workflow_manager.orchestrators.airflow import DETAIL, AirflowOrchestrator, Answer
+from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.secrets import Credentials
 from workflow_manager.settings import AirflowApiVersion
 
@@ -75,6 +76,8 @@ class AirflowRestOrchestrator(AirflowOrchestrator):
         Reads user name and password of our account in Airflow.
     api_version
         ``v2`` for Airflow 3 (a token), ``v1`` for Airflow 2 (Basic).
+    pace
+        Holds requests back.
     """
 
     def __init__(
@@ -83,10 +86,11 @@ class AirflowRestOrchestrator(AirflowOrchestrator):
         airflow_url: str,
         load_credentials: Callable[[], Credentials],
         api_version: AirflowApiVersion = "v2",
+        pace: Pace | None = None,
     ) -> None:
-        super().__init__(api_version)
+        super().__init__(api_version, pace)
         self._client = client
-        root = airflow_url.rstrip("/")
+        self._root = root = airflow_url.rstrip("/")
         self._base_url = f"{root}/api/{api_version}"
         self._auth: httpx.Auth = (
             AirflowBasicAuth(load_credentials)
@@ -94,7 +98,12 @@ class AirflowRestOrchestrator(AirflowOrchestrator):
             else AirflowTokenAuth(f"{root}/auth/token", load_credentials)
         )
 
-    def _send(
+    def dag_run_url(self, dag_id: str, dag_run_id: str) -> str:
+        """Return where people see the run in Airflow's own pages."""
+        ids = {"dag_id": quote_segment(dag_id), "dag_run_id": quote_segment(dag_run_id)}
+        return self._root + self._api.run_page.format(**ids)
+
+    def _exchange(
         self,
         method: str,
         path: str,

@@ -29,6 +29,7 @@ from workflow_manager.orchestrators.airflow import (
     AirflowOrchestrator,
     Answer,
 )
+from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.settings import AirflowApiVersion
 
 logger = logging.getLogger(__name__)
@@ -66,18 +67,24 @@ class MwaaOrchestrator(AirflowOrchestrator):
         The environment.
     api_version
         ``v2`` for Airflow 3, ``v1`` for Airflow 2; MWAA itself chooses by the environment.
+    pace
+        Holds requests back.
     """
 
     max_path_length = 64
 
     def __init__(
-        self, client: Any, environment_name: str, api_version: AirflowApiVersion = "v2"
+        self,
+        client: Any,
+        environment_name: str,
+        api_version: AirflowApiVersion = "v2",
+        pace: Pace | None = None,
     ) -> None:
-        super().__init__(api_version)
+        super().__init__(api_version, pace)
         self._client = client
         self._environment_name = environment_name
 
-    def _send(
+    def _exchange(
         self,
         method: str,
         path: str,
