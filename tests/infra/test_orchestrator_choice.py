@@ -5,11 +5,18 @@ from typing import Any
 import pytest
 
 CALLERS = {
+    "CancelDagRun",
+    "CancelTask",
+    "CancelWorkflow",
     "CreateUpload",
+    "GetDagRun",
     "ListAvailableTasks",
     "ReconcileRuns",
+    "RetryTask",
     "TriggerAirflow",
+    "TriggerTask",
     "UploadAndTrigger",
+    "ValidateWorkflow",
 }
 ABSENT = {"Ref": "AWS::NoValue"}
 

@@ -103,11 +103,12 @@ def test_find_patient_data_names_what_is_in_progress(world: MemoryPorts) -> None
     assert found.in_progress == (f"task:{RECONSTRUCTION_ID}", f"dag_run:{run_id}")
 
 
-def test_find_patient_data_names_a_run_that_a_rescan_has_replaced(world: MemoryPorts) -> None:
-    # Given a run that works on old data, and a rescan that failed
+def test_find_patient_data_names_a_run_that_is_not_stopped_yet(world: MemoryPorts) -> None:
+    # Given a run on old data, which a rescan cannot stop for now
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     scan(world, "upload-1")
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id
+    world.orchestrator.fail_with["cancel_dag_run"] = UpstreamUnreachableError("Airflow is away.")
     trigger_task(world, SCAN_ID, TOKEN, at(30))
 
     [found] = find_patient_data(world, PATIENT_ID).workflows

@@ -11,9 +11,10 @@ def test_list_workflow_events_ends_without_a_cursor() -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
 
     first = list_workflow_events(world, WORKFLOW_ID, None, 1)
-    second = list_workflow_events(world, WORKFLOW_ID, first.next_cursor, 1)
+    second = list_workflow_events(world, WORKFLOW_ID, first.next_cursor, 2)
 
-    assert [event.name for event in (*first.items, *second.items)] == ["define", "claim"]
+    names = [event.name for event in (*first.items, *second.items)]
+    assert names == ["define", "claim", "confirm_scan"]
     assert first.next_cursor == first.items[0].event_id
     assert second.next_cursor is None
 

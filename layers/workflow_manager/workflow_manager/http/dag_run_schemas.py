@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState, Result
+from workflow_manager.services.get_dag_run import OrchestratorView
 
 
 class DagRunView(BaseModel):
@@ -16,6 +17,7 @@ class DagRunView(BaseModel):
     task_id: str | None
     state: DagRunState
     progress: int
+    attempt: int
     reason: str | None
     results: tuple[Result, ...]
     deadline: datetime
@@ -27,3 +29,34 @@ class DagRunView(BaseModel):
     def of(cls, run: DagRun) -> "DagRunView":
         """Return the view of a run."""
         return cls.model_validate(run, from_attributes=True)
+
+
+class TaskInstanceView(BaseModel):
+    """A task of a run as Airflow has it."""
+
+    task_id: str
+    state: str | None = Field(description="Airflow's own word; none before it is scheduled.")
+    started_at: datetime | None
+    ended_at: datetime | None
+    try_number: int
+
+
+class DagRunDetail(DagRunView):
+    """A run with what Airflow shows of it."""
+
+    airflow_url: str | None = Field(description="Airflow's own page of the run, if it is known.")
+    task_instances: list[TaskInstanceView] | None = Field(
+        description="None if Airflow has nothing of the run, or could not be asked."
+    )
+
+    @classmethod
+    def with_airflow(cls, run: DagRun, view: OrchestratorView) -> "DagRunDetail":
+        """Return the view of a run beside what Airflow shows of it."""
+        tasks = None
+        if view.task_instances is not None:
+            tasks = [
+                TaskInstanceView.model_validate(each, from_attributes=True)
+                for each in view.task_instances
+            ]
+        shown = DagRunView.of(run)
+        return cls(**dict(shown), airflow_url=view.url, task_instances=tasks)

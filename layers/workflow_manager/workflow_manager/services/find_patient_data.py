@@ -83,7 +83,7 @@ def _find_workflow(ports: Ports, definition: ExamWorkflow) -> WorkflowData:
     runs = [run for run_id in candidates if (run := ports.store.get_dag_run(run_id))]
     folders = [acquisition_prefix(definition.id), *map(result_prefix, candidates)]
     prefixes = tuple(f"{folder}/" for folder in folders)
-    running = [f"dag_run:{run.dag_run_id}" for run in runs if not run.state.is_final]
+    running = [f"dag_run:{run.dag_run_id}" for run in runs if run.due_at is not None]
     return WorkflowData(
         workflow_id=definition.id,
         prefixes=prefixes,

@@ -1,7 +1,11 @@
-"""Show where a run stands."""
+"""Show where a run stands, here and in Airflow."""
+
+from dataclasses import dataclass
 
 from workflow_manager.domain.dag_run import DagRun
-from workflow_manager.domain.errors import NotFoundError
+from workflow_manager.domain.errors import NotFoundError, ScanHubError
+from workflow_manager.domain.orchestrator_run import RunKey, TaskInstance
+from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
 
 
@@ -24,3 +28,41 @@ def get_dag_run(ports: Ports, dag_run_id: str) -> DagRun:
     if run is None:
         raise NotFoundError("There is no such run, or its event has not arrived yet.")
     return run
+
+
+@dataclass(frozen=True)
+class OrchestratorView:
+    """What Airflow shows of a run.
+
+    Parameters
+    ----------
+    task_instances
+        None if Airflow has nothing of it, or cannot be asked.
+    url
+        Where people see it in Airflow's own pages, if that is known.
+    """
+
+    task_instances: list[TaskInstance] | None = None
+    url: str | None = None
+
+
+def look_into_airflow(ports: Ports, run: DagRun) -> OrchestratorView:
+    """Return what Airflow shows of a run; an Airflow that is away is no reason to show nothing.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    run
+        The run.
+    """
+    if run.is_simulated or run.n_start_attempts == 0:
+        return OrchestratorView()
+    key = RunKey.model_validate(run, from_attributes=True)
+    try:
+        tasks = ports.orchestrator.list_task_instances([key])
+        url = ports.orchestrator.dag_run_url(run.dag_id, run.dag_run_id)
+    except ScanHubError as error:
+        logger.warning("Airflow was not asked", extra={"reason": error.detail})
+        return OrchestratorView()
+    return OrchestratorView(tasks, url)

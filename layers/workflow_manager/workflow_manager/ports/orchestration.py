@@ -1,0 +1,97 @@
+"""Airflow, and what leads to and from it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from workflow_manager.domain.notification import Notification
+from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
+
+
+class Dag(BaseModel):
+    """A DAG as clients list it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dag_id: str
+    dag_display_name: str
+    is_paused: bool = False
+    has_import_errors: bool = False
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Orchestrator(Protocol):
+    """Airflow. Every call may raise an `UpstreamError`."""
+
+    def list_dags(self) -> list[Dag]:
+        """Return all DAGs, whatever the page size of the server."""
+
+    def get_dag(self, dag_id: str) -> Dag | None:
+        """Return a DAG, or None if Airflow does not know it."""
+
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
+        """Create a run.
+
+        Raises
+        ------
+        ConflictError
+            Airflow answered that such a run exists; `has_dag_run` tells whether it is ours.
+        NotFoundError
+            Airflow does not know the DAG.
+        InvalidInputError
+            Airflow refuses the id or the conf.
+        """
+
+    def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
+        """Tell whether Airflow knows the run."""
+
+    def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
+        """Return what Airflow has of these runs, in a few requests for many.
+
+        One that is missing from the answer may be there all the same (a crowded DAG, a late
+        start): `has_dag_run` tells.
+        """
+
+    def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
+        """Return the tasks of these runs."""
+
+    def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
+        """End a run as failed, after its teardown tasks; one that has ended stays as it is.
+
+        Airflow overlooks it while it is just starting the run: look again later, and repeat.
+
+        Raises
+        ------
+        NotFoundError
+            Airflow does not know the run, or the DAG.
+        InvalidInputError
+            The ids are too long for this Airflow.
+        """
+
+    def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
+        """Return where people see the run in Airflow's own pages, or None if that is unknown."""
+
+    def check_health(self) -> None:
+        """Return if Airflow would start runs; raise an `UpstreamError` if not."""
+
+
+class RunQueue(Protocol):
+    """The queue that `trigger_airflow` serves."""
+
+    def send_start(self, dag_run_id: str) -> None:
+        """Ask for a pending run to be started."""
+
+    def send_simulation_step(self, dag_run_id: str, step: int, delay_s: int) -> None:
+        """Ask for a step of a simulated run, `delay_s` from now [s]."""
+
+
+class EventBus(Protocol):
+    """Where others hear of state changes."""
+
+    def publish(self, notifications: Sequence[Notification]) -> int:
+        """Send notifications in order; return how many were taken before the first that was not.
+
+        At least once: what comes after that one may have been taken too.
+        """

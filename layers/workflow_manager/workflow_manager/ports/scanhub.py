@@ -1,0 +1,85 @@
+"""ScanHub's other services and the devices."""
+
+from typing import Protocol
+
+from workflow_manager.domain.exam import (
+    DeviceTask,
+    Exam,
+    ExamTask,
+    ExamWorkflow,
+    ItemStatus,
+    Patient,
+    PatientExam,
+    ResultType,
+    TaskType,
+    User,
+)
+
+
+class ExamClient(Protocol):
+    """Exam-manager, on behalf of the caller or of the service account."""
+
+    def get_workflow(
+        self, workflow_id: str, detail: str = "Failed to fetch workflow data"
+    ) -> ExamWorkflow:
+        """Return a workflow with its tasks; `detail` is ScanHub's text where that fails."""
+
+    def get_task(self, task_id: str) -> ExamTask:
+        """Return a task."""
+
+    def get_exam(self, exam_id: str) -> Exam:
+        """Return an exam."""
+
+    def list_exams(self, patient_id: str) -> list[PatientExam]:
+        """Return all exams of a patient; empty if exam-manager knows of none."""
+
+    def report_task(
+        self,
+        task_id: str,
+        status: ItemStatus,
+        progress: int,
+        comment: str | None = None,
+        stale_comment: str | None = None,
+    ) -> None:
+        """Change status, progress and comment of a task and leave the rest as it is there.
+
+        Without a new `comment`, the old one stays, unless it is `stale_comment`.
+        """
+
+    def create_result(
+        self, task_id: str, result_type: ResultType, directory: str, filename: str
+    ) -> None:
+        """Add a result to a task."""
+
+
+class ScanClient(Protocol):
+    """Patient-, sequence- and device-manager and the devices: what starting a scan takes."""
+
+    def get_patient(self, patient_id: str) -> Patient:
+        """Return a patient."""
+
+    def get_sequence(self, sequence_id: str) -> str:
+        """Return a sequence document as JSON text."""
+
+    def get_device_status(self, device_id: str) -> str:
+        """Return how device-manager sees a device: ready, scanning, offline, disconnected."""
+
+    def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
+        """Send a start exactly once: never repeated, whatever happens.
+
+        Raises
+        ------
+        UpstreamRefusedError
+            The device, or device-manager for it, said no: nothing was started.
+        UpstreamUnreachableError
+            Nothing was sent.
+        UpstreamError
+            Anything else: whether the scan started is unknown.
+        """
+
+
+class UserClient(Protocol):
+    """User-login-manager."""
+
+    def get_current_user(self, token: str) -> User | None:
+        """Return whose token it is, or None if it is refused."""

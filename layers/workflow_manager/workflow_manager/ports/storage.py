@@ -1,0 +1,128 @@
+"""Where state and data live."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.device import DeviceLock
+from workflow_manager.domain.entity import Entity, Event
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.listing import ListQuery, Page
+from workflow_manager.domain.system_status import SystemStatus
+from workflow_manager.domain.task import Task
+from workflow_manager.domain.upload import Part, Upload
+from workflow_manager.domain.workflow import Workflow
+
+
+class WorkflowStore(Protocol):
+    """Where state lives. Reads are consistent; writes are conditional on the version read."""
+
+    def get_execution(self, workflow_id: str) -> Execution | None:
+        """Return a workflow with its tasks, or None if it was never processed."""
+
+    def get_dag_run(self, dag_run_id: str) -> DagRun | None:
+        """Return a run, or None."""
+
+    def get_upload(self, upload_id: str) -> Upload | None:
+        """Return an upload, or None."""
+
+    def get_device_lock(self, device_id: str) -> DeviceLock:
+        """Return the lock of a device; a fresh one before its first scan."""
+
+    def get_system_status(self) -> SystemStatus:
+        """Return what the reconciler last noted; a fresh one before its first turn."""
+
+    def list_events(
+        self, subject: str, after: str | None = None, limit: int | None = None
+    ) -> list[Event]:
+        """Return the audit trail of a workflow or stand-alone run, oldest first.
+
+        With `after`, what follows the event of that id; with `limit`, at most so many.
+        """
+
+    def get_last_event(self, subject: str) -> Event | None:
+        """Return the newest line of an audit trail, or None."""
+
+    def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
+        """Return a page of the runs, newest first; one created just now may be missing."""
+
+    def list_workflows(self, query: ListQuery) -> Page[Workflow]:
+        """Return a page of the workflows, newest first; one created just now may be missing."""
+
+    def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
+        """Return what the reconciler must look at by now, most overdue first."""
+
+    def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
+        """Return what the reconciler must look at some day, in that order.
+
+        Begins behind the cursor `after`; the second value is the next call's, None at the end.
+        """
+
+    def delete_workflow(self, workflow_id: str) -> int:
+        """Delete a workflow, its tasks and its audit trail; return the number of items.
+
+        Nothing there is no error, so that a call that broke off can be repeated.
+        """
+
+    def delete_dag_run(self, dag_run_id: str) -> int:
+        """Delete a run and the audit trail of its own, likewise."""
+
+    def delete_upload(self, upload_id: str) -> int:
+        """Delete an upload, likewise."""
+
+    def commit(self, entities: Sequence[Entity], events: Sequence[Event] = ()) -> None:
+        """Write all or nothing, if every entity is still at the version it was read at.
+
+        Raises
+        ------
+        VersionConflictError
+            Somebody else wrote one of them first.
+        """
+
+
+class DataLake(Protocol):
+    """The bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """Its name."""
+
+    def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
+        """Store a small object."""
+
+    def create_multipart_upload(self, key: str, content_type: str) -> str:
+        """Begin a multipart upload and return S3's id of it."""
+
+    def presign_part(self, key: str, s3_upload_id: str, part_number: int) -> str:
+        """Return a URL that takes one part by PUT for as long as `Settings` says."""
+
+    def list_parts(self, key: str, s3_upload_id: str) -> list[Part] | None:
+        """Return the parts present, or None if the upload is not open (any more)."""
+
+    def complete_multipart_upload(
+        self, key: str, s3_upload_id: str, parts: Sequence[Part]
+    ) -> ObjectVersion | None:
+        """Make one object of the parts; None if the upload is not open (any more)."""
+
+    def head(self, key: str) -> ObjectVersion | None:
+        """Return the newest version of an object, or None."""
+
+    def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
+        """Return what lies below a prefix, by key; without version ids, which S3 does not list."""
+
+    def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """Return every version of every object under a prefix, delete markers among them."""
+
+    def list_open_uploads(self, prefix: str) -> list[str]:
+        """Return the key of every unfinished multipart upload under a prefix."""
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete what both lists name, for good; return how much that was.
+
+        Raises
+        ------
+        ValueError
+            The prefix does not end in a slash, so it may be that of others too.
+        """
