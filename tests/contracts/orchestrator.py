@@ -40,6 +40,19 @@ def trigger(
     return key
 
 
+def start(orchestrator: Orchestrator, lasting: Lasting) -> RunKey:
+    """Create a run and return its key once its task has begun.
+
+    A run that the scheduler is just starting overlooks what it is told.
+    """
+    key = trigger(orchestrator, lasting.dag_id, lasting.conf)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not orchestrator.list_task_instances([key])[0].started_at:
+        assert time.monotonic() < deadline, "The run did not start."
+        time.sleep(0.3)
+    return key
+
+
 class OrchestratorContract:
     """Subclasses give fixtures `orchestrator`, `dag_id`, a DAG that may be triggered, `lasting`."""
 
@@ -180,10 +193,4 @@ class RunningOrchestratorContract(OrchestratorContract):
 
     @pytest.fixture
     def lasting_run(self, orchestrator: Orchestrator, lasting: Lasting) -> RunKey:
-        # Once its task has begun: a run that the scheduler is just starting overlooks a cancel.
-        key = trigger(orchestrator, lasting.dag_id, lasting.conf)
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not orchestrator.list_task_instances([key])[0].started_at:
-            assert time.monotonic() < deadline, "The run did not start."
-            time.sleep(0.3)
-        return key
+        return start(orchestrator, lasting)

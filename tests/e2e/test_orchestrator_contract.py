@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from local.config import DAG_ID
-from tests.contracts.orchestrator import Lasting, RunningOrchestratorContract, trigger
+from tests.contracts.orchestrator import Lasting, RunningOrchestratorContract, start
 from tests.e2e.airflow_runs import LASTING, wait_for_idle_airflow
 from tests.e2e.laptop import Laptop
 from workflow_manager.clients.http import build_http_client
@@ -45,7 +45,7 @@ class TestAirflowRestOrchestrator(RunningOrchestratorContract):
 def test_cancel_dag_run_leaves_a_success_as_it_is(
     laptop: Laptop, orchestrator: AirflowRestOrchestrator
 ) -> None:
-    key = trigger(orchestrator, DAG_ID, LASTING.conf)
+    key = start(orchestrator, LASTING)
     path = f"/dags/{DAG_ID}/dagRuns/{key.dag_run_id}"
     laptop.airflow.patch(path, json={"state": "success"}).raise_for_status()
     orchestrator.cancel_dag_run(DAG_ID, key.dag_run_id)
