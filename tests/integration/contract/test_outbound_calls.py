@@ -18,7 +18,7 @@ START_PATH = "/api/v1/device/start_scan_via_websocket"
 LOGIN = "POST /api/v1/userlogin/login"
 CONF_KEYS = (
     "directory file_name workflow_manager_endpoint user_token "
-    "bucket key version_id dag_run_id task_id output_prefix study_instance_uid"
+    "bucket key version_id dag_run_id task_id inputs output_prefix study_instance_uid"
 ).split()
 
 
@@ -158,6 +158,7 @@ def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: S
         "version_id": None,
         "dag_run_id": dag_run_id,
         "task_id": sent.deployment.task_ids[0],
+        "inputs": [],
         "output_prefix": f"result/{dag_run_id}",
         "study_instance_uid": conf["study_instance_uid"],
     }

@@ -1,8 +1,16 @@
+from typing import Any
+
 from tests.contracts.samples import make_run
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import deliver, make_dag_data
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.domain.dag_run import object_dag_run_id
+from workflow_manager.domain.errors import UpstreamUnreachableError
+
+
+def make_event(run_id: str) -> dict[str, Any]:
+    path = f"/v1/workflowmanager/dag_runs/{run_id}/"
+    return load_event("get_dag_run", "success") | {"path": path}
 
 
 def test_get_dag_run_shows_a_run_without_its_tokens_hash(
@@ -10,10 +18,8 @@ def test_get_dag_run_shows_a_run_without_its_tokens_hash(
 ) -> None:
     deliver(world, make_dag_data())
     run_id = object_dag_run_id(make_dag_data())
-    event = load_event("get_dag_run", "success")
-    event["path"] = f"/v1/workflowmanager/dag_runs/{run_id}/"
 
-    answer = invoke("get_dag_run", event)
+    answer = invoke("get_dag_run", make_event(run_id))
 
     body = read_body(answer)
     assert (answer["statusCode"], body["state"]) == (200, "RUNNING")
@@ -36,3 +42,26 @@ def test_get_dag_run_answers_304_until_the_run_moves(invoke: Invoke, world: Memo
 
 def test_get_dag_run_answers_404_for_an_unknown_run(invoke: Invoke) -> None:
     assert invoke("get_dag_run", load_event("get_dag_run", "unknown_run"))["statusCode"] == 404
+
+
+def test_get_dag_run_shows_its_tasks_in_airflow_and_a_link(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    deliver(world, make_dag_data())
+    body = read_body(invoke("get_dag_run", make_event(object_dag_run_id(make_dag_data()))))
+
+    assert [each["task_id"] for each in body["task_instances"]] == ["reconstruct"]
+    assert body["airflow_url"].endswith(f"/runs/{body['dag_run_id']}")
+
+
+def test_get_dag_run_shows_our_own_state_while_airflow_is_away(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    deliver(world, make_dag_data())
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+
+    answer = invoke("get_dag_run", make_event(object_dag_run_id(make_dag_data())))
+
+    body = read_body(answer)
+    assert (answer["statusCode"], body["state"]) == (200, "RUNNING")
+    assert (body["task_instances"], body["airflow_url"]) == (None, None)

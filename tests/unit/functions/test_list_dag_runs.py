@@ -12,10 +12,10 @@ def test_list_dag_runs_shows_runs_as_get_dag_run_does(invoke: Invoke, world: Mem
     answer = invoke("list_dag_runs", load_event("list_dag_runs", "defaults"))
 
     assert answer["statusCode"] == 200
-    assert read_body(answer) == {
-        "dag_runs": [read_body(invoke("get_dag_run", event))],
-        "next_cursor": None,
-    }
+    alone = read_body(invoke("get_dag_run", event))
+    # Airflow is asked for one run only, not for each of a list.
+    shown = {k: v for k, v in alone.items() if k not in {"airflow_url", "task_instances"}}
+    assert read_body(answer) == {"dag_runs": [shown], "next_cursor": None}
 
 
 def test_list_dag_runs_filters_by_state_dag_and_time(invoke: Invoke, world: MemoryPorts) -> None:

@@ -189,6 +189,20 @@ def test_cancel_task_stops_a_run_whose_start_was_under_way(world: MemoryPorts) -
     assert get_run(world, run_id).due_at is None
 
 
+def test_cancel_task_is_repeated_when_airflow_overlooked_it(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    cancel = world.orchestrator.cancel_dag_run
+    world.orchestrator.cancel_dag_run = lambda *_: None  # type: ignore[method-assign]
+    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    world.orchestrator.cancel_dag_run = cancel  # type: ignore[method-assign]
+    assert get_run(world, run_id).due_at is not None
+
+    reconcile_runs(world, at(60, "reconcile_runs"))
+
+    assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
+    assert get_run(world, run_id).due_at is None
+
+
 def test_cancel_task_waits_a_while_for_a_run_that_airflow_does_not_know_yet(
     world: MemoryPorts,
 ) -> None:

@@ -16,6 +16,7 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.dag_run import task_dag_run_id
+from workflow_manager.domain.errors import UpstreamUnreachableError
 from workflow_manager.domain.exam import ItemStatus, TaskType
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.find_patient_data import find_patient_data
@@ -107,6 +108,7 @@ def test_find_patient_data_names_a_run_that_is_not_stopped_yet(world: MemoryPort
     # Given a run on old data, which a rescan cannot stop for now
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     scan(world, "upload-1")
+    deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id
     world.orchestrator.fail_with["cancel_dag_run"] = UpstreamUnreachableError("Airflow is away.")
     trigger_task(world, SCAN_ID, TOKEN, at(30))

@@ -8,6 +8,7 @@ from workflow_manager.domain.errors import (
     UpstreamError,
     VersionConflictError,
 )
+from workflow_manager.domain.orchestrator_run import RunKey
 from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
 
@@ -43,8 +44,12 @@ def stop_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> bool:
 
 def _ask_airflow(ports: Ports, run: DagRun, cause: Cause) -> DagRun:
     extra = {"dag_run_id": run.dag_run_id}
+    key = RunKey.model_validate(run, from_attributes=True)
     try:
         ports.orchestrator.cancel_dag_run(run.dag_id, run.dag_run_id)
+        # Airflow overlooks it while it is just starting the run.
+        if not any(each.state.is_final for each in ports.orchestrator.list_dag_runs([key])):
+            return run.with_later_stop(cause.at, is_known=True)
     except NotFoundError:
         return run.with_later_stop(cause.at, is_known=False)
     except InvalidInputError as error:
