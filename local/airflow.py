@@ -100,6 +100,10 @@ def make_airflow_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[s
         "CORE__EXECUTION_API_SERVER_URL": f"{config.airflow_url}/execution/",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
+        # A task that was killed with its scheduler is found out at once, not after five minutes.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(
             config.folder / "airflow" / "passwords.json"
         ),

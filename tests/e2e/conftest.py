@@ -1,19 +1,21 @@
 """One laptop stack for all end-to-end tests, and one walk through it that several look at."""
 
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from local.config import StackConfig
+from local.config import ROOT, StackConfig
 from local.phantom import simulate_kspace
 from local.stack import down, is_up, up
 from tests.e2e.laptop import Json, Laptop
 
 SCAN_DURATION_S = 0.9
 # Whatever takes a service away comes late, and what looks at all traces comes after everything.
-LATE_MODULES = ("test_airflow_outage", "test_data_protection")
+LATE_MODULES = ("test_airflow_outage", "test_chaos", "test_data_protection")
 MEASUREMENTS = pytest.StashKey[dict[str, float]]()
 
 
@@ -50,9 +52,18 @@ def walk_through(laptop: Laptop) -> Walk:
 
 
 @pytest.fixture(scope="session")
-def laptop() -> Iterator[Laptop]:
+def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the project's DAGs and those of the tests."""
+    folder = tmp_path_factory.mktemp("airflow") / "dags"
+    shutil.copytree(ROOT / "dags", folder)
+    shutil.copytree(Path(__file__).with_name("dags"), folder, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def laptop(dags_folder: Path) -> Iterator[Laptop]:
     """Return the stack, brought up unless it is up already, and left as it was found."""
-    config = StackConfig.from_environ()
+    config = replace(StackConfig.from_environ(), dags_folder=dags_folder)
     was_up = is_up(config)
     stack = up(config)
     try:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,6 +120,11 @@ class Laptop:
         answer = self.scanhub.post("/_control/workflows", json={"device_id": device_id})
         return dict(answer.raise_for_status().json())
 
+    def define_workflow(self, *tasks: Json) -> Json:
+        """Return the ids of a fresh workflow of these tasks, as `make_workflow` does."""
+        answer = self.scanhub.post("/_control/workflows", json={"tasks": tasks})
+        return dict(answer.raise_for_status().json())
+
     def switch_fault_on(self, service: str, kind: str, **options: Any) -> None:
         """Let a neighbour fail, until the end of the test or for ``times`` calls."""
         fault = {"service": service, "kind": kind, **options}
@@ -167,7 +172,7 @@ class Laptop:
         self, workflow_id: str, status: str, *, may_fail_first: bool = False
     ) -> Json:
         """Return a workflow once it has ended; fail unless it ended as expected."""
-        ends = {status} if may_fail_first else {"completed", "failed"}
+        ends = {status} if may_fail_first else {"completed", "failed", "cancelled"}
 
         def read() -> Json | None:
             workflow = self.get_workflow(workflow_id)
@@ -235,11 +240,27 @@ class Laptop:
 
     # -------------------------------------------------------------------------------- AWS
 
-    def reconcile(self) -> int:
-        """Let the reconciler take a turn now; return how many items it looked at."""
+    def find_function(self, logical_id: str) -> str:
+        """Return the name of a deployed function."""
         pages = self.functions.get_paginator("list_functions").paginate()
         names = [item["FunctionName"] for page in pages for item in page["Functions"]]
-        name = next(name for name in names if "ReconcileRunsFunction" in name)
+        return next(str(name) for name in names if logical_id in name)
+
+    @contextmanager
+    def changed_environ(self, logical_id: str, **changes: str) -> Iterator[None]:
+        """Let a function run with other variables for a while."""
+        name = self.find_function(logical_id)
+        before = self.functions.get_function_configuration(FunctionName=name)["Environment"]
+        changed = {"Variables": before["Variables"] | changes}
+        self.functions.update_function_configuration(FunctionName=name, Environment=changed)
+        try:
+            yield
+        finally:
+            self.functions.update_function_configuration(FunctionName=name, Environment=before)
+
+    def reconcile(self) -> int:
+        """Let the reconciler take a turn now; return how many items it looked at."""
+        name = self.find_function("ReconcileRunsFunction")
         answer = self.functions.invoke(FunctionName=name, Payload=b"{}")
         content = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, content
@@ -290,19 +311,22 @@ class Laptop:
         return dict(answer["Item"])
 
     def let_retry_be_due(self, dag_run_id: str) -> None:
-        """Make the time pass until a pending run is tried again: its back-off ends now."""
+        """Make the time pass until a pending run is tried again: back-off and lease end now."""
         past = datetime.now(UTC) - timedelta(seconds=1)
-        self.dynamodb.update_item(
-            TableName=self.stack.table,
-            Key=_run_key(dag_run_id),
-            UpdateExpression="SET next_attempt_at = :past, due_at = :past",
-            ConditionExpression="#state = :pending",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues={
-                ":past": {"S": past.isoformat(timespec="milliseconds")},
-                ":pending": {"S": "PENDING"},
-            },
-        )
+        # It may have started in this very moment.
+        with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):
+            self.dynamodb.update_item(
+                TableName=self.stack.table,
+                Key=_run_key(dag_run_id),
+                UpdateExpression="SET next_attempt_at = :past, due_at = :past, "
+                "start_lease_until = :past",
+                ConditionExpression="#state = :pending",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":past": {"S": past.isoformat(timespec="milliseconds")},
+                    ":pending": {"S": "PENDING"},
+                },
+            )
 
     def scan_table(self) -> list[Json]:
         """Return every item of the table, as DynamoDB holds it."""

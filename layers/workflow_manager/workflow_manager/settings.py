@@ -43,6 +43,8 @@ class Settings(BaseModel):
         A run for an object of its own may take as long once it is started [s].
     device_task_timeout_s, reconstruction_task_timeout_s, processing_task_timeout_s
         A task of that type may, unless its args name ``timeout_minutes`` [s].
+    callback_wait_s
+        How long a run that has ended in Airflow is given for its callback [s].
     auto_advance
         Whether DAG tasks start by themselves once their inputs are there.
     upload_url_lifetime_s
@@ -80,6 +82,7 @@ class Settings(BaseModel):
     device_task_timeout_s: int = Field(default=7200, gt=0)
     reconstruction_task_timeout_s: int = Field(default=7200, gt=0)
     processing_task_timeout_s: int = Field(default=7200, gt=0)
+    callback_wait_s: int = Field(default=60, ge=0)
     auto_advance: bool = True
     upload_url_lifetime_s: int = Field(default=3600, gt=0, le=43_200)
     upload_retention_s: int = Field(default=7 * 86_400, gt=0)

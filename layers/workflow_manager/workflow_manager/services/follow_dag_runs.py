@@ -20,8 +20,6 @@ from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.note_progress import note_progress
 from workflow_manager.services.start_dag_run import mark_started
 
-# A callback that is under way says more than Airflow's state: it is waited for.
-CALLBACK_WAIT = timedelta(seconds=60)
 # A run that was just started may not be listed yet.
 LISTING_WAIT = timedelta(minutes=2)
 MAX_N_RESULTS = 20
@@ -79,7 +77,9 @@ def _follow(
         if progress := _progress(instances):
             note_progress(ports, run.dag_run_id, progress, cause)
         return
-    if known.ended_at is None or cause.at < known.ended_at + CALLBACK_WAIT:
+    # A callback that is under way says more than Airflow's state: it is waited for.
+    wait = timedelta(seconds=ports.settings.callback_wait_s)
+    if known.ended_at is None or cause.at < known.ended_at + wait:
         return
     logger.warning("callback lost", extra={"dag_run_id": run.dag_run_id, "state": known.state})
     metrics.add_metric("CallbacksLost", MetricUnit.Count, 1)

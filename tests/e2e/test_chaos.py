@@ -1,0 +1,141 @@
+"""What is killed or lost in the middle: every cause still leads to one run and one result."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from local.stack import check_health, start_service, stop_service
+from tests.e2e.laptop import Json, Laptop, wait_until
+
+N_UPLOADS = 20
+N_AT_ONCE = 3
+CHAOS_TIMEOUT_S = 240
+# Nobody listens on this port.
+NOWHERE = "http://127.0.0.1:9/api/v1/workflowmanager"
+
+
+@pytest.fixture
+def _airflow_comes_back(laptop: Laptop) -> Iterator[None]:
+    yield
+    if not check_health(laptop.config)["airflow"]:
+        start_service("airflow", laptop.config)
+
+
+def upload_many(laptop: Laptop, body: bytes, n_uploads: int) -> list[str]:
+    """Send a file several times, a few at once; return the ids of the runs."""
+    with ThreadPoolExecutor(N_AT_ONCE) as pool:
+        answers = list(pool.map(lambda _: laptop.upload_and_trigger(body), range(n_uploads)))
+    return [answer.raise_for_status().json()["data"]["dag_run_id"] for answer in answers]
+
+
+def wait_for_all(laptop: Laptop, run_ids: list[str]) -> list[Json]:
+    """Return all runs once they have ended, with turns of the reconciler in between."""
+
+    def read() -> list[Json] | None:
+        laptop.reconcile()
+        runs = [laptop.find_run(run_id) or {"state": "MISSING"} for run_id in run_ids]
+        for run in runs:
+            if run["state"] == "PENDING":
+                # It would be tried again within five minutes: that time passes now.
+                laptop.let_retry_be_due(run["dag_run_id"])
+        has_ended = all(run["state"] in {"SUCCEEDED", "FAILED", "CANCELLED"} for run in runs)
+        return runs if has_ended else None
+
+    return wait_until(read, f"the end of {len(run_ids)} runs", CHAOS_TIMEOUT_S)
+
+
+def check_one_result_each(laptop: Laptop, run_ids: list[str], runs: list[Json]) -> None:
+    """Assert that each upload has one run, here and in Airflow, and its result in the lake."""
+    assert len(set(run_ids)) == len(run_ids)
+    assert [run["state"] for run in runs] == ["SUCCEEDED"] * len(runs), runs
+    in_airflow = [run["dag_run_id"] for run in laptop.list_airflow_runs()]
+    assert all(in_airflow.count(run_id) == 1 for run_id in run_ids)
+    assert all(run["results"][0]["key"].endswith("/image.dcm") for run in runs)
+    keys = [version["Key"] for version in laptop.list_objects()]
+    assert all(f"result/{run_id}/image.dcm" in keys for run_id in run_ids)
+    assert laptop.count_messages(laptop.stack.dlq_url) == 0
+
+
+@pytest.mark.usefixtures("_airflow_comes_back")
+def test_airflow_is_killed_in_the_middle_of_20_uploads(laptop: Laptop, small_kspace: bytes) -> None:
+    # Given uploads of which some have started and some have not when Airflow is killed
+    run_ids = upload_many(laptop, small_kspace, N_UPLOADS // 2)
+    stop_service("airflow", laptop.config)
+    run_ids += upload_many(laptop, small_kspace, N_UPLOADS // 2)
+    # When it comes back
+    start_service("airflow", laptop.config)
+    runs = wait_for_all(laptop, run_ids)
+    # Then each has one run and one result
+    check_one_result_each(laptop, run_ids, runs)
+
+
+def test_function_workers_are_killed_in_the_middle_of_uploads(
+    laptop: Laptop, small_kspace: bytes
+) -> None:
+    # Given a queue that hands a message out again after ten seconds, not after six minutes
+    attributes = {"VisibilityTimeout": "10"}
+    before = laptop.sqs.get_queue_attributes(
+        QueueUrl=laptop.stack.queue_url, AttributeNames=["VisibilityTimeout"]
+    )["Attributes"]
+    laptop.sqs.set_queue_attributes(QueueUrl=laptop.stack.queue_url, Attributes=attributes)
+    try:
+        # When all function processes are killed while uploads come in, three times over
+        run_ids = []
+        n_killed = 0
+        for _ in range(3):
+            run_ids += upload_many(laptop, small_kspace, 2)
+            n_killed += kill_workers(laptop)
+        # Then each has one run and one result
+        assert n_killed > 0
+        runs = wait_for_all(laptop, run_ids)
+        check_one_result_each(laptop, run_ids, runs)
+    finally:
+        laptop.sqs.set_queue_attributes(QueueUrl=laptop.stack.queue_url, Attributes=before)
+
+
+def test_every_callback_is_dropped(laptop: Laptop, small_kspace: bytes) -> None:
+    # Given DAGs that are told to call back to where nobody is
+    with laptop.changed_environ("TriggerAirflowFunction", WORKFLOW_MANAGER_URL=NOWHERE):
+        run_ids = upload_many(laptop, small_kspace, 3)
+        ids = laptop.make_workflow()
+        laptop.process(ids["workflow_id"]).raise_for_status()
+
+        def has_started() -> bool:
+            tasks = laptop.get_workflow(ids["workflow_id"])["tasks"]
+            runs = [laptop.find_run(run_id) for run_id in (*run_ids, tasks[1]["dag_run_id"] or "-")]
+            return all(run and run["state"] != "PENDING" for run in runs)
+
+        wait_until(has_started, "all runs to start")
+    # When the reconciler does not wait for what will never come
+    with laptop.changed_environ("ReconcileRunsFunction", CALLBACK_WAIT_S="0"):
+        runs = wait_for_all(laptop, run_ids)
+        workflow = wait_until(
+            lambda: read_completed(laptop, ids["workflow_id"]), "the workflow to be completed"
+        )
+    # Then it has found every result by itself
+    check_one_result_each(laptop, run_ids, runs)
+    assert all(run["results"][0]["preview_key"].endswith("/preview.png") for run in runs)
+    completed = [event for event in workflow["events"] if event["name"] == "complete"]
+    assert completed[-1]["actor"] == "reconcile_runs"
+
+
+def kill_workers(laptop: Laptop) -> int:
+    """Kill the processes in which the laptop's AWS runs functions; return how many there were."""
+    port = f":{laptop.config.aws_port}"
+    n_killed = 0
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        variables = process.info["environ"] or {}
+        is_ours = port in variables.get("AWS_ENDPOINT_URL", "")
+        if is_ours and "AWS_LAMBDA_FUNCTION_NAME" in variables:
+            process.kill()
+            n_killed += 1
+    return n_killed
+
+
+def read_completed(laptop: Laptop, workflow_id: str) -> Json | None:
+    """Return a workflow after a turn of the reconciler, if it is completed."""
+    laptop.reconcile()
+    workflow = laptop.get_workflow(workflow_id)
+    return workflow if workflow["status"] == "completed" else None
