@@ -11,7 +11,8 @@ SLEEPING = "sleeping"
 
 
 def make_sleeping_task(name: str = "Sleep", **args: str) -> Json:
-    return {"name": name, "type": "PROCESSING_TASK", "args": {"dag_id": SLEEPING, **args}}
+    destinations = {"dag_id": SLEEPING}
+    return {"name": name, "type": "PROCESSING_TASK", "args": args, "destinations": destinations}
 
 
 def get_airflow_state(laptop: Laptop, run_id: str) -> str:
@@ -157,7 +158,8 @@ def test_join_gets_the_data_of_both_its_inputs(laptop: Laptop) -> None:
             "id": join,
             "name": "Join",
             "type": "PROCESSING_TASK",
-            "args": {"dag_id": SLEEPING, "input_task_ids": f'["{left}", "{right}"]'},
+            "destinations": {"dag_id": SLEEPING},
+            "args": {"input_task_ids": f'["{left}", "{right}"]'},
         },
     ]
     body = {"device_id": device_id, "tasks": tasks}

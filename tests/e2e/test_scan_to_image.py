@@ -103,19 +103,20 @@ def test_get_workflow_shows_the_audit_trail_in_order(walk: Walk) -> None:
     assert steps == [
         ("workflow", "define"),
         ("task", "claim"),
+        ("task", "confirm_scan"),
         ("task", "complete"),
         ("task", "claim"),
         ("dag_run", "create"),
         ("dag_run", "start"),
         ("dag_run", "succeed"),
         ("task", "complete"),
-        ("workflow", "follow_tasks"),
+        ("workflow", "complete"),
     ]
     times = [datetime.fromisoformat(event["at"]) for event in events]
     assert times == sorted(times)
     assert [event["event_id"] for event in events] == sorted(event["event_id"] for event in events)
     actors = [event["actor"] for event in events]
-    assert actors[:6] == ["operator"] * 2 + ["trigger_airflow"] * 4
+    assert actors[:7] == ["operator"] * 3 + ["trigger_airflow"] * 4
 
 
 def test_walk_is_measured_when_warm(
