@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -52,9 +53,11 @@ def walk_through(laptop: Laptop) -> Walk:
 
 
 @pytest.fixture(scope="session")
-def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dags_folder() -> Path:
     """Return a folder with the project's DAGs and those of the tests."""
-    folder = tmp_path_factory.mktemp("airflow") / "dags"
+    # Always the same: a stack that is up goes on looking there.
+    folder = ROOT / ".local-test-dags"
+    shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "dags", folder)
     shutil.copytree(Path(__file__).with_name("dags"), folder, dirs_exist_ok=True)
     return folder
@@ -68,6 +71,8 @@ def laptop(dags_folder: Path) -> Iterator[Laptop]:
     stack = up(config)
     try:
         with Laptop.connect(config, stack) as connected:
+            if connected.airflow.get("/dags/sleeping").status_code != httpx.codes.OK:
+                pytest.exit("The stack that is up lacks the DAGs of the tests: make down first.", 1)
             duration_s = connected.set_scan_duration()
             connected.set_scan_duration(SCAN_DURATION_S)
             yield connected
