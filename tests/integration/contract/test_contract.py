@@ -5,12 +5,19 @@ What holds in all cells is in `runner.check_always`; what may be logged in none 
 
 import pytest
 
-from tests.integration.contract import data_cells, listing_cells, task_cells
+from tests.integration.contract import (
+    control_cells,
+    data_cells,
+    listing_cells,
+    looking_cells,
+    task_cells,
+)
 from tests.integration.contract.cells import Cell
 from tests.integration.contract.runner import check_always, check_expected, run_cell
 from tests.integration.deployment import Deployment
 
-CELLS = [*task_cells.CELLS, *data_cells.CELLS, *listing_cells.CELLS]
+TABLES = (task_cells, data_cells, listing_cells, control_cells, looking_cells)
+CELLS = [cell for table in TABLES for cell in table.CELLS]
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
