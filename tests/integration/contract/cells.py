@@ -1,6 +1,6 @@
 """What a cell of the contract test is, and how one line of a table becomes many cells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ POINTS = {
     "patient": ("patient-manager", "GET", "/patient/"),
     "sequence": ("sequence-manager", "GET", "/sequences/"),
     "start": ("device-manager", "POST", "/start_scan_via_websocket"),
+    "device": ("device-manager", "GET", "/device/"),
     "address": ("device-manager", "GET", "/ip_address"),
     "scanner": ("scanner", "POST", "/api/start-scan"),
     "login": ("user-login-manager", "POST", "/login"),
@@ -36,6 +37,10 @@ POINTS = {
     "DAGs": ("airflow", "GET", "/dags"),
     "DAG": ("airflow", "GET", "/dags/"),
     "DAG run": ("airflow", "POST", "/dagRuns"),
+    "run": ("airflow", "GET", "/dagRuns/"),
+    "stop": ("airflow", "PATCH", "/dagRuns/"),
+    "runs": ("airflow", "POST", "/dagRuns/list"),
+    "task instances": ("airflow", "POST", "/taskInstances/list"),
     "Airflow login": ("airflow", "POST", "/auth/token"),
 }
 # What AWS may have lost, beside the table: service, and where moto keeps it under which name.
@@ -61,6 +66,8 @@ class Scenario:
         What happened before, without any failure.
     has_messages
         Whether `trigger_airflow` gets what is queued after the call, under the same failure.
+    is_looking
+        Whether the call only looks, as each GET does: it must change nothing anywhere.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Scenario:
     headers: dict[str, str | None] = field(default_factory=dict)
     actor: str | None = "operator"
     is_template: bool = False
+    is_looking: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,9 +95,16 @@ class Cell:
     ours, exams
         Status of the task in our table (`UNTOUCHED`: it is not there) and in exam-manager.
     run
-        State of the task's run.
+        State of the task's run, or of the run that the call was about.
+    airflow
+        State of that run in Airflow.
+    is_stop_due
+        Whether Airflow must still be asked to stop that run.
     reason
         Beginning of the reason, in our table and in exam-manager's comment.
+    shows
+        What the body holds: `status.of.a.member` or `number.in.a.list` → value; of a text, its
+        beginning.
     """
 
     scenario: Scenario
@@ -100,6 +115,9 @@ class Cell:
     exams: str | None = None
     run: str | None = None
     reason: str | None = None
+    airflow: str | None = None
+    is_stop_due: bool | None = None
+    shows: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
 
     def __str__(self) -> str:

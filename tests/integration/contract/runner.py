@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +17,9 @@ from tests.fakes.wire import WireFault
 from tests.integration.conftest import REGION
 from tests.integration.contract.cells import POINTS, RESOURCES, UNTOUCHED, Cell, Ids
 from tests.integration.deployment import Deployment
-from tests.integration.patient import PATIENT_WORDS
+from tests.integration.patient import PATIENT_WORDS, seed_exam
 from workflow_manager import settings, wiring
+from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.services.mirror_task import mirror_task
@@ -25,7 +27,7 @@ from workflow_manager.stores.dynamodb import DynamoDBStore
 from workflow_manager.stores.memory import MemoryStore
 from workflow_manager.wiring import AwsPorts
 
-TOLD = {"PENDING": "NEW", "COMPLETED": "FINISHED", "FAILED": "NEW"}
+TOLD = {"PENDING": "NEW", "COMPLETED": "FINISHED", "FAILED": "NEW", "CANCELLED": "NEW"}
 # What was taken away from AWS, to be put back: where from, its name, itself.
 GONE: list[tuple[dict[str, Any], str, Any]] = []
 # It has deleted the task: telling it again is of no use.
@@ -42,6 +44,7 @@ class Outcome:
     body: Any
     ids: Ids
     task: Task | None
+    run: DagRun | None
     n_starts: int
 
 
@@ -54,6 +57,7 @@ def reset(deployment: Deployment) -> None:
     clear_failures(deployment)
     deployment.airflow.runs.clear()
     deployment.airflow.states.clear()
+    deployment.airflow.run_states.clear()
 
 
 def forget_logins() -> None:
@@ -90,15 +94,19 @@ def run_cell(deployment: Deployment, cell: Cell) -> Outcome:
     reset(deployment)
     scenario = cell.scenario
     if scenario.tasks:
+        # An exam comes with all its workflows, which would soon be hundreds.
+        deployment.exam_id = seed_exam(deployment.stand_in.store)
         deployment.add_workflow(*scenario.tasks, is_template=scenario.is_template)
     ids = {
         "exam_id": str(deployment.exam_id),
         "workflow_id": deployment.workflow_id,
         "task_id": deployment.task_ids[0],
+        "last_task_id": deployment.task_ids[-1],
     }
     if scenario.prepare:
         scenario.prepare(deployment, ids)
     deployment.stand_in.recorder.clear()
+    before = picture(deployment)
     for point, kind in cell.faults:
         if "login" in point:
             forget_logins()
@@ -112,8 +120,22 @@ def run_cell(deployment: Deployment, cell: Cell) -> Outcome:
     if scenario.has_messages:
         deliver()
     clear_failures(deployment)
+    if scenario.is_looking or scenario.method == "GET":
+        assert picture(deployment) == before
+        assert {request["method"] for request in deployment.stand_in.recorder.to_json()} <= {"GET"}
     content = json.loads(answer["body"]) if answer["body"] else {}
-    return Outcome(answer, content, ids, find_task(deployment), n_starts)
+    task = find_task(deployment)
+    dag_run_id = content.get("dag_run_id") or (task and task.dag_run_id) or ids.get("dag_run_id")
+    run = AwsPorts().store.get_dag_run(dag_run_id) if dag_run_id else None
+    return Outcome(answer, content, ids, task, run, n_starts)
+
+
+def picture(deployment: Deployment) -> list[Any]:
+    """Return all that a call could change in table, queues and Airflow."""
+    held, airflow = vars(deployment.store), deployment.airflow
+    queued = [list(queue._messages) for queue in resources("sqs", "queues").values()]
+    kept = held["_entities"], held["_events"], airflow.runs, airflow.run_states
+    return [queued, *(copy(each) for each in kept)]
 
 
 def fail(deployment: Deployment, ids: Ids, point: str, kind: str) -> None:
@@ -173,11 +195,34 @@ def check_expected(deployment: Deployment, cell: Cell, outcome: Outcome) -> None
     if cell.exams is not None:
         assert told["status"] == cell.exams
     if cell.run is not None:
-        run = AwsPorts().store.get_dag_run(outcome.task.dag_run_id) if outcome.task else None
-        assert run is not None and run.state == cell.run
+        assert outcome.run is not None and outcome.run.state == cell.run
+    if cell.is_stop_due is not None:
+        assert outcome.run is not None and (outcome.run.due_at is not None) is cell.is_stop_due
+    if cell.airflow is not None:
+        assert airflow_state(deployment, outcome.run) == cell.airflow
     if cell.reason is not None:
         assert outcome.task is not None and str(outcome.task.reason).startswith(cell.reason)
         assert outcome.body.get("reason", outcome.task.reason) == outcome.task.reason
+    for path, expected in cell.shows.items():
+        check_shown(outcome, path, expected)
+
+
+def check_shown(outcome: Outcome, path: str, expected: Any) -> None:
+    shown: Any = outcome.body
+    for step in path.split("."):
+        shown = shown[int(step)] if isinstance(shown, list) else shown[step]
+    if isinstance(expected, str):
+        assert str(shown).startswith(expected.format(**outcome.ids)), path
+    else:
+        assert shown == fill(expected, outcome.ids), path
+
+
+def airflow_state(deployment: Deployment, run: DagRun | None) -> str:
+    """Return the state of a run in Airflow; `UNTOUCHED`: it is not there."""
+    assert run is not None
+    ids = run.dag_id, run.dag_run_id
+    state = deployment.airflow.run_states.get(ids, {}).get("state", "queued")
+    return state if ids in deployment.airflow.runs else UNTOUCHED
 
 
 def check_always(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
@@ -215,6 +260,7 @@ def check_state(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
     is_started_elsewhere = task is not None and is_in_progress and task.attempt == 0
     if task and not (task.is_mirror_due or is_gone_there or is_started_elsewhere):
         assert told["status"] in expected_there(task)
+        assert not task.reason or told["comment"] == task.reason
     if task and task.is_mirror_due and not is_gone_there:
         heal(deployment, task)
 

@@ -3,14 +3,37 @@
 What holds in all cells is in `runner.check_always`; what may be logged in none is in `conftest`.
 """
 
+from pathlib import Path
+
 import pytest
 
-from tests.integration.contract import data_cells, listing_cells, task_cells
+from tests.integration.contract import (
+    control_cells,
+    data_cells,
+    listing_cells,
+    looking_cells,
+    task_cells,
+)
 from tests.integration.contract.cells import Cell
 from tests.integration.contract.runner import check_always, check_expected, run_cell
 from tests.integration.deployment import Deployment
 
-CELLS = [*task_cells.CELLS, *data_cells.CELLS, *listing_cells.CELLS]
+ROOT = Path(__file__).parents[3]
+TABLES = (task_cells, data_cells, listing_cells, control_cells, looking_cells)
+CELLS = [cell for table in TABLES for cell in table.CELLS]
+
+
+# A document that depends on nobody; it has its own test.
+WITHOUT_CELLS = {"get_openapi"}
+
+
+def test_every_endpoint_has_its_cells() -> None:
+    sources = {path.parent.name: path.read_text() for path in ROOT.glob("functions/*/app.py")}
+    endpoints = {name for name, source in sources.items() if "ScanHubRouter" in source}
+    succeeding = {cell.scenario.function for cell in CELLS if cell.status < 300}
+    failing = {cell.scenario.function for cell in CELLS if cell.status >= 400}
+
+    assert endpoints - WITHOUT_CELLS == succeeding == failing
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)

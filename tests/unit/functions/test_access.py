@@ -1,11 +1,12 @@
 """Who may call what, from where."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.functions.conftest import Invoke, load_event, read_body
+from tests.unit.functions.conftest import ROOT, Invoke, load_event, read_body
 from workflow_manager.settings import get_settings
 
 ORIGIN = "https://scanhub.example.org"
@@ -47,6 +48,18 @@ def test_role_that_may_not_is_told_so(invoke: Invoke, monkeypatch: pytest.Monkey
 
     assert answer["statusCode"] == 403
     assert read_body(answer)["detail"] == "Your role does not allow this."
+
+
+def test_example_of_the_documentation_names_all_that_only_looks() -> None:
+    text = (ROOT / "docs/access.md").read_text()
+    [example] = re.findall(r"^RolePermissions=(.*)$", text, re.MULTILINE)
+    [allowed] = json.loads(example).values()
+    known = {path.parent.name for path in ROOT.glob("functions/*/app.py")}
+    looking = {name for name in known if name.startswith(("get_", "list_", "validate_"))}
+
+    # Everybody may read the description of the API.
+    assert looking - {"get_openapi"} <= set(allowed) <= known
+    assert not [name for name in allowed if name.startswith(("cancel_", "retry_", "trigger_"))]
 
 
 @pytest.mark.parametrize(("origin", "allowed"), [(ORIGIN, ORIGIN), ("https://evil.example", None)])

@@ -225,6 +225,15 @@ def test_cancel_dag_run_is_not_surprised_when_the_run_goes_meanwhile() -> None:
         orchestrator.cancel_dag_run("d", "r")
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 409, 422, 500])
+def test_cancel_dag_run_counts_any_other_refusal_as_a_failure_of_airflow(status: int) -> None:
+    running = httpx.Response(200, json={"dag_id": "d", "dag_run_id": "r", "state": "running"})
+    server = FakeServer(running, *[httpx.Response(status)] * 2)
+    orchestrator = AirflowRestOrchestrator(server.client, URL, load_sample_credentials, "v1")
+    with pytest.raises(UpstreamRefusedError):
+        orchestrator.cancel_dag_run("d", "r")
+
+
 @pytest.mark.parametrize(
     ("version", "expected"),
     [

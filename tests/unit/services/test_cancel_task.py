@@ -19,6 +19,7 @@ from tests.fakes.world import (
 from workflow_manager.domain.dag_run import STOP_GRACE, DagRun, DagRunState
 from workflow_manager.domain.errors import (
     ConflictError,
+    InvalidInputError,
     InvalidTransitionError,
     NotFoundError,
     UpstreamUnreachableError,
@@ -166,6 +167,23 @@ def test_cancel_task_is_carried_out_by_the_reconciler_when_airflow_is_away(
 
     assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
     assert get_run(world, run_id).due_at is None
+
+
+def test_cancel_task_does_not_claim_a_stop_that_airflow_cannot_carry_out(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = reconstruct(world)
+
+    def refuse(dag_id: str, dag_run_id: str) -> None:
+        raise InvalidInputError("The ids are too long for this Airflow.")
+
+    monkeypatch.setattr(world.orchestrator, "cancel_dag_run", refuse)
+
+    _, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+
+    # Trying again is of no use.
+    assert get_run(world, run_id).due_at is None
+    assert "has not confirmed yet" in message
 
 
 def test_cancel_task_stops_a_run_whose_start_was_under_way(world: MemoryPorts) -> None:

@@ -17,7 +17,12 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
-from workflow_manager.domain.errors import ConflictError, InvalidTransitionError, NotFoundError
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidTransitionError,
+    NotFoundError,
+    UpstreamUnreachableError,
+)
 from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.cancel_workflow import cancel_workflow
@@ -53,6 +58,17 @@ def test_cancel_workflow_keeps_what_is_completed(world: MemoryPorts) -> None:
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.CANCELLED
     assert message == "The workflow was cancelled, with 1 of its tasks."
     assert len(world.orchestrator.cancelled) == 1
+
+
+def test_cancel_workflow_says_what_airflow_has_not_confirmed(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+
+    _, message = cancel_workflow(world, WORKFLOW_ID, at(20))
+
+    assert message.endswith("Airflow has not confirmed yet that all its runs have stopped.")
 
 
 def test_cancel_workflow_again_says_so(world: MemoryPorts) -> None:

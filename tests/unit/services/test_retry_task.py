@@ -2,7 +2,9 @@ import pytest
 
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import (
+    RECONSTRUCTION,
     RECONSTRUCTION_ID,
+    SCAN,
     SCAN_ID,
     TOKEN,
     WORKFLOW_ID,
@@ -55,6 +57,19 @@ def test_retry_task_of_a_scan_starts_the_scanner_once_more(world: MemoryPorts) -
 
     assert len(world.scan.starts) == 2
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+
+
+def test_retry_task_follows_what_was_mended_in_exam_manager(world: MemoryPorts) -> None:
+    call_back(world, Callback(success=False, error="wrong DAG"), 20)
+    mended = RECONSTRUCTION.model_copy(update={"destinations": {"dag_id": "dag_reco"}})
+    world.exam.tasks[RECONSTRUCTION_ID] = mended
+    known = world.exam.workflows[WORKFLOW_ID]
+    world.exam.workflows[WORKFLOW_ID] = known.model_copy(update={"tasks": [SCAN, mended]})
+
+    task = retry_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
+
+    run = world.store.get_dag_run(task.dag_run_id or "")
+    assert run is not None and run.dag_id == "dag_reco"
 
 
 def test_retry_task_is_refused_while_it_is_in_progress(world: MemoryPorts) -> None:

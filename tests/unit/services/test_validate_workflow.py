@@ -16,7 +16,11 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
-from workflow_manager.domain.errors import InvalidInputError, UpstreamUnreachableError
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    NeighbourRefusedError,
+    UpstreamUnreachableError,
+)
 from workflow_manager.domain.exam import Exam, TaskType
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.validate_workflow import (
@@ -107,6 +111,26 @@ def test_validate_workflow_names_a_device_that_takes_no_scan(
 def test_validate_workflow_names_an_unknown_device(world: MemoryPorts) -> None:
     world.scan.device_statuses.clear()
     assert problems_of(world, SCAN_ID) == ("Device-manager does not know the device.",)
+
+
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [(401, "Failed to fetch device"), (503, "Not checked: Failed to fetch device")],
+)
+def test_validate_workflow_takes_no_other_refusal_for_an_unknown_device(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch, status: int, problem: str
+) -> None:
+    def refuse(device_id: str) -> str:
+        raise NeighbourRefusedError("Failed to fetch device", status)
+
+    monkeypatch.setattr(world.scan, "get_device_status", refuse)
+
+    assert problems_of(world, SCAN_ID) == (problem,)
+
+
+def test_validate_workflow_says_that_the_patient_was_not_checked(world: MemoryPorts) -> None:
+    world.exam.fail_with["get_exam"] = UpstreamUnreachableError("Failed to fetch exam")
+    assert validate(world).problems == ("Not checked: Failed to fetch exam",)
 
 
 def test_validate_workflow_names_a_missing_sequence(world: MemoryPorts) -> None:

@@ -126,6 +126,8 @@ class DagRun(Entity):
         Until then, whoever tries the start keeps others from it.
     stop_due_at
         When Airflow must be asked (again) to stop the run; None if there is nothing to stop.
+    n_stop_attempts
+        How often it was asked without a word that the run has stopped.
     outcome_hash
         Tells a repeated result from a different one.
     last_event_id
@@ -172,6 +174,11 @@ class DagRun(Entity):
         if self.state is DagRunState.PENDING:
             return min(self.next_attempt_at, self.deadline)
         return self.deadline
+
+    @property
+    def is_stop_confirmed(self) -> bool:
+        """Whether a run that ended here has ended in Airflow too, as far as that knows it."""
+        return self.stop_due_at is None and self.n_stop_attempts == 0
 
     @property
     def subject(self) -> str:

@@ -78,6 +78,37 @@ def refresh_execution(
         execution.follow_tasks(cause)
 
 
+def renew_orders(
+    execution: Execution,
+    definition: ExamWorkflow,
+    task_id: str,
+    policy: ExecutionPolicy,
+    cause: Cause,
+) -> None:
+    """Take over for the next attempt how a task that has ended, and those behind it, are done now.
+
+    Whoever starts a failed task again may have mended it in exam-manager first.
+
+    Parameters
+    ----------
+    execution
+        Our state; changed where exam-manager's differs.
+    definition
+        The workflow as exam-manager has it now.
+    task_id
+        The task that is about to be started again.
+    policy
+        How tasks are carried out.
+    cause
+        Who wants it again.
+    """
+    current = {task.task_id: task for task in define_tasks(definition, policy, cause.at)}
+    for known in [execution.tasks[task_id], *execution.dag_tasks_behind(task_id)]:
+        defined = current.get(known.task_id, known)
+        if known.status.has_ended and known.orders != defined.orders:
+            execution.put_task(known.evolve(**defined.orders), cause)
+
+
 def _has_ended(execution: Execution, known: Task, current: Task) -> bool:
     # Device-manager writes the end of a scan to exam-manager; where no DAG task waits for its data,
     # that is the end of the task.

@@ -107,10 +107,17 @@ class Task(Entity):
         return self.start_lease_until or self.deadline
 
     @property
+    def orders(self) -> dict[str, object]:
+        """What exam-manager says of how an attempt is carried out."""
+        names = ("task_type", "args", "destinations", "input_task_ids")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def definition(self) -> dict[str, object]:
         """What exam-manager may still change before the task starts."""
-        names = ("task_type", "args", "destinations", "input_task_ids", "status", "reason")
-        return {name: getattr(self, name) for name in (*names, "deadline")}
+        return self.orders | {
+            name: getattr(self, name) for name in ("status", "reason", "deadline")
+        }
 
     @property
     def is_deleted(self) -> bool:

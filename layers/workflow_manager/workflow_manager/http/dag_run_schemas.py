@@ -31,6 +31,20 @@ class DagRunView(BaseModel):
         return cls.model_validate(run, from_attributes=True)
 
 
+class CancelledDagRunView(DagRunView):
+    """A run that was cancelled, and what that means."""
+
+    message: str = Field(description="What is stopped now and what is not, for the operator.")
+
+    @classmethod
+    def of(cls, run: DagRun) -> "CancelledDagRunView":
+        """Return the view of a cancelled run."""
+        message = "The run was cancelled, and is stopped."
+        if not run.is_stop_confirmed:
+            message = "The run was cancelled. Airflow has not confirmed yet that it has stopped."
+        return cls(**dict(DagRunView.of(run)), message=message)
+
+
 class TaskInstanceView(BaseModel):
     """A task of a run as Airflow has it."""
 

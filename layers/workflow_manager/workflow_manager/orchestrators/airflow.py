@@ -24,6 +24,7 @@ from workflow_manager.orchestrators.airflow_api import (
     HealthDocument,
     Page,
     TaskInstancePage,
+    check_found,
     check_status,
     check_success,
 )
@@ -184,16 +185,18 @@ class AirflowOrchestrator(ABC):
             Airflow does not know the run, or the DAG.
         InvalidInputError
             The ids are too long for this Airflow.
+        UpstreamError
+            It refuses for any other reason: whoever ends the run asks again.
         """
         path, subject = self._run_path(dag_id, dag_run_id), f"run {dag_run_id} of {dag_id}"
         if self._is_too_long(path):
             raise InvalidInputError(f"The ids of {subject} are too long for this Airflow.")
         answer = self._send("GET", path)
-        check_status(answer.status, subject)
+        check_found(answer.status, subject)
         # Every version would turn a success into a failure.
         if answer.read(DagRunDocument).to_run().state.is_final:
             return
-        check_status(self._send("PATCH", path, body={"state": "failed"}).status, subject)
+        check_found(self._send("PATCH", path, body={"state": "failed"}).status, subject)
 
     def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
         """Return None: only who knows Airflow's address can do better."""

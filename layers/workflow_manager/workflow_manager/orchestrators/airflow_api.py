@@ -233,8 +233,21 @@ def check_status(status: int, subject: str = "this path") -> None:
     match status:
         case HTTPStatus.CONFLICT:
             raise ConflictError("Airflow says that such a DAG run exists.")
-        case HTTPStatus.NOT_FOUND:
-            raise NotFoundError(f"Airflow does not know {subject}.")
         case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:
             raise InvalidInputError("Airflow does not take these parameters.")
+    check_found(status, subject)
+
+
+def check_found(status: int, subject: str) -> None:
+    """Raise `NotFoundError` for a 404, and `UpstreamError` for every other error status.
+
+    Parameters
+    ----------
+    status
+        HTTP status of the answer.
+    subject
+        What was asked about.
+    """
+    if status == HTTPStatus.NOT_FOUND:
+        raise NotFoundError(f"Airflow does not know {subject}.")
     check_success(status)

@@ -68,6 +68,8 @@ class Orchestrator(Protocol):
             Airflow does not know the run, or the DAG.
         InvalidInputError
             The ids are too long for this Airflow.
+        UpstreamError
+            It failed, or refused for any other reason.
         """
 
     def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:

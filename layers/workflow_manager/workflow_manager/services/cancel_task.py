@@ -71,6 +71,6 @@ def _describe(ports: Ports, task: Task, run: DagRun | None) -> str:
     if task.task_type.is_device_task:
         return f"The task was cancelled. {SCANNER_NOT_STOPPED}"
     stopped = ports.store.get_dag_run(run.dag_run_id) if run else None
-    if stopped is not None and stopped.stop_due_at is not None:
+    if stopped is not None and not stopped.is_stop_confirmed:
         return "The task was cancelled. Airflow has not confirmed yet that its run has stopped."
     return "The task was cancelled, and its run is stopped."

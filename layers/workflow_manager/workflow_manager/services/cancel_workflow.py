@@ -14,6 +14,7 @@ from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 # Task, run and three lines of the audit trail each: together they must fit one transaction of 100.
 N_TASKS_PER_COMMIT = 15
+NOT_CONFIRMED = "Airflow has not confirmed yet that all its runs have stopped."
 
 
 def cancel_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Execution, str]:
@@ -51,13 +52,21 @@ def cancel_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Execu
         n_cancelled += n_now
     after = find_execution(ports, workflow_id)
     if n_cancelled:
-        note = f" {SCANNER_NOT_STOPPED}" if is_scanning else ""
-        return after, f"The workflow was cancelled, with {n_cancelled} of its tasks.{note}"
+        notes = [f"The workflow was cancelled, with {n_cancelled} of its tasks."]
+        notes += [SCANNER_NOT_STOPPED] if is_scanning else []
+        notes += [] if _is_all_stopped(ports, after) else [NOT_CONFIRMED]
+        return after, " ".join(notes)
     if after.workflow.status is WorkflowStatus.CANCELLED:
         return after, "The workflow was cancelled before."
     raise InvalidTransitionError(
         f"The workflow is {after.workflow.status} already: nothing was cancelled."
     )
+
+
+def _is_all_stopped(ports: Ports, execution: Execution) -> bool:
+    cancelled = (t for t in execution.tasks.values() if t.status is TaskStatus.CANCELLED)
+    runs = (ports.store.get_dag_run(task.dag_run_id) for task in cancelled if task.dag_run_id)
+    return all(run.is_stop_confirmed for run in runs if run is not None)
 
 
 @retry_on_conflict

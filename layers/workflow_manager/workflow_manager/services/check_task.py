@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from http import HTTPStatus
 
 from workflow_manager.domain.errors import (
     ConflictError,
@@ -16,6 +17,7 @@ from workflow_manager.services.start_scan import parse_parameters, require_arg
 
 # Device-manager's words for a device that takes no scan (generation A).
 OFFLINE = frozenset({"offline", "disconnected", "error"})
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 Checked = dict[tuple[str, str], str | None]
 
 
@@ -35,26 +37,26 @@ def check_task(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
         yield task.reason or f"The task is {task.status}."
     if task.status is not TaskStatus.PENDING:
         return
-    yield from _complaint(partial(task.timeout_s, ports.settings.policy))
+    yield from find_complaints(partial(task.timeout_s, ports.settings.policy))
     if task.task_type.is_device_task:
         yield from _check_scan(ports, task, checked)
     elif task.is_simulated or not ports.settings.has_orchestrator:
-        yield from _complaint(partial(require_arg, task, "contrast"))
+        yield from find_complaints(partial(require_arg, task, "contrast"))
     else:
         yield from _check_dag(ports, task, checked)
 
 
 def _check_scan(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
-    yield from _complaint(partial(parse_parameters, task))
+    yield from find_complaints(partial(parse_parameters, task))
     for name, check in (("device_id", _check_device), ("sequence_id", _check_sequence)):
-        found = list(_complaint(partial(require_arg, task, name)))
+        found = list(find_complaints(partial(require_arg, task, name)))
         yield from found
         if not found:
             yield from _check_once(ports, name, task.args[name], check, checked)
 
 
 def _check_dag(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
-    found = list(_complaint(lambda: task.dag_id))
+    found = list(find_complaints(lambda: task.dag_id))
     yield from found
     if not found:
         yield from _check_once(ports, "dag_id", task.dag_id, require_dag, checked)
@@ -64,6 +66,8 @@ def _check_device(ports: Ports, device_id: str) -> None:
     try:
         status = ports.scan.get_device_status(device_id)
     except NeighbourRefusedError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
         raise ConflictError("Device-manager does not know the device.") from error
     if status.lower() in OFFLINE:
         raise ConflictError(f"The device is {status.lower()}.")
@@ -77,18 +81,25 @@ def _check_once(
     ports: Ports, name: str, value: str, check: Callable[[Ports, str], None], checked: Checked
 ) -> Iterator[str]:
     if (name, value) not in checked:
-        found = list(_complaint(partial(check, ports, value)))
+        found = list(find_complaints(partial(check, ports, value)))
         checked[name, value] = found[0] if found else None
     if complaint := checked[name, value]:
         yield complaint
 
 
-def _complaint(check: Callable[[], object]) -> Iterator[str]:
+def find_complaints(check: Callable[[], object]) -> Iterator[str]:
+    """Yield why a check fails, in a sentence.
+
+    Parameters
+    ----------
+    check
+        Raises if something is missing.
+    """
     try:
         check()
     except UpstreamError as error:
         # Not asked is not checked: whoever relies on this must know.
-        is_refusal = isinstance(error, NeighbourRefusedError)
-        yield error.detail if is_refusal else f"Not checked: {error.detail}"
+        is_answer = isinstance(error, NeighbourRefusedError) and error.status < SERVER_ERROR
+        yield error.detail if is_answer else f"Not checked: {error.detail}"
     except ScanHubError as error:
         yield error.detail

@@ -54,7 +54,8 @@ def _ask_airflow(ports: Ports, run: DagRun, cause: Cause) -> DagRun:
         return run.with_later_stop(cause.at, is_known=False)
     except InvalidInputError as error:
         logger.error("the run cannot be stopped in Airflow", extra=extra | {"reason": error.detail})
+        return run.evolve(stop_due_at=None, n_stop_attempts=run.n_stop_attempts + 1)
     except UpstreamError as error:
         logger.warning("the run is not stopped yet", extra=extra | {"reason": error.detail})
         return run.with_later_stop(cause.at, is_known=True)
-    return run.evolve(stop_due_at=None)
+    return run.evolve(stop_due_at=None, n_stop_attempts=0)

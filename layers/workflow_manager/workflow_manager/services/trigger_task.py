@@ -1,5 +1,6 @@
 """Start one task on an operator's call."""
 
+from workflow_manager.domain.definition import renew_orders
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
@@ -74,6 +75,7 @@ def _start_scan(
 
 def _make_ready(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: Cause) -> Execution:
     execution = merge_execution(ports, workflow, cause)
+    renew_orders(execution, workflow, seen.task_id, ports.settings.policy, cause)
     task = execution.tasks[seen.task_id]
     if refusal := _find_refusal(execution, task, seen):
         # What exam-manager has told us is kept all the same, deadlines among it.

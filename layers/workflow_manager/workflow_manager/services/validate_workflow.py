@@ -5,11 +5,10 @@ from enum import StrEnum
 from graphlib import TopologicalSorter
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import ScanHubError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
-from workflow_manager.services.check_task import check_task
+from workflow_manager.services.check_task import check_task, find_complaints
 from workflow_manager.services.load_execution import load_execution
 from workflow_manager.services.load_limits import load_patient, make_limits
 
@@ -144,8 +143,5 @@ def _check_limits(ports: Ports, execution: Execution, cause: Cause) -> list[str]
     )
     if not is_scan_ahead:
         return []
-    try:
-        make_limits(*load_patient(ports, execution.workflow.exam_id), cause.at.date())
-    except ScanHubError as error:
-        return [error.detail]
-    return []
+    exam_id, today = execution.workflow.exam_id, cause.at.date()
+    return list(find_complaints(lambda: make_limits(*load_patient(ports, exam_id), today)))
