@@ -374,3 +374,23 @@ def test_process_workflow_waits_for_the_data_of_a_scan_that_ended_elsewhere() ->
 
     assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
     assert len(world.queue.dag_run_ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "adopted"),
+    [
+        (ItemStatus.STARTED, TaskStatus.IN_PROGRESS),
+        (ItemStatus.DELETED, TaskStatus.FAILED),
+        (ItemStatus.FINISHED, TaskStatus.IN_PROGRESS),
+    ],
+)
+def test_process_workflow_notes_in_the_audit_trail_what_others_did_to_a_task(
+    world: MemoryPorts, status: ItemStatus, adopted: TaskStatus
+) -> None:
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": status})
+
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    events = world.store.list_events(f"workflow:{WORKFLOW_ID}")
+    line = next(event for event in events if event.entity == f"task:{SCAN_ID}")
+    assert (line.name, line.from_state, line.to_state) == ("adopt", "PENDING", adopted)
