@@ -61,12 +61,14 @@ class ChangeSet(TaskGraph):
             states = (TaskStatus.PENDING, task.status)
             self.record(f"task:{task.task_id}", "adopt", states, cause, task.reason)
 
-    def move_task(self, task: Task, event: TaskEvent, cause: Cause) -> Task:
+    def move_task(
+        self, task: Task, event: TaskEvent, cause: Cause, note: str | None = None
+    ) -> Task:
         """Change a task's status, and let audit trail and workflow follow."""
         before = self.tasks[task.task_id].status
         self.put_task(task, cause)
         entity = f"task:{task.task_id}"
-        self.record(entity, event, (before, task.status), cause, task.reason)
+        self.record(entity, event, (before, task.status), cause, note or task.reason)
         self.follow_tasks(cause)
         return self.tasks[task.task_id]
 
