@@ -91,6 +91,6 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 .PHONY: clean
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
-	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .aws-sam out \
+	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-dynamodb .aws-sam out \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

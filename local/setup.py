@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import dynamodb
 from local.interpreter import SUPPORTED, Interpreter, NoPythonError, choose, find_candidates
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] = ()) -> int:
                 _set_up([AIRFLOW2], {**os.environ, "PYTHON": ""})
             else:
                 _set_up([DEV, AIRFLOW], os.environ)
+                dynamodb.try_once()
         except NoPythonError as error:
             print(error, file=sys.stderr)
             return 1

@@ -35,8 +35,9 @@ def make_finished_run(dag_run_id: str = "run-1", **changes: object) -> DagRun:
     return make_run(dag_run_id).evolve(**(finished | {"finished_at": NOW} | changes))
 
 
-def make_workflow(workflow_id: str = "workflow-1") -> Workflow:
-    return Workflow(workflow_id=workflow_id, exam_id="exam-1", created_at=NOW, updated_at=NOW)
+def make_workflow(workflow_id: str = "workflow-1", **changes: object) -> Workflow:
+    workflow = Workflow(workflow_id=workflow_id, exam_id="exam-1", created_at=NOW, updated_at=NOW)
+    return workflow.evolve(**changes)
 
 
 def make_task(task_id: str, defined_at: str = "2026-11-23T10:00:00", **changes: object) -> Task:

@@ -14,6 +14,7 @@ from tests.contracts.samples import (
     make_upload,
     make_workflow,
 )
+from tests.contracts.store_listing import QUERY, StoreListingContract
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.errors import InvalidInputError, VersionConflictError
 from workflow_manager.domain.system_status import SystemStatus
@@ -21,7 +22,7 @@ from workflow_manager.domain.task import Task
 from workflow_manager.ports import WorkflowStore
 
 
-class StoreContract:
+class StoreContract(StoreListingContract):
     """Subclasses give a fixture `store`: an empty one."""
 
     def test_get_returns_none_where_nothing_is(self, store: WorkflowStore) -> None:
@@ -31,6 +32,8 @@ class StoreContract:
         assert store.get_system_status() == SystemStatus()
         assert store.list_events("workflow:workflow-1") == []
         assert store.list_due(NOW, 10) == []
+        assert store.list_active(None, 10) == ([], None)
+        assert store.get_last_event("workflow:workflow-1") is None
 
     def test_commit_nothing_changes_nothing(self, store: WorkflowStore) -> None:
         store.commit([])
@@ -161,6 +164,85 @@ class StoreContract:
         store.commit([make_run()])
         store.commit([make_finished_run(version=1)])
         assert store.list_due(NOW, 10) == []
+
+    def test_list_events_goes_on_after_an_event(self, store: WorkflowStore) -> None:
+        trail = [make_event(at=NOW + timedelta(seconds=n)) for n in range(5)]
+        store.commit([make_workflow(), make_task("task-1")], [*reversed(trail)])
+
+        first = store.list_events("workflow:workflow-1", limit=2)
+        rest = store.list_events("workflow:workflow-1", after=first[-1].event_id)
+
+        assert (first, rest) == (trail[:2], trail[2:])
+        assert store.list_events("workflow:workflow-1", after=trail[-1].event_id, limit=2) == []
+
+    def test_get_last_event_returns_the_newest_line(self, store: WorkflowStore) -> None:
+        early, late = make_event(), make_event(at=NOW + timedelta(seconds=1))
+        store.commit([make_workflow()], [late, early, make_event("dag_run:run-1")])
+        assert store.get_last_event("workflow:workflow-1") == late
+
+    def test_list_active_shows_everything_once_in_bounded_steps(self, store: WorkflowStore) -> None:
+        # Given: some due at the very same time, one far in the future, two that are done
+        runs = [make_run(f"run-{n}", due_in_s=n // 3) for n in range(7)]
+        far = make_due_task("scan", due_in_s=10**7)
+        store.commit([*runs, far, make_finished_run("done"), make_task("pending")])
+
+        steps: list[list[str]] = []
+        cursor: str | None = None
+        while not steps or cursor:
+            entities, cursor = store.list_active(cursor, 3)
+            steps.append([_id(entity) for entity in entities])
+
+        assert [len(step) for step in steps] == [3, 3, 2]
+        assert [sorted(step) for step in steps[:2]] == [
+            ["run-0", "run-1", "run-2"],
+            ["run-3", "run-4", "run-5"],
+        ]
+        assert steps[2] == ["run-6", "scan"]
+
+    def test_list_active_goes_on_where_an_item_has_gone(self, store: WorkflowStore) -> None:
+        store.commit([make_run(f"run-{n}", due_in_s=n) for n in range(4)])
+        first, cursor = store.list_active(None, 2)
+        store.commit([make_finished_run("run-1", version=1)])
+
+        rest, end = store.list_active(cursor, 2)
+
+        assert [_id(entity) for entity in (*first, *rest)] == ["run-0", "run-1", "run-2", "run-3"]
+        assert end is None
+
+    def test_delete_workflow_removes_tasks_and_audit_trail(self, store: WorkflowStore) -> None:
+        trail = [make_event(at=NOW + timedelta(seconds=n)) for n in range(30)]
+        store.commit([make_workflow(), make_task("a"), make_task("b")], trail)
+        store.commit([make_workflow("workflow-10"), make_run()], [make_event("dag_run:run-1")])
+
+        assert store.delete_workflow("workflow-1") == 33
+
+        assert store.get_execution("workflow-1") is None
+        assert store.list_events("workflow:workflow-1") == []
+        assert store.list_workflows(QUERY).items == [make_workflow("workflow-10", version=1)]
+        assert store.get_dag_run("run-1") is not None
+        assert store.delete_workflow("workflow-1") == 0
+
+    def test_delete_dag_run_removes_its_audit_trail(self, store: WorkflowStore) -> None:
+        store.commit([make_run(), make_run("run-10")], [make_event("dag_run:run-1")])
+
+        assert store.delete_dag_run("run-1") == 2
+
+        assert store.get_dag_run("run-1") is None
+        assert store.list_events("dag_run:run-1") == []
+        assert store.get_dag_run("run-10") is not None
+        assert store.delete_dag_run("run-1") == 0
+
+    def test_delete_upload_removes_it(self, store: WorkflowStore) -> None:
+        store.commit([make_upload()])
+        assert (store.delete_upload("upload-1"), store.delete_upload("upload-1")) == (1, 0)
+        assert store.get_upload("upload-1") is None
+
+    def test_commit_refuses_to_change_what_was_deleted(self, store: WorkflowStore) -> None:
+        store.commit([make_run()])
+        store.delete_dag_run("run-1")
+        with pytest.raises(VersionConflictError):
+            store.commit([make_run(version=1)], [make_event("dag_run:run-1")])
+        assert store.list_events("dag_run:run-1") == []
 
 
 def _id(entity: DagRun | Task) -> str:

@@ -3,9 +3,12 @@ import json
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from tests.integration.conftest import create_table
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
@@ -129,6 +132,16 @@ def test_data_lake_is_private_versioned_and_tells_of_raw_data_only(
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert rules == ["upload/", "acquisition/"]
+
+
+def test_table_of_the_tests_is_the_templates(template: dict[str, Any]) -> None:
+    table = template["Resources"]["StateTable"]["Properties"]
+    asked: dict[str, Any] = {}
+
+    create_table(SimpleNamespace(create_table=asked.update), "table")
+
+    for name in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"):
+        assert asked[name] == table[name]
 
 
 def test_secrets_are_parameters_by_arn_never_values(template: dict[str, Any]) -> None:

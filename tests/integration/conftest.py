@@ -1,4 +1,4 @@
-"""A table and a bucket in moto, keyed and indexed as the template does."""
+"""A table and a bucket in moto, keyed and indexed as the template does, and DynamoDB Local."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.dynamodb import UnavailableError, fetch, serve
 from workflow_manager.data_lake.s3 import build_s3_client
 from workflow_manager.settings import Settings
 
@@ -33,6 +34,27 @@ def dynamodb(settings: Settings) -> Any:
     return client
 
 
+@pytest.fixture(scope="session")
+def dynamodb_local_url() -> Iterator[str]:
+    """AWS's own DynamoDB for a laptop; it runs as long as the tests of this process."""
+    try:
+        fetch()
+    except UnavailableError as error:
+        pytest.skip(f"NOTHING IS TESTED ON DYNAMODB LOCAL: {error} Try python -m local.dynamodb.")
+    with serve() as url:
+        yield url
+
+
+@pytest.fixture
+def dynamodb_local(dynamodb_local_url: str, settings: Settings) -> Iterator[Any]:
+    """A client of DynamoDB Local, with a fresh table."""
+    client = boto3.client("dynamodb", endpoint_url=dynamodb_local_url)
+    create_table(client, settings.table_name)
+    yield client
+    client.delete_table(TableName=settings.table_name)
+    client.close()
+
+
 @pytest.fixture
 def s3(settings: Settings) -> Any:
     client = build_s3_client()
@@ -51,7 +73,8 @@ def create_table(client: Any, table_name: str) -> None:
         TableName=table_name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "due", "due_at")
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("PK", "SK", "due", "due_at", "listed", "listed_at")
         ],
         KeySchema=[
             {"AttributeName": "PK", "KeyType": "HASH"},
@@ -65,6 +88,17 @@ def create_table(client: Any, table_name: str) -> None:
                     {"AttributeName": "due_at", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
+            },
+            {
+                "IndexName": "listing-index",
+                "KeySchema": [
+                    {"AttributeName": "listed", "KeyType": "HASH"},
+                    {"AttributeName": "listed_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {
+                    "ProjectionType": "INCLUDE",
+                    "NonKeyAttributes": ["state", "status", "dag_id"],
+                },
+            },
         ],
     )

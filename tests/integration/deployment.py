@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import boto3
@@ -89,12 +90,13 @@ class Deployment:
         usual["Content-Type"] = "application/json"
         sent = {**usual, **(headers or {})}
         is_raw = isinstance(body, bytes)
+        path, _, query = path.partition("?")
         text = base64.b64encode(body).decode() if is_raw else json.dumps(body)
         event = {
             "path": f"/v1/workflowmanager{path}",
             "httpMethod": method,
             "headers": {name: value for name, value in sent.items() if value is not None},
-            "queryStringParameters": None,
+            "queryStringParameters": dict(parse_qsl(query)) or None,
             "requestContext": {
                 "requestId": "r",
                 "path": f"/api/v1/workflowmanager{path}",

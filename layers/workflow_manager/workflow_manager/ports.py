@@ -22,10 +22,12 @@ from workflow_manager.domain.exam import (
     User,
 )
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.listing import ListQuery, Page
 from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Part, Upload
+from workflow_manager.domain.workflow import Workflow
 from workflow_manager.settings import Settings
 
 
@@ -47,11 +49,43 @@ class WorkflowStore(Protocol):
     def get_system_status(self) -> SystemStatus:
         """Return what the reconciler last noted; a fresh one before its first turn."""
 
-    def list_events(self, subject: str) -> list[Event]:
-        """Return the audit trail of a workflow or stand-alone run, oldest first."""
+    def list_events(
+        self, subject: str, after: str | None = None, limit: int | None = None
+    ) -> list[Event]:
+        """Return the audit trail of a workflow or stand-alone run, oldest first.
+
+        With `after`, what follows the event of that id; with `limit`, at most so many.
+        """
+
+    def get_last_event(self, subject: str) -> Event | None:
+        """Return the newest line of an audit trail, or None."""
+
+    def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
+        """Return a page of the runs, newest first; one created just now may be missing."""
+
+    def list_workflows(self, query: ListQuery) -> Page[Workflow]:
+        """Return a page of the workflows, newest first; one created just now may be missing."""
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
         """Return what the reconciler must look at by now, most overdue first."""
+
+    def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
+        """Return what the reconciler must look at some day, in that order.
+
+        Begins behind the cursor `after`; the second value is the next call's, None at the end.
+        """
+
+    def delete_workflow(self, workflow_id: str) -> int:
+        """Delete a workflow, its tasks and its audit trail; return the number of items.
+
+        Nothing there is no error, so that a call that broke off can be repeated.
+        """
+
+    def delete_dag_run(self, dag_run_id: str) -> int:
+        """Delete a run and the audit trail of its own, likewise."""
+
+    def delete_upload(self, upload_id: str) -> int:
+        """Delete an upload, likewise."""
 
     def commit(self, entities: Sequence[Entity], events: Sequence[Event] = ()) -> None:
         """Write all or nothing, if every entity is still at the version it was read at.

@@ -5,12 +5,12 @@ What holds in all cells is in `runner.check_always`; what may be logged in none 
 
 import pytest
 
-from tests.integration.contract import data_cells, task_cells
+from tests.integration.contract import data_cells, listing_cells, task_cells
 from tests.integration.contract.cells import Cell
 from tests.integration.contract.runner import check_always, check_expected, run_cell
 from tests.integration.deployment import Deployment
 
-CELLS = [*task_cells.CELLS, *data_cells.CELLS]
+CELLS = [*task_cells.CELLS, *data_cells.CELLS, *listing_cells.CELLS]
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)

@@ -15,10 +15,13 @@ from tests.contracts.samples import (
     make_workflow,
 )
 from tests.contracts.store import StoreContract
+from workflow_manager.domain.dag_run import DagRunState
 from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
+from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, format_place
 from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
 from workflow_manager.stores.items import ItemKey, encode_entity, encode_key
+from workflow_manager.stores.listing_index import MAX_N_QUERIES
 
 
 @pytest.fixture
@@ -91,6 +94,21 @@ def test_commit_indexes_active_items_only(
     assert not {"due", "due_at"} & set(read_item(dynamodb, settings, "DAGRUN#final", "DAGRUN"))
 
 
+def test_commit_lists_runs_and_workflows_by_their_month_for_good(
+    store: DynamoDBStore, dynamodb: Any, settings: Settings
+) -> None:
+    store.commit([make_finished_run(), make_workflow(), make_task("task-1"), make_upload()])
+    run = read_item(dynamodb, settings, "DAGRUN#run-1", "DAGRUN")
+    workflow = read_item(dynamodb, settings, "WORKFLOW#workflow-1", "WORKFLOW")
+    assert (run["listed"], run["listed_at"]) == (
+        {"S": "DAGRUN#2026-11"},
+        {"S": "2026-11-23T12:00:00.123456+00:00#run-1"},
+    )
+    assert workflow["listed"] == {"S": "WORKFLOW#2026-11"}
+    assert "listed" not in read_item(dynamodb, settings, "WORKFLOW#workflow-1", "TASK#task-1")
+    assert "listed" not in read_item(dynamodb, settings, "UPLOAD#upload-1", "UPLOAD")
+
+
 def test_commit_lets_uploads_events_and_final_runs_expire(
     store: DynamoDBStore, dynamodb: Any, settings: Settings
 ) -> None:
@@ -138,6 +156,68 @@ def test_list_due_asks_again_for_unprocessed_keys_and_then_stops(settings: Setti
     client.__dict__["get_paginator"] = lambda _: StubClient(paginate=[[{"Items": [key]}]])
     assert DynamoDBStore(client, settings).list_due(NOW + timedelta(hours=1), 10) == []
     assert [operation for operation, _ in client.calls] == ["batch_get_item"] * 3
+
+
+def listing_client(**answers: list[Any]) -> StubClient:
+    """Return a client whose index lists one run, on its last page."""
+    place = {"S": format_place(NOW, "run-1")}
+    entry = {"PK": {"S": "DAGRUN#run-1"}, "SK": {"S": "DAGRUN"}, "listed_at": place}
+    return StubClient(query=[{"Items": [entry]}], **answers)
+
+
+def test_list_drops_index_entries_that_lag_behind(settings: Settings) -> None:
+    # Given: an index that still lists as pending what the table has as final
+    final = encode_entity(make_finished_run(version=1), settings)
+    client = listing_client(batch_get_item=[{"Responses": {settings.table_name: [final]}}])
+    query = ListQuery(since=NOW, until=NOW, limit=10, state=DagRunState.PENDING)
+    # When, then
+    assert DynamoDBStore(client, settings).list_dag_runs(query) == Page([], None)
+    assert client.calls[1][1]["RequestItems"][settings.table_name]["ConsistentRead"] is True
+
+
+def test_list_leaves_a_broken_item_out(settings: Settings, capsys: Any) -> None:
+    whole = encode_entity(make_run(), settings)
+    broken = {name: value for name, value in whole.items() if name != "deadline"}
+    client = listing_client(batch_get_item=[{"Responses": {settings.table_name: [broken]}}])
+    query = ListQuery(since=NOW, until=NOW, limit=10)
+    assert DynamoDBStore(client, settings).list_dag_runs(query) == Page([], None)
+
+
+def test_list_fails_rather_than_to_leave_out_what_was_not_read(settings: Settings) -> None:
+    left = {settings.table_name: {"Keys": [], "ConsistentRead": True}}
+    client = listing_client(batch_get_item=[{"Responses": {}, "UnprocessedKeys": left}] * 3)
+    query = ListQuery(since=NOW, until=NOW, limit=10)
+    with pytest.raises(StoreUnavailableError):
+        DynamoDBStore(client, settings).list_dag_runs(query)
+
+
+def test_list_looks_at_a_bounded_number_of_entries(settings: Settings) -> None:
+    # Given: pages of an index in which nothing passes the filter
+    def make_page(n: int) -> dict[str, Any]:
+        last = format_place(NOW - timedelta(days=n), "run")
+        return {"Items": [], "LastEvaluatedKey": {"listed_at": {"S": last}}}
+
+    client = StubClient(query=[make_page(n) for n in range(MAX_N_QUERIES + 1)])
+    query = ListQuery(NOW - timedelta(days=366), NOW, limit=10, state=DagRunState.PENDING)
+    # When
+    page = DynamoDBStore(client, settings).list_dag_runs(query)
+    # Then: an empty page tells where to go on
+    assert len(client.calls) == MAX_N_QUERIES
+    assert page.items == []
+    assert page.next_cursor == encode_cursor(
+        format_place(NOW - timedelta(days=MAX_N_QUERIES - 1), "run")
+    )
+
+
+def test_delete_removes_the_head_first_and_says_if_something_is_left(settings: Settings) -> None:
+    keys = [encode_key(ItemKey("DAGRUN#run-1", sk)) for sk in ("EVENT#1", "DAGRUN")]
+    left = {settings.table_name: [{"DeleteRequest": {"Key": keys[0]}}]}
+    client = StubClient(batch_write_item=[{}, *[{"UnprocessedItems": left}] * 3])
+    client.__dict__["get_paginator"] = lambda _: StubClient(paginate=[[{"Items": keys}]])
+    with pytest.raises(StoreUnavailableError):
+        DynamoDBStore(client, settings).delete_dag_run("run-1")
+    [head] = client.calls[0][1]["RequestItems"][settings.table_name]
+    assert head["DeleteRequest"]["Key"]["SK"] == {"S": "DAGRUN"}
 
 
 @pytest.mark.parametrize(

@@ -63,3 +63,18 @@ def test_answer_allows_the_web_origin_and_no_other(
 
     assert answer["headers"].get("access-control-allow-origin") == allowed
     assert answer["headers"].get("access-control-allow-origin") != "*"
+
+
+def test_page_of_the_web_origin_may_read_the_etag(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_ORIGINS", ORIGIN)
+    monkeypatch.setattr("functions.get_workflow.app.app.middleware_stack", None, raising=False)
+    event = load_event("get_workflow", "success")
+    event["multiValueHeaders"] |= {"Origin": [ORIGIN], "If-None-Match": ["*"]}
+
+    answer = invoke("get_workflow", event)
+
+    assert answer["statusCode"] == 304
+    assert answer["headers"]["access-control-allow-origin"] == ORIGIN
+    assert answer["headers"]["access-control-expose-headers"] == "ETag"

@@ -1,3 +1,4 @@
+from tests.contracts.samples import make_run
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import deliver, make_dag_data
 from tests.unit.functions.conftest import Invoke, load_event, read_body
@@ -17,6 +18,20 @@ def test_get_dag_run_shows_a_run_without_its_tokens_hash(
     body = read_body(answer)
     assert (answer["statusCode"], body["state"]) == (200, "RUNNING")
     assert not any("token" in name or "hash" in name for name in body)
+
+
+def test_get_dag_run_answers_304_until_the_run_moves(invoke: Invoke, world: MemoryPorts) -> None:
+    world.store.commit([make_run()])
+    event = load_event("get_dag_run", "success") | {"path": "/v1/workflowmanager/dag_runs/run-1/"}
+    first = invoke("get_dag_run", event)
+    event["multiValueHeaders"]["If-None-Match"] = [first["headers"]["etag"]]
+    unchanged = invoke("get_dag_run", event)
+    world.store.commit([make_run(version=1, progress=50)])
+    moved = invoke("get_dag_run", event)
+
+    assert (first["statusCode"], unchanged["statusCode"], moved["statusCode"]) == (200, 304, 200)
+    assert (unchanged["body"], unchanged["isBase64Encoded"]) == ("", False)
+    assert unchanged["headers"]["etag"] == first["headers"]["etag"] != moved["headers"]["etag"]
 
 
 def test_get_dag_run_answers_404_for_an_unknown_run(invoke: Invoke) -> None:

@@ -1,4 +1,7 @@
-from tests.fakes.world import WORKFLOW_ID
+import pytest
+
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import SCAN_ID, WORKFLOW_ID
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 
 
@@ -14,7 +17,40 @@ def test_get_workflow_shows_tasks_and_events(invoke: Invoke) -> None:
     assert [event["name"] for event in body["events"]] == ["define", "claim", "confirm_scan"]
 
 
-def test_get_workflow_answers_404_for_an_unknown_workflow(invoke: Invoke) -> None:
-    answer = invoke("get_workflow", load_event("get_workflow", "unknown_workflow"))
+def test_get_workflow_answers_304_until_something_changes(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    # Given
+    invoke("process_workflow", load_event("process_workflow", "success"))
+    event = load_event("get_workflow", "success")
+    first = invoke("get_workflow", event)
+    # When: the header comes twice, and then the scan gets on
+    event["multiValueHeaders"]["If-None-Match"] = ['"other"', first["headers"]["etag"]]
+    unchanged = invoke("get_workflow", event)
+    world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update={"progress": 40})
+    changed = invoke("get_workflow", event)
+    # Then
+    assert (first["statusCode"], unchanged["statusCode"], changed["statusCode"]) == (200, 304, 200)
+    assert unchanged["body"] == ""
+    assert unchanged["headers"]["etag"] == first["headers"]["etag"] != changed["headers"]["etag"]
+    assert first["headers"]["cache-control"] == "private, no-cache"
 
-    assert answer["statusCode"] == 404
+
+def test_get_workflow_does_not_read_the_trail_for_a_304(
+    invoke: Invoke, world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("process_workflow", load_event("process_workflow", "success"))
+    event = load_event("get_workflow", "success")
+    event["multiValueHeaders"]["If-None-Match"] = ["*"]
+    last = world.store.get_last_event(f"workflow:{WORKFLOW_ID}")
+    monkeypatch.setattr(world.store, "get_last_event", lambda _: last)
+    monkeypatch.setattr(world.store, "list_events", None)
+
+    assert invoke("get_workflow", event)["statusCode"] == 304
+
+
+def test_get_workflow_answers_404_for_an_unknown_workflow(invoke: Invoke) -> None:
+    event = load_event("get_workflow", "unknown_workflow")
+    event["multiValueHeaders"]["If-None-Match"] = ["*"]
+
+    assert invoke("get_workflow", event)["statusCode"] == 404

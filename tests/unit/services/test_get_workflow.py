@@ -1,10 +1,20 @@
 import pytest
 
 from tests.fakes.ports import MemoryPorts
-from tests.fakes.world import SCAN_ID, TOKEN, WORKFLOW_ID, at, make_world
+from tests.fakes.world import (
+    SCAN_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    deliver,
+    deliver_queue,
+    make_raw_data,
+    make_world,
+)
+from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import UpstreamRefusedError, UpstreamTimeoutError
 from workflow_manager.http.schemas import WorkflowView
-from workflow_manager.services.get_workflow import get_workflow
+from workflow_manager.services.get_workflow import describe_version, get_workflow, list_trail
 from workflow_manager.services.process_workflow import process_workflow
 
 
@@ -13,8 +23,17 @@ def world() -> MemoryPorts:
     return make_world()
 
 
+def show(world: MemoryPorts, cause: Cause) -> WorkflowView:
+    execution = get_workflow(world, WORKFLOW_ID, cause)
+    return WorkflowView.of(execution, list_trail(world, execution))
+
+
+def read_version(world: MemoryPorts, seconds: float) -> list[str | None]:
+    return describe_version(world, get_workflow(world, WORKFLOW_ID, at(seconds)))
+
+
 def test_get_workflow_shows_a_workflow_that_was_never_processed(world: MemoryPorts) -> None:
-    view = WorkflowView.of(*get_workflow(world, WORKFLOW_ID, at(0)))
+    view = show(world, at(0))
 
     assert view.status == "pending"
     assert [task.status for task in view.tasks] == ["PENDING", "PENDING"]
@@ -24,7 +43,7 @@ def test_get_workflow_shows_a_workflow_that_was_never_processed(world: MemoryPor
 def test_get_workflow_shows_state_and_audit_trail(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
 
-    view = WorkflowView.of(*get_workflow(world, WORKFLOW_ID, at(1)))
+    view = show(world, at(1))
 
     assert view.status == "running"
     assert [event.name for event in view.events] == ["define", "claim", "confirm_scan"]
@@ -35,7 +54,7 @@ def test_get_workflow_shows_the_scans_progress_from_exam_manager(world: MemoryPo
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update={"progress": 40})
 
-    execution, _ = get_workflow(world, WORKFLOW_ID, at(1))
+    execution = get_workflow(world, WORKFLOW_ID, at(1))
 
     assert execution.tasks[SCAN_ID].progress == 40
 
@@ -44,7 +63,7 @@ def test_get_workflow_answers_while_exam_manager_is_down(world: MemoryPorts) -> 
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = UpstreamTimeoutError("late")
 
-    execution, _ = get_workflow(world, WORKFLOW_ID, at(1))
+    execution = get_workflow(world, WORKFLOW_ID, at(1))
 
     assert execution.tasks[SCAN_ID].progress == 0
 
@@ -54,3 +73,34 @@ def test_get_workflow_passes_on_that_a_workflow_is_unknown(world: MemoryPorts) -
         get_workflow(world, "unknown", at(0))
 
     assert caught.value.status == 404
+
+
+def test_version_stays_while_nothing_happens(world: MemoryPorts) -> None:
+    assert read_version(world, 0) == read_version(world, 1)
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(2))
+    assert read_version(world, 3) == read_version(world, 4)
+
+
+def test_version_follows_every_change_that_is_shown(world: MemoryPorts) -> None:
+    versions = [read_version(world, 0)]
+    # When it is processed, the scan gets on, its data arrives, and the run starts in Airflow
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+    versions.append(read_version(world, 2))
+    world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update={"progress": 40})
+    versions.append(read_version(world, 3))
+    deliver(world, make_raw_data())
+    versions.append(read_version(world, 10))
+    deliver_queue(world)
+    versions.append(read_version(world, 11))
+
+    assert len({str(version) for version in versions}) == 5
+
+
+def test_version_follows_what_exam_manager_changes_before_the_first_start(
+    world: MemoryPorts,
+) -> None:
+    before = read_version(world, 0)
+    [workflow] = world.exam.workflows.values()
+    world.exam.add_workflow(workflow.model_copy(update={"tasks": workflow.tasks[1:]}))
+
+    assert read_version(world, 1) != before

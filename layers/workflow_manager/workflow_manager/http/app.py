@@ -35,7 +35,12 @@ def create_app(router: ScanHubRouter) -> FastAPI:
 
 def _allow_web_origins(app: ASGIApp) -> CORSMiddleware:
     # Called with the first request, not at import: the origins are a setting.
-    return CORSMiddleware(app, allow_origins=get_settings().web_origins, allow_credentials=True)
+    return CORSMiddleware(
+        app,
+        allow_origins=get_settings().web_origins,
+        allow_credentials=True,
+        expose_headers=["ETag"],
+    )
 
 
 def create_handler(app: FastAPI) -> Handler:

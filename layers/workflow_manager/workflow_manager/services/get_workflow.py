@@ -10,8 +10,8 @@ from workflow_manager.ports import Ports
 from workflow_manager.services.load_execution import load_execution
 
 
-def get_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Execution, list[Event]]:
-    """Return a workflow with its tasks and its audit trail; nothing is changed.
+def get_workflow(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
+    """Return a workflow with its tasks; nothing is changed.
 
     Parameters
     ----------
@@ -21,19 +21,50 @@ def get_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Executio
         The workflow; one that was never processed is shown as exam-manager defines it.
     cause
         Who asks.
-
-    Returns
-    -------
-    tuple[Execution, list[Event]]
-        The state, and the events, oldest first.
     """
     execution = ports.store.get_execution(workflow_id)
     if execution is None:
-        return load_execution(ports, workflow_id, cause), []
+        return load_execution(ports, workflow_id, cause)
     for task in execution.tasks.values():
         if task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS:
             execution.tasks[task.task_id] = _with_device_progress(ports, task)
-    return execution, ports.store.list_events(execution.workflow.subject)
+    return execution
+
+
+def describe_version(ports: Ports, execution: Execution) -> list[str | None]:
+    """Return what differs whenever the workflow, a task or the audit trail does.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    execution
+        From `get_workflow`.
+    """
+    workflow = execution.workflow
+    items = (workflow, *execution.tasks.values())
+    if workflow.version == 0:
+        # Defined anew by each look at it, with the time of the look.
+        of_the_look = {"created_at", "updated_at", "deadline", "last_event_id"}
+        return [each.model_dump_json(exclude=of_the_look) for each in items]
+    # The start of a run adds to the trail and leaves the workflow as it is.
+    last = ports.store.get_last_event(f"workflow:{workflow.workflow_id}")
+    last_id = last.event_id if last else None
+    return [last_id, *(each.model_dump_json() for each in items)]
+
+
+def list_trail(ports: Ports, execution: Execution) -> list[Event]:
+    """Return the audit trail of a workflow, oldest first.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    execution
+        From `get_workflow`.
+    """
+    workflow = execution.workflow
+    return ports.store.list_events(f"workflow:{workflow.workflow_id}") if workflow.version else []
 
 
 def _with_device_progress(ports: Ports, task: Task) -> Task:

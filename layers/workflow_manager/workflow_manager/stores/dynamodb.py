@@ -1,18 +1,17 @@
 """The `WorkflowStore` on one DynamoDB table."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
-from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.listing import ListQuery, Page, encode_cursor
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
@@ -21,13 +20,12 @@ from workflow_manager.observability import log_unexpected
 from workflow_manager.settings import Settings
 from workflow_manager.stores import items
 from workflow_manager.stores.items import Item, ItemKey, ModelT
+from workflow_manager.stores.listing_index import find_listed
+from workflow_manager.stores.table import Table
 
 DUE_INDEX = "due-index"
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-MAX_N_KEYS_PER_BATCH = 100
-MAX_N_BATCH_ROUNDS = 3
 
-_CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
+ListedT = TypeVar("ListedT", DagRun, Workflow)
 
 
 class DynamoDBStore:
@@ -42,9 +40,8 @@ class DynamoDBStore:
     """
 
     def __init__(self, client: Any, settings: Settings) -> None:
-        self._client = client
         self._settings = settings
-        self._table = settings.table_name
+        self._table = Table(client, settings.table_name)
 
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
@@ -72,25 +69,83 @@ class DynamoDBStore:
         """Return what the reconciler last noted; a fresh one before its first turn."""
         return self._get(SystemStatus, items.STATUS_KEY) or SystemStatus()
 
-    def list_events(self, subject: str) -> list[Event]:
+    def list_events(
+        self, subject: str, after: str | None = None, limit: int | None = None
+    ) -> list[Event]:
         """Return the audit trail of a workflow or stand-alone run, oldest first."""
-        return self._query(Event, items.event_partition(subject), items.EVENT_PREFIX)
+        pk = items.event_partition(subject)
+        paging: Item = {}
+        if after is not None:
+            paging["ExclusiveStartKey"] = items.encode_key(ItemKey(pk, items.EVENT_PREFIX + after))
+        if limit is not None:
+            paging["Limit"] = limit
+        return self._query(Event, pk, items.EVENT_PREFIX, limit, **paging)
+
+    def get_last_event(self, subject: str) -> Event | None:
+        """Return the newest line of an audit trail, or None."""
+        pk = items.event_partition(subject)
+        newest_first = {"ScanIndexForward": False, "Limit": 1}
+        last = self._query(Event, pk, items.EVENT_PREFIX, 1, **newest_first)
+        return last[0] if last else None
+
+    def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
+        """Return a page of the runs, newest first; one created just now may be missing."""
+        filters = {"state": query.state, "dag_id": query.dag_id}
+        return self._list(DagRun, items.DAG_RUNS, query, filters)
+
+    def list_workflows(self, query: ListQuery) -> Page[Workflow]:
+        """Return a page of the workflows, newest first; one created just now may be missing."""
+        return self._list(Workflow, items.WORKFLOWS, query, {"status": query.state})
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
         """Return what the reconciler must look at by now, most overdue first."""
-        due: list[tuple[datetime, DagRun | Task]] = []
-        # An index lags behind its table: only the base items tell what is due.
-        for item in self._read_batches(self._query_due(now, limit)):
-            is_task = item["SK"]["S"].startswith(items.TASK_PREFIX)
-            try:
-                entity = items.decode(Task, item) if is_task else items.decode(DagRun, item)
-            except ValidationError as error:
-                # One broken item must not keep the reconciler from all others.
-                log_unexpected(error)
-                continue
-            if entity.due_at is not None and entity.due_at <= now:
-                due.append((entity.due_at, entity))
-        return [entity for _, entity in sorted(due, key=lambda pair: pair[0])]
+        keys = self._table.query(
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="#due = :due AND due_at <= :now",
+            ExpressionAttributeNames={"#due": "due"},
+            ExpressionAttributeValues={
+                ":due": {"S": items.DUE},
+                ":now": {"S": items.format_due(now)},
+            },
+            PaginationConfig={"MaxItems": limit},
+        )
+        active = self._read_active(list(keys))
+        due = ((entity.due_at, entity) for entity in active)
+        overdue = [(due_at, entity) for due_at, entity in due if due_at and due_at <= now]
+        return [entity for _, entity in sorted(overdue, key=lambda pair: pair[0])]
+
+    def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
+        """Return what the reconciler must look at some day, in that order."""
+        request: Item = {
+            "IndexName": DUE_INDEX,
+            "KeyConditionExpression": "#due = :due",
+            "ExpressionAttributeNames": {"#due": "due"},
+            "ExpressionAttributeValues": {":due": {"S": items.DUE}},
+            "Limit": limit + 1,
+        }
+        if after is not None:
+            due_at, key = items.decode_active_cursor(after)
+            place = {"due": {"S": items.DUE}, "due_at": {"S": due_at}}
+            request["ExclusiveStartKey"] = items.encode_key(key) | place
+        answer = self._table.query_page(**request)
+        entries: list[Item] = answer["Items"][:limit]
+        is_last = len(answer["Items"]) <= limit and "LastEvaluatedKey" not in answer
+        cursor = None
+        if entries and not is_last:
+            cursor = items.encode_active_cursor(entries[-1]["due_at"]["S"], _key_of(entries[-1]))
+        return self._read_active(entries), cursor
+
+    def delete_workflow(self, workflow_id: str) -> int:
+        """Delete a workflow, its tasks and its audit trail; return the number of items."""
+        return self._delete(items.workflow_key(workflow_id))
+
+    def delete_dag_run(self, dag_run_id: str) -> int:
+        """Delete a run and the audit trail of its own; return the number of items."""
+        return self._delete(items.dag_run_key(dag_run_id))
+
+    def delete_upload(self, upload_id: str) -> int:
+        """Delete an upload; return the number of items."""
+        return self._delete(items.upload_key(upload_id))
 
     def commit(self, entities: Sequence[Entity], events: Sequence[Event] = ()) -> None:
         """Write all or nothing, if every entity is still at the version it was read at.
@@ -106,95 +161,85 @@ class DynamoDBStore:
         """
         items.check_batch(entities, events)
         puts = [self._put_entity(entity) for entity in entities]
-        puts += [self._put_new(items.encode_event(event, self._settings)) for event in events]
-        with _store_errors("The state table cannot be written."):
-            if len(puts) == 1:
-                self._client.put_item(**puts[0])
-            elif puts:
-                # botocore adds a ClientRequestToken, so its retries do not conflict with itself.
-                self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
+        puts += [_put_new(items.encode_event(event, self._settings)) for event in events]
+        self._table.write(puts)
 
-    def _put_entity(self, entity: Entity) -> dict[str, Any]:
+    def _put_entity(self, entity: Entity) -> Item:
         item = items.encode_entity(entity, self._settings)
         if entity.version == 0:
-            return self._put_new(item)
+            return _put_new(item)
         return {
-            "TableName": self._table,
             "Item": item,
             "ConditionExpression": "#version = :version",
             "ExpressionAttributeNames": {"#version": "version"},
             "ExpressionAttributeValues": {":version": {"N": str(entity.version)}},
         }
 
-    def _put_new(self, item: Item) -> dict[str, Any]:
-        condition = "attribute_not_exists(PK)"
-        return {"TableName": self._table, "Item": item, "ConditionExpression": condition}
-
     def _get(self, model: type[ModelT], key: ItemKey) -> ModelT | None:
-        with _store_errors():
-            answer = self._client.get_item(
-                TableName=self._table, Key=items.encode_key(key), ConsistentRead=True
-            )
-        return items.decode(model, answer["Item"]) if "Item" in answer else None
+        item = self._table.get(key)
+        return items.decode(model, item) if item else None
 
-    def _query(self, model: type[ModelT], pk: str, prefix: str) -> list[ModelT]:
-        with _store_errors():
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
-                ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
-            )
-            return [items.decode(model, item) for page in pages for item in page["Items"]]
+    def _query(
+        self, model: type[ModelT], pk: str, prefix: str, limit: int | None = None, **paging: Any
+    ) -> list[ModelT]:
+        found = self._table.query(
+            ConsistentRead=True,
+            KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
+            **paging,
+        )
+        return [items.decode(model, item) for item in islice(found, limit)]
 
-    def _query_due(self, now: datetime, limit: int) -> list[Item]:
-        with _store_errors():
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName=DUE_INDEX,
-                KeyConditionExpression="#due = :due AND due_at <= :now",
-                ExpressionAttributeNames={"#due": "due"},
-                ExpressionAttributeValues={
-                    ":due": {"S": items.DUE},
-                    ":now": {"S": items.format_due(now)},
-                },
-                PaginationConfig={"MaxItems": limit},
-            )
-            return [
-                {"PK": item["PK"], "SK": item["SK"]} for page in pages for item in page["Items"]
-            ]
+    def _list(
+        self, model: type[ListedT], kind: str, query: ListQuery, filters: dict[str, str | None]
+    ) -> Page[ListedT]:
+        wanted = {name: value for name, value in filters.items() if value is not None}
+        entries, place = find_listed(self._table, kind, query, wanted)
+        # An index lags behind its table: only the base items tell their state.
+        listed = (_decode(model, item) for item in self._read_in_order(entries, is_complete=True))
+        cursor = encode_cursor(place) if place else None
+        return Page([item for item in listed if item and query.accepts(item)], cursor)
 
-    def _read_batches(self, keys: list[Item]) -> Iterator[Item]:
-        for start in range(0, len(keys), MAX_N_KEYS_PER_BATCH):
-            batch = keys[start : start + MAX_N_KEYS_PER_BATCH]
-            request: dict[str, Any] = {self._table: {"Keys": batch, "ConsistentRead": True}}
-            # What is left unread after the last round stays due, and is listed next time.
-            for _ in range(MAX_N_BATCH_ROUNDS):
-                with _store_errors():
-                    answer = self._client.batch_get_item(RequestItems=request)
-                yield from answer["Responses"].get(self._table, [])
-                request = answer.get("UnprocessedKeys", {})
-                if not request:
-                    break
+    def _read_active(self, entries: list[Item]) -> list[DagRun | Task]:
+        active: list[DagRun | Task] = []
+        for item in self._read_in_order(entries):
+            is_task = item["SK"]["S"].startswith(items.TASK_PREFIX)
+            entity = _decode(Task, item) if is_task else _decode(DagRun, item)
+            if entity and entity.due_at is not None:
+                active.append(entity)
+        return active
+
+    def _read_in_order(self, entries: list[Item], is_complete: bool = False) -> list[Item]:
+        keys = [{"PK": entry["PK"], "SK": entry["SK"]} for entry in entries]
+        read = {_key_of(item): item for item in self._table.read(keys, is_complete)}
+        return [read[key] for key in map(_key_of, entries) if key in read]
+
+    def _delete(self, head: ItemKey) -> int:
+        found = self._table.query(
+            ConsistentRead=True,
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues={":pk": {"S": head.pk}},
+            ProjectionExpression="PK, SK",
+        )
+        # The head first: who writes meanwhile meets its version, and adds nothing.
+        keys = sorted(found, key=lambda key: key["SK"]["S"] != head.sk)
+        self._table.delete(keys[:1])
+        self._table.delete(keys[1:])
+        return len(keys)
 
 
-@contextmanager
-def _store_errors(detail: str = "The state table cannot be read.") -> Iterator[None]:
+def _key_of(item: Item) -> ItemKey:
+    return ItemKey(item["PK"]["S"], item["SK"]["S"])
+
+
+def _put_new(item: Item) -> Item:
+    return {"Item": item, "ConditionExpression": "attribute_not_exists(PK)"}
+
+
+def _decode(model: type[ModelT], item: Item) -> ModelT | None:
     try:
-        yield
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if _is_conflict(error, code):
-            raise VersionConflictError("Somebody else changed it at the same time.") from error
-        if code == "ValidationException":  # our own mistake, not an outage
-            raise
-        raise StoreUnavailableError(detail) from error
-    except BotoCoreError as error:
-        raise StoreUnavailableError(detail) from error
-
-
-def _is_conflict(error: ClientError, code: str) -> bool:
-    if code in {"ConditionalCheckFailedException", "TransactionConflictException"}:
-        return True
-    reasons = error.response.get("CancellationReasons", [])
-    return any(reason.get("Code") in _CONFLICTS for reason in reasons)
+        return items.decode(model, item)
+    except ValidationError as error:
+        # One broken item must not keep anybody from all others.
+        log_unexpected(error)
+        return None

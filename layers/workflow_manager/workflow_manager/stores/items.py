@@ -1,5 +1,6 @@
 """Entities and events as items of the table, and back: keys, index, expiry, numbers."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.listing import place_of
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
@@ -25,6 +27,9 @@ EVENT_PREFIX = "EVENT#"
 TASK_PREFIX = "TASK#"
 # One partition holds all that is due: active runs and scans, a few dozen at any time.
 DUE = "DUE"
+# First part of the partitions of the listing index, one a month.
+DAG_RUNS = "DAGRUN"
+WORKFLOWS = "WORKFLOW"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Item = dict[str, Any]
@@ -138,6 +143,17 @@ def encode_key(key: ItemKey) -> Item:
     return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
 
 
+def encode_active_cursor(due_at: str, key: ItemKey) -> str:
+    """Return a place in the due index, for `decode_active_cursor`."""
+    return json.dumps([due_at, *key])
+
+
+def decode_active_cursor(cursor: str) -> tuple[str, ItemKey]:
+    """Return due time and key of the item at a place in the due index."""
+    due_at, pk, sk = json.loads(cursor)
+    return due_at, ItemKey(pk, sk)
+
+
 def encode_entity(entity: Entity, settings: Settings) -> Item:
     """Return the item that the next write of an entity puts."""
     written = entity.evolve(version=entity.version + 1)
@@ -145,6 +161,10 @@ def encode_entity(entity: Entity, settings: Settings) -> Item:
     if due_at := getattr(entity, "due_at", None):
         # Sparse: an item without these attributes is not in the index.
         attributes |= {"due": DUE, "due_at": format_due(due_at)}
+    if isinstance(entity, DagRun | Workflow):
+        place = place_of(entity)
+        kind = DAG_RUNS if isinstance(entity, DagRun) else WORKFLOWS
+        attributes |= {"listed": f"{kind}#{place[:7]}", "listed_at": place}
     if expires_at := _expiry(entity, settings):
         attributes["expires_at"] = _epoch(expires_at)
     return _encode(entity_key(entity), written, attributes)

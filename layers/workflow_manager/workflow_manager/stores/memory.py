@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
+from typing import TypeVar
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, place_of
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.stores import items
 from workflow_manager.stores.items import ItemKey
+
+ListedT = TypeVar("ListedT", DagRun, Workflow)
 
 
 class MemoryStore:
@@ -56,12 +60,28 @@ class MemoryStore:
         status = self._get(items.STATUS_KEY)
         return status if isinstance(status, SystemStatus) else SystemStatus()
 
-    def list_events(self, subject: str) -> list[Event]:
+    def list_events(
+        self, subject: str, after: str | None = None, limit: int | None = None
+    ) -> list[Event]:
         """Return the audit trail of a workflow or stand-alone run, oldest first."""
         partition = items.event_partition(subject)
         with self._lock:
             events = [event for key, event in self._events.items() if key.pk == partition]
-        return sorted(events, key=lambda event: event.event_id)
+        behind = (event for event in events if after is None or event.event_id > after)
+        return sorted(behind, key=lambda event: event.event_id)[:limit]
+
+    def get_last_event(self, subject: str) -> Event | None:
+        """Return the newest line of an audit trail, or None."""
+        events = self.list_events(subject)
+        return events[-1] if events else None
+
+    def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
+        """Return a page of the runs, newest first."""
+        return self._list(DagRun, query)
+
+    def list_workflows(self, query: ListQuery) -> Page[Workflow]:
+        """Return a page of the workflows, newest first."""
+        return self._list(Workflow, query)
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
         """Return what the reconciler must look at by now, most overdue first."""
@@ -76,17 +96,30 @@ class MemoryStore:
         return [entity for _, entity in overdue[:limit]]
 
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
-        """Return what is in the index, from behind the cursor, and the cursor for the next call."""
+        """Return what the reconciler must look at some day, in that order."""
         with self._lock:
             entities = list(self._entities.items())
-        active = {
-            f"{items.format_due(entity.due_at)}#{key.pk}#{key.sk}": entity
+        index = sorted(
+            ((items.format_due(entity.due_at), key), entity)
             for key, entity in entities
             if isinstance(entity, DagRun | Task) and entity.due_at is not None
-        }
-        names = [name for name in sorted(active) if after is None or name > after]
-        cursor = names[limit - 1] if len(names) > limit else None
-        return [active[name] for name in names[:limit]], cursor
+        )
+        start = items.decode_active_cursor(after) if after is not None else None
+        behind = [entry for entry in index if start is None or entry[0] > start]
+        cursor = items.encode_active_cursor(*behind[limit - 1][0]) if behind[limit:] else None
+        return [entity for _, entity in behind[:limit]], cursor
+
+    def delete_workflow(self, workflow_id: str) -> int:
+        """Delete a workflow, its tasks and its audit trail; return the number of items."""
+        return self._delete(items.workflow_key(workflow_id).pk)
+
+    def delete_dag_run(self, dag_run_id: str) -> int:
+        """Delete a run and the audit trail of its own; return the number of items."""
+        return self._delete(items.dag_run_key(dag_run_id).pk)
+
+    def delete_upload(self, upload_id: str) -> int:
+        """Delete an upload; return the number of items."""
+        return self._delete(items.upload_key(upload_id).pk)
 
     def commit(self, entities: Sequence[Entity], events: Sequence[Event] = ()) -> None:
         """Write all or nothing, if every entity is still at the version it was read at.
@@ -111,6 +144,22 @@ class MemoryStore:
     def _get(self, key: ItemKey) -> Entity | None:
         with self._lock:
             return self._entities.get(key)
+
+    def _list(self, model: type[ListedT], query: ListQuery) -> Page[ListedT]:
+        with self._lock:
+            entities = [entity for entity in self._entities.values() if isinstance(entity, model)]
+        places = {place_of(entity): entity for entity in entities if query.accepts(entity)}
+        below = sorted((p for p in places if query.lowest <= p < query.before), reverse=True)
+        page = below[: query.limit]
+        cursor = encode_cursor(page[-1]) if below[query.limit :] else None
+        return Page([places[place] for place in page], cursor)
+
+    def _delete(self, partition: str) -> int:
+        with self._lock:
+            n_before = len(self._entities) + len(self._events)
+            self._entities = {k: v for k, v in self._entities.items() if k.pk != partition}
+            self._events = {k: v for k, v in self._events.items() if k.pk != partition}
+            return n_before - len(self._entities) - len(self._events)
 
     def _version(self, entity: Entity) -> int:
         stored = self._entities.get(items.entity_key(entity))

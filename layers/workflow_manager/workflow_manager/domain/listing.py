@@ -1,0 +1,171 @@
+"""Lists of runs and workflows: what is asked for, and one page of it, newest first.
+
+A place in a list is a text that sorts as time does: when the item was created, then its id, so that
+no two items share one. A place without an id lies right before everything of its time.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
+
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.workflow import Workflow
+
+DEFAULT_PERIOD = timedelta(days=30)
+MAX_PERIOD = timedelta(days=366)
+MAX_CURSOR_LENGTH = 500
+_TICK = timedelta(microseconds=1)
+_PLACE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00)#.*", re.DOTALL)
+
+ItemT = TypeVar("ItemT")
+Listed = DagRun | Workflow
+
+
+def format_place(created_at: datetime, item_id: str = "") -> str:
+    """Return the place of an item; without an id, the place right before all of that time."""
+    return f"{created_at.astimezone(UTC).isoformat(timespec='microseconds')}#{item_id}"
+
+
+def place_of(item: Listed) -> str:
+    """Return the place of a run or workflow in its list."""
+    item_id = item.dag_run_id if isinstance(item, DagRun) else item.workflow_id
+    return format_place(item.created_at, item_id)
+
+
+def month_below(place: str) -> str:
+    """Return the month, ``2026-11``, in which the places right below one lie."""
+    at, _, item_id = place.partition("#")
+    return at[:7] if item_id else (datetime.fromisoformat(at) - _TICK).isoformat()[:7]
+
+
+def start_of_month(month: str) -> str:
+    """Return the place right before everything of a month."""
+    return format_place(datetime.fromisoformat(f"{month}-01T00:00:00+00:00"))
+
+
+def encode_cursor(place: str) -> str:
+    """Return a place as clients hand it back to us."""
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> str:
+    """Return the place that a cursor names.
+
+    Raises
+    ------
+    InvalidInputError
+        It is none of ours.
+    """
+    try:
+        if len(cursor) > MAX_CURSOR_LENGTH:
+            raise ValueError
+        place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        match = _PLACE.fullmatch(place)
+        if match is None or encode_cursor(place) != cursor:
+            raise ValueError
+        datetime.fromisoformat(match[1])
+    except ValueError:  # what base64 and UTF-8 refuse is one too
+        raise InvalidInputError("The cursor is none of ours.") from None
+    return place
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What a list is asked for.
+
+    Parameters
+    ----------
+    since, until
+        When the items were created, both included.
+    limit
+        Greatest number of items of a page.
+    cursor
+        From the page before.
+    state
+        State of a run, or status of a workflow.
+    dag_id
+        The DAG of a run.
+
+    Raises
+    ------
+    InvalidInputError
+        The cursor is none of ours.
+    """
+
+    since: datetime
+    until: datetime
+    limit: int
+    cursor: str | None = None
+    state: str | None = None
+    dag_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.cursor is not None:
+            decode_cursor(self.cursor)
+
+    @property
+    def lowest(self) -> str:
+        """The first place that counts."""
+        return format_place(self.since)
+
+    @property
+    def before(self) -> str:
+        """The place that all items of the page lie below: what comes later shifts nothing."""
+        last = format_place(self.until + _TICK)
+        return last if self.cursor is None else min(last, decode_cursor(self.cursor))
+
+    def accepts(self, item: Listed) -> bool:
+        """Tell whether an item is in the state and of the DAG that is asked for."""
+        state = item.state if isinstance(item, DagRun) else item.status
+        dag_id = item.dag_id if isinstance(item, DagRun) else None
+        return self.state in (None, state) and self.dag_id in (None, dag_id)
+
+
+@dataclass(frozen=True)
+class Page(Generic[ItemT]):
+    """One page of a list.
+
+    Parameters
+    ----------
+    items
+        Newest first; there may be fewer than were asked for, even none, with more to come.
+    next_cursor
+        Leads to the next page; None at the end.
+    """
+
+    items: list[ItemT]
+    next_cursor: str | None
+
+
+def choose_period(
+    since: datetime | None, until: datetime | None, now: datetime
+) -> tuple[datetime, datetime]:
+    """Return the period of a list, by default the 30 days up to now.
+
+    Parameters
+    ----------
+    since, until
+        As the client says, both included.
+    now
+        The time of the request.
+
+    Raises
+    ------
+    InvalidInputError
+        It ends before it begins, or is longer than 366 days.
+    """
+    try:
+        until = until or now
+        since = since or until - DEFAULT_PERIOD
+        # Both must have neighbours, and a place in UTC.
+        _ = (since - _TICK).astimezone(UTC), (until + _TICK).astimezone(UTC)
+    except OverflowError:
+        raise InvalidInputError("There is no such time.") from None
+    if since > until:
+        raise InvalidInputError("The period ends before it begins.")
+    if until - since > MAX_PERIOD:
+        raise InvalidInputError(f"The period is longer than {MAX_PERIOD.days} days.")
+    return since, until

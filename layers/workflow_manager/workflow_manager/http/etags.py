@@ -1,0 +1,88 @@
+"""Entity tags: asking again for what has not changed costs little (RFC 9110, section 13.1.2)."""
+
+import hashlib
+import json
+import re
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+
+_ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_ETAG_HEADER = {"description": "Of this state, for If-None-Match.", "schema": {"type": "string"}}
+# For the OpenAPI of an endpoint that answers with a tag.
+REVALIDATED: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": _ETAG_HEADER}},
+    304: {
+        "description": "It still is what the tag in If-None-Match stands for.",
+        "headers": {"ETag": _ETAG_HEADER},
+    },
+}
+
+
+def make_etag(*facts: object) -> str:
+    """Return the weak tag of a state.
+
+    Parameters
+    ----------
+    *facts
+        What differs where the state does, as JSON takes it.
+    """
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return f'W/"{digest[:32]}"'
+
+
+def is_known(if_none_match: str, etag: str) -> bool:
+    """Tell whether a client has the state already.
+
+    Parameters
+    ----------
+    if_none_match
+        A list of tags, or ``*``; what is neither matches nothing.
+    etag
+        The state's tag; compared weakly, as the RFC demands.
+    """
+    if if_none_match.strip() == "*":
+        return True
+    return etag.removeprefix("W/") in _ENTITY_TAG.findall(if_none_match)
+
+
+class Revalidation:
+    """What a client knows already, and the answer that is being made.
+
+    Parameters
+    ----------
+    request
+        The request.
+    response
+        Its headers go to the answer.
+    if_none_match
+        Tags of what the client knows; here for the OpenAPI, for the header may come several times.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        if_none_match: Annotated[
+            str | None, Header(alias="If-None-Match", description="Tags of answers you have.")
+        ] = None,
+    ) -> None:
+        self._known = ",".join(request.headers.getlist("if-none-match"))
+        self._response = response
+
+    def answer_unchanged(self, *facts: object) -> Response | None:
+        """Return a 304 if the client has this state; else let the answer carry its tag.
+
+        Parameters
+        ----------
+        *facts
+            As in `make_etag`.
+        """
+        etag = make_etag(*facts)
+        # Kept by the caller only, and never used without asking.
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+        self._response.headers.update(headers)
+        return Response(status_code=304, headers=headers) if is_known(self._known, etag) else None
+
+
+RevalidationDep = Annotated[Revalidation, Depends()]

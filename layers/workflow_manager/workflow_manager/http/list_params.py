@@ -1,0 +1,92 @@
+"""What lists are asked for in the query of a URL."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.listing import MAX_CURSOR_LENGTH, ListQuery, choose_period
+from workflow_manager.http.dependencies import CallerDep
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+Limit = Annotated[
+    int, Query(ge=1, le=MAX_LIMIT, description="Greatest number of items; there may be fewer.")
+]
+EventId = Annotated[
+    str | None,
+    Query(
+        pattern="^[0-9A-HJKMNP-TV-Z]{26}$",
+        description="`next_cursor` of the page before, or the last `event_id` that you know.",
+    ),
+]
+_Cursor = Annotated[
+    str | None,
+    Query(max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."),
+]
+_From = Annotated[
+    str | None,
+    Query(
+        alias="from",
+        max_length=40,
+        description="ISO date or date-time, UTC unless it says otherwise; 30 days before `to`.",
+        examples=["2026-11-01"],
+    ),
+]
+_To = Annotated[
+    str | None,
+    Query(
+        alias="to",
+        max_length=40,
+        description="The same, a date to its end; now. At most 366 days after `from`.",
+        examples=["2026-11-23T12:00:00Z"],
+    ),
+]
+
+
+def get_list_query(
+    caller: CallerDep,
+    since: _From = None,
+    until: _To = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: _Cursor = None,
+) -> ListQuery:
+    """Return what is asked for, but for the filters of the list."""
+    first = parse_time("from", since, time.min) if since is not None else None
+    last = parse_time("to", until, time.max) if until is not None else None
+    return ListQuery(*choose_period(first, last, caller.cause.at), limit, cursor)
+
+
+ListQueryDep = Annotated[ListQuery, Depends(get_list_query)]
+
+
+def parse_time(name: str, text: str, time_of_day: time) -> datetime:
+    """Return the time that a text names.
+
+    Parameters
+    ----------
+    name
+        Of the parameter.
+    text
+        An ISO date or date-time.
+    time_of_day
+        What a date stands for.
+
+    Raises
+    ------
+    InvalidInputError
+        It is neither.
+    """
+    try:
+        return datetime.combine(date.fromisoformat(text), time_of_day, UTC)
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(
+            f"{name} is neither an ISO date nor a date-time; + is written %2B in a URL."
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

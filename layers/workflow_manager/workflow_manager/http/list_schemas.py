@@ -1,0 +1,77 @@
+"""Lists as clients see them."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.entity import Event
+from workflow_manager.domain.listing import Page, encode_cursor, place_of
+from workflow_manager.domain.workflow import Workflow, WorkflowStatus
+from workflow_manager.http.dag_run_schemas import DagRunView
+from workflow_manager.http.schemas import EventView
+
+# A function's answer may have 6 MB, and a run with many results has a good part of one.
+MAX_RUNS_SIZE_BYTES = 4 * 2**20
+
+NextCursor = Annotated[
+    str | None, Field(description="For the next page, as `cursor`; null at the end.")
+]
+
+
+class WorkflowSummary(BaseModel):
+    """A workflow in a list."""
+
+    workflow_id: str
+    exam_id: str | None
+    status: WorkflowStatus
+    created_at: datetime
+    updated_at: datetime
+
+
+class WorkflowList(BaseModel):
+    """A page of the workflows, newest first."""
+
+    workflows: list[WorkflowSummary]
+    next_cursor: NextCursor
+
+    @classmethod
+    def of(cls, page: Page[Workflow]) -> "WorkflowList":
+        """Return the view of a page."""
+        shown = [WorkflowSummary.model_validate(w, from_attributes=True) for w in page.items]
+        return cls(workflows=shown, next_cursor=page.next_cursor)
+
+
+class DagRunList(BaseModel):
+    """A page of the runs, newest first."""
+
+    dag_runs: list[DagRunView]
+    next_cursor: NextCursor
+
+    @classmethod
+    def of(cls, page: Page[DagRun]) -> "DagRunList":
+        """Return the view of a page, which ends early if it becomes too large."""
+        shown: list[DagRunView] = []
+        size_bytes = 0
+        for index, run in enumerate(page.items):
+            view = DagRunView.of(run)
+            size_bytes += len(view.model_dump_json().encode())
+            if shown and size_bytes > MAX_RUNS_SIZE_BYTES:
+                cursor = encode_cursor(place_of(page.items[index - 1]))
+                return cls(dag_runs=shown, next_cursor=cursor)
+            shown.append(view)
+        return cls(dag_runs=shown, next_cursor=page.next_cursor)
+
+
+class EventList(BaseModel):
+    """A page of an audit trail, oldest first."""
+
+    events: list[EventView]
+    next_cursor: NextCursor
+
+    @classmethod
+    def of(cls, page: Page[Event]) -> "EventList":
+        """Return the view of a page."""
+        shown = [EventView.model_validate(event, from_attributes=True) for event in page.items]
+        return cls(events=shown, next_cursor=page.next_cursor)

@@ -1,0 +1,40 @@
+"""List the audit trail of a workflow, page by page."""
+
+from workflow_manager.domain.entity import Event
+from workflow_manager.domain.errors import NotFoundError
+from workflow_manager.domain.listing import Page
+from workflow_manager.ports import Ports
+
+
+def list_workflow_events(
+    ports: Ports, workflow_id: str, after: str | None, limit: int
+) -> Page[Event]:
+    """Return a page of the audit trail, oldest first.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    workflow_id
+        The workflow.
+    after
+        Id of the last event that is known.
+    limit
+        Greatest number of events.
+
+    Returns
+    -------
+    Page[Event]
+        Its cursor is the id of its last event.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such workflow, or it was never processed.
+    """
+    if ports.store.get_execution(workflow_id) is None:
+        raise NotFoundError("There is no such workflow, or it was never processed.")
+    # One more tells whether there are more.
+    events = ports.store.list_events(f"workflow:{workflow_id}", after, limit + 1)
+    shown = events[:limit]
+    return Page(shown, shown[-1].event_id if len(events) > limit else None)

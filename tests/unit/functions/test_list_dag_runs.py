@@ -1,0 +1,47 @@
+from datetime import UTC, datetime, timedelta
+
+from tests.contracts.samples import make_finished_run, make_run
+from tests.fakes.ports import MemoryPorts
+from tests.unit.functions.conftest import Invoke, load_event, read_body
+
+
+def test_list_dag_runs_shows_runs_as_get_dag_run_does(invoke: Invoke, world: MemoryPorts) -> None:
+    world.store.commit([make_run(created_at=datetime.now(UTC), callback_token_hashes=("a",))])
+    event = load_event("get_dag_run", "success") | {"path": "/v1/workflowmanager/dag_runs/run-1/"}
+
+    answer = invoke("list_dag_runs", load_event("list_dag_runs", "defaults"))
+
+    assert answer["statusCode"] == 200
+    assert read_body(answer) == {
+        "dag_runs": [read_body(invoke("get_dag_run", event))],
+        "next_cursor": None,
+    }
+
+
+def test_list_dag_runs_filters_by_state_dag_and_time(invoke: Invoke, world: MemoryPorts) -> None:
+    now = datetime.now(UTC)
+    old = now - timedelta(days=31)
+    world.store.commit(
+        [
+            make_run("a", created_at=now),
+            make_finished_run("b", created_at=now),
+            make_finished_run("c", created_at=now, dag_id="other"),
+            make_finished_run("d", created_at=old),
+        ]
+    )
+    event = load_event("list_dag_runs", "defaults")
+    query = {"state": ["SUCCEEDED"], "dag_id": ["dag_reco"]}
+
+    recent = invoke("list_dag_runs", event | {"multiValueQueryStringParameters": query})
+    query["from"] = [(now - timedelta(days=40)).isoformat()]
+    all_of_it = invoke("list_dag_runs", event | {"multiValueQueryStringParameters": query})
+
+    assert [run["dag_run_id"] for run in read_body(recent)["dag_runs"]] == ["b"]
+    assert [run["dag_run_id"] for run in read_body(all_of_it)["dag_runs"]] == ["b", "d"]
+
+
+def test_list_dag_runs_refuses_a_cursor_that_is_none_of_ours(invoke: Invoke) -> None:
+    answer = invoke("list_dag_runs", load_event("list_dag_runs", "bad_cursor"))
+
+    assert answer["statusCode"] == 422
+    assert read_body(answer)["detail"] == "The cursor is none of ours."
