@@ -380,3 +380,27 @@ def test_trigger_task_that_broke_off_is_not_completed_by_the_end_of_the_last_sca
     reconcile_runs(world, at(20 + SCAN_START_LEASE_S, "reconcile_runs"))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+
+
+def test_trigger_task_that_was_overtaken_does_not_take_over_what_was_true_before(
+    world: MemoryPorts,
+) -> None:
+    # Given a workflow that is completed, in exam-manager too
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    scan_and_reconstruct(world)
+    commit = world.store.commit
+    is_first = iter([True])
+
+    def overtaken(*changes: Any) -> None:
+        if next(is_first, False):
+            trigger_task(world, SCAN_ID, TOKEN, at(30))
+        commit(*changes)
+
+    # When a second call rescans while the first one decides
+    world.store.commit = overtaken  # type: ignore[method-assign]
+    with pytest.raises(InvalidTransitionError):
+        trigger_task(world, SCAN_ID, TOKEN, at(30))
+
+    # Then the reconstruction waits for the new data, whatever the first one had read
+    assert len(world.scan.starts) == 2
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING

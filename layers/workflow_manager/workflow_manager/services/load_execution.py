@@ -35,33 +35,10 @@ def fetch_workflow(
     return workflow
 
 
-def merge_execution(ports: Ports, workflow: ExamWorkflow, cause: Cause) -> Execution:
+def load_execution(
+    ports: Ports, workflow_id: str, cause: Cause, detail: str = "Failed to fetch workflow data"
+) -> Execution:
     """Return our state of a workflow, up to date with its definition; nothing is written yet.
-
-    Parameters
-    ----------
-    ports
-        The outside world.
-    workflow
-        The definition.
-    cause
-        Who asks.
-
-    Returns
-    -------
-    Execution
-        With the changes that a commit would write.
-    """
-    policy = ports.settings.policy
-    execution = ports.store.get_execution(workflow.id)
-    if execution is None:
-        return define_execution(workflow, policy, cause)
-    refresh_execution(execution, workflow, policy, cause)
-    return execution
-
-
-def load_execution(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
-    """Fetch a workflow and merge it with our state.
 
     Parameters
     ----------
@@ -71,5 +48,20 @@ def load_execution(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
         The workflow.
     cause
         Who asks.
+    detail
+        ScanHub's text where exam-manager has no such workflow.
+
+    Returns
+    -------
+    Execution
+        With the changes that a commit would write.
     """
-    return merge_execution(ports, fetch_workflow(ports, workflow_id), cause)
+    # Our state is read first: a definition that is older than it would undo what exam-manager has
+    # been told since. In this order, what happened in between makes the commit fail.
+    execution = ports.store.get_execution(workflow_id)
+    definition = fetch_workflow(ports, workflow_id, detail)
+    policy = ports.settings.policy
+    if execution is None:
+        return define_execution(definition, policy, cause)
+    refresh_execution(execution, definition, policy, cause)
+    return execution
