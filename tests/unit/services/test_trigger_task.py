@@ -404,3 +404,23 @@ def test_trigger_task_that_was_overtaken_does_not_take_over_what_was_true_before
     # Then the reconstruction waits for the new data, whatever the first one had read
     assert len(world.scan.starts) == 2
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+
+
+def test_trigger_task_outlives_the_report_of_the_last_scan_that_comes_late(
+    world: MemoryPorts,
+) -> None:
+    # Given a scan whose end is being reported while the next one starts
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    report = world.exam.report_task
+
+    def overtaken(task_id: str, status: ItemStatus, *args: Any, **kwargs: Any) -> None:
+        if task_id == SCAN_ID and status is ItemStatus.FINISHED:
+            trigger_task(world, SCAN_ID, TOKEN, at(20))
+        report(task_id, status, *args, **kwargs)
+
+    world.exam.report_task = overtaken  # type: ignore[method-assign]
+    deliver(world, make_raw_data())
+
+    # Then the one that runs does not stand as ended
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    assert world.exam.tasks[SCAN_ID].status is ItemStatus.STARTED
