@@ -24,8 +24,9 @@ move that is not here raises `InvalidTransitionError` and changes nothing. The l
 the names under which they stand in the audit trail.
 """
 NOTES = {
-    "Task": """A device task is claimed by an operator's call only. `reset` makes a task ready
-for its next attempt: for a retry of its own, or of a task whose data it takes.""",
+    "Task": """A device task is claimed by an operator's call only. `reset` makes a task ready for
+its next attempt: for a retry of its own, or of a task whose data it takes. A task that we have not
+started takes over, beside these, what exam-manager says of it: `adopt`, from PENDING.""",
     "DAG run": """PENDING waits for Airflow. A run that failed for its deadline only may still be
 given its results.""",
     "Workflow": """Its status follows from its tasks: running while one is in progress; else

@@ -251,3 +251,15 @@ def test_start_that_airflow_refused_may_be_tried_again_at_once() -> None:
     deliver(world, make_dag_data(), 1)
 
     assert len(world.orchestrator.dag_runs) == 1
+
+
+def test_start_by_a_function_whose_clock_is_behind_is_marked() -> None:
+    # Given two runs of one moment, whose first lines in the audit trail lie close together
+    world = make_diamond()
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data(), 10)
+
+    deliver_queue(world, 8)
+
+    runs = [world.store.get_dag_run(each) for _, each in world.orchestrator.dag_runs]
+    assert [run.state for run in runs if run] == [DagRunState.RUNNING] * 2

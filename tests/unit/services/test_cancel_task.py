@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.fakes.ports import MemoryPorts
@@ -22,6 +24,7 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     InvalidTransitionError,
     NotFoundError,
+    StoreUnavailableError,
     UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import ItemStatus
@@ -253,3 +256,22 @@ def test_cancel_task_refuses_what_it_does_not_know(
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     with pytest.raises(NotFoundError):
         cancel_task(world, *ids, at(5))
+
+
+def test_cancel_task_answers_although_the_stop_cannot_be_noted(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    commit = world.store.commit
+    n_commits = iter(range(100))
+
+    def fail_once(*changes: Any) -> None:
+        if next(n_commits) == 1:
+            raise StoreUnavailableError("The state table cannot be written.")
+        commit(*changes)
+
+    world.store.commit = fail_once  # type: ignore[method-assign]
+    task, _ = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    assert task.status is TaskStatus.CANCELLED
+
+    reconcile_runs(world, at(90, "reconcile_runs"))
+
+    assert get_run(world, run_id).stop_due_at is None

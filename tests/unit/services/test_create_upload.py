@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.fakes.ports import MemoryPorts
@@ -147,3 +149,21 @@ def test_choose_part_size_stays_within_s3s_limits(size_bytes: int) -> None:
 
     assert 5 * MIB <= part_size_bytes <= 5 * 1024 * MIB
     assert -(-size_bytes // part_size_bytes) <= MAX_N_PARTS
+
+
+def test_create_upload_decides_again_when_the_workflow_is_started_meanwhile(
+    world: MemoryPorts,
+) -> None:
+    commit = world.store.commit
+    is_first = iter([True])
+
+    def overtaken(*changes: Any) -> None:
+        if next(is_first, False):
+            process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        commit(*changes)
+
+    world.store.commit = overtaken  # type: ignore[method-assign]
+
+    upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
+
+    assert upload.attempt == 1

@@ -21,6 +21,7 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
@@ -374,3 +375,42 @@ def test_process_workflow_waits_for_the_data_of_a_scan_that_ended_elsewhere() ->
 
     assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
     assert len(world.queue.dag_run_ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "adopted"),
+    [
+        (ItemStatus.STARTED, TaskStatus.IN_PROGRESS),
+        (ItemStatus.DELETED, TaskStatus.FAILED),
+        (ItemStatus.FINISHED, TaskStatus.IN_PROGRESS),
+    ],
+)
+def test_process_workflow_notes_in_the_audit_trail_what_others_did_to_a_task(
+    world: MemoryPorts, status: ItemStatus, adopted: TaskStatus
+) -> None:
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": status})
+
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    events = world.store.list_events(f"workflow:{WORKFLOW_ID}")
+    line = next(event for event in events if event.entity == f"task:{SCAN_ID}")
+    assert (line.name, line.from_state, line.to_state) == ("adopt", "PENDING", adopted)
+
+
+def test_process_workflow_finds_the_scan_started_when_another_call_took_the_device(
+    world: MemoryPorts,
+) -> None:
+    # Given a second call that starts the scan after the first one has read the workflow
+    read_lock = world.store.get_device_lock
+    is_first = iter([True])
+
+    def overtaken(device_id: str) -> DeviceLock:
+        if next(is_first, False):
+            process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        return read_lock(device_id)
+
+    world.store.get_device_lock = overtaken  # type: ignore[method-assign]
+
+    # Then the device is not busy for another task: the scan is in progress
+    assert not process_workflow(world, WORKFLOW_ID, TOKEN, at(0)).is_started
+    assert len(world.scan.starts) == 1

@@ -281,6 +281,33 @@ def test_trigger_airflow_does_not_take_data_of_an_earlier_attempt_for_a_rescan(
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
 
 
+def test_trigger_airflow_does_not_take_an_event_that_comes_again_for_a_rescan(
+    world: MemoryPorts,
+) -> None:
+    # Given two scans with data, dropped by hand, and a third one that waits for its own
+    for n, version_id in enumerate(["v1", "v2"]):
+        trigger_task(world, SCAN_ID, TOKEN, at(30 * n))
+        deliver(world, make_raw_data("by-hand", version_id), 30 * n + 10)
+    trigger_task(world, SCAN_ID, TOKEN, at(60))
+
+    deliver(world, make_raw_data("by-hand", "v1"), 70)
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+
+
+def test_trigger_airflow_leaves_data_in_the_audit_trail_that_a_rescan_replaces(
+    world: MemoryPorts,
+) -> None:
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    deliver(world, make_raw_data(version_id="v1"), 10)
+    trigger_task(world, SCAN_ID, TOKEN, at(20))
+    deliver(world, make_raw_data(version_id="v2"), 30)
+
+    reasons = [e.reason or "" for e in world.store.list_events(f"workflow:{WORKFLOW_ID}")]
+
+    assert any(object_dag_run_id(make_raw_data(version_id="v1")) in each for each in reasons)
+
+
 def test_trigger_airflow_gives_a_scan_that_ended_without_data_its_data() -> None:
     world = make_world(SCAN.model_copy(update={"status": ItemStatus.FINISHED}))
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))

@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pydicom.uid import UID
@@ -33,6 +34,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
 )
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus, TaskType
+from workflow_manager.domain.execution import SCAN_START_LEASE_S
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
@@ -339,3 +341,86 @@ def test_process_workflow_goes_on_when_a_scan_without_data_has_ended() -> None:
     assert processed.task is not None
     assert (processed.task.task_id, processed.is_started) == ("scan-2", True)
     assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
+
+
+def test_trigger_task_does_not_rescan_while_the_end_of_the_last_scan_stands_in_exam_manager(
+    world: MemoryPorts,
+) -> None:
+    # Given a scan that is over, there too
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    assert world.exam.tasks[SCAN_ID].status is ItemStatus.FINISHED
+
+    # When exam-manager cannot be told of the next one
+    world.exam.fail_with["report_task"] = UpstreamTimeoutError("late")
+    with pytest.raises(UpstreamTimeoutError):
+        trigger_task(world, SCAN_ID, TOKEN, at(20))
+
+    # Then it does not start, for it would be taken to be over
+    assert len(world.scan.starts) == 1
+    assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
+
+
+def test_trigger_task_that_broke_off_is_not_completed_by_the_end_of_the_last_scan() -> None:
+    # Given a scan that nobody takes the data of, and a second one that breaks off once claimed
+    world = make_world(SCAN)
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    report = world.exam.report_task
+
+    def die_with_the_claim(task_id: str, status: ItemStatus, *args: Any, **kwargs: Any) -> None:
+        if status is ItemStatus.STARTED:
+            raise SystemExit
+        report(task_id, status, *args, **kwargs)
+
+    world.exam.report_task = die_with_the_claim  # type: ignore[method-assign]
+    with pytest.raises(SystemExit):
+        trigger_task(world, SCAN_ID, TOKEN, at(20))
+
+    reconcile_runs(world, at(20 + SCAN_START_LEASE_S, "reconcile_runs"))
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+
+
+def test_trigger_task_that_was_overtaken_does_not_take_over_what_was_true_before(
+    world: MemoryPorts,
+) -> None:
+    # Given a workflow that is completed, in exam-manager too
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    scan_and_reconstruct(world)
+    commit = world.store.commit
+    is_first = iter([True])
+
+    def overtaken(*changes: Any) -> None:
+        if next(is_first, False):
+            trigger_task(world, SCAN_ID, TOKEN, at(30))
+        commit(*changes)
+
+    # When a second call rescans while the first one decides
+    world.store.commit = overtaken  # type: ignore[method-assign]
+    with pytest.raises(InvalidTransitionError):
+        trigger_task(world, SCAN_ID, TOKEN, at(30))
+
+    # Then the reconstruction waits for the new data, whatever the first one had read
+    assert len(world.scan.starts) == 2
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+
+
+def test_trigger_task_outlives_the_report_of_the_last_scan_that_comes_late(
+    world: MemoryPorts,
+) -> None:
+    # Given a scan whose end is being reported while the next one starts
+    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    report = world.exam.report_task
+
+    def overtaken(task_id: str, status: ItemStatus, *args: Any, **kwargs: Any) -> None:
+        if task_id == SCAN_ID and status is ItemStatus.FINISHED:
+            trigger_task(world, SCAN_ID, TOKEN, at(20))
+        report(task_id, status, *args, **kwargs)
+
+    world.exam.report_task = overtaken  # type: ignore[method-assign]
+    deliver(world, make_raw_data())
+
+    # Then the one that runs does not stand as ended
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    assert world.exam.tasks[SCAN_ID].status is ItemStatus.STARTED

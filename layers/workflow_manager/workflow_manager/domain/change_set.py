@@ -54,12 +54,21 @@ class ChangeSet(TaskGraph):
         self.tasks[task.task_id] = task.evolve(updated_at=cause.at)
         self._changed[task.task_id] = self.tasks[task.task_id]
 
-    def move_task(self, task: Task, event: TaskEvent, cause: Cause) -> Task:
+    def adopt(self, task: Task, cause: Cause) -> None:
+        """Take over a task that we have not started, as exam-manager has it."""
+        self.put_task(task, cause)
+        if task.status is not TaskStatus.PENDING:
+            states = (TaskStatus.PENDING, task.status)
+            self.record(f"task:{task.task_id}", "adopt", states, cause, task.reason)
+
+    def move_task(
+        self, task: Task, event: TaskEvent, cause: Cause, note: str | None = None
+    ) -> Task:
         """Change a task's status, and let audit trail and workflow follow."""
         before = self.tasks[task.task_id].status
         self.put_task(task, cause)
         entity = f"task:{task.task_id}"
-        self.record(entity, event, (before, task.status), cause, task.reason)
+        self.record(entity, event, (before, task.status), cause, note or task.reason)
         self.follow_tasks(cause)
         return self.tasks[task.task_id]
 

@@ -32,9 +32,9 @@ def define_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: C
         updated_at=cause.at,
     )
     execution = Execution(workflow=workflow, tasks={})
-    for task in define_tasks(definition, policy, cause.at):
-        execution.put_task(task, cause)
     execution.record(workflow.subject, "define", (None, workflow.status), cause)
+    for task in define_tasks(definition, policy, cause.at):
+        execution.adopt(task, cause)
     execution.follow_tasks(cause)
     return execution
 
@@ -63,15 +63,15 @@ def refresh_execution(
     for task in current:
         known = execution.tasks.get(task.task_id)
         if known is None:
-            execution.put_task(task, cause)
+            execution.adopt(task, cause)
         elif _is_untouched(known) and known.definition != task.definition:
-            execution.put_task(known.evolve(**task.definition), cause)
+            execution.adopt(known.evolve(**task.definition), cause)
         elif _has_ended(execution, known, task):
             execution.complete(known.task_id, None, cause)
     for gone in execution.tasks.keys() - {task.task_id for task in current}:
         if _is_untouched(execution.tasks[gone]):
             deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON}
-            execution.put_task(execution.tasks[gone].evolve(**deleted), cause)
+            execution.adopt(execution.tasks[gone].evolve(**deleted), cause)
     if len(execution.changes) > n_changes:
         status = execution.workflow.status
         execution.record(execution.workflow.subject, "refresh", (status, status), cause)

@@ -1,11 +1,15 @@
 """What every stored thing has in common."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from ulid import ULID
+
+# Small beside the 80 random bits of a ULID, so that its time stays what it was.
+MAX_ID_STEP = 2**40
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,11 @@ def next_event_id(at: datetime, last_event_id: str | None) -> str:
     fresh = ULID.from_datetime(at)
     if last_event_id is None or str(fresh) > last_event_id:
         return str(fresh)
-    # Several lines of one moment, or a request that was decided again after a later one.
-    return str(ULID.from_int(int(ULID.from_str(last_event_id)) + 1))
+    # Several lines of one moment, or a request that was decided again after a later one. A step of
+    # random width, for the start of a run is noted behind the run's last line, not the workflow's:
+    # the very next id may be taken.
+    step = 1 + secrets.randbelow(MAX_ID_STEP)
+    return str(ULID.from_int(int(ULID.from_str(last_event_id)) + step))
 
 
 def record_event(

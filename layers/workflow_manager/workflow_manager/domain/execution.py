@@ -170,7 +170,9 @@ class Execution(ChangeSet):
         line = self.record(f"dag_run:{run.dag_run_id}", "create", (None, run.state), cause)
         self.put_run(run.evolve(last_event_id=line.event_id))
 
-    def complete(self, task_id: str, data: ObjectVersion | None, cause: Cause) -> Task:
+    def complete(
+        self, task_id: str, data: ObjectVersion | None, cause: Cause, note: str | None = None
+    ) -> Task:
         """Complete a task.
 
         Parameters
@@ -181,12 +183,14 @@ class Execution(ChangeSet):
             What it hands on.
         cause
             What completes it.
+        note
+            What the audit trail says beside that.
         """
         task = self.tasks[task_id]
         status = transition_task(task.status, TaskEvent.COMPLETE)
         completed = task.evolve(status=status, progress=100, data=data, reason=None)
         told = completed.evolve(start_lease_until=None, is_mirror_due=True)
-        return self.move_task(told, TaskEvent.COMPLETE, cause)
+        return self.move_task(told, TaskEvent.COMPLETE, cause, note)
 
     def fail(self, task_id: str, reason: str, cause: Cause, *, is_mirrored: bool = True) -> Task:
         """Fail a task.

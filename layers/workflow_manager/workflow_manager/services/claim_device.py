@@ -1,7 +1,7 @@
 """Take hold of a device for one scan."""
 
 from workflow_manager.domain.device import DeviceLock
-from workflow_manager.domain.errors import ConflictError, UpstreamError
+from workflow_manager.domain.errors import ConflictError, UpstreamError, VersionConflictError
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Ports
@@ -19,6 +19,8 @@ def claim_device(ports: Ports, task: Task) -> DeviceLock | None:
 
     Raises
     ------
+    VersionConflictError
+        Another call has claimed this very attempt.
     ConflictError
         Another scan is in progress on the device.
     """
@@ -26,6 +28,8 @@ def claim_device(ports: Ports, task: Task) -> DeviceLock | None:
     if not device_id:
         return None
     lock = ports.store.get_device_lock(device_id)
+    if lock.task_id == task.task_id and lock.attempt >= task.attempt:
+        raise VersionConflictError("Another call claimed the task since it was read.")
     execution = ports.store.get_execution(lock.workflow_id) if lock.workflow_id else None
     holder = execution.tasks.get(lock.task_id or "") if execution else None
     if lock.is_held_by(holder) and not _has_ended(ports, lock.task_id or ""):

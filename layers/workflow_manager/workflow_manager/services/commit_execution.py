@@ -2,7 +2,9 @@
 
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import ScanHubError
 from workflow_manager.domain.execution import Execution
+from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
 from workflow_manager.services.mirror_task import mirror_task
 from workflow_manager.services.queue_start import queue_start
@@ -41,7 +43,15 @@ def commit_execution(
         if run.version == 0:
             queue_start(ports, run.dag_run_id)
         elif run.stop_due_at is not None:
-            stop_dag_run(ports, run.dag_run_id, cause)
+            _stop(ports, run.dag_run_id, cause)
     for task in execution.tasks.values():
         if task.is_mirror_due:
             mirror_task(ports, task.workflow_id, task.task_id, cause)
+
+
+def _stop(ports: Ports, dag_run_id: str, cause: Cause) -> None:
+    try:
+        stop_dag_run(ports, dag_run_id, cause)
+    except ScanHubError as error:
+        extra = {"dag_run_id": dag_run_id, "reason": error.detail}
+        logger.warning("run not stopped, left to the reconciler", extra=extra)

@@ -13,6 +13,7 @@ from workflow_manager.ports import Ports
 from workflow_manager.services.check_dag import check_dag
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.load_execution import load_execution
+from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def _choose_key(
     raise InvalidInputError("Name either a dag_id or a task_id.")
 
 
+@retry_on_conflict
 def _check_task(ports: Ports, task_id: str, cause: Cause) -> Task:
     workflow_id = ports.exam.get_task(task_id).workflow_id
     if workflow_id is None:

@@ -45,8 +45,8 @@ def describe_version(ports: Ports, execution: Execution) -> list[str | None]:
     items = (workflow, *execution.tasks.values())
     if workflow.version == 0:
         # Defined anew by each look at it, with the time of the look.
-        times = {"created_at", "updated_at", "deadline", "last_event_id"}
-        return [each.model_dump_json(exclude=times) for each in items]
+        of_the_look = {"created_at", "updated_at", "deadline", "last_event_id"}
+        return [each.model_dump_json(exclude=of_the_look) for each in items]
     # The start of a run adds to the trail and leaves the workflow as it is.
     last = ports.store.get_last_event(workflow.subject)
     last_id = last.event_id if last else None

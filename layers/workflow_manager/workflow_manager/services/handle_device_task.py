@@ -46,11 +46,16 @@ def handle_device_task(
         Somebody else wrote first; nothing was sent. Never raised after the claim.
     ConflictError
         The device is busy; nothing was sent.
+    UpstreamError
+        Exam-manager could not be told that an earlier scan is history; nothing was sent.
     ScanHubError
         The scan was not started or not confirmed; the task is FAILED with the reason.
     """
     claimed = execution.claim_for_scan(task.task_id, ports.settings.policy, cause)
     lock = claim_device(ports, claimed)
+    if task.is_mirror_due:
+        # What exam-manager still says of an earlier scan would count as the end of this one.
+        ports.exam.report_task(task.task_id, ItemStatus.NEW, 0, stale_comment=task.told_reason)
     commit_execution(ports, execution, cause, lock)
     try:
         _report_started(ports, task)

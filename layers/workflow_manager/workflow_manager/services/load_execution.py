@@ -1,6 +1,6 @@
 """Bring exam-manager's definition of a workflow and our state of it together."""
 
-from workflow_manager.domain.definition import define_execution, refresh_execution
+from workflow_manager.domain.definition import define_execution, refresh_execution, renew_orders
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
@@ -35,33 +35,14 @@ def fetch_workflow(
     return workflow
 
 
-def merge_execution(ports: Ports, workflow: ExamWorkflow, cause: Cause) -> Execution:
+def load_execution(
+    ports: Ports,
+    workflow_id: str,
+    cause: Cause,
+    detail: str = "Failed to fetch workflow data",
+    renewed_task_id: str | None = None,
+) -> Execution:
     """Return our state of a workflow, up to date with its definition; nothing is written yet.
-
-    Parameters
-    ----------
-    ports
-        The outside world.
-    workflow
-        The definition.
-    cause
-        Who asks.
-
-    Returns
-    -------
-    Execution
-        With the changes that a commit would write.
-    """
-    policy = ports.settings.policy
-    execution = ports.store.get_execution(workflow.id)
-    if execution is None:
-        return define_execution(workflow, policy, cause)
-    refresh_execution(execution, workflow, policy, cause)
-    return execution
-
-
-def load_execution(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
-    """Fetch a workflow and merge it with our state.
 
     Parameters
     ----------
@@ -71,5 +52,24 @@ def load_execution(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
         The workflow.
     cause
         Who asks.
+    detail
+        ScanHub's text where exam-manager has no such workflow.
+    renewed_task_id
+        A task that is about to be started again, as exam-manager defines it now.
+
+    Returns
+    -------
+    Execution
+        With the changes that a commit would write.
     """
-    return merge_execution(ports, fetch_workflow(ports, workflow_id), cause)
+    # Our state is read first: a definition that is older than it would undo what exam-manager has
+    # been told since. In this order, what happened in between makes the commit fail.
+    execution = ports.store.get_execution(workflow_id)
+    definition = fetch_workflow(ports, workflow_id, detail)
+    policy = ports.settings.policy
+    if execution is None:
+        return define_execution(definition, policy, cause)
+    refresh_execution(execution, definition, policy, cause)
+    if renewed_task_id in execution.tasks:
+        renew_orders(execution, definition, renewed_task_id, policy, cause)
+    return execution

@@ -45,8 +45,8 @@ def mirror_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> N
         task = _find(ports, workflow_id, task_id)
         if task is None or not task.is_mirror_due:
             return
-        for _ in range(MAX_ROUNDS):
-            if task is None or _report(ports, task, cause):
+        for n_rounds in range(MAX_ROUNDS):
+            if task is None or _report(ports, task, cause, is_correction=n_rounds > 0):
                 return
             # It moved on while we reported, and our report may be the later one there: report what
             # it is now, even if somebody else has done so.
@@ -63,11 +63,11 @@ def _find(ports: Ports, workflow_id: str, task_id: str) -> Task | None:
     return execution.tasks.get(task_id) if execution else None
 
 
-def _report(ports: Ports, task: Task, cause: Cause) -> bool:
+def _report(ports: Ports, task: Task, cause: Cause, *, is_correction: bool) -> bool:
     told = task.evolve(is_mirror_due=False, n_mirror_attempts=0, told_reason=task.reason)
     try:
         _report_results(ports, task)
-        _report_status(ports, task)
+        _report_status(ports, task, is_correction=is_correction)
     except NeighbourRefusedError as error:
         if error.status not in _PERMANENT:
             _put_off(ports, task, cause)
@@ -86,11 +86,15 @@ def _report(ports: Ports, task: Task, cause: Cause) -> bool:
     return True
 
 
-def _report_status(ports: Ports, task: Task) -> None:
-    if task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS:
-        # Device-manager writes to the task while it scans.
-        return
+def _report_status(ports: Ports, task: Task, *, is_correction: bool) -> None:
     status = _STATUS[task.status]
+    if task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS:
+        if not is_correction:
+            # Device-manager writes to the task while it scans.
+            return
+        # A rescan began while we reported the end of the last scan, which now stands there as its
+        # own end: a device that scans must not count as free.
+        status = ItemStatus.STARTED
     ports.exam.report_task(task.task_id, status, task.progress, task.reason, task.told_reason)
 
 

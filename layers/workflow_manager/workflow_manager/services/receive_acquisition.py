@@ -40,16 +40,23 @@ def receive_acquisition(
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise NotFoundError("The workflow has no such device task.")
-    if task.data is not None and object_dag_run_id(task.data) == object_dag_run_id(data):
+    data_id = object_dag_run_id(data)
+    if _is_known(ports, execution, data_id):
         return
     has_its_data = task.status is TaskStatus.COMPLETED and task.data is not None
     is_closed = has_its_data or task.status is TaskStatus.CANCELLED
     if is_closed or not _is_of_this_attempt(ports, target, task):
-        _record_late_data(ports, execution, task_id, data, cause)
-        return
-    execution.complete(task_id, data, cause)
-    execution.advance(ports.settings.policy, cause)
+        execution.record_late_data(task_id, data_id, cause)
+    else:
+        execution.complete(task_id, data, cause, f"Data {data_id} arrived.")
+        execution.advance(ports.settings.policy, cause)
     commit_execution(ports, execution, cause)
+
+
+def _is_known(ports: Ports, execution: Execution, data_id: str) -> bool:
+    # The same event again says nothing new, even if a rescan waits for data by now.
+    trail = ports.store.list_events(execution.workflow.subject)
+    return any(data_id in (event.reason or "") for event in trail)
 
 
 def _is_of_this_attempt(ports: Ports, target: AcquisitionData, task: Task) -> bool:
@@ -57,14 +64,3 @@ def _is_of_this_attempt(ports: Ports, target: AcquisitionData, task: Task) -> bo
         return True
     upload = ports.store.get_upload(target.upload_id) if target.upload_id else None
     return upload is None or upload.attempt == task.attempt
-
-
-def _record_late_data(
-    ports: Ports, execution: Execution, task_id: str, data: ObjectVersion, cause: Cause
-) -> None:
-    data_id = object_dag_run_id(data)
-    trail = ports.store.list_events(execution.workflow.subject)
-    # The same event again says nothing new.
-    if not any(event.name == "late_data" and data_id in (event.reason or "") for event in trail):
-        execution.record_late_data(task_id, data_id, cause)
-        commit_execution(ports, execution, cause)

@@ -1,9 +1,8 @@
 """Start one task on an operator's call."""
 
-from workflow_manager.domain.definition import renew_orders
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
-from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
+from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
@@ -11,10 +10,12 @@ from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.handle_device_task import handle_device_task
 from workflow_manager.services.handle_processing_task import handle_processing_task
 from workflow_manager.services.load_active_runs import load_active_runs
-from workflow_manager.services.load_execution import fetch_workflow, merge_execution
+from workflow_manager.services.load_execution import load_execution
 from workflow_manager.services.load_limits import load_patient, make_limits
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 from workflow_manager.services.start_scan import ScanOrder
+
+NO_WORKFLOW = "Failed to fetch workflow"
 
 
 def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
@@ -48,34 +49,34 @@ def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
         raise ConflictError("The task is a template: make a task of it first.")
     if definition.status is ItemStatus.DELETED:
         raise ConflictError("The task was deleted in exam-manager.")
-    workflow = fetch_workflow(ports, definition.workflow_id, "Failed to fetch workflow")
-    exam, patient = load_patient(ports, workflow.exam_id)
-    seen = merge_execution(ports, workflow, cause).tasks.get(definition.id)
+    execution = _load(ports, definition.workflow_id, definition.id, cause)
+    exam, patient = load_patient(ports, execution.workflow.exam_id)
+    seen = execution.tasks.get(definition.id)
     if seen is None:
         raise ConflictError("Exam-manager lists the task with no workflow: try again.")
     if not seen.task_type.is_device_task:
-        return _start_processing(ports, workflow, seen, cause)
+        return _start_processing(ports, [execution], seen, cause)
     order = ScanOrder(make_limits(exam, patient, cause.at.date()), token)
-    return _start_scan(ports, workflow, seen, order, cause)
+    return _start_scan(ports, [execution], seen, order, cause)
 
 
 @retry_on_conflict
-def _start_processing(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: Cause) -> Task:
-    execution = _make_ready(ports, workflow, seen, cause)
+def _start_processing(ports: Ports, loaded: list[Execution], seen: Task, cause: Cause) -> Task:
+    execution = _make_ready(ports, loaded, seen, cause)
     return handle_processing_task(ports, execution, execution.tasks[seen.task_id], cause)
 
 
 @retry_on_conflict
 def _start_scan(
-    ports: Ports, workflow: ExamWorkflow, seen: Task, order: ScanOrder, cause: Cause
+    ports: Ports, loaded: list[Execution], seen: Task, order: ScanOrder, cause: Cause
 ) -> Task:
-    execution = _make_ready(ports, workflow, seen, cause)
+    execution = _make_ready(ports, loaded, seen, cause)
     return handle_device_task(ports, execution, execution.tasks[seen.task_id], order, cause)
 
 
-def _make_ready(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: Cause) -> Execution:
-    execution = merge_execution(ports, workflow, cause)
-    renew_orders(execution, workflow, seen.task_id, ports.settings.policy, cause)
+def _make_ready(ports: Ports, loaded: list[Execution], seen: Task, cause: Cause) -> Execution:
+    # What was loaded is good for one try; after a conflict, state and definition are read again.
+    execution = loaded.pop() if loaded else _load(ports, seen.workflow_id, seen.task_id, cause)
     task = execution.tasks[seen.task_id]
     if refusal := _find_refusal(execution, task, seen):
         # What exam-manager has told us is kept all the same, deadlines among it.
@@ -84,6 +85,10 @@ def _make_ready(ports: Ports, workflow: ExamWorkflow, seen: Task, cause: Cause) 
     behind = execution.dag_tasks_behind(task.task_id)
     execution.reset(task.task_id, load_active_runs(ports, behind), cause)
     return execution
+
+
+def _load(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> Execution:
+    return load_execution(ports, workflow_id, cause, NO_WORKFLOW, renewed_task_id=task_id)
 
 
 def _find_refusal(execution: Execution, task: Task, seen: Task) -> ConflictError | None:
