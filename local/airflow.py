@@ -100,10 +100,12 @@ def make_airflow_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[s
         "CORE__EXECUTION_API_SERVER_URL": f"{config.airflow_url}/execution/",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
-        # A task that was killed with its scheduler is found out at once, not after five minutes.
-        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
-        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
-        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+        # What was killed with its scheduler is found out within seconds, not after five minutes.
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+        "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(
             config.folder / "airflow" / "passwords.json"
         ),

@@ -144,7 +144,7 @@ def show_reconstruction(console: Console, stack: Stack, api: Api, path: Path) ->
         bar = progress.add_task("reconstruction", total=100, status="")
 
         def read() -> Json | None:
-            run = api.find(f"/dag_runs/{run_id}/")
+            run = api.find(f"/dag_runs/{run_id}/?task_instances=false")
             if run is None:
                 return None
             progress.update(bar, completed=run["progress"], status=run["state"].lower())

@@ -184,7 +184,8 @@ class Laptop:
 
     def find_run(self, dag_run_id: str) -> Json | None:
         """Return a run as the API shows it, or None as long as there is none."""
-        answer = self.api.get(f"/dag_runs/{dag_run_id}/")
+        # Airflow is not asked each time: polled often, its SQLite would stall.
+        answer = self.api.get(f"/dag_runs/{dag_run_id}/", params={"task_instances": "false"})
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         return dict(answer.raise_for_status().json())

@@ -95,7 +95,7 @@ def test_cancel_dag_run_and_retry_dag_run_of_an_upload(laptop: Laptop, small_ksp
     wait_until(
         lambda: get_airflow_state(laptop, retry["dag_run_id"]) == "running", "the second run"
     )
-    shown = laptop.find_run(retry["dag_run_id"]) or {}
+    shown = laptop.api.get(f"/dag_runs/{retry['dag_run_id']}/").raise_for_status().json()
     assert [each["task_id"] for each in shown["task_instances"]] == ["sleep"]
     assert retry["dag_run_id"] in shown["airflow_url"]
     laptop.api.post(f"/dag_runs/{retry['dag_run_id']}/cancel/").raise_for_status()

@@ -65,3 +65,15 @@ def test_get_dag_run_shows_our_own_state_while_airflow_is_away(
     body = read_body(answer)
     assert (answer["statusCode"], body["state"]) == (200, "RUNNING")
     assert (body["task_instances"], body["airflow_url"]) == (None, None)
+
+
+def test_get_dag_run_leaves_airflow_alone_when_it_is_told_to(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    deliver(world, make_dag_data())
+    event = make_event(object_dag_run_id(make_dag_data()))
+    event["multiValueQueryStringParameters"] = {"task_instances": ["false"]}
+
+    body = read_body(invoke("get_dag_run", event))
+
+    assert (body["task_instances"], body["airflow_url"]) == (None, None)
