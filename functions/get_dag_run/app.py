@@ -9,7 +9,7 @@ from workflow_manager.http.dag_run_schemas import DagRunDetail
 from workflow_manager.http.dependencies import UserPortsDep
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
 from workflow_manager.http.routing import ScanHubRouter
-from workflow_manager.services.get_dag_run import OrchestratorView, get_dag_run, look_into_airflow
+from workflow_manager.services.get_dag_run import get_dag_run, look_into_airflow
 
 WithAirflow = Annotated[bool, Query(alias="task_instances", description="Ask Airflow too.")]
 router = ScanHubRouter(401, 403, 404, 422, 503)
@@ -33,8 +33,7 @@ def answer(
     facts = (run.version, run.created_at.isoformat(), with_airflow)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged
-    view = look_into_airflow(ports, run) if with_airflow else OrchestratorView()
-    return DagRunDetail.with_airflow(run, view)
+    return DagRunDetail.of_both(run, look_into_airflow(ports, run) if with_airflow else None)
 
 
 app = create_app(router)

@@ -64,13 +64,13 @@ class DagRunDetail(DagRunView):
     )
 
     @classmethod
-    def with_airflow(cls, run: DagRun, view: OrchestratorView) -> "DagRunDetail":
-        """Return the view of a run beside what Airflow shows of it."""
+    def of_both(cls, run: DagRun, airflow: OrchestratorView | None) -> "DagRunDetail":
+        """Return the view of a run beside what Airflow shows of it, if it was asked."""
         tasks = None
-        if view.task_instances is not None:
+        if airflow and airflow.task_instances is not None:
             tasks = [
                 TaskInstanceView.model_validate(each, from_attributes=True)
-                for each in view.task_instances
+                for each in airflow.task_instances
             ]
-        shown = DagRunView.of(run)
-        return cls(**dict(shown), airflow_url=view.url, task_instances=tasks)
+        url = airflow.url if airflow else None
+        return cls(**dict(DagRunView.of(run)), airflow_url=url, task_instances=tasks)
