@@ -208,7 +208,8 @@ def scan_cells(scenario: Scenario) -> list[Cell]:
     return [
         case(scenario, "", 200, **SCANNING, **AGAIN),
         *neighbour_cells(scenario, **UNCHANGED),
-        *failures(scenario, "update", "200", ours="IN_PROGRESS"),
+        # It must not go on showing the end of the last scan while this one runs.
+        *failures(scenario, "update", PASSED_THROUGH, "Failed to update task", **UNCHANGED),
         *failures(scenario, "sequence", sequence, SEQUENCE, **FAILED, reason=SEQUENCE),
         case(and_then(scenario, forget_limits), "no limits", 422, "No scan", **UNCHANGED),
         case(and_then(scenario, occupy_device), "busy device", 409, "The device", **UNCHANGED),

@@ -424,3 +424,26 @@ def test_trigger_task_outlives_the_report_of_the_last_scan_that_comes_late(
     # Then the one that runs does not stand as ended
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
     assert world.exam.tasks[SCAN_ID].status is ItemStatus.STARTED
+
+
+def test_trigger_task_takes_the_limits_of_the_exam_that_the_workflow_belongs_to_now(
+    world: MemoryPorts,
+) -> None:
+    # Given a workflow that was processed for the exam of another patient
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    world.exam.exams["exam-2"] = world.exam.exams["exam-1"].model_copy(
+        update={"id": "exam-2", "patient_height_cm": 121, "patient_weight_kg": 24}
+    )
+    workflow = world.exam.workflows[WORKFLOW_ID]
+    world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"exam_id": "exam-2"})
+
+    # When its scan is repeated
+    trigger_task(world, SCAN_ID, TOKEN, at(20))
+
+    # Then the limits are those of the right one, and so is the study of what follows
+    limits = world.scan.starts[-1][1].parametrized_sequence.acquisition_limits
+    assert (limits.patient_height, limits.patient_weight) == (121, 24)
+    execution = world.store.get_execution(WORKFLOW_ID)
+    assert execution is not None
+    assert execution.workflow.exam_id == "exam-2"

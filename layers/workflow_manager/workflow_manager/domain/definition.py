@@ -44,8 +44,8 @@ def refresh_execution(
 ) -> None:
     """Take over what happened in exam-manager to tasks that we have not started.
 
-    New tasks, edits, a scan started at the console, a deleted task. What we have started is
-    ours, and so is a status that exam-manager has not been told of yet.
+    New tasks, edits, a scan started at the console, a deleted task, another exam. What we have
+    started is ours, and so is a status that exam-manager has not been told of yet.
 
     Parameters
     ----------
@@ -60,6 +60,9 @@ def refresh_execution(
     """
     current = define_tasks(definition, policy, cause.at)
     n_changes = len(execution.changes)
+    # The patient, and with that the limits of the next scan, follow from the exam.
+    has_moved = definition.exam_id != execution.workflow.exam_id
+    execution.workflow = execution.workflow.evolve(exam_id=definition.exam_id)
     for task in current:
         known = execution.tasks.get(task.task_id)
         if known is None:
@@ -72,7 +75,7 @@ def refresh_execution(
         if _is_untouched(execution.tasks[gone]):
             deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON}
             execution.adopt(execution.tasks[gone].evolve(**deleted), cause)
-    if len(execution.changes) > n_changes:
+    if has_moved or len(execution.changes) > n_changes:
         status = execution.workflow.status
         execution.record(execution.workflow.subject, "refresh", (status, status), cause)
         execution.follow_tasks(cause)

@@ -55,7 +55,7 @@ def handle_device_task(
     lock = claim_device(ports, claimed)
     if task.is_mirror_due:
         # What exam-manager still says of an earlier scan would count as the end of this one.
-        ports.exam.report_task(task.task_id, ItemStatus.NEW, 0, stale_comment=task.told_reason)
+        ports.exam.report_task(task.task_id, ItemStatus.NEW, 0)
     commit_execution(ports, execution, cause, lock)
     try:
         _report_started(ports, task)
