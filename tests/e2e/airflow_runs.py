@@ -13,7 +13,7 @@ LASTING = Lasting(
         "key": "raw.npy",
         "output_prefix": "result/lasting/",
         "workflow_manager_endpoint": "http://127.0.0.1:9/results_ready/",
-        "user_token": "nobody",
+        "user_token": "lasting.nobody",
     },
 )
 

@@ -19,7 +19,7 @@ from local.aws import make_client
 from local.config import DAG_ID, StackConfig
 from local.stack import Stack
 
-POLL_S = 0.1
+POLL_S = 0.2
 RUN_TIMEOUT_S = 60.0
 CALL_TIMEOUT_S = 60.0
 Json = dict[str, Any]

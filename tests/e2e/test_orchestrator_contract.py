@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from local.config import DAG_ID
 from tests.contracts.orchestrator import Lasting, RunningOrchestratorContract, start
 from tests.e2e.airflow_runs import LASTING, wait_for_idle_airflow
-from tests.e2e.laptop import Laptop
+from tests.e2e.laptop import CALL_TIMEOUT_S, Laptop
 from workflow_manager.clients.http import build_http_client
 from workflow_manager.domain.orchestrator_run import OrchestratorRunState
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
@@ -23,6 +23,8 @@ def orchestrator(laptop: Laptop) -> Iterator[AirflowRestOrchestrator]:
         password=SecretStr(laptop.stack.airflow_password),
     )
     with build_http_client() as client:
+        # The laptop's Airflow stands on SQLite, which may keep a writer waiting for longer.
+        client.timeout = CALL_TIMEOUT_S
         yield AirflowRestOrchestrator(client, laptop.stack.airflow_url, lambda: credentials)
 
 

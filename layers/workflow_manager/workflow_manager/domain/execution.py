@@ -60,11 +60,10 @@ class Execution(ChangeSet):
             self.cancel_run(run, "Its data is being made anew.", cause)
 
     def _reset(self, task: Task, data: ObjectVersion | None, cause: Cause) -> None:
-        status = transition_task(task.status, TaskEvent.RESET)
-        if status is task.status:
+        if task.status is TaskStatus.PENDING:
             return
         fresh = task.evolve(
-            status=status,
+            status=transition_task(task.status, TaskEvent.RESET),
             progress=0,
             data=data,
             dag_run_id=None,

@@ -58,7 +58,6 @@ TASK_TRANSITIONS: Mapping[tuple[TaskStatus, TaskEvent], TaskStatus] = {
     # A scan whose start was not confirmed did run; results came after the deadline.
     (TaskStatus.FAILED, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
     # A retry: the task itself, once it ended, and whatever worked or works on its old data.
-    (TaskStatus.PENDING, TaskEvent.RESET): TaskStatus.PENDING,
     (TaskStatus.IN_PROGRESS, TaskEvent.RESET): TaskStatus.PENDING,
     (TaskStatus.COMPLETED, TaskEvent.RESET): TaskStatus.PENDING,
     (TaskStatus.FAILED, TaskEvent.RESET): TaskStatus.PENDING,
