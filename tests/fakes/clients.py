@@ -1,6 +1,6 @@
 """ScanHub's neighbours, the queue, the event bus and their failures, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError
@@ -145,7 +145,10 @@ class FakeScan:
             raise NeighbourRefusedError("Failed to fetch device", 404)
         return self.device_statuses[device_id]
 
-    def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
+    def start(
+        self, task_type: TaskType, device_task: DeviceTask, check: Callable[[], None]
+    ) -> None:
+        check()
         self.starts.append((task_type, device_task))
         if self.start_error:
             raise self.start_error

@@ -51,9 +51,12 @@ class LivingScan(FakeScan):
     running: dict[str, str] = field(default_factory=dict)
     started: Callable[[str, str], None] = lambda *_: None
 
-    def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
+    def start(
+        self, task_type: TaskType, device_task: DeviceTask, check: Callable[[], None]
+    ) -> None:
+        check()
         self.started(device_task.device_id, device_task.record_id)
-        super().start(task_type, device_task)
+        super().start(task_type, device_task, check)
         self.running[device_task.device_id] = device_task.record_id
 
 

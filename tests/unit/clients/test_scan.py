@@ -8,6 +8,7 @@ from tests.fakes.http import FakeServer
 from workflow_manager.clients.auth import BearerAuth
 from workflow_manager.clients.scan import HttpScanClient
 from workflow_manager.domain.errors import (
+    ConflictError,
     InvalidInputError,
     NeighbourRefusedError,
     PermissionDeniedError,
@@ -70,6 +71,14 @@ OUTCOMES = [
 ]
 
 
+def agree() -> None:
+    """Find that the start is still wanted."""
+
+
+def refuse() -> None:
+    raise ConflictError("Not wanted any more.")
+
+
 def make_client(server: FakeServer) -> HttpScanClient:
     settings = Settings(
         patient_manager_uri="http://patient-manager:8100",
@@ -117,7 +126,7 @@ def test_get_sequence_fails_with_scanhubs_text(answer: httpx.Response) -> None:
 
 def test_start_posts_an_sdk_task_to_device_manager() -> None:
     server = FakeServer(httpx.Response(200, text="null"))
-    make_client(server).start(SDK, DEVICE_TASK)
+    make_client(server).start(SDK, DEVICE_TASK, agree)
     assert server.lines == [SDK_LINE]
     assert server.requests[0].content == BODY
     assert server.requests[0].headers["Content-Type"] == "application/json"
@@ -135,7 +144,7 @@ def test_start_posts_an_sdk_task_to_device_manager() -> None:
 )
 def test_start_posts_a_simulator_task_to_the_device_itself(ip_address: str, url: str) -> None:
     server = FakeServer(address(ip_address), httpx.Response(200, json={}))
-    make_client(server).start(SIMULATOR, DEVICE_TASK)
+    make_client(server).start(SIMULATOR, DEVICE_TASK, agree)
     assert server.lines == [LOOKUP_LINE, f"POST {url}"]
     assert json.loads(server.requests[1].content) == json.loads(BODY)
     assert "Authorization" not in server.requests[1].headers
@@ -163,7 +172,7 @@ def test_start_posts_a_simulator_task_to_the_device_itself(ip_address: str, url:
 def test_start_sends_nothing_to_an_address_that_is_not_allowed(ip_address: str) -> None:
     server = FakeServer(address(ip_address))
     with pytest.raises(PermissionDeniedError, match="address"):
-        make_client(server).start(SIMULATOR, DEVICE_TASK)
+        make_client(server).start(SIMULATOR, DEVICE_TASK, agree)
     assert server.lines == [LOOKUP_LINE]
 
 
@@ -180,7 +189,7 @@ def test_start_says_nothing_was_sent_when_the_look_up_fails(
     answer: httpx.Response | Exception, expected: type[UpstreamError]
 ) -> None:
     with pytest.raises(UpstreamError) as caught:
-        make_client(FakeServer(answer)).start(SIMULATOR, DEVICE_TASK)
+        make_client(FakeServer(answer)).start(SIMULATOR, DEVICE_TASK, agree)
     assert type(caught.value) is expected
 
 
@@ -190,7 +199,7 @@ def test_start_tells_what_is_known_and_never_repeats_for_an_sdk_task(
 ) -> None:
     server = FakeServer(answer)
     with pytest.raises(UpstreamError) as caught:
-        make_client(server).start(SDK, DEVICE_TASK)
+        make_client(server).start(SDK, DEVICE_TASK, agree)
     assert type(caught.value) is expected
     assert server.lines == [SDK_LINE]
     assert "token-1" not in repr(caught.value)
@@ -202,7 +211,7 @@ def test_start_tells_what_is_known_and_never_repeats_for_a_simulator_task(
 ) -> None:
     server = FakeServer(address("127.0.0.1"), answer)
     with pytest.raises(UpstreamError) as caught:
-        make_client(server).start(SIMULATOR, DEVICE_TASK)
+        make_client(server).start(SIMULATOR, DEVICE_TASK, agree)
     assert type(caught.value) is expected
     assert len(server.requests) == 2
 
@@ -210,5 +219,15 @@ def test_start_tells_what_is_known_and_never_repeats_for_a_simulator_task(
 def test_start_refuses_a_task_that_no_device_carries_out() -> None:
     server = FakeServer(httpx.Response(200, text="null"))
     with pytest.raises(InvalidInputError):
-        make_client(server).start(TaskType.PROCESSING_TASK, DEVICE_TASK)
+        make_client(server).start(TaskType.PROCESSING_TASK, DEVICE_TASK, agree)
     assert server.requests == []
+
+
+@pytest.mark.parametrize("task_type", [SDK, SIMULATOR])
+def test_start_sends_nothing_that_is_not_wanted_any_more(task_type: TaskType) -> None:
+    server = FakeServer(httpx.Response(200, json={"ip_address": "127.0.0.1:9"}))
+
+    with pytest.raises(ConflictError):
+        make_client(server).start(task_type, DEVICE_TASK, refuse)
+
+    assert [line for line in server.lines if line.startswith("POST")] == []

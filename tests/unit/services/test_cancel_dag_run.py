@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.fakes.ports import MemoryPorts
@@ -16,7 +18,11 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id
-from workflow_manager.domain.errors import InvalidTransitionError, NotFoundError
+from workflow_manager.domain.errors import (
+    InvalidTransitionError,
+    NotFoundError,
+    StoreUnavailableError,
+)
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.cancel_dag_run import cancel_dag_run
 from workflow_manager.services.process_workflow import process_workflow
@@ -71,3 +77,20 @@ def test_cancel_dag_run_after_its_end_says_how_it_ended(world: MemoryPorts) -> N
 def test_cancel_dag_run_refuses_an_unknown_run(world: MemoryPorts) -> None:
     with pytest.raises(NotFoundError):
         cancel_dag_run(world, RUN_ID, at(0))
+
+
+def test_cancel_dag_run_answers_although_the_stop_cannot_be_noted(world: MemoryPorts) -> None:
+    deliver(world, make_dag_data())
+    commit = world.store.commit
+    n_commits = 0
+
+    def fail_the_second(*arguments: Any) -> None:
+        nonlocal n_commits
+        n_commits += 1
+        if n_commits == 2:
+            raise StoreUnavailableError("The state table cannot be written.")
+        commit(*arguments)
+
+    world.store.commit = fail_the_second  # type: ignore[method-assign]
+
+    assert cancel_dag_run(world, RUN_ID, at(20)).state is DagRunState.CANCELLED

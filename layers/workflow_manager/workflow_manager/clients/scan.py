@@ -1,5 +1,6 @@
 """What starting a scan takes: patient-, sequence- and device-manager, and the devices."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 import httpx
@@ -67,8 +68,12 @@ class HttpScanClient:
         response = self._get(f"{self._device_url}/{quote_segment(device_id)}", detail)
         return read_model(_DeviceStatus, response, detail).status
 
-    def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
+    def start(
+        self, task_type: TaskType, device_task: DeviceTask, check: Callable[[], None]
+    ) -> None:
         """Send a start exactly once: never repeated, whatever happens.
+
+        `check` is called right before it is sent, and raises if it is not wanted any more.
 
         Raises
         ------
@@ -80,9 +85,11 @@ class HttpScanClient:
             Anything else: whether the scan started is unknown.
         """
         if task_type is TaskType.DEVICE_TASK_SDK:
+            check()
             self._post(f"{self._device_url}/start_scan_via_websocket", device_task, self._auth)
         elif task_type is TaskType.DEVICE_TASK_SIMULATOR:
             host = self._find_device(device_task.device_id)
+            check()
             # A device is not ScanHub: it gets no header with the token.
             self._post(f"http://{host}/api/start-scan", device_task, None)
         else:

@@ -26,6 +26,8 @@ from workflow_manager.domain.transitions import DagRunEvent, TaskEvent, transiti
 
 # Longer than the functions that start scans may take: nobody waits for the device after that.
 SCAN_START_LEASE_S = 90
+# Task, run and two lines of the audit trail each: with the rest they must fit a transaction of 100.
+MAX_N_CLAIMS = 15
 
 
 @dataclass
@@ -207,6 +209,18 @@ class Execution(ChangeSet):
         """
         return self._stop(task_id, TaskEvent.FAIL, reason, cause, is_mirrored=is_mirrored)
 
+    def tell_again(self, task_id: str, cause: Cause) -> None:
+        """Let exam-manager be told of a task that has ended, whatever it was told since.
+
+        Parameters
+        ----------
+        task_id
+            The task.
+        cause
+            Who knows that it may show something else.
+        """
+        self.put_task(self.tasks[task_id].evolve(is_mirror_due=True), cause)
+
     def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> Task:
         """Cancel a task that is pending or in progress, and its run.
 
@@ -260,9 +274,10 @@ class Execution(ChangeSet):
         return self.move_task(stopped, event, cause)
 
     def advance(self, policy: ExecutionPolicy, cause: Cause, but: Task | None = None) -> None:
-        """Claim every DAG task that has become ready, unless the workflow is to go step by step.
+        """Claim DAG tasks that have become ready, unless the workflow is to go step by step.
 
-        A scanner is never started from here.
+        A scanner is never started from here. Of very many tasks some wait until others end, for
+        each end advances the workflow again.
 
         Parameters
         ----------
@@ -273,11 +288,10 @@ class Execution(ChangeSet):
         but
             Left to the caller.
         """
-        if not (policy.auto_advance and self.workflow.auto_advance):
+        if not self.advances(policy):
             return
-        for task in list(self.tasks.values()):
-            if task is but or task.task_type.is_device_task or not self.is_ready(task):
-                continue
+        ready = [task for task in self.ready_dag_tasks() if task is not but]
+        for task in ready[:MAX_N_CLAIMS]:
             try:
                 self.claim_for_dag(task.task_id, policy, cause)
             except InvalidInputError as error:

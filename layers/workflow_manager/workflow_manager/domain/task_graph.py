@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.workflow import Workflow
 
@@ -26,6 +27,21 @@ class TaskGraph:
     def next_ready_task(self) -> Task | None:
         """Return the first pending task whose inputs are all completed."""
         return next((task for task in self.tasks.values() if self.is_ready(task)), None)
+
+    def ready_dag_tasks(self) -> list[Task]:
+        """Return the DAG tasks that could be started now."""
+        ready = (task for task in self.tasks.values() if self.is_ready(task))
+        return [task for task in ready if not task.task_type.is_device_task]
+
+    def advances(self, policy: ExecutionPolicy) -> bool:
+        """Tell whether DAG tasks start by themselves."""
+        return policy.auto_advance and self.workflow.auto_advance
+
+    def failed_scan(self) -> Task | None:
+        """Return a scan that has failed: whether its device is at rest, a person must see."""
+        scans = (task for task in self.tasks.values() if task.task_type.is_device_task)
+        failed = (task for task in scans if task.status is TaskStatus.FAILED)
+        return next((task for task in failed if not task.is_deleted), None)
 
     def current_task(self) -> Task | None:
         """Return the first task that is not completed, the one an operator asks about."""
@@ -58,11 +74,10 @@ class TaskGraph:
         return all(each.status is TaskStatus.COMPLETED for each in inputs)
 
     def has_usable_inputs(self, task: Task) -> bool:
-        """Tell whether there is data to work on, if only of the scan before a failed rescan."""
+        """Tell whether there is data to work on, if only of the scan before a rescan in vain."""
         inputs = [self.tasks[input_id] for input_id in task.input_task_ids]
         return all(
-            each.status is TaskStatus.COMPLETED
-            or (each.status is TaskStatus.FAILED and each.data is not None)
+            each.status is TaskStatus.COMPLETED or (each.status.has_ended and each.data is not None)
             for each in inputs
         )
 

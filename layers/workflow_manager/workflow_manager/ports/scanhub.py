@@ -1,5 +1,6 @@
 """ScanHub's other services and the devices."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from workflow_manager.domain.exam import (
@@ -64,8 +65,12 @@ class ScanClient(Protocol):
     def get_device_status(self, device_id: str) -> str:
         """Return how device-manager sees a device: ready, scanning, offline, disconnected."""
 
-    def start(self, task_type: TaskType, device_task: DeviceTask) -> None:
+    def start(
+        self, task_type: TaskType, device_task: DeviceTask, check: Callable[[], None]
+    ) -> None:
         """Send a start exactly once: never repeated, whatever happens.
+
+        `check` is called right before it is sent, and raises if it is not wanted any more.
 
         Raises
         ------

@@ -8,7 +8,7 @@ from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
 @retry_on_conflict
-def confirm_scan(ports: Ports, claimed: Task, cause: Cause) -> None:
+def confirm_scan(ports: Ports, claimed: Task, cause: Cause) -> TaskStatus | None:
     """Give an attempt at a device task its full time; one that has ended meanwhile stays ended.
 
     Parameters
@@ -19,11 +19,20 @@ def confirm_scan(ports: Ports, claimed: Task, cause: Cause) -> None:
         The attempt.
     cause
         Who knows, and when.
+
+    Returns
+    -------
+    TaskStatus | None
+        Where the attempt stands; None if it is history.
     """
     execution = ports.store.get_execution(claimed.workflow_id)
     task = execution.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
-        return
-    if task.status is TaskStatus.IN_PROGRESS and task.start_lease_until is not None:
+        return None
+    if task.status is not TaskStatus.IN_PROGRESS:
+        # Exam-manager was told of the start after it was told of the end.
+        execution.tell_again(task.task_id, cause)
+    elif task.start_lease_until is not None:
         execution.confirm_scan(task.task_id, cause)
-        commit_execution(ports, execution, cause)
+    commit_execution(ports, execution, cause)
+    return task.status

@@ -105,7 +105,10 @@ def _check_task(ports: Ports, task_id: str, cause: Cause) -> Task:
     workflow_id = ports.exam.get_task(task_id).workflow_id
     if workflow_id is None:
         raise ConflictError("The task is a template: it takes no data.")
-    execution = ports.store.get_execution(workflow_id) or load_execution(ports, workflow_id, cause)
+    execution = ports.store.get_execution(workflow_id)
+    if execution is None or task_id not in execution.tasks:
+        # Never processed, or the task was added later.
+        execution = load_execution(ports, workflow_id, cause)
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise InvalidInputError("Only a device task takes raw data.")

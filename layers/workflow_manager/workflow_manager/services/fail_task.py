@@ -26,7 +26,9 @@ def fail_task(ports: Ports, claimed: Task, reason: str, cause: Cause) -> None:
     task = execution.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
         return
-    if task.status is not TaskStatus.IN_PROGRESS:
-        return
-    execution.fail(task.task_id, reason, cause)
+    if task.status is TaskStatus.IN_PROGRESS:
+        execution.fail(task.task_id, reason, cause)
+    else:
+        # Exam-manager was told of the start after it was told of the end.
+        execution.tell_again(task.task_id, cause)
     commit_execution(ports, execution, cause)

@@ -1,14 +1,19 @@
 """Carry out a device task on the operator's explicit call."""
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import DeviceStartError, ScanHubError, UpstreamError
+from workflow_manager.domain.errors import (
+    ConflictError,
+    DeviceStartError,
+    ScanHubError,
+    UpstreamError,
+)
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
-from workflow_manager.domain.task import Task
+from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import MetricUnit, log_unexpected, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.claim_device import claim_device
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import follow_up
 from workflow_manager.services.confirm_scan import confirm_scan
 from workflow_manager.services.fail_task import fail_task
 from workflow_manager.services.start_scan import ScanOrder, start_scan
@@ -45,7 +50,7 @@ def handle_device_task(
     VersionConflictError
         Somebody else wrote first; nothing was sent. Never raised after the claim.
     ConflictError
-        The device is busy; nothing was sent.
+        The device is busy, or the task was cancelled meanwhile; whether anything was sent is said.
     UpstreamError
         Exam-manager could not be told that an earlier scan is history; nothing was sent.
     ScanHubError
@@ -56,9 +61,20 @@ def handle_device_task(
     if task.is_mirror_due:
         # What exam-manager still says of an earlier scan would count as the end of this one.
         ports.exam.report_task(task.task_id, ItemStatus.NEW, 0)
-    commit_execution(ports, execution, cause, lock)
+    ports.store.commit([*execution.changes, *([lock] if lock else [])], execution.events)
     try:
-        _report_started(ports, task)
+        _start(ports, claimed, order, cause)
+    finally:
+        # Only now: no scanner waits for an Airflow that is slow to stop a run on old data.
+        follow_up(ports, execution, cause)
+    metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
+    logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
+    return claimed
+
+
+def _start(ports: Ports, claimed: Task, order: ScanOrder, cause: Cause) -> None:
+    try:
+        _report_started(ports, claimed)
         start_scan(ports, claimed, order, cause)
     except ScanHubError as error:
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
@@ -68,10 +84,11 @@ def handle_device_task(
         # Whatever it was, a claimed task must not stay behind in progress.
         _record_failure(ports, claimed, "Start not confirmed: an unexpected error.", cause)
         raise
-    _record_start(ports, claimed, cause)
-    metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
-    logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
-    return claimed
+    if _is_cancelled(ports, claimed, cause):
+        raise ConflictError(
+            "The task was cancelled in the moment in which its scan was started. "
+            "The scanner was not stopped: stop it at its console."
+        )
 
 
 def _report_started(ports: Ports, task: Task) -> None:
@@ -85,12 +102,13 @@ def _report_started(ports: Ports, task: Task) -> None:
         )
 
 
-def _record_start(ports: Ports, task: Task, cause: Cause) -> None:
+def _is_cancelled(ports: Ports, claimed: Task, cause: Cause) -> bool:
     try:
-        confirm_scan(ports, task, cause)
+        return confirm_scan(ports, claimed, cause) is TaskStatus.CANCELLED
     except ScanHubError as error:
         # The caller must hear of the start; the reconciler finds out that the device scans.
         log_unexpected(error)
+        return False
 
 
 def _record_failure(ports: Ports, task: Task, reason: str, cause: Cause) -> None:

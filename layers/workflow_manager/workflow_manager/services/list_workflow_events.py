@@ -1,9 +1,9 @@
 """List the audit trail of a workflow, page by page."""
 
 from workflow_manager.domain.entity import Event
-from workflow_manager.domain.errors import NotFoundError
 from workflow_manager.domain.listing import Page
 from workflow_manager.ports import Ports
+from workflow_manager.services.find_task import find_execution
 
 
 def list_workflow_events(
@@ -32,9 +32,8 @@ def list_workflow_events(
     NotFoundError
         There is no such workflow, or it was never processed.
     """
-    if ports.store.get_execution(workflow_id) is None:
-        raise NotFoundError("There is no such workflow, or it was never processed.")
+    subject = find_execution(ports, workflow_id).workflow.subject
     # One more tells whether there are more.
-    events = ports.store.list_events(f"workflow:{workflow_id}", after, limit + 1)
+    events = ports.store.list_events(subject, after, limit + 1)
     shown = events[:limit]
     return Page(shown, shown[-1].event_id if len(events) > limit else None)

@@ -65,8 +65,8 @@ def process_workflow(
     Raises
     ------
     ConflictError
-        Nothing is ready because a task has failed or was cancelled: only a call that names it
-        starts it again.
+        Nothing is ready because a task has failed or was cancelled, or a scan is, but another one
+        has failed: only a call that names a task starts it.
     """
     execution = load_execution(ports, workflow_id, cause)
     if auto_advance is not None:
@@ -76,9 +76,15 @@ def process_workflow(
         commit_execution(ports, execution, cause)
         return _explain(execution)
     execution.advance(ports.settings.policy, cause, but=task)
+    if task.task_type.is_device_task and (failed := execution.failed_scan()):
+        # Else a repeated call would start the next scan on a scanner that may be scanning.
+        commit_execution(ports, execution, cause)
+        raise _refuse(failed)
     if task.task_type.is_device_task:
         exam, patient = load_patient(ports, execution.workflow.exam_id)
-        order = ScanOrder(make_limits(exam, patient, cause.at.date()), token)
+        order = ScanOrder(
+            execution.workflow.exam_id, make_limits(exam, patient, cause.at.date()), token
+        )
         started = handle_device_task(ports, execution, task, order, cause)
     else:
         started = handle_processing_task(ports, execution, task, cause)
@@ -88,9 +94,13 @@ def process_workflow(
 def _explain(execution: Execution) -> ProcessedWorkflow:
     task = execution.current_task()
     if task is not None and task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
-        what = "has failed" if task.status is TaskStatus.FAILED else "was cancelled"
-        raise ConflictError(
-            f"Nothing was started: task {task.task_id} {what}. {task.reason} "
-            f"POST /trigger_task/{task.task_id}/ starts it again."
-        )
+        raise _refuse(task)
     return ProcessedWorkflow(execution, task, is_started=False)
+
+
+def _refuse(task: Task) -> ConflictError:
+    what = "has failed" if task.status is TaskStatus.FAILED else "was cancelled"
+    return ConflictError(
+        f"Nothing was started: task {task.task_id} {what}. {task.reason} "
+        f"POST /trigger_task/{task.task_id}/ starts it again."
+    )

@@ -36,7 +36,10 @@ def receive_acquisition(
         object stays.
     """
     workflow_id, task_id = target.workflow_id, target.task_id
-    execution = ports.store.get_execution(workflow_id) or load_execution(ports, workflow_id, cause)
+    execution = ports.store.get_execution(workflow_id)
+    if execution is None or task_id not in execution.tasks:
+        # Never processed, or the task was added later.
+        execution = load_execution(ports, workflow_id, cause)
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise NotFoundError("The workflow has no such device task.")

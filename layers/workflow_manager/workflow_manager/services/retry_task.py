@@ -43,4 +43,4 @@ def retry_task(ports: Ports, workflow_id: str, task_id: str, token: str, cause: 
         )
     if not task.status.has_ended:
         raise InvalidTransitionError("The task is in progress: cancel it first.")
-    return trigger_task(ports, task_id, token, cause)
+    return trigger_task(ports, task_id, token, cause, known=task)

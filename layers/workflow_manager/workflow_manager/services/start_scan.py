@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 
 from pydantic import ValidationError
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
+    ConflictError,
     DeviceStartError,
     InvalidInputError,
     UpstreamError,
@@ -35,12 +37,15 @@ class ScanOrder:
 
     Parameters
     ----------
+    exam_id
+        The exam that the limits are of.
     limits
         Acquisition limits of the patient.
     token
         The operator's token: the device reports with it, as the contract demands.
     """
 
+    exam_id: str | None
     limits: AcquisitionLimits = field(repr=False)
     token: str = field(repr=False)
 
@@ -65,6 +70,8 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
         The task's args do not say what to scan.
     DeviceStartError
         The device did not start, or nobody knows whether it did.
+    ConflictError
+        The task was cancelled meanwhile; nothing was sent.
     """
     parameters = parse_parameters(task)
     sequence = ports.scan.get_sequence(require_arg(task, "sequence_id"))
@@ -79,9 +86,17 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
     if ports.now() - cause.at > MAX_DELAY:
         raise DeviceStartError("Not started: ScanHub's services answered too slowly.")
     try:
-        ports.scan.start(task.task_type, device_task)
+        ports.scan.start(task.task_type, device_task, partial(_check_claim, ports, task))
     except UpstreamError as error:
         raise DeviceStartError(_explain(error)) from error
+
+
+def _check_claim(ports: Ports, task: Task) -> None:
+    # ScanHub's services may have taken seconds, in which somebody has cancelled it.
+    execution = ports.store.get_execution(task.workflow_id)
+    now = execution.tasks.get(task.task_id) if execution else None
+    if now is None or (now.status, now.attempt) != (task.status, task.attempt):
+        raise ConflictError("Not started: the task was cancelled meanwhile.")
 
 
 def _explain(error: UpstreamError) -> str:

@@ -5,6 +5,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     InvalidInputError,
     NotFoundError,
+    ScanHubError,
     UpstreamError,
     VersionConflictError,
 )
@@ -13,8 +14,8 @@ from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
 
 
-def stop_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> bool:
-    """Ask Airflow once to stop a run; what fails is due again in the table.
+def stop_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
+    """Ask Airflow once to stop a run; what fails is due again in the table, and fails nobody.
 
     Parameters
     ----------
@@ -24,22 +25,17 @@ def stop_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> bool:
         A run that is final here.
     cause
         When.
-
-    Returns
-    -------
-    bool
-        Whether Airflow has nothing of it (any more).
     """
-    run = ports.store.get_dag_run(dag_run_id)
-    if run is None or run.stop_due_at is None:
-        return True
-    after = _ask_airflow(ports, run, cause)
     try:
-        ports.store.commit([after])
+        run = ports.store.get_dag_run(dag_run_id)
+        if run is not None and run.stop_due_at is not None:
+            ports.store.commit([_ask_airflow(ports, run, cause)])
     except VersionConflictError:
         # Somebody else asks at the same moment, or its results have come after all.
         pass
-    return after.stop_due_at is None
+    except ScanHubError as error:
+        extra = {"dag_run_id": dag_run_id, "reason": error.detail}
+        logger.warning("run not stopped, left to the reconciler", extra=extra)
 
 
 def _ask_airflow(ports: Ports, run: DagRun, cause: Cause) -> DagRun:

@@ -18,7 +18,9 @@ from workflow_manager.services.start_scan import ScanOrder
 NO_WORKFLOW = "Failed to fetch workflow"
 
 
-def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
+def trigger_task(
+    ports: Ports, task_id: str, token: str, cause: Cause, known: Task | None = None
+) -> Task:
     """Start a task that is pending, or anew as its next attempt if it has ended.
 
     Neighbours are asked in ScanHub's order: task, workflow, exam, patient.
@@ -33,6 +35,8 @@ def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
         The caller's token, which a device task carries to the device.
     cause
         Who and when.
+    known
+        The task as the caller knows it: only its next attempt is started.
 
     Returns
     -------
@@ -54,9 +58,11 @@ def trigger_task(ports: Ports, task_id: str, token: str, cause: Cause) -> Task:
     seen = execution.tasks.get(definition.id)
     if seen is None:
         raise ConflictError("Exam-manager lists the task with no workflow: try again.")
+    seen = known or seen
     if not seen.task_type.is_device_task:
         return _start_processing(ports, [execution], seen, cause)
-    order = ScanOrder(make_limits(exam, patient, cause.at.date()), token)
+    limits = make_limits(exam, patient, cause.at.date())
+    order = ScanOrder(execution.workflow.exam_id, limits, token)
     return _start_scan(ports, [execution], seen, order, cause)
 
 
@@ -71,6 +77,9 @@ def _start_scan(
     ports: Ports, loaded: list[Execution], seen: Task, order: ScanOrder, cause: Cause
 ) -> Task:
     execution = _make_ready(ports, loaded, seen, cause)
+    if execution.workflow.exam_id != order.exam_id:
+        # The limits would be those of another patient.
+        raise ConflictError("The workflow was moved to another exam meanwhile: try again.")
     return handle_device_task(ports, execution, execution.tasks[seen.task_id], order, cause)
 
 

@@ -8,7 +8,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
-from workflow_manager.services.check_task import check_task, find_complaints
+from workflow_manager.services.check_task import Checked, check_task, find_complaints
 from workflow_manager.services.load_execution import load_execution
 from workflow_manager.services.load_limits import load_patient, make_limits
 
@@ -84,7 +84,7 @@ def validate_workflow(ports: Ports, workflow_id: str, cause: Cause) -> Validated
     """
     execution = load_execution(ports, workflow_id, cause)
     starting = _find_starting(ports, execution)
-    checked: dict[tuple[str, str], str | None] = {}
+    checked: Checked = {}
     planned = []
     for task_id in _order(execution):
         task = execution.tasks[task_id]
@@ -114,11 +114,9 @@ def _find_starting(ports: Ports, execution: Execution) -> set[str]:
     first = execution.next_ready_task()
     if first is None:
         return set()
-    starting = {first.task_id}
-    if _advances(ports, execution):
-        ready = (task for task in execution.tasks.values() if execution.is_ready(task))
-        starting |= {task.task_id for task in ready if not task.task_type.is_device_task}
-    return starting
+    beside = execution.ready_dag_tasks() if execution.advances(ports.settings.policy) else []
+    is_held_back = first.task_type.is_device_task and execution.failed_scan() is not None
+    return {task.task_id for task in beside} | (set() if is_held_back else {first.task_id})
 
 
 def _find_start(
@@ -128,12 +126,9 @@ def _find_start(
         return None
     if task.task_id in starting:
         return StartMode.PROCESS
-    is_automatic = _advances(ports, execution) and not task.task_type.is_device_task
+    advances = execution.advances(ports.settings.policy)
+    is_automatic = advances and not task.task_type.is_device_task
     return StartMode.BY_ITSELF if is_automatic else StartMode.OPERATOR
-
-
-def _advances(ports: Ports, execution: Execution) -> bool:
-    return ports.settings.auto_advance and execution.workflow.auto_advance
 
 
 def _check_limits(ports: Ports, execution: Execution, cause: Cause) -> list[str]:
