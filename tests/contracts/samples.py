@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from workflow_manager.domain.dag_run import DagRun, DagRunState, Result
+from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, Event, record_event
 from workflow_manager.domain.exam import ResultType, TaskType
+from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow

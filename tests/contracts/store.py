@@ -48,7 +48,7 @@ class StoreContract(StoreListingContract):
         assert store.get_dag_run("run-1") == make_run(progress=25, version=2)
 
     def test_commit_keeps_every_value_of_a_finished_run(self, store: WorkflowStore) -> None:
-        run = make_finished_run(callback_token_hashes=("abc",), owner=None, reason="")
+        run = make_finished_run(callback_token_hashes=("abc",), reason="")
         store.commit([run])
         assert store.get_dag_run("run-1") == run.evolve(version=1)
 

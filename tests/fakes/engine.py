@@ -21,7 +21,6 @@ from tests.fakes.living import (
 )
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import DAG_ID, NOW, TOKEN, make_world
-from workflow_manager.domain.dag_run import Result
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ScanHubError, VersionConflictError
@@ -32,6 +31,7 @@ from workflow_manager.domain.exam import (
     ResultType,
 )
 from workflow_manager.domain.orchestrator_run import OrchestratorRunState
+from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.services.cancel_dag_run import cancel_dag_run
 from workflow_manager.services.cancel_task import cancel_task

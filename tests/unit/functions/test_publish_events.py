@@ -23,7 +23,7 @@ def test_publish_events_tells_of_a_failed_workflow_in_order(
     assert told == [
         ("dag_run.fail", "FAILED"),
         ("task.fail", "FAILED"),
-        ("workflow.follow_tasks", "failed"),
+        ("workflow.fail", "failed"),
     ]
 
 

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 from tests.contracts.samples import make_finished_run
 from tests.contracts.store_listing import QUERY, ids
-from workflow_manager.domain.dag_run import DagRun, Result
+from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.listing import Page
+from workflow_manager.domain.result import Result
 from workflow_manager.http.list_schemas import MAX_RUNS_SIZE_BYTES, DagRunList
 from workflow_manager.stores.memory import MemoryStore
 

@@ -22,15 +22,10 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
-from workflow_manager.domain.dag_run import (
-    START_LEASE_S,
-    DagRunState,
-    Result,
-    object_dag_run_id,
-    result_type_of,
-)
+from workflow_manager.domain.dag_run import START_LEASE_S, DagRunState, object_dag_run_id
 from workflow_manager.domain.errors import InvalidInputError, UpstreamUnreachableError
 from workflow_manager.domain.exam import ExamTask, TaskType
+from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results

@@ -20,7 +20,7 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
-from workflow_manager.domain.dag_run import DagRun, DagRunState, Result, object_dag_run_id
+from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
 from workflow_manager.domain.errors import (
     AuthenticationError,
     ConflictError,
@@ -28,6 +28,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
 )
 from workflow_manager.domain.exam import ItemStatus, ResultType, TaskType
+from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results

@@ -6,15 +6,14 @@ import secrets
 from base64 import b32encode
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime
 
 from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
 from workflow_manager.domain.entity import Entity
-from workflow_manager.domain.exam import ResultType
+from workflow_manager.domain.result import Result
 
 DAG_RUN_ID_LENGTH = 20
 # Made for this purpose once; changing it would tear studies apart.
@@ -31,18 +30,6 @@ MAX_STOP_TIME = timedelta(days=1)
 CALLBACK_GRACE = timedelta(days=1)
 
 
-# Bounded, so that all results of a run fit into one item of 400 KB.
-FactName = Annotated[str, Field(max_length=100)]
-Fact = (
-    Annotated[str, Field(max_length=200)]
-    | int
-    | float
-    | bool
-    | Annotated[tuple[int | float, ...], Field(max_length=16)]
-    | None
-)
-
-
 class DagRunState(StrEnum):
     """Where a run stands; PENDING has not been seen in Airflow yet."""
 
@@ -56,45 +43,6 @@ class DagRunState(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing can follow."""
         return self not in (DagRunState.PENDING, DagRunState.RUNNING)
-
-
-_TYPE_BY_SUFFIX = {
-    ".h5": ResultType.MRD,
-    ".mrd": ResultType.MRD,
-    ".npy": ResultType.NUMPY,
-}
-
-
-def result_type_of(key: str) -> ResultType:
-    """Return the type of a result by its name; what nothing else is known of is DICOM.
-
-    Parameters
-    ----------
-    key
-        S3 key or path.
-    """
-    return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower(), ResultType.DICOM)
-
-
-class Result(BaseModel):
-    """A file that a run made.
-
-    Attributes
-    ----------
-    key
-        S3 key, or the path that an upstream DAG named.
-    preview_key
-        S3 key of a picture to look at.
-    metadata
-        Small technical facts, free of patient data.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    type: ResultType
-    key: str = Field(min_length=1, max_length=1024)
-    preview_key: str | None = Field(default=None, max_length=1024)
-    metadata: dict[FactName, Fact] = Field(default_factory=dict, max_length=30)
 
 
 class DagRun(Entity):
@@ -147,7 +95,6 @@ class DagRun(Entity):
     timeout_s: int = 7200
     workflow_id: str | None = None
     task_id: str | None = None
-    owner: str | None = None
     state: DagRunState = DagRunState.PENDING
     progress: int = 0
     reason: str | None = None

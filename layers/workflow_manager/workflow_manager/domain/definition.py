@@ -115,9 +115,8 @@ def renew_orders(
 def _has_ended(execution: Execution, known: Task, current: Task) -> bool:
     # Device-manager writes the end of a scan to exam-manager; where no DAG task waits for its data,
     # that is the end of the task.
-    is_scan = known.task_type.is_device_task and known.status is TaskStatus.IN_PROGRESS
     is_over = current.status is TaskStatus.COMPLETED
-    return is_scan and is_over and not execution.has_followers(known)
+    return known.is_scanning and is_over and not execution.has_followers(known)
 
 
 def _is_untouched(task: Task) -> bool:

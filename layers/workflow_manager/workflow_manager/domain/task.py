@@ -113,6 +113,11 @@ class Task(Entity):
         return {name: getattr(self, name) for name in names}
 
     @property
+    def is_scanning(self) -> bool:
+        """Whether a scanner is at work on it, as far as we know."""
+        return self.task_type.is_device_task and self.status is TaskStatus.IN_PROGRESS
+
+    @property
     def definition(self) -> dict[str, object]:
         """What exam-manager may still change before the task starts."""
         return self.orders | {

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from workflow_manager.domain.dag_run import DagRun, DagRunState, Result
+from workflow_manager.domain.dag_run import DagRun, DagRunState
+from workflow_manager.domain.result import Result
 from workflow_manager.services.get_dag_run import OrchestratorView
 
 

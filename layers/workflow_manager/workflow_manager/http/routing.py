@@ -47,6 +47,8 @@ class ScanHubRouter(APIRouter):
         **options
             As FastAPI takes them.
         """
+        # Else each would be called after its function in the code.
+        options.setdefault("summary", str(options.get("operation_id", "")).replace("_", " "))
         super().add_api_route(path, endpoint, **options)
         twin = path.rstrip("/") if path.endswith("/") else f"{path}/"
         super().add_api_route(twin, endpoint, **(options | {"include_in_schema": False}))

@@ -61,8 +61,7 @@ def explain_cancel(task: Task, cause: Cause) -> str:
     cause
         Who cancels.
     """
-    is_scanning = task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS
-    return f"Cancelled by {cause.actor}." + (f" {SCANNER_NOT_STOPPED}" if is_scanning else "")
+    return f"Cancelled by {cause.actor}." + (f" {SCANNER_NOT_STOPPED}" if task.is_scanning else "")
 
 
 def _describe(ports: Ports, task: Task, run: DagRun | None) -> str:

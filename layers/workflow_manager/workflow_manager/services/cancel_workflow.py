@@ -43,10 +43,7 @@ def cancel_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Execu
         Every task had ended first.
     """
     execution = find_execution(ports, workflow_id)
-    is_scanning = any(
-        task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS
-        for task in execution.tasks.values()
-    )
+    is_scanning = any(task.is_scanning for task in execution.tasks.values())
     n_cancelled = 0
     while n_now := _cancel_some(ports, workflow_id, cause):
         n_cancelled += n_now

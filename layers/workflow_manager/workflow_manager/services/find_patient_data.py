@@ -99,7 +99,6 @@ def _derive_run_ids(execution: Execution | None) -> list[str]:
     return [
         task_dag_run_id(task.task_id, attempt)
         for task in (execution.tasks.values() if execution else ())
-        if not task.task_type.is_device_task
         for attempt in range(1, task.attempt + 1)
     ]
 

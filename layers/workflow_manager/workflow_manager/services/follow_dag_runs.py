@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import PurePosixPath
 
-from workflow_manager.domain.dag_run import DagRun, DagRunState, Result, result_type_of
+from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.orchestrator_run import (
@@ -13,6 +13,7 @@ from workflow_manager.domain.orchestrator_run import (
     RunKey,
     TaskInstance,
 )
+from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports

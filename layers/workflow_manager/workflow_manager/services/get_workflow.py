@@ -4,7 +4,7 @@ from workflow_manager.domain.entity import Cause, Event
 from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.domain.exam import ExamTask
 from workflow_manager.domain.execution import Execution
-from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.domain.task import Task
 from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
 from workflow_manager.services.load_execution import load_execution
@@ -26,7 +26,7 @@ def get_workflow(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
     if execution is None:
         return load_execution(ports, workflow_id, cause)
     for task in execution.tasks.values():
-        if task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS:
+        if task.is_scanning:
             execution.tasks[task.task_id] = _with_device_progress(ports, task)
     return execution
 

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from workflow_manager.domain.dag_run import DagRun, Result
+from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.data_lake import result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
@@ -11,6 +11,7 @@ from workflow_manager.domain.errors import (
     VersionConflictError,
 )
 from workflow_manager.domain.exam import ItemStatus
+from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import logger
 from workflow_manager.ports import Ports

@@ -5,10 +5,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from workflow_manager.domain.dag_run import DagRun, DagRunState, Result, result_type_of
+from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
+from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.ports import Ports
 from workflow_manager.services.finish_dag_run import finish_dag_run

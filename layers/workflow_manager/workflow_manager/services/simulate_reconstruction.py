@@ -1,9 +1,9 @@
 """Play a reconstruction where there is none."""
 
-from workflow_manager.domain.dag_run import Result
 from workflow_manager.domain.data_lake import MAX_FILE_NAME_LENGTH
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ResultType
+from workflow_manager.domain.result import Result
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.ports import Ports
 from workflow_manager.services.finish_dag_run import finish_dag_run

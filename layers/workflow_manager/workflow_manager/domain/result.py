@@ -1,0 +1,57 @@
+"""What a run leaves behind."""
+
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workflow_manager.domain.exam import ResultType
+
+# Bounded, so that all results of a run fit into one item of 400 KB.
+FactName = Annotated[str, Field(max_length=100)]
+Fact = (
+    Annotated[str, Field(max_length=200)]
+    | int
+    | float
+    | bool
+    | Annotated[tuple[int | float, ...], Field(max_length=16)]
+    | None
+)
+
+_TYPE_BY_SUFFIX = {
+    ".h5": ResultType.MRD,
+    ".mrd": ResultType.MRD,
+    ".npy": ResultType.NUMPY,
+}
+
+
+def result_type_of(key: str) -> ResultType:
+    """Return the type of a result by its name; what nothing else is known of is DICOM.
+
+    Parameters
+    ----------
+    key
+        S3 key or path.
+    """
+    return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower(), ResultType.DICOM)
+
+
+class Result(BaseModel):
+    """A file that a run made.
+
+    Attributes
+    ----------
+    key
+        S3 key, or the path that an upstream DAG named.
+    preview_key
+        S3 key of a picture to look at.
+    metadata
+        Small technical facts, free of patient data.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    type: ResultType
+    key: str = Field(min_length=1, max_length=1024)
+    preview_key: str | None = Field(default=None, max_length=1024)
+    metadata: dict[FactName, Fact] = Field(default_factory=dict, max_length=30)
