@@ -155,6 +155,26 @@ class StoreContract(StoreListingContract):
         due = store.list_due(NOW, 10)
         assert [_id(entity) for entity in due] == ["scan", "late", "now"]
 
+    def test_list_due_keeps_reports_to_exam_manager_apart(self, store: WorkflowStore) -> None:
+        mirrors = [
+            make_task(name, is_mirror_due=True, updated_at=NOW - timedelta(seconds=age_s))
+            for name, age_s in (("young", 30), ("b", 90), ("a", 120))
+        ]
+        store.commit([*mirrors, make_run("late", due_in_s=-10), make_task("pending")])
+
+        assert [_id(entity) for entity in store.list_due(NOW, 2)] == ["late"]
+        assert [_id(entity) for entity in store.list_due_mirrors(NOW, 2)] == ["a", "b"]
+        assert [_id(entity) for entity in store.list_active(None, 5)[0]] == ["late"]
+
+    def test_list_due_mirrors_forgets_what_was_told(self, store: WorkflowStore) -> None:
+        due = make_due_task("scan", due_in_s=-10).evolve(
+            is_mirror_due=True, updated_at=NOW - timedelta(hours=1)
+        )
+        store.commit([due])
+        store.commit([due.evolve(version=1, is_mirror_due=False)])
+        assert store.list_due_mirrors(NOW, 10) == []
+        assert [_id(entity) for entity in store.list_due(NOW, 10)] == ["scan"]
+
     def test_list_due_keeps_to_its_limit(self, store: WorkflowStore) -> None:
         store.commit([make_run(f"run-{n}", due_in_s=-n) for n in range(1, 6)])
         due = store.list_due(NOW, 2)

@@ -69,7 +69,7 @@ class FakeExam:
     def get_task(self, task_id: str) -> ExamTask:
         self._fail("get_task")
         if task_id not in self.tasks:
-            raise NeighbourRefusedError(f"Failed to fetch task with id={task_id}", 404)
+            raise NeighbourRefusedError(f"Failed to fetch task with id={task_id}", 404, is_own=True)
         return self.tasks[task_id]
 
     def get_exam(self, exam_id: str) -> Exam:

@@ -7,7 +7,11 @@ import pytest
 from tests.fakes.http import FakeServer
 from workflow_manager.clients.auth import BearerAuth
 from workflow_manager.clients.exam import HttpExamClient
-from workflow_manager.domain.errors import UpstreamError, UpstreamRefusedError
+from workflow_manager.domain.errors import (
+    NeighbourRefusedError,
+    UpstreamError,
+    UpstreamRefusedError,
+)
 from workflow_manager.domain.exam import ItemStatus, ResultType
 
 BASE = "http://exam-manager:8000/api/v1/exam"
@@ -126,3 +130,21 @@ def test_create_result_posts_the_result() -> None:
 def test_create_result_fails_when_it_is_refused() -> None:
     with pytest.raises(UpstreamRefusedError):
         make_client(FakeServer(httpx.Response(400))).create_result("1", ResultType.MRD, "", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_own"),
+    [
+        (httpx.Response(404, json={"detail": "Task not found"}), True),
+        (httpx.Response(404, json={"detail": "Not Found"}), False),
+        (httpx.Response(404, json={"detail": [{"msg": "Task not found"}]}), False),
+        (httpx.Response(404, json=["Task not found"]), False),
+        (httpx.Response(404, text="<html>Task not found"), False),
+    ],
+)
+def test_get_task_tells_exam_managers_own_refusal_from_a_proxys(
+    answer: httpx.Response, is_own: bool
+) -> None:
+    with pytest.raises(NeighbourRefusedError) as caught:
+        make_client(FakeServer(answer)).get_task("1")
+    assert caught.value.is_own is is_own

@@ -22,6 +22,7 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
+from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import UpstreamTimeoutError, UpstreamUnreachableError
 from workflow_manager.domain.exam import ResultType, TaskType
 from workflow_manager.domain.orchestrator_run import OrchestratorRunState, TaskInstance
@@ -230,3 +231,79 @@ def test_all_active_runs_are_followed_over_several_turns(
         reconcile(world, 60 * minute)
 
     assert {get_run(world, run_id).state for run_id in ids} == {DagRunState.SUCCEEDED}
+
+
+def test_run_that_cannot_be_followed_does_not_keep_the_others(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = ("v1", "v2", "v3")
+    ids = [object_dag_run_id(make_dag_data(version_id=each)) for each in versions]
+    for version_id, run_id in zip(versions, ids, strict=True):
+        deliver(world, make_dag_data(version_id=version_id), seconds=0)
+        end_in_airflow(world, run_id, 10)
+    list_objects = world.lake.list_objects
+
+    def break_one(prefix: str, limit: int) -> list[ObjectVersion]:
+        if ids[1] in prefix:
+            raise ValueError
+        return list_objects(prefix, limit)
+
+    monkeypatch.setattr(world.lake, "list_objects", break_one)
+
+    reconcile(world, 120)
+
+    states = [get_run(world, run_id).state for run_id in ids]
+    assert states == [DagRunState.SUCCEEDED, DagRunState.RUNNING, DagRunState.SUCCEEDED]
+
+
+def test_run_whose_results_cannot_be_listed_is_not_failed_by_its_deadline_at_once(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = reconstruct(world)
+    end_in_airflow(world, run_id, 30)
+    monkeypatch.setattr(world.lake, "list_objects", None)
+    deadline_s = 11 + world.settings.reconstruction_task_timeout_s
+
+    reconcile(world, deadline_s + 60)
+    assert get_run(world, run_id).state is DagRunState.RUNNING
+    reconcile(world, deadline_s + 3660)
+
+    assert get_run(world, run_id).state is DagRunState.FAILED
+
+
+def test_run_ends_although_its_tasks_cannot_be_listed(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    end_in_airflow(world, run_id, 30)
+    world.orchestrator.fail_with["list_task_instances"] = UpstreamTimeoutError("Too slow.")
+
+    reconcile(world, 120)
+
+    assert get_run(world, run_id).state is DagRunState.SUCCEEDED
+
+
+def test_progress_is_told_after_all_that_is_due_and_all_runs(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given: an exam-manager that costs the whole turn as soon as it is told anything
+    run_id = reconstruct(world)
+    deliver(world, make_dag_data(version_id="v9"), seconds=0)
+    alone = object_dag_run_id(make_dag_data(version_id="v9"))
+    done = TaskInstance(dag_run_id=run_id, task_id="a", state="success")
+    for each in (run_id, alone):
+        task = done.model_copy(update={"dag_run_id": each})
+        world.orchestrator.task_instances[DAG_ID, each] = [task]
+    clock = [time(60)]
+    world.clock = lambda: clock[0]
+    told: list[tuple[int, int]] = []
+
+    def time_out(*_: object) -> None:
+        told.append((get_run(world, run_id).progress, get_run(world, alone).progress))
+        clock[0] = time(90)
+        raise UpstreamTimeoutError("Too slow.")
+
+    monkeypatch.setattr(world.exam, "report_task", time_out)
+
+    reconcile(world, 60)
+
+    assert told == [(99, 99)]
+    assert get_task(world, RECONSTRUCTION_ID).is_mirror_due

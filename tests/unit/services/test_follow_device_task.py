@@ -19,7 +19,7 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
-from workflow_manager.domain.errors import UpstreamUnreachableError
+from workflow_manager.domain.errors import NeighbourRefusedError, UpstreamUnreachableError
 from workflow_manager.domain.exam import ItemStatus, TaskType
 from workflow_manager.domain.execution import SCAN_START_LEASE_S
 from workflow_manager.domain.task import DELETED_REASON, TaskStatus
@@ -93,8 +93,43 @@ def test_scan_that_was_deleted_in_exam_manager_ends(world: MemoryPorts) -> None:
     del world.exam.tasks[SCAN_ID]
 
     reconcile(world, 60)
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    reconcile(world, 360)
 
     assert get_task(world, SCAN_ID).reason == DELETED_REASON
+
+
+def test_scan_that_was_missing_for_a_moment_goes_on(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    task = world.exam.tasks.pop(SCAN_ID)
+    reconcile(world, 60)
+    world.exam.tasks[SCAN_ID] = task
+    reconcile(world, 120)
+    del world.exam.tasks[SCAN_ID]
+
+    reconcile(world, 400)
+
+    scan = get_task(world, SCAN_ID)
+    assert (scan.status, scan.missing_since) == (TaskStatus.IN_PROGRESS, at(400).at)
+
+
+def test_scan_goes_on_while_a_proxy_answers_404(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["get_task"] = NeighbourRefusedError("no route", 404)
+
+    for minute in range(1, 30):
+        reconcile(world, 60 * minute)
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+
+
+def test_scan_that_breaks_does_not_keep_the_turn_from_its_end(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.get_task = None  # type: ignore[method-assign,assignment]
+
+    reconcile(world, 60)
+
+    assert world.store.get_system_status().checked_at == at(60).at
 
 
 def test_scan_is_left_alone_while_exam_manager_is_away(world: MemoryPorts) -> None:

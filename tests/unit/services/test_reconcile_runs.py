@@ -1,7 +1,11 @@
+from datetime import timedelta
+
 import pytest
 
+from tests.contracts.samples import make_task
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import (
+    DAG_ID,
     RECONSTRUCTION_ID,
     SCAN,
     SCAN_ID,
@@ -17,11 +21,17 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
-from workflow_manager.domain.errors import NeighbourRefusedError, UpstreamUnreachableError
+from workflow_manager.domain.errors import (
+    NeighbourRefusedError,
+    ScanHubError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
 from workflow_manager.domain.exam import ItemStatus
-from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.orchestrator_run import OrchestratorRun
+from workflow_manager.domain.task import DELETED_REASON, TaskStatus
 from workflow_manager.services.check_readiness import check_readiness
-from workflow_manager.services.end_overdue_task import end_overdue_task
+from workflow_manager.services.end_overdue_task import UNASKED, UNFINISHED, end_overdue_task
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import LEASE_S, reconcile_runs
 
@@ -208,19 +218,35 @@ def test_reconcile_runs_tells_exam_manager_less_and_less_often(world: MemoryPort
 
 def test_reconcile_runs_gives_up_what_exam_manager_refuses_for_good(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    world.exam.fail_with["report_task"] = NeighbourRefusedError("Task not found", 404)
+    world.exam.fail_with["report_task"] = NeighbourRefusedError("gone", 404, is_own=True)
 
     deliver(world, make_raw_data(), 0)
+    for minute in range(1, 60):
+        reconcile(world, 60 * minute)
+    assert get_task(world, SCAN_ID).is_mirror_due
+    for minute in range(60, 120):
+        reconcile(world, 60 * minute)
 
-    assert not any(task.is_mirror_due for task in (get_task(world, SCAN_ID),))
+    assert not get_task(world, SCAN_ID).is_mirror_due
+
+
+def test_reconcile_runs_never_gives_up_what_only_a_proxy_refuses(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["report_task"] = NeighbourRefusedError("no route", 404)
+
+    deliver(world, make_raw_data(), 0)
+    for hour in range(1, 24):
+        reconcile(world, 3600 * hour)
+
+    assert get_task(world, SCAN_ID).is_mirror_due
 
 
 def test_reconcile_runs_stops_in_time_and_goes_on_at_its_next_turn(world: MemoryPorts) -> None:
     world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
     for version_id in ("v1", "v2"):
         deliver(world, make_dag_data(version_id=version_id), seconds=0)
-    clock = iter([at(61).at])
-    world.clock = lambda: next(clock, at(1000).at)
+    clock = iter([at(61).at] * 2)
+    world.clock = lambda: next(clock, at(90).at)
 
     assert reconcile(world, 60) == 1
     assert check_readiness(world, at(61)) == ["airflow"]
@@ -229,11 +255,113 @@ def test_reconcile_runs_stops_in_time_and_goes_on_at_its_next_turn(world: Memory
 def test_reconcile_runs_frees_the_device_of_a_task_that_was_deleted(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     del world.exam.tasks[SCAN_ID]
-    world.exam.fail_with["get_task"] = NeighbourRefusedError("Task not found", 404)
+    deadline_s = world.settings.device_task_timeout_s
 
-    reconcile(world, world.settings.device_task_timeout_s + 1)
+    reconcile(world, deadline_s + 1)
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    reconcile(world, deadline_s + 301)
 
-    assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+    task = get_task(world, SCAN_ID)
+    assert (task.status, task.reason) == (TaskStatus.FAILED, DELETED_REASON)
+
+
+@pytest.mark.parametrize(
+    "error", [UpstreamUnreachableError("away"), NeighbourRefusedError("no route", 404)]
+)
+def test_reconcile_runs_fails_a_scan_for_which_exam_manager_cannot_be_asked(
+    world: MemoryPorts, error: ScanHubError
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["get_task"] = error
+    deadline_s = world.settings.device_task_timeout_s
+
+    for minute in range(1, 60):
+        reconcile(world, deadline_s + 60 * minute)
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    reconcile(world, deadline_s + 3900)
+
+    task = get_task(world, SCAN_ID)
+    assert (task.status, task.reason) == (TaskStatus.FAILED, f"{UNFINISHED} {UNASKED}")
+
+
+def test_reconcile_runs_does_not_let_reports_crowd_out_a_lost_start(world: MemoryPorts) -> None:
+    # Given: more reports due than a turn takes, all more overdue than the start
+    reports = [
+        make_task(f"task-{n}", is_mirror_due=True, updated_at=at(-900).at) for n in range(90)
+    ]
+    world.store.commit(reports)
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    world.queue.dag_run_ids.clear()
+
+    reconcile(world, 120)
+
+    assert len(world.queue.dag_run_ids) == 1
+
+
+def test_reconcile_runs_does_what_is_due_although_airflow_hangs(world: MemoryPorts) -> None:
+    deliver(world, make_dag_data(), seconds=0)
+    now = world.settings.dag_run_timeout_s + 60
+    hang(world, now)
+
+    reconcile(world, now)
+
+    assert get_run(world).state is DagRunState.FAILED
+
+
+def test_reconcile_runs_notes_the_status_although_following_takes_too_long(
+    world: MemoryPorts,
+) -> None:
+    deliver(world, make_dag_data(), seconds=0)
+    deliver(world, make_dag_data(version_id="v2"), seconds=0)
+    world.store.get_execution = None  # type: ignore[method-assign,assignment]
+    clock = [at(60).at]
+    world.clock = lambda: clock[0]
+
+    def list_slowly(_: object) -> list[OrchestratorRun]:
+        clock[0] = at(76.5).at
+        return []
+
+    world.orchestrator.list_dag_runs = list_slowly  # type: ignore[method-assign,assignment]
+    world.orchestrator.list_task_instances = None  # type: ignore[method-assign,assignment]
+    reconcile(world, 60)
+
+    status = world.store.get_system_status()
+    assert (status.checked_at, status.lease_until) == (at(60).at, None)
+
+
+def test_reconcile_runs_notes_the_status_although_the_list_is_broken(world: MemoryPorts) -> None:
+    world.store.list_due = None  # type: ignore[method-assign,assignment]
+    with pytest.raises(TypeError):
+        reconcile(world, 60)
+    assert world.store.get_system_status().checked_at == at(60).at
+
+
+def test_reconcile_runs_does_not_end_by_a_stale_deadline_what_was_seen_running(
+    world: MemoryPorts,
+) -> None:
+    # Given: a start whose mark was lost, found in Airflow past the deadline of starts
+    world.orchestrator.fail_with["trigger_dag_run"] = UpstreamTimeoutError("No answer.")
+    deliver(world, make_dag_data(), seconds=0)
+    world.orchestrator.fail_with.clear()
+    world.orchestrator.trigger_dag_run(DAG_ID, get_run(world).dag_run_id, {})
+
+    reconcile(world, world.settings.dag_start_timeout_s + 1)
+
+    assert get_run(world).state is DagRunState.RUNNING
+
+
+def hang(world: MemoryPorts, seconds: float) -> None:
+    """Let each request to Airflow take as long as one to MWAA may."""
+    clock = [at(seconds).at]
+    world.clock = lambda: clock[0]
+
+    def time_out(*_: object) -> None:
+        clock[0] += timedelta(seconds=14)
+        raise UpstreamTimeoutError("Airflow did not answer.")
+
+    for name in ("list_dag_runs", "list_task_instances", "cancel_dag_run", "check_health"):
+        setattr(world.orchestrator, name, time_out)
 
 
 def test_end_overdue_task_leaves_an_attempt_alone_that_has_time(world: MemoryPorts) -> None:

@@ -14,6 +14,16 @@ from workflow_manager.domain.exam import (
     ResultType,
 )
 
+TASK_NOT_FOUND = "Task not found"
+# How exam-manager itself refuses to read or change a task for good; a proxy says something else.
+_TASK_REFUSALS = (
+    TASK_NOT_FOUND,
+    "Badly formed task_id.",
+    "Could not update workflow, either because it does not exist, or for another reason.",
+    "Parent (workflow_id) does not exist.",
+    "Parent (task_id) does not exist.",
+)
+
 
 class _PatientExams(RootModel[list[PatientExam]]):
     pass
@@ -86,7 +96,7 @@ class HttpExamClient:
         request = self._client.build_request("PUT", f"{self._base_url}/{path}", json=task)
         detail = f"Failed to update task with id={task_id}"
         # A page of a proxy is no answer of exam-manager.
-        read_json(send(self._client, request, detail, self._auth), detail)
+        self._change(request, detail)
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
@@ -102,11 +112,14 @@ class HttpExamClient:
         }
         request = self._client.build_request("POST", f"{self._base_url}/result", json=result)
         detail = f"Failed to create a result of task with id={task_id}"
-        read_json(send(self._client, request, detail, self._auth), detail)
+        self._change(request, detail)
+
+    def _change(self, request: httpx.Request, detail: str) -> None:
+        read_json(send(self._client, request, detail, self._auth, _TASK_REFUSALS), detail)
 
     def _get(self, path: str, detail: str) -> httpx.Response:
         request = self._client.build_request("GET", f"{self._base_url}/{path}")
-        return send(self._client, request, detail, self._auth)
+        return send(self._client, request, detail, self._auth, _TASK_REFUSALS)
 
 
 def _task_detail(task_id: str) -> str:

@@ -1,5 +1,6 @@
 """One way of calling a neighbour: a timeout, bounded retries, and every failure as one of ours."""
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -99,9 +100,20 @@ def exchange(
 
 
 def send(
-    client: httpx.Client, request: httpx.Request, detail: str, auth: httpx.Auth | None = None
+    client: httpx.Client,
+    request: httpx.Request,
+    detail: str,
+    auth: httpx.Auth | None = None,
+    own_words: Collection[str] = (),
 ) -> httpx.Response:
     """Do as `exchange` does, and take nothing but a 2xx for an answer.
+
+    Parameters
+    ----------
+    client, request, detail, auth
+        As in `exchange`.
+    own_words
+        What the service itself answers as ``detail`` when it refuses the request.
 
     Raises
     ------
@@ -110,8 +122,18 @@ def send(
     """
     response = exchange(client, request, detail, auth)
     if not response.is_success:
-        raise NeighbourRefusedError(detail, response.status_code)
+        is_own = _read_detail(response) in own_words
+        raise NeighbourRefusedError(detail, response.status_code, is_own=is_own)
     return response
+
+
+def _read_detail(response: httpx.Response) -> str | None:
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    said = body.get("detail") if isinstance(body, dict) else None
+    return said if isinstance(said, str) else None
 
 
 def read_json(response: httpx.Response, detail: str) -> Any:

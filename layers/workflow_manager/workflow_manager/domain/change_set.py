@@ -66,7 +66,8 @@ class ChangeSet(TaskGraph):
     ) -> Task:
         """Change a task's status, and let audit trail and workflow follow."""
         before = self.tasks[task.task_id].status
-        self.put_task(task, cause)
+        # What exam-manager said of one attempt says nothing of the next.
+        self.put_task(task.evolve(missing_since=None, ask_again_at=None), cause)
         entity = f"task:{task.task_id}"
         self.record(entity, event, (before, task.status), cause, note or task.reason)
         self.follow_tasks(cause)

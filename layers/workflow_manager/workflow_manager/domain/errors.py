@@ -93,7 +93,22 @@ class UpstreamRefusedError(UpstreamError):
 
 
 class NeighbourRefusedError(UpstreamRefusedError):
-    """A service of ScanHub refused what the caller may ask of it: its status is the caller's."""
+    """A service of ScanHub refused what the caller may ask of it: its status is the caller's.
+
+    Parameters
+    ----------
+    detail
+        One sentence for a person.
+    status
+        The HTTP status it answered.
+    is_own
+        Whether it said so in words that only the service itself has: a proxy before it, or another
+        service at its address, answers with the same statuses.
+    """
+
+    def __init__(self, detail: str, status: int, *, is_own: bool = False) -> None:
+        super().__init__(detail, status)
+        self.is_own = is_own
 
 
 class UpstreamUnreachableError(UpstreamError):

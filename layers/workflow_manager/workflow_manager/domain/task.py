@@ -15,6 +15,8 @@ from workflow_manager.domain.policy import ExecutionPolicy
 MIRROR_RETRY = timedelta(seconds=60)
 # To about an hour between tries.
 MAX_MIRROR_DOUBLINGS = 6
+# An exam-manager that is being exchanged may have lost its tasks for a moment.
+GONE_AFTER = timedelta(minutes=5)
 MAX_TIMEOUT_MINUTES = 7 * 24 * 60
 
 DELETED_REASON = "The task was deleted in exam-manager."
@@ -69,6 +71,10 @@ class Task(Entity):
         How often telling it has failed.
     told_reason
         What stands in exam-manager's comment since the last failure.
+    missing_since
+        Since when exam-manager says that it has no such task; None once it has it again.
+    ask_again_at
+        When exam-manager, which did not answer past the end of an attempt, is asked again.
     """
 
     workflow_id: str
@@ -90,6 +96,8 @@ class Task(Entity):
     is_mirror_due: bool = False
     n_mirror_attempts: int = 0
     told_reason: str | None = None
+    missing_since: AwareDatetime | None = None
+    ask_again_at: AwareDatetime | None = None
 
     @property
     def due_at(self) -> AwareDatetime | None:
@@ -97,14 +105,26 @@ class Task(Entity):
         if self.is_mirror_due:
             n_intervals = 1 << min(self.n_mirror_attempts, MAX_MIRROR_DOUBLINGS)
             return self.updated_at + MIRROR_RETRY * n_intervals
-        if self.status is TaskStatus.IN_PROGRESS and self.dag_run_id is None:
+        if self.status is not TaskStatus.IN_PROGRESS or self.dag_run_id is not None:
+            return None
+        if self.ends_at is None or self.ask_again_at is None:
             return self.ends_at
-        return None
+        return max(self.ends_at, self.ask_again_at)
 
     @property
     def ends_at(self) -> AwareDatetime | None:
         """When an attempt at a device task is over, come what may."""
         return self.start_lease_until or self.deadline
+
+    def is_gone(self, at: AwareDatetime) -> bool:
+        """Tell whether exam-manager has had no such task for long enough to believe it.
+
+        Parameters
+        ----------
+        at
+            Now.
+        """
+        return self.missing_since is not None and at - self.missing_since >= GONE_AFTER
 
     @property
     def orders(self) -> dict[str, object]:

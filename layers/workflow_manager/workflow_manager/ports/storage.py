@@ -52,10 +52,13 @@ class WorkflowStore(Protocol):
         """Return a page of the workflows, newest first; one created just now may be missing."""
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
-        """Return what the reconciler must look at by now, most overdue first."""
+        """Return runs and scans that the reconciler must look at by now, most overdue first."""
+
+    def list_due_mirrors(self, now: datetime, limit: int) -> list[Task]:
+        """Return tasks that exam-manager must be told of by now, most overdue first."""
 
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
-        """Return what the reconciler must look at some day, in that order.
+        """Return runs and scans that the reconciler must look at some day, in that order.
 
         Begins behind the cursor `after`; the second value is the next call's, None at the end.
         """

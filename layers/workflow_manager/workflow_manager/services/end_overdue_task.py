@@ -3,17 +3,20 @@
 from datetime import timedelta
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import UpstreamError
+from workflow_manager.domain.errors import ScanHubError
 from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.execution import Execution
-from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
+from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.follow_device_task import ask_exam_manager
+from workflow_manager.services.follow_device_task import ask_exam_manager, note_missing
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 ASK_AGAIN = timedelta(minutes=5)
+# So long is an attempt left open past its end because exam-manager cannot be asked.
+MAX_ASK_TIME = timedelta(hours=1)
 UNFINISHED = "No data and no end was reported before the deadline."
+UNASKED = "Exam-manager could not be asked for an hour."
 UNCONFIRMED = (
     "Start not confirmed: the call that started it broke off. "
     "Look at the scanner before you start again."
@@ -26,7 +29,7 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
     """Complete the task if exam-manager says that it has ended and nobody waits for its data.
 
     A scan whose start nobody has confirmed ends much earlier, unless exam-manager says that it is
-    under way.
+    under way. Exam-manager is given an hour to answer; then the task fails without its word.
 
     Parameters
     ----------
@@ -46,14 +49,25 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
         return
     try:
         reported = ask_exam_manager(ports, task_id)
-    except UpstreamError:
-        _ask_later(ports, task, cause)
-        raise
-    if reported is None:
-        execution.fail(task_id, DELETED_REASON, cause, is_mirrored=False)
+    except ScanHubError:
+        if cause.at < task.ends_at + MAX_ASK_TIME:
+            ports.store.commit([task.evolve(ask_again_at=cause.at + ASK_AGAIN)])
+            raise
+        reason = UNFINISHED if task.start_lease_until is None else UNCONFIRMED
+        execution.fail(task_id, f"{reason} {UNASKED}", cause)
         commit_execution(ports, execution, cause)
         return
-    if task.start_lease_until is not None:
+    _settle(ports, execution, task, reported, cause)
+    commit_execution(ports, execution, cause)
+
+
+def _settle(
+    ports: Ports, execution: Execution, task: Task, reported: ExamTask | None, cause: Cause
+) -> None:
+    task_id = task.task_id
+    if reported is None:
+        note_missing(execution, task, cause)
+    elif task.start_lease_until is not None:
         _settle_start(execution, task, reported, cause)
     elif reported.status is not ItemStatus.FINISHED:
         execution.fail(task_id, UNFINISHED, cause)
@@ -63,19 +77,12 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
     else:
         execution.complete(task_id, None, cause)
         execution.advance(ports.settings.policy, cause)
-    commit_execution(ports, execution, cause)
 
 
 def _settle_start(execution: Execution, task: Task, reported: ExamTask, cause: Cause) -> None:
     # Device-manager writes the progress there; the status is what we said before the start.
     if reported.progress > 0 or reported.status is ItemStatus.FINISHED:
+        execution.put_task(task.evolve(missing_since=None), cause)
         execution.confirm_scan(task.task_id, cause)
     else:
         execution.fail(task.task_id, UNCONFIRMED, cause)
-
-
-def _ask_later(ports: Ports, task: Task, cause: Cause) -> None:
-    later = cause.at + ASK_AGAIN
-    is_unconfirmed = task.start_lease_until is not None
-    changed = {"start_lease_until" if is_unconfirmed else "deadline": later}
-    ports.store.commit([task.evolve(**changed)])

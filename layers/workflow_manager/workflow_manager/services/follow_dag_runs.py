@@ -1,6 +1,7 @@
 """Bring active runs up to date with Airflow: lost callbacks, lost marks, lost runs, progress."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import PurePosixPath
 
@@ -18,6 +19,7 @@ from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.finish_dag_run import finish_dag_run
+from workflow_manager.services.keep_going import keep_going
 from workflow_manager.services.note_progress import note_progress
 from workflow_manager.services.start_dag_run import mark_started
 
@@ -27,8 +29,34 @@ MAX_N_RESULTS = 20
 GONE = "Airflow does not know the run any more."
 
 
-def follow_dag_runs(ports: Ports, runs: Sequence[DagRun], cause: Cause) -> None:
-    """Ask Airflow for all of them at once, and let each follow.
+@dataclass(frozen=True)
+class Answers:
+    """What Airflow says of some runs.
+
+    Parameters
+    ----------
+    asked
+        Ids of the runs that it was asked for.
+    found
+        Those that it lists, by id.
+    instances
+        Their tasks, by the run's id; empty if Airflow did not tell.
+    """
+
+    asked: frozenset[str] = frozenset()
+    found: Mapping[str, OrchestratorRun] = field(default_factory=dict)
+    instances: Mapping[str, list[TaskInstance]] = field(default_factory=dict)
+
+    def has_ended(self, run: DagRun) -> bool:
+        """Tell whether Airflow lists a run as ended."""
+        known = self.found.get(run.dag_run_id)
+        return known is not None and known.state.is_final
+
+
+def ask_airflow(
+    ports: Ports, runs: Sequence[DagRun], is_late: Callable[[], bool] = lambda: False
+) -> Answers:
+    """Ask Airflow for all of them at once.
 
     Parameters
     ----------
@@ -36,8 +64,8 @@ def follow_dag_runs(ports: Ports, runs: Sequence[DagRun], cause: Cause) -> None:
         The outside world, on behalf of the service account.
     runs
         Runs that are not final here.
-    cause
-        Who and when.
+    is_late
+        Whether there is no time to ask for their tasks too.
 
     Raises
     ------
@@ -45,16 +73,53 @@ def follow_dag_runs(ports: Ports, runs: Sequence[DagRun], cause: Cause) -> None:
         Airflow does not answer.
     """
     asked = [run for run in runs if run.n_start_attempts > 0 and not run.is_simulated]
+    if not asked:
+        return Answers()
     keys = [RunKey.model_validate(run, from_attributes=True) for run in asked]
     found = {each.dag_run_id: each for each in ports.orchestrator.list_dag_runs(keys)}
     instances: dict[str, list[TaskInstance]] = {}
-    for instance in ports.orchestrator.list_task_instances(keys):
-        instances.setdefault(instance.dag_run_id, []).append(instance)
-    for run in asked:
-        if (known := found.get(run.dag_run_id)) is None:
-            _follow_missing(ports, run, cause)
-        else:
-            _follow(ports, run, known, instances.get(run.dag_run_id, []), cause)
+    # They only say how far a run is, and where it failed.
+    with keep_going("tasks of runs not listed"):
+        for instance in [] if is_late() else ports.orchestrator.list_task_instances(keys):
+            instances.setdefault(instance.dag_run_id, []).append(instance)
+    return Answers(frozenset(run.dag_run_id for run in asked), found, instances)
+
+
+def follow_dag_run(ports: Ports, run: DagRun, answers: Answers, cause: Cause) -> bool:
+    """Let a run follow what Airflow says of it.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the service account.
+    run
+        Not final here; left alone if Airflow was not asked for it.
+    answers
+        What Airflow says.
+    cause
+        Who and when.
+
+    Returns
+    -------
+    bool
+        Whether its progress has moved, of which exam-manager has not been told yet.
+    """
+    if run.dag_run_id not in answers.asked:
+        return False
+    if (known := answers.found.get(run.dag_run_id)) is None:
+        _follow_missing(ports, run, cause)
+        return False
+    instances = answers.instances.get(run.dag_run_id, [])
+    if known.state.is_final:
+        _follow_end(ports, run, known, instances, cause)
+        return False
+    if run.state is DagRunState.PENDING:
+        mark_started(ports, run.dag_run_id, cause)
+    progress = _progress(instances)
+    if progress <= run.progress:
+        return False
+    note_progress(ports, run.dag_run_id, progress, cause, is_mirrored=False)
+    return True
 
 
 def _follow_missing(ports: Ports, run: DagRun, cause: Cause) -> None:
@@ -65,19 +130,13 @@ def _follow_missing(ports: Ports, run: DagRun, cause: Cause) -> None:
         finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=GONE)
 
 
-def _follow(
+def _follow_end(
     ports: Ports,
     run: DagRun,
     known: OrchestratorRun,
     instances: list[TaskInstance],
     cause: Cause,
 ) -> None:
-    if not known.state.is_final:
-        if run.state is DagRunState.PENDING:
-            mark_started(ports, run.dag_run_id, cause)
-        if progress := _progress(instances):
-            note_progress(ports, run.dag_run_id, progress, cause)
-        return
     # A callback that is under way says more than Airflow's state: it is waited for.
     wait = timedelta(seconds=ports.settings.callback_wait_s)
     if known.ended_at is None or cause.at < known.ended_at + wait:

@@ -3,8 +3,9 @@
 from http import HTTPStatus
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import UpstreamRefusedError
+from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.domain.exam import ExamTask, ItemStatus
+from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
@@ -35,17 +36,36 @@ def follow_device_task(ports: Ports, task: Task, cause: Cause) -> None:
     if known.status is not TaskStatus.IN_PROGRESS:
         return
     if reported is None:
-        execution.fail(task.task_id, DELETED_REASON, cause, is_mirrored=False)
+        note_missing(execution, known, cause)
     elif reported.status is ItemStatus.FINISHED and not execution.has_followers(known):
         execution.complete(task.task_id, None, cause)
         execution.advance(ports.settings.policy, cause)
-    elif reported.progress != known.progress:
+    elif reported.progress != known.progress or known.missing_since is not None:
+        execution.put_task(known.evolve(missing_since=None), cause)
         execution.note_scan(task.task_id, reported.progress, cause)
     commit_execution(ports, execution, cause)
 
 
+def note_missing(execution: Execution, task: Task, cause: Cause) -> None:
+    """End a scan that exam-manager has not had for some minutes; else note that it is missing.
+
+    Parameters
+    ----------
+    execution
+        The workflow, to be committed by the caller.
+    task
+        A task in progress that exam-manager says it does not have.
+    cause
+        Who and when.
+    """
+    if task.is_gone(cause.at):
+        execution.fail(task.task_id, DELETED_REASON, cause, is_mirrored=False)
+    elif task.missing_since is None:
+        execution.put_task(task.evolve(missing_since=cause.at), cause)
+
+
 def ask_exam_manager(ports: Ports, task_id: str) -> ExamTask | None:
-    """Return a task as exam-manager has it, or None if it has been deleted there.
+    """Return a task as exam-manager has it, or None if that says itself that it has none.
 
     Parameters
     ----------
@@ -56,7 +76,8 @@ def ask_exam_manager(ports: Ports, task_id: str) -> ExamTask | None:
     """
     try:
         return ports.exam.get_task(task_id)
-    except UpstreamRefusedError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
+    except NeighbourRefusedError as error:
+        # A proxy answers 404 too while exam-manager is being exchanged.
+        if error.status != HTTPStatus.NOT_FOUND or not error.is_own:
             raise
     return None

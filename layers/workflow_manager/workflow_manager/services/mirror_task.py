@@ -1,7 +1,5 @@
 """Tell exam-manager where a task stands."""
 
-from http import HTTPStatus
-
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.data_lake import result_prefix
 from workflow_manager.domain.entity import Cause
@@ -26,8 +24,8 @@ _STATUS = {
     TaskStatus.CANCELLED: ItemStatus.NEW,
 }
 MAX_ROUNDS = 5
-# The task is gone there, or was never what we think: telling it again is of no use.
-_PERMANENT = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+# About an hour: what exam-manager itself has refused for so long is of no use to tell again.
+N_TRIES_REFUSED = 5
 
 
 def mirror_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> None:
@@ -70,7 +68,7 @@ def _report(ports: Ports, task: Task, cause: Cause, *, is_correction: bool) -> b
         _report_results(ports, task)
         _report_status(ports, task, is_correction=is_correction)
     except NeighbourRefusedError as error:
-        if error.status not in _PERMANENT:
+        if not error.is_own or task.n_mirror_attempts < N_TRIES_REFUSED:
             _put_off(ports, task, cause)
             raise
         logger.error(

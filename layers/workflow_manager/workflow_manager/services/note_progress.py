@@ -9,7 +9,9 @@ from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
 @retry_on_conflict
-def note_progress(ports: Ports, dag_run_id: str, progress: int, cause: Cause) -> DagRun:
+def note_progress(
+    ports: Ports, dag_run_id: str, progress: int, cause: Cause, *, is_mirrored: bool = True
+) -> DagRun:
     """Move a run's progress, and its task's, forwards; never backwards, never after its end.
 
     Parameters
@@ -22,6 +24,8 @@ def note_progress(ports: Ports, dag_run_id: str, progress: int, cause: Cause) ->
         0 to 100 [%].
     cause
         What reports it.
+    is_mirrored
+        Whether exam-manager is told at once; else that is left due in the table.
 
     Returns
     -------
@@ -39,5 +43,9 @@ def note_progress(ports: Ports, dag_run_id: str, progress: int, cause: Cause) ->
         ports.store.commit([moved])
     else:
         execution.note_progress(moved, cause)
-        commit_execution(ports, execution, cause)
+        if is_mirrored:
+            commit_execution(ports, execution, cause)
+        else:
+            # Nothing else follows from progress.
+            ports.store.commit(execution.changes, execution.events)
     return moved

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import ScanHubError, VersionConflictError
+from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.observability import log_unexpected, logger
 from workflow_manager.ports import Ports
 from workflow_manager.services.end_overdue_task import end_overdue_task
 from workflow_manager.services.finish_dag_run import finish_dag_run
-from workflow_manager.services.follow_dag_runs import follow_dag_runs
+from workflow_manager.services.follow_dag_runs import Answers, ask_airflow, follow_dag_run
 from workflow_manager.services.follow_device_task import follow_device_task
+from workflow_manager.services.keep_going import keep_going
 from workflow_manager.services.mirror_task import mirror_task
 from workflow_manager.services.stop_dag_run import stop_dag_run
 
@@ -22,15 +23,26 @@ LEASE_S = 55
 BATCH_SIZE = 50
 # All active runs of one turn: a few requests to Airflow, which answers a hundred at once.
 N_FOLLOWED = 100
-# What is left waits for the next turn, so that the status is noted within the function's timeout.
-TIME_BUDGET = timedelta(seconds=30)
+# Until when each part of a turn may take on the next item; what is left waits for the next turn.
+# The function has 50 s: 14 s each for the last request and the look at Airflow's health remain.
+ASK_BUDGET = timedelta(seconds=3)
+DUE_BUDGET = timedelta(seconds=12)
+FOLLOW_BUDGET = timedelta(seconds=16)
+SCAN_BUDGET = timedelta(seconds=18)
+TIME_BUDGET = timedelta(seconds=20)
+HEALTH_BUDGET = timedelta(seconds=35)
+# An Airflow that hangs must not keep what is due from its turn.
+LEAST_DUE_TIME = timedelta(seconds=3)
+# What has ended in Airflow ends by that, and by its deadline only if that fails for so long.
+ENDED_GRACE = timedelta(hours=1)
 
 
 def reconcile_runs(ports: Ports, cause: Cause) -> int:
     """Take one turn, unless another one is under way.
 
-    A bounded part of all that is active is compared with Airflow, and the next turn goes on behind
-    it; what is over there is not ended by its deadline here. Then comes what is due, then scans.
+    What is due comes first, and what is over in Airflow is not ended by its deadline. Then a
+    bounded part of all that is active is compared with Airflow and exam-manager, and the next turn
+    goes on behind it. Exam-manager, which may be down, is told last.
 
     Parameters
     ----------
@@ -51,49 +63,64 @@ def reconcile_runs(ports: Ports, cause: Cause) -> int:
         ports.store.commit([status.lease(LEASE_S, cause)])
     except VersionConflictError:
         return 0
-    due = sorted(ports.store.list_due(cause.at, BATCH_SIZE), key=_rank)
-    active, cursor = ports.store.list_active(status.cursor, N_FOLLOWED)
-    _follow_runs(ports, [*due, *active], cause)
-    n_done = 0
-    for item in due:
-        if _is_late(ports, cause):
-            break
-        _reconcile(ports, item, cause)
-        n_done += 1
-    _follow_scans(ports, active, cause)
-    _note_status(ports, cursor, cause)
-    return n_done
-
-
-def _is_late(ports: Ports, cause: Cause) -> bool:
-    return ports.now() - cause.at > TIME_BUDGET
-
-
-def _rank(item: DagRun | Task) -> int:
-    # Runs and deadlines first: exam-manager may be down, and hearing of it late hurts nobody.
-    return 0 if isinstance(item, DagRun) or not item.is_mirror_due else 1
-
-
-def _reconcile(ports: Ports, item: DagRun | Task, cause: Cause) -> None:
+    cursor: str | None = None
     try:
-        if isinstance(item, DagRun):
-            _reconcile_run(ports, item, cause)
-        elif item.is_mirror_due:
-            mirror_task(ports, item.workflow_id, item.task_id, cause)
-        else:
-            end_overdue_task(ports, item.workflow_id, item.task_id, cause)
-    except ScanHubError as error:
-        # One item must not keep the others waiting; it is due again at a later turn.
-        logger.warning("not reconciled", extra={"reason": error.detail})
-    except Exception as error:  # noqa: BLE001 - a broken item must not stop the reconciler
-        log_unexpected(error)
+        due = ports.store.list_due(cause.at, BATCH_SIZE)
+        active, cursor = ports.store.list_active(status.cursor, N_FOLLOWED)
+        n_done = _reconcile_due(ports, due, cause)
+        active = _rotate(active, cause)
+        moved = _follow_runs(ports, active, cause)
+        _follow_scans(ports, active, cause)
+        return n_done + _tell_exam_manager(ports, moved, cause)
+    finally:
+        _note_status(ports, cursor, cause)
 
 
-def _reconcile_run(ports: Ports, run: DagRun, cause: Cause) -> None:
+def _is_late(ports: Ports, cause: Cause, budget: timedelta) -> bool:
+    return ports.now() - cause.at > budget
+
+
+def _rotate(items: list[DagRun | Task], cause: Cause) -> list[DagRun | Task]:
+    # Where turns end early, each begins with somebody else.
+    start = int(cause.at.timestamp() // 60) % len(items) if items else 0
+    return items[start:] + items[:start]
+
+
+def _reconcile_due(ports: Ports, due: Sequence[DagRun | Task], cause: Cause) -> int:
+    overdue = [item for item in due if isinstance(item, DagRun) and _is_overdue(item, cause)]
+    answers = Answers()
+    with keep_going("overdue runs not looked for in Airflow"):
+        answers = ask_airflow(ports, overdue, partial(_is_late, ports, cause, ASK_BUDGET))
+    until = max(cause.at + DUE_BUDGET, ports.now() + LEAST_DUE_TIME)
+    for n_done, item in enumerate(due):
+        if ports.now() > until:
+            return n_done
+        if isinstance(item, DagRun) and _is_overdue(item, cause):
+            with keep_going("run not followed"):
+                follow_dag_run(ports, item, answers, cause)
+        with keep_going("not reconciled"):
+            if isinstance(item, DagRun):
+                _reconcile_run(ports, item.dag_run_id, answers, cause)
+            else:
+                end_overdue_task(ports, item.workflow_id, item.task_id, cause)
+    return len(due)
+
+
+def _is_overdue(run: DagRun, cause: Cause) -> bool:
+    return not run.state.is_final and run.deadline <= cause.at
+
+
+def _reconcile_run(ports: Ports, dag_run_id: str, answers: Answers, cause: Cause) -> None:
+    # Read again: it may have been seen running, or ended, since the list was made.
+    run = ports.store.get_dag_run(dag_run_id)
+    if run is None or run.due_at is None or run.due_at > cause.at:
+        return
     if run.state.is_final:
         stop_dag_run(ports, run.dag_run_id, cause)
-        return
-    if run.deadline <= cause.at:
+    elif run.deadline > cause.at:
+        ports.store.commit([run.with_later_retry(cause.at)])
+        ports.queue.send_start(run.dag_run_id)
+    elif not answers.has_ended(run) or run.deadline + ENDED_GRACE <= cause.at:
         reason = (
             f"Airflow did not start the run before the deadline. {run.reason or ''}".strip()
             if run.state is DagRunState.PENDING
@@ -102,41 +129,58 @@ def _reconcile_run(ports: Ports, run: DagRun, cause: Cause) -> None:
         finish_dag_run(
             ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason, is_overdue=True
         )
-        return
-    ports.store.commit([run.with_later_retry(cause.at)])
-    ports.queue.send_start(run.dag_run_id)
 
 
-def _follow_runs(ports: Ports, items: Sequence[DagRun | Task], cause: Cause) -> None:
-    runs = {item.dag_run_id: item for item in items if isinstance(item, DagRun)}
-    active = [run for run in runs.values() if not run.state.is_final]
-    try:
-        follow_dag_runs(ports, active, cause)
-    except ScanHubError as error:
-        logger.warning("runs not followed", extra={"reason": error.detail})
-    except Exception as error:  # noqa: BLE001 - a broken run must not keep the others waiting
-        log_unexpected(error)
+def _follow_runs(ports: Ports, items: Sequence[DagRun | Task], cause: Cause) -> list[DagRun]:
+    """Follow what is not overdue; return the runs whose progress has moved."""
+    runs = [item for item in items if isinstance(item, DagRun) and not item.state.is_final]
+    active = [run for run in runs if not _is_overdue(run, cause)]
+    moved: list[DagRun] = []
+    if not active or _is_late(ports, cause, FOLLOW_BUDGET):
+        return moved
+    with keep_going("runs not followed"):
+        answers = ask_airflow(ports, active, partial(_is_late, ports, cause, FOLLOW_BUDGET))
+        for run in active:
+            if _is_late(ports, cause, FOLLOW_BUDGET):
+                break
+            with keep_going("run not followed"):
+                if follow_dag_run(ports, run, answers, cause):
+                    moved.append(run)
+    return moved
 
 
 def _follow_scans(ports: Ports, items: Sequence[DagRun | Task], cause: Cause) -> None:
     for item in items:
         if isinstance(item, DagRun) or item.status is not TaskStatus.IN_PROGRESS:
             continue
-        if not item.task_type.is_device_task or _is_late(ports, cause):
+        if not item.task_type.is_device_task:
             continue
-        try:
+        if _is_late(ports, cause, SCAN_BUDGET):
+            return
+        with keep_going("scan not followed"):
             follow_device_task(ports, item, cause)
-        except ScanHubError as error:
-            logger.warning("scan not followed", extra={"reason": error.detail})
+
+
+def _tell_exam_manager(ports: Ports, moved: Sequence[DagRun], cause: Cause) -> int:
+    """Tell what is due, then the progress noted in this turn; return how much was due."""
+    due = ports.store.list_due_mirrors(cause.at, BATCH_SIZE)
+    told = [(task.workflow_id, task.task_id) for task in due]
+    told += [(run.workflow_id, run.task_id) for run in moved if run.workflow_id and run.task_id]
+    for n_told, (workflow_id, task_id) in enumerate(told):
+        if _is_late(ports, cause, TIME_BUDGET):
+            return min(n_told, len(due))
+        with keep_going("exam-manager not told"):
+            mirror_task(ports, workflow_id, task_id, cause)
+    return len(due)
 
 
 def _note_status(ports: Ports, cursor: str | None, cause: Cause) -> None:
-    degraded: tuple[str, ...] = ()
-    try:
-        ports.orchestrator.check_health()
-    except ScanHubError as error:
-        logger.warning("Airflow is not healthy", extra={"reason": error.detail})
-        degraded = ("airflow",)
     leased = ports.store.get_system_status()
+    degraded = leased.degraded
+    if not _is_late(ports, cause, HEALTH_BUDGET):
+        degraded = ("airflow",)
+        with keep_going("Airflow is not healthy"):
+            ports.orchestrator.check_health()
+            degraded = ()
     noted = leased.evolve(checked_at=cause.at, degraded=degraded, cursor=cursor, lease_until=None)
     ports.store.commit([noted])

@@ -98,24 +98,16 @@ class DynamoDBStore:
         return self._list(Workflow, items.WORKFLOWS, query, {"status": query.state})
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
-        """Return what the reconciler must look at by now, most overdue first."""
-        keys = self._table.query(
-            IndexName=DUE_INDEX,
-            KeyConditionExpression="#due = :due AND due_at <= :now",
-            ExpressionAttributeNames={"#due": "due"},
-            ExpressionAttributeValues={
-                ":due": {"S": items.DUE},
-                ":now": {"S": items.format_due(now)},
-            },
-            PaginationConfig={"MaxItems": limit},
-        )
-        active = self._read_active(list(keys))
-        due = ((entity.due_at, entity) for entity in active)
-        overdue = [(due_at, entity) for due_at, entity in due if due_at and due_at <= now]
-        return [entity for _, entity in sorted(overdue, key=lambda pair: pair[0])]
+        """Return runs and scans that the reconciler must look at by now, most overdue first."""
+        return self._list_due(items.DUE, now, limit)
+
+    def list_due_mirrors(self, now: datetime, limit: int) -> list[Task]:
+        """Return tasks that exam-manager must be told of by now, most overdue first."""
+        due = self._list_due(items.MIRROR_DUE, now, limit)
+        return [entity for entity in due if isinstance(entity, Task)]
 
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
-        """Return what the reconciler must look at some day, in that order."""
+        """Return runs and scans that the reconciler must look at some day, in that order."""
         request: Item = {
             "IndexName": DUE_INDEX,
             "KeyConditionExpression": "#due = :due",
@@ -199,6 +191,23 @@ class DynamoDBStore:
         listed = (_decode(model, item) for item in self._read_in_order(entries, is_complete=True))
         cursor = encode_cursor(place) if place else None
         return Page([item for item in listed if item and query.accepts(item)], cursor)
+
+    def _list_due(self, partition: str, now: datetime, limit: int) -> list[DagRun | Task]:
+        keys = self._table.query(
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="#due = :due AND due_at <= :now",
+            ExpressionAttributeNames={"#due": "due"},
+            ExpressionAttributeValues={
+                ":due": {"S": partition},
+                ":now": {"S": items.format_due(now)},
+            },
+            PaginationConfig={"MaxItems": limit},
+        )
+        # The index lags: what the table has as moved on belongs to the other part, or to none.
+        active = [e for e in self._read_active(list(keys)) if items.due_partition(e) == partition]
+        due = ((entity.due_at, entity) for entity in active)
+        overdue = [(due_at, entity) for due_at, entity in due if due_at and due_at <= now]
+        return [entity for _, entity in sorted(overdue, key=lambda pair: pair[0])]
 
     def _read_active(self, entries: list[Item]) -> list[DagRun | Task]:
         active: list[DagRun | Task] = []

@@ -27,6 +27,8 @@ EVENT_PREFIX = "EVENT#"
 TASK_PREFIX = "TASK#"
 # One partition holds all that is due: active runs and scans, a few dozen at any time.
 DUE = "DUE"
+# Reports to exam-manager pile up while it is away: apart, they crowd out neither runs nor scans.
+MIRROR_DUE = "MIRROR"
 # First part of the partitions of the listing index, one a month.
 DAG_RUNS = "DAGRUN"
 WORKFLOWS = "WORKFLOW"
@@ -133,6 +135,12 @@ def order_tasks(tasks: Iterable[Task]) -> dict[str, Task]:
     return {task.task_id: task for task in ordered}
 
 
+def due_partition(entity: Entity) -> str:
+    """Return the part of the due index that an entity lies in."""
+    is_mirror = isinstance(entity, Task) and entity.is_mirror_due
+    return MIRROR_DUE if is_mirror else DUE
+
+
 def format_due(at: datetime) -> str:
     """Return a time as text of fixed width, which sorts as the time does."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
@@ -160,7 +168,7 @@ def encode_entity(entity: Entity, settings: Settings) -> Item:
     attributes: Item = {}
     if due_at := getattr(entity, "due_at", None):
         # Sparse: an item without these attributes is not in the index.
-        attributes |= {"due": DUE, "due_at": format_due(due_at)}
+        attributes |= {"due": due_partition(entity), "due_at": format_due(due_at)}
     if isinstance(entity, DagRun | Workflow):
         place = place_of(entity)
         kind = DAG_RUNS if isinstance(entity, DagRun) else WORKFLOWS

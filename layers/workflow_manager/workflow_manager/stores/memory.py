@@ -84,25 +84,23 @@ class MemoryStore:
         return self._list(Workflow, query)
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
-        """Return what the reconciler must look at by now, most overdue first."""
-        with self._lock:
-            entities = list(self._entities.values())
-        due = [
-            (entity.due_at, entity)
-            for entity in entities
-            if isinstance(entity, DagRun | Task) and entity.due_at is not None
-        ]
-        overdue = sorted((pair for pair in due if pair[0] <= now), key=lambda pair: pair[0])
-        return [entity for _, entity in overdue[:limit]]
+        """Return runs and scans that the reconciler must look at by now, most overdue first."""
+        return self._list_due(items.DUE, now, limit)
+
+    def list_due_mirrors(self, now: datetime, limit: int) -> list[Task]:
+        """Return tasks that exam-manager must be told of by now, most overdue first."""
+        due = self._list_due(items.MIRROR_DUE, now, limit)
+        return [entity for entity in due if isinstance(entity, Task)]
 
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
-        """Return what the reconciler must look at some day, in that order."""
+        """Return runs and scans that the reconciler must look at some day, in that order."""
         with self._lock:
             entities = list(self._entities.items())
         index = sorted(
             ((items.format_due(entity.due_at), key), entity)
             for key, entity in entities
             if isinstance(entity, DagRun | Task) and entity.due_at is not None
+            if items.due_partition(entity) == items.DUE
         )
         start = items.decode_active_cursor(after) if after is not None else None
         behind = [entry for entry in index if start is None or entry[0] > start]
@@ -140,6 +138,18 @@ class MemoryStore:
                 written = entity.evolve(version=entity.version + 1)
                 self._entities[items.entity_key(entity)] = written
             self._events |= {items.event_key(event): event for event in events}
+
+    def _list_due(self, partition: str, now: datetime, limit: int) -> list[DagRun | Task]:
+        with self._lock:
+            entities = list(self._entities.values())
+        due = [
+            (entity.due_at, entity)
+            for entity in entities
+            if isinstance(entity, DagRun | Task) and entity.due_at is not None
+            if items.due_partition(entity) == partition
+        ]
+        overdue = sorted((pair for pair in due if pair[0] <= now), key=lambda pair: pair[0])
+        return [entity for _, entity in overdue[:limit]]
 
     def _get(self, key: ItemKey) -> Entity | None:
         with self._lock:
