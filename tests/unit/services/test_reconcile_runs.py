@@ -321,6 +321,7 @@ def test_reconcile_runs_notes_the_status_although_following_takes_too_long(
         return []
 
     world.orchestrator.list_dag_runs = list_slowly  # type: ignore[method-assign,assignment]
+    world.orchestrator.dag_runs.clear()
     reconcile(world, 200)
 
     # The run, which Airflow does not list, is left to the next turn.
