@@ -113,6 +113,17 @@ def test_scan_that_was_missing_for_a_moment_goes_on(world: MemoryPorts) -> None:
     assert (scan.status, scan.missing_since) == (TaskStatus.IN_PROGRESS, at(400).at)
 
 
+def test_scan_that_was_missing_says_nothing_of_its_next_attempt(world: MemoryPorts) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    task = world.exam.tasks.pop(SCAN_ID)
+    reconcile(world, 60)
+    world.exam.tasks[SCAN_ID] = task
+
+    deliver(world, make_raw_data(), 70)
+
+    assert get_task(world, SCAN_ID).missing_since is None
+
+
 def test_scan_goes_on_while_a_proxy_answers_404(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = NeighbourRefusedError("no route", 404)
