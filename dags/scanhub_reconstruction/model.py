@@ -158,27 +158,22 @@ class RawData:
         (height_mm, width_mm), (_, n_rows, n_columns) = self.scan.field_of_view_mm, self.image_shape
         return height_mm / n_rows, width_mm / n_columns
 
-    def load_coil(self, volume: int, coil: int, scale: float = 1.0) -> NDArray[np.complex64]:
-        """Read one coil into memory.
+    def read_coil(self, volume: int, coil: int) -> NDArray[np.complex64]:
+        """Read one coil; `release_pages(raw.mapping)` afterwards.
 
         Parameters
         ----------
         volume, coil
             Indices into `kspace`.
-        scale
-            What to multiply it by.
 
         Returns
         -------
         NDArray[np.complex64]
-            A copy, shape (kz, ky, kx).
+            Shape (kz, ky, kx), C-contiguous, not to be written to: a view where the file holds
+            the samples like this, else a copy.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # Inf and NaN are refused by the callers
-            stored = self.kspace[volume, coil].astype(np.complex64, copy=False)
-            kspace: NDArray[np.complex64] = np.multiply(stored, np.complex64(scale), order="C")
-        del stored
-        release_pages(self.mapping)
-        return kspace
+        with np.errstate(over="ignore"):  # what complex64 cannot hold becomes Inf and is refused
+            return np.ascontiguousarray(self.kspace[volume, coil], np.complex64)
 
 
 def release_pages(mapping: mmap.mmap | None) -> None:

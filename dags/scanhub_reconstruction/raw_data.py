@@ -16,7 +16,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from scanhub_reconstruction.ismrmrd_file import read_ismrmrd
-from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError
+from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError, release_pages
 
 _NPY_HEADER_READERS = {
     (1, 0): npy_format.read_array_header_1_0,
@@ -46,9 +46,11 @@ def read_raw_data(path: Path) -> RawData:
     raw = _read_by_content(path)
     peak = 0.0
     for volume, coil in product(range(len(raw.volumes)), range(raw.n_coils)):
-        parts: NDArray[np.float32] = raw.load_coil(volume, coil).view(np.float32)
+        parts: NDArray[np.float32] = raw.read_coil(volume, coil).view(np.float32)
         # The smallest and the largest are NaN when any is.
-        extremes = np.array([np.min(parts), np.max(parts)])
+        with np.errstate(invalid="ignore"):
+            extremes = np.array([np.min(parts), np.max(parts)])
+        release_pages(raw.mapping)
         if not np.isfinite(extremes).all():
             raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
         peak = max(peak, float(np.abs(extremes).max()))

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import product
-from typing import TypeVar
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.model import RawData, RawDataError
+from scanhub_reconstruction.model import RawData, RawDataError, release_pages
 
-_Number = TypeVar("_Number", bound=np.number)
-# Where a piece of the transform lies, and where it belongs in the image.
+# Where a piece of one array lies, and where it belongs in the other.
 _Segment = tuple[slice, slice]
 
 
@@ -48,13 +46,13 @@ def reconstruct_volume(
     # Squares of float32 overflow early. A power of two near the peak avoids that exactly.
     scale = 2.0 ** -max(-120, min(120, math.frexp(raw.peak or 1.0)[1]))
     sum_of_squares = np.zeros(raw.image_shape, np.float32)
+    kspace = np.zeros(raw.transform_shape, np.complex64)
     for coil in range(raw.n_coils):
-        # Without a name, so that the coil is gone before the next one is read.
-        add_squared_image(
-            resize_centered(raw.load_coil(volume, coil, scale), raw.transform_shape),
-            sum_of_squares,
-        )
+        copy_centered(raw.read_coil(volume, coil), kspace, scale)
+        release_pages(raw.mapping)
+        add_squared_image(kspace, sum_of_squares)
         report_coil()
+    del kspace
     image = np.sqrt(sum_of_squares, out=sum_of_squares)
     # The comparison is False for NaN as well.
     if not float(image.max()) / scale <= np.finfo(np.float32).max:
@@ -113,32 +111,34 @@ def _find_segments(transform_size: int, image_size: int) -> list[_Segment]:
     return segments if n_before else segments[:1]
 
 
-def resize_centered(array: NDArray[_Number], shape: tuple[int, ...]) -> NDArray[_Number]:
-    """Crop or zero-fill all axes so that the element at index N//2 stays at N//2.
+def copy_centered(
+    source: NDArray[np.complex64], target: NDArray[np.complex64], scale: float = 1.0
+) -> None:
+    """Crop or zero-fill all axes so that the element at index N//2 comes to N//2.
 
     Zero-filling k-space interpolates the image.
 
     Parameters
     ----------
-    array
-        As many axes as the shape.
-    shape
-        The wanted shape.
-
-    Returns
-    -------
-    NDArray
-        The array of that shape; a view when it is cropped only.
+    source
+        As many axes as the target.
+    target
+        Overwritten.
+    scale
+        What to multiply the source by.
     """
-    for axis, size in enumerate(shape):
-        n_before = size // 2 - array.shape[axis] // 2
-        n_after = size - array.shape[axis] - n_before
-        if n_before < 0 or n_after < 0:
-            index = [slice(None)] * array.ndim
-            index[axis] = slice(max(-n_before, 0), array.shape[axis] + min(n_after, 0))
-            array = array[tuple(index)]
-        padding = [(0, 0)] * array.ndim
-        padding[axis] = (max(n_before, 0), max(n_after, 0))
-        if any(padding[axis]):
-            array = np.pad(array, padding)
-    return array
+    overlaps = [_find_overlap(*sizes) for sizes in zip(source.shape, target.shape, strict=True)]
+    taken, given = (tuple(part) for part in zip(*overlaps, strict=True))
+    if target[given].size < target.size:
+        target[...] = 0
+    np.multiply(source[taken], np.complex64(scale), out=target[given])
+
+
+def _find_overlap(source_size: int, target_size: int) -> _Segment:
+    """Return where the common part of two axes, aligned at N//2, lies in each."""
+    n_before = min(source_size // 2, target_size // 2)
+    n_after = min(source_size - source_size // 2, target_size - target_size // 2)
+    return (
+        slice(source_size // 2 - n_before, source_size // 2 + n_after),
+        slice(target_size // 2 - n_before, target_size // 2 + n_after),
+    )
