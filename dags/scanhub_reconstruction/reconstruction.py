@@ -53,7 +53,8 @@ def reconstruct_volume(
         add_squared_image(kspace, sum_of_squares)
         report_coil()
     del kspace
-    image = np.sqrt(sum_of_squares, out=sum_of_squares)
+    np.sqrt(sum_of_squares, out=sum_of_squares)
+    image: NDArray[np.float32] = scipy.fft.fftshift(sum_of_squares)
     # The comparison is False for NaN as well.
     if not float(image.max()) / scale <= np.finfo(np.float32).max:
         raise RawDataError("The values of the k-space are too large for single precision.")
@@ -62,20 +63,21 @@ def reconstruct_volume(
 
 
 def add_squared_image(kspace: NDArray[np.complex64], sum_of_squares: NDArray[np.float32]) -> None:
-    """Add the squared magnitude of the centred, orthonormal inverse discrete Fourier transform.
+    """Add the squared magnitude of the orthonormal inverse discrete Fourier transform.
 
     x[n] = 1/√N Σ_k X[k] exp(+2πi (k - N//2)(n - N//2) / N) along all axes: k = 0 and the image's
     centre are at index N//2, for odd N too, and the sum of squares (so the noise's standard
-    deviation) is the same in both domains. No array is shifted: shifting k-space changes the
-    image's phase only, and the pieces of the image are added where they belong. Columns outside
-    the image (oversampling) are left out of the transforms along the other axes.
+    deviation) is the same in both domains. No coil is shifted: shifting k-space changes the image's
+    phase only, and the sum is shifted by the caller, once. Columns outside the image
+    (oversampling) are left out of the transforms along the other axes.
 
     Parameters
     ----------
     kspace
         Shape (kz, ky, kx); overwritten.
     sum_of_squares
-        Shape (partitions, rows, columns), not larger; added to.
+        Shape (partitions, rows, columns), not larger; added to. The image's centre is at index 0,
+        as of an array before fftshift.
     """
     segments = [
         _find_segments(*sizes) for sizes in zip(kspace.shape, sum_of_squares.shape, strict=True)
@@ -102,13 +104,15 @@ def _add_squares(part: NDArray[np.complex64], target: NDArray[np.float32]) -> No
 
 
 def _find_segments(transform_size: int, image_size: int) -> list[_Segment]:
-    """Return where the two halves of the image lie in a transform whose centre is at index 0."""
+    """Return where the halves of the image lie, both arrays having their centre at index 0."""
+    if image_size == transform_size:
+        return [(slice(None), slice(None))]
     n_before = image_size // 2
-    segments = [
-        (slice(0, image_size - n_before), slice(n_before, image_size)),
-        (slice(transform_size - n_before, transform_size), slice(0, n_before)),
+    n_after = image_size - n_before
+    return [
+        (slice(0, n_after), slice(0, n_after)),
+        (slice(transform_size - n_before, transform_size), slice(n_after, image_size)),
     ]
-    return segments if n_before else segments[:1]
 
 
 def copy_centered(
