@@ -45,6 +45,7 @@ _NOT_IMAGING_FLAGS = (
     ismrmrd.ACQ_IS_PHASE_STABILIZATION,
 )
 _BLOCK_BYTES = 2**22
+_HEADS_PER_BLOCK = 64
 
 
 def read_ismrmrd(path: Path) -> RawData:
@@ -75,7 +76,7 @@ def read_ismrmrd(path: Path) -> RawData:
     with file:
         document, data = _open_datasets(file)
         with _translate_damage():
-            heads = require_fields(data.fields("head")[:], acquisition_header_dtype)
+            heads = _read_heads(data)
         header = parse_header(document)
         numbers = np.flatnonzero(_is_imaging(heads["flags"]))
         heads = heads[numbers]
@@ -139,6 +140,23 @@ def _find_dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
     if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
         return None
     return dataset
+
+
+def _read_heads(data: h5py.Dataset) -> NDArray[np.void]:
+    """Return the acquisition headers, a block at a time.
+
+    The samples are read beside them and dropped: HDF5 reads them in any case, and does not free
+    the memory of a vector that nobody asked for, which adds up to the size of the file.
+    """
+    fields = data.fields(["head", "data"])
+    return np.concatenate(
+        [
+            require_fields(
+                fields[start : start + _HEADS_PER_BLOCK]["head"], acquisition_header_dtype
+            )
+            for start in range(0, data.shape[0], _HEADS_PER_BLOCK)
+        ]
+    )
 
 
 def _is_imaging(flags: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -56,7 +56,7 @@ def reconstruct_volume(
     np.sqrt(sum_of_squares, out=sum_of_squares)
     image: NDArray[np.float32] = scipy.fft.fftshift(sum_of_squares)
     # The comparison is False for NaN as well.
-    if not float(image.max()) / scale <= np.finfo(np.float32).max:
+    if not float(np.max(image)) / scale <= np.finfo(np.float32).max:
         raise RawDataError("The values of the k-space are too large for single precision.")
     image *= np.float32(1 / scale)
     return image
