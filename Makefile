@@ -86,6 +86,10 @@ openapi: setup ## Merge the OpenAPI of all functions into docs/openapi.json
 transitions: setup ## Draw the state machines into docs/transitions.md
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.transitions
 
+.PHONY: benchmark-reconstruction
+benchmark-reconstruction: setup ## Time and memory of the reconstruction beside plain NumPy
+	@$(BIN)/python benchmarks/reconstruction.py
+
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix

@@ -1,4 +1,4 @@
-"""Airflow DAG: reconstruct a 2D Cartesian measurement from S3 into DICOM and a preview.
+"""Airflow DAG: reconstruct a Cartesian measurement from S3 into DICOM and a preview.
 
 The work is done by `scanhub_reconstruction`, imported in the task so that parsing stays fast.
 """
@@ -45,7 +45,7 @@ def report_failure(context: Any) -> None:
 with DAG(
     dag_id=DAG_ID,
     dag_display_name="Cartesian reconstruction",
-    description="2D Cartesian raw data (ISMRMRD or NumPy) to DICOM: inverse FFT, sum of squares.",
+    description="2D or 3D Cartesian raw data (ISMRMRD, NumPy) to DICOM: FFT, sum of squares.",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,

@@ -1,1 +1,1 @@
-"""Reconstruct 2D Cartesian k-space into a DICOM image and a preview."""
+"""Reconstruct Cartesian k-space into DICOM images and a preview."""

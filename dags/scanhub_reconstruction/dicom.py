@@ -19,7 +19,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import DSfloat
 
-from scanhub_reconstruction.model import RawData, ScanParameters, SliceGeometry
+from scanhub_reconstruction.model import RawData, ScanParameters, SliceGeometry, Volume
 from scanhub_reconstruction.preview import find_display_window
 
 _MAX_STORED_VALUE = 2**16 - 1
@@ -44,8 +44,9 @@ def write_dicom(
     raw: RawData,
     dag_run_id: str,
     study_instance_uid: str | None = None,
+    image_index: int = 0,
 ) -> bytes:
-    """Return the image as a DICOM file.
+    """Return one image of the series as a DICOM file.
 
     The UIDs depend on the run only, so a repeated task writes the same instance again.
 
@@ -59,6 +60,8 @@ def write_dicom(
         The Airflow run.
     study_instance_uid
         The study that the image belongs to; None makes one of the run's own.
+    image_index
+        Which of the `raw.n_images` images it is: by volume, then by partition.
 
     Returns
     -------
@@ -70,12 +73,17 @@ def write_dicom(
         setattr(dataset, keyword, None)
     dataset.StudyInstanceUID = study_instance_uid or _derive_uid(dag_run_id, "study")
     dataset.SeriesInstanceUID = _derive_uid(dag_run_id, "series")
-    dataset.SOPInstanceUID = _derive_uid(dag_run_id, "image")
+    level = "image" if raw.n_images == 1 else f"image {image_index + 1}"
+    dataset.SOPInstanceUID = _derive_uid(dag_run_id, level)
     dataset.Modality = "MR"
     dataset.SeriesNumber = 1
-    dataset.InstanceNumber = 1
-    if raw.scan is not None and raw.scan.geometry is not None:
-        _add_mr_image(dataset, raw, raw.scan, raw.scan.geometry, dag_run_id)
+    dataset.InstanceNumber = image_index + 1
+    volume_index, partition = divmod(image_index, raw.image_shape[0])
+    volume = raw.volumes[volume_index]
+    if raw.scan is not None and volume.geometry is not None:
+        _add_mr_image(dataset, raw, raw.scan, volume)
+        dataset.FrameOfReferenceUID = _derive_uid(dag_run_id, "frame of reference")
+        _add_image_plane(dataset, raw, raw.scan, volume.geometry, partition)
     else:
         _add_secondary_capture(dataset, raw)
     _add_pixels(dataset, image)
@@ -90,23 +98,24 @@ def _derive_uid(dag_run_id: str, level: str) -> UID:
     return generate_uid(entropy_srcs=[dag_run_id, "/", level])
 
 
-def _add_mr_image(
-    dataset: Dataset, raw: RawData, scan: ScanParameters, geometry: SliceGeometry, dag_run_id: str
-) -> None:
+def _add_mr_image(dataset: Dataset, raw: RawData, scan: ScanParameters, volume: Volume) -> None:
     dataset.SOPClassUID = MRImageStorage
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
     # ISMRMRD does not tell the sequence in DICOM's terms; "research mode" claims none.
     dataset.ScanningSequence = "RM"
     dataset.SequenceVariant = "NONE"
     dataset.ScanOptions = None
-    dataset.MRAcquisitionType = "2D"
+    dataset.MRAcquisitionType = "3D" if scan.is_3d else "2D"
     dataset.PatientPosition = scan.patient_position
     dataset.SliceThickness = _to_ds(scan.slice_thickness_mm)
     dataset.RepetitionTime = _to_ds(scan.repetition_time_ms)
-    dataset.EchoTime = _to_ds(scan.echo_time_ms)
+    dataset.EchoTime = _to_ds(volume.echo_time_ms)
     dataset.EchoTrainLength = None
     dataset.NumberOfAverages = _to_ds(raw.n_averages)
     dataset.ImagedNucleus = "1H"
+    if scan.slice_spacing_mm is not None:
+        dataset.SpacingBetweenSlices = _to_ds(scan.slice_spacing_mm)
+    _add_place_in_series(dataset, raw, volume)
     if scan.inversion_time_ms is not None:
         dataset.InversionTime = _to_ds(scan.inversion_time_ms)
     if scan.flip_angle_deg is not None:
@@ -115,29 +124,35 @@ def _add_mr_image(
         dataset.MagneticFieldStrength = _to_ds(scan.field_strength_t)
     if scan.resonance_frequency_hz is not None:
         dataset.ImagingFrequency = _to_ds(scan.resonance_frequency_hz / 1e6)  # MHz
-    dataset.FrameOfReferenceUID = _derive_uid(dag_run_id, "frame of reference")
     dataset.PositionReferenceIndicator = None
-    _add_image_plane(dataset, raw.image_shape, scan.field_of_view_mm, geometry)
+
+
+def _add_place_in_series(dataset: Dataset, raw: RawData, volume: Volume) -> None:
+    """Add contrast and repetition where there are several (PS3.3 C.8.3.1)."""
+    if any(other.contrast for other in raw.volumes):
+        dataset.EchoNumbers = volume.contrast + 1
+    n_repetitions = raw.volumes[-1].repetition + 1
+    if n_repetitions > 1:
+        dataset.TemporalPositionIdentifier = volume.repetition + 1
+        dataset.NumberOfTemporalPositions = n_repetitions
 
 
 def _add_image_plane(
-    dataset: Dataset,
-    image_shape: tuple[int, int],
-    field_of_view_mm: tuple[float, float],
-    geometry: SliceGeometry,
+    dataset: Dataset, raw: RawData, scan: ScanParameters, geometry: SliceGeometry, partition: int
 ) -> None:
     """Add spacing, orientation and the centre of the first pixel (PS3.3 C.7.6.2.1.1)."""
-    n_rows, n_columns = image_shape
-    row_spacing_mm, column_spacing_mm = (
-        field_of_view_mm[0] / n_rows,
-        field_of_view_mm[1] / n_columns,
-    )
+    n_partitions, n_rows, n_columns = raw.image_shape
+    height_mm, width_mm = scan.field_of_view_mm
+    row_spacing_mm, column_spacing_mm = height_mm / n_rows, width_mm / n_columns
     read_dir, phase_dir = np.array(geometry.read_dir), np.array(geometry.phase_dir)
     first_pixel_mm = (
         np.array(geometry.center_mm)
         - (n_columns // 2) * column_spacing_mm * read_dir
         - (n_rows // 2) * row_spacing_mm * phase_dir
     )
+    if n_partitions > 1 and geometry.slice_dir is not None:
+        depth_mm = (partition - n_partitions // 2) * (scan.slice_thickness_mm or 0.0)
+        first_pixel_mm = first_pixel_mm + depth_mm * np.array(geometry.slice_dir)
     dataset.PixelSpacing = [_to_ds(row_spacing_mm), _to_ds(column_spacing_mm)]
     dataset.ImageOrientationPatient = [_to_ds(c) for c in (*read_dir, *phase_dir)]
     dataset.ImagePositionPatient = [_to_ds(c) for c in first_pixel_mm]

@@ -1,9 +1,11 @@
-"""Read a 2D Cartesian measurement from an ISMRMRD (HDF5) file."""
+"""Read a Cartesian measurement from an ISMRMRD (HDF5) file."""
 
 from __future__ import annotations
 
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import h5py
 import ismrmrd
@@ -13,12 +15,21 @@ from numpy.lib.recfunctions import require_fields
 from numpy.typing import NDArray
 
 from scanhub_reconstruction.ismrmrd_header import (
-    CartesianEncoding,
     parse_header,
+    read_echo_times_ms,
     read_encoding,
     read_scan_parameters,
 )
-from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError, SliceGeometry
+from scanhub_reconstruction.ismrmrd_layout import (
+    Layout,
+    check_is_uniform,
+    list_volume_indices,
+    measure_slice_spacing_mm,
+    plan_layout,
+    read_geometries,
+)
+from scanhub_reconstruction.model import RawData, RawDataError, Volume, release_pages
+from scanhub_reconstruction.scratch import create_scratch
 
 _GROUP = "dataset"
 _NOT_IMAGING_FLAGS = (
@@ -33,30 +44,17 @@ _NOT_IMAGING_FLAGS = (
     ismrmrd.ACQ_IS_PHASE_STABILIZATION_REFERENCE,
     ismrmrd.ACQ_IS_PHASE_STABILIZATION,
 )
-# A counter with several values is a further dimension, and one more image.
-_SINGLE_VALUED_COUNTERS = {
-    "kspace_encode_step_2": "partitions (3D)",
-    "slice": "slices",
-    "contrast": "contrasts",
-    "phase": "phases",
-    "repetition": "repetitions",
-    "set": "sets",
-}
-_UNIFORM_FIELDS = (
-    "number_of_samples",
-    "active_channels",
-    "center_sample",
-    "discard_pre",
-    "discard_post",
-    "encoding_space_ref",
-)
+_BLOCK_BYTES = 2**22
+_HEADS_PER_BLOCK = 64
 
 
 def read_ismrmrd(path: Path) -> RawData:
-    """Read one fully sampled 2D Cartesian measurement.
+    """Read one fully sampled 2D or 3D Cartesian measurement.
 
     Acquisitions flagged as noise, calibration, navigator or the like are ignored; repeated lines
-    (averages) are averaged, so that the image's scale does not depend on their number.
+    (averages) are averaged, so that the image's scale does not depend on their number. Samples
+    are sorted into a file beside this one, a block of acquisitions at a time: ISMRMRD keeps the
+    coils of a readout together, the reconstruction wants all readouts of a coil.
 
     Parameters
     ----------
@@ -66,58 +64,69 @@ def read_ismrmrd(path: Path) -> RawData:
     Returns
     -------
     RawData
-        k-space on the encoded matrix with k = 0 at index (ky // 2, kx // 2).
+        k-space on the encoded matrix with k = 0 at index (kz // 2, ky // 2, kx // 2).
 
     Raises
     ------
     RawDataError
-        If the file is damaged, incomplete or not 2D Cartesian.
+        If the file is damaged, incomplete or not Cartesian.
     """
-    document, heads, readouts = _read_datasets(path)
-    header = parse_header(document)
-    is_imaging = _is_imaging(heads["flags"])
-    heads, readouts = heads[is_imaging], readouts[is_imaging]
-    if heads.size == 0:
-        raise RawDataError("The ISMRMRD file holds no acquisitions to make an image of.")
-    _check_is_one_image(heads)
-    encoding = read_encoding(header, int(heads["encoding_space_ref"][0]))
-    kspace, n_averages = _place_readouts(_stack_readouts(heads, readouts), heads, encoding)
+    with _translate_damage():
+        file = h5py.File(path, "r")
+    with file:
+        document, data = _open_datasets(file)
+        with _translate_damage():
+            heads = _read_heads(data)
+        header = parse_header(document)
+        numbers = np.flatnonzero(_is_imaging(heads["flags"]))
+        heads = heads[numbers]
+        if heads.size == 0:
+            raise RawDataError("The ISMRMRD file holds no acquisitions to make an image of.")
+        check_is_uniform(heads)
+        encoding = read_encoding(header, int(heads["encoding_space_ref"][0]))
+        layout = plan_layout(heads, encoding)
+        kspace, mapping = create_scratch(layout.shape, path.parent)
+        _sort_readouts(data, numbers, heads, layout, kspace, mapping)
+    geometries = read_geometries(heads, layout, encoding)
+    echo_times_ms = read_echo_times_ms(header, layout.counters[1])
+    spacing_mm = measure_slice_spacing_mm(geometries[: len(layout.counters[2])])
+    if encoding.image_shape[0] > 1:
+        spacing_mm = encoding.slice_thickness_mm
     return RawData(
         kspace,
         encoding.transform_shape,
         encoding.image_shape,
         source_format="ISMRMRD",
-        scan=read_scan_parameters(header, encoding, _read_geometry(heads[0])),
-        n_averages=n_averages,
+        scan=read_scan_parameters(header, encoding, spacing_mm),
+        n_averages=layout.n_averages,
+        volumes=tuple(
+            Volume(*index, echo_times_ms[index[1]], geometry)
+            for index, geometry in zip(list_volume_indices(layout), geometries, strict=True)
+        ),
+        mapping=mapping,
     )
 
 
-def _read_datasets(path: Path) -> tuple[bytes, NDArray[np.void], NDArray[np.object_]]:
-    """Return the XML header, the acquisition headers and their samples as vectors of float32."""
+@contextmanager
+def _translate_damage() -> Iterator[None]:
     try:
-        with h5py.File(path, "r") as file:
-            xml, data = _find_dataset(file, "xml"), _find_dataset(file, "data")
-            if xml is None or xml.size == 0:
-                raise RawDataError("The ISMRMRD header is missing from the HDF5 file.")
-            if data is None or data.size == 0:
-                raise RawDataError("The ISMRMRD file holds no acquisitions.")
-            # One read for all acquisitions: 60 times faster than one by one.
-            heads = require_fields(data.fields("head")[:], acquisition_header_dtype)
-            n_samples = np.sum(
-                heads["number_of_samples"].astype(np.int64) * heads["active_channels"]
-            )
-            if n_samples > MAX_SAMPLES:
-                raise RawDataError("The k-space is too large for this 2D reconstruction.")
-            document = _to_bytes(xml[()] if xml.ndim == 0 else xml[0])
-            return document, heads, data.fields("data")[:]
+        yield
     except (OSError, RuntimeError, KeyError, ValueError, TypeError):  # what h5py raises on damage
         raise RawDataError("The ISMRMRD (HDF5) file is damaged or truncated.") from None
 
 
-def _to_bytes(document: Any) -> bytes:
+def _open_datasets(file: h5py.File) -> tuple[bytes, h5py.Dataset]:
+    """Return the XML header, and the dataset of the acquisitions."""
+    with _translate_damage():
+        xml, data = _find_dataset(file, "xml"), _find_dataset(file, "data")
+        if xml is None or xml.size == 0:
+            raise RawDataError("The ISMRMRD header is missing from the HDF5 file.")
+        if data is None or data.size == 0:
+            raise RawDataError("The ISMRMRD file holds no acquisitions.")
+        document = xml[()] if xml.ndim == 0 else xml[0]
     if not isinstance(document, str | bytes):
         raise RawDataError("The ISMRMRD header is invalid: it is not text.")
-    return document.encode() if isinstance(document, str) else document
+    return document.encode() if isinstance(document, str) else document, data
 
 
 def _find_dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
@@ -133,96 +142,79 @@ def _find_dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
     return dataset
 
 
+def _read_heads(data: h5py.Dataset) -> NDArray[np.void]:
+    """Return the acquisition headers, a block at a time.
+
+    The samples are read beside them and dropped: HDF5 reads them in any case, and does not free
+    the memory of a vector that nobody asked for, which adds up to the size of the file.
+    """
+    fields = data.fields(["head", "data"])
+    return np.concatenate(
+        [
+            require_fields(
+                fields[start : start + _HEADS_PER_BLOCK]["head"], acquisition_header_dtype
+            )
+            for start in range(0, data.shape[0], _HEADS_PER_BLOCK)
+        ]
+    )
+
+
 def _is_imaging(flags: NDArray[np.uint64]) -> NDArray[np.bool_]:
     not_imaging = np.uint64(sum(1 << (flag - 1) for flag in _NOT_IMAGING_FLAGS))
     return ~np.asarray(flags & not_imaging, np.bool_)
 
 
-def _check_is_one_image(heads: NDArray[np.void]) -> None:
-    for counter, plural in _SINGLE_VALUED_COUNTERS.items():
-        n_values = np.unique(heads["idx"][counter]).size
-        if n_values > 1:
-            raise RawDataError(
-                f"The measurement holds {n_values} {plural}; "
-                "this reconstruction takes one 2D image."
-            )
-    if np.any(heads["flags"] & np.uint64(1 << (ismrmrd.ACQ_IS_REVERSE - 1))):
-        raise RawDataError("The measurement has reversed readouts (EPI), which are not supported.")
-    for field in _UNIFORM_FIELDS:
-        if np.unique(heads[field]).size > 1:
-            raise RawDataError(f"The acquisitions are inconsistent: their {field} differs.")
+def _sort_readouts(
+    data: h5py.Dataset,
+    numbers: NDArray[np.int64],
+    heads: NDArray[np.void],
+    layout: Layout,
+    kspace: NDArray[np.complex64],
+    mapping: mmap.mmap,
+) -> None:
+    """Read the acquisitions of those numbers and write them where the layout says."""
+    n_coils, n_samples = int(heads["active_channels"][0]), int(heads["number_of_samples"][0])
+    n_readouts = max(1, _BLOCK_BYTES // (8 * n_coils * n_samples))
+    for start in range(0, int(numbers[-1]) + 1, n_readouts):
+        block = slice(*np.searchsorted(numbers, (start, start + n_readouts)))
+        if block.start == block.stop:
+            continue
+        # One read for many acquisitions: 60 times faster than one by one.
+        with _translate_damage():
+            vectors = data.fields("data")[start : start + n_readouts]
+        readouts = _stack_readouts(vectors[numbers[block] - start], n_coils, n_samples)
+        _place_readouts(readouts[:, :, layout.samples], layout, block, kspace)
+        release_pages(mapping)
 
 
 def _stack_readouts(
-    heads: NDArray[np.void], readouts: NDArray[np.object_]
+    vectors: NDArray[np.object_], n_coils: int, n_samples: int
 ) -> NDArray[np.complex64]:
     """Return the samples, shape (acquisitions, coils, samples)."""
-    n_coils, n_samples = int(heads["active_channels"][0]), int(heads["number_of_samples"][0])
-    if n_coils * n_samples == 0:
-        raise RawDataError("The acquisitions hold no samples.")
-    if any(readout.size != 2 * n_coils * n_samples for readout in readouts):
+    if any(vector.size != 2 * n_coils * n_samples for vector in vectors):
         raise RawDataError(
             "The acquisitions are inconsistent: their data do not have the announced size."
         )
-    samples = np.stack(list(readouts)).astype(np.float32, copy=False).view(np.complex64)
+    samples = np.concatenate(list(vectors)).astype(np.float32, copy=False).view(np.complex64)
     return samples.reshape(-1, n_coils, n_samples)
 
 
 def _place_readouts(
-    readouts: NDArray[np.complex64], heads: NDArray[np.void], encoding: CartesianEncoding
-) -> tuple[NDArray[np.complex64], int]:
-    """Return k-space (coils, ky, kx) with repeated lines averaged, and the number of averages."""
-    n_rows, n_columns = encoding.encoded_shape
-    rows = _phase_encoding_rows(heads, encoding)
-    first, last = int(heads["discard_pre"][0]), readouts.shape[2] - int(heads["discard_post"][0])
-    # Writers that leave center_sample at 0 mean the middle: no Cartesian readout starts at kx = 0.
-    center = int(heads["center_sample"][0]) or readouts.shape[2] // 2
-    offset = n_columns // 2 - center
-    if not (first < last and first + offset >= 0 and last + offset <= n_columns):
-        raise RawDataError(
-            "The acquisitions are inconsistent: the readout does not fit the encoded matrix."
-        )
-    if readouts.shape[1] * n_rows * n_columns > MAX_SAMPLES:
-        raise RawDataError("The k-space is too large for this 2D reconstruction.")
-    lines = np.zeros((n_rows, readouts.shape[1], n_columns), np.complex64)
-    n_repeats = np.bincount(rows, minlength=n_rows)
+    readouts: NDArray[np.complex64],
+    layout: Layout,
+    block: slice,
+    kspace: NDArray[np.complex64],
+) -> None:
+    """Add readouts (acquisitions, coils, samples), averaged, to k-space."""
+    ranks = layout.ranks[block]
     with np.errstate(invalid="ignore", over="ignore"):  # NaN and Inf are refused by the caller
-        np.add.at(lines[:, :, first + offset : last + offset], rows, readouts[:, :, first:last])
-        lines /= np.maximum(n_repeats, 1).astype(np.float32)[:, np.newaxis, np.newaxis]
-    return np.ascontiguousarray(lines.transpose(1, 0, 2)), int(np.max(n_repeats))
-
-
-def _phase_encoding_rows(heads: NDArray[np.void], encoding: CartesianEncoding) -> NDArray[np.int64]:
-    """Return each acquisition's row of k-space, once all expected lines are there."""
-    steps = heads["idx"]["kspace_encode_step_1"].astype(np.int64)
-    if np.min(steps) < encoding.first_step or np.max(steps) > encoding.last_step:
-        raise RawDataError(
-            "The acquisitions are inconsistent: "
-            "a phase-encoding step is outside the limits of the header."
-        )
-    n_expected = encoding.last_step - encoding.first_step + 1
-    n_missing = n_expected - np.unique(steps).size
-    if n_missing:
-        raise RawDataError(
-            f"The measurement is incomplete: {n_missing} of {n_expected} "
-            "phase-encoding lines are missing."
-        )
-    return np.asarray(steps - encoding.center_step + encoding.encoded_shape[0] // 2)
-
-
-def _read_geometry(head: np.void) -> SliceGeometry | None:
-    """Return the slice's position; None unless read and phase direction are orthonormal."""
-    position, read_dir, phase_dir = (
-        head[name].astype(np.float64) for name in ("position", "read_dir", "phase_dir")
-    )
-    directions = np.stack([read_dir, phase_dir])
-    if not np.isfinite(position).all() or not np.allclose(
-        directions @ directions.T, np.eye(2), atol=1e-3
-    ):
-        return None
-    return SliceGeometry(_to_triple(position), _to_triple(read_dir), _to_triple(phase_dir))
-
-
-def _to_triple(vector: NDArray[np.float64]) -> tuple[float, float, float]:
-    x, y, z = vector.tolist()
-    return x, y, z
+        if layout.n_averages > 1:
+            readouts = readouts * layout.weights[block, np.newaxis, np.newaxis]
+        for rank in np.unique(ranks):  # within one rank, no line is there twice
+            is_chosen = ranks == rank
+            volumes, partitions, rows = layout.lines[:, block][:, is_chosen]
+            places = (volumes, slice(None), partitions, rows, layout.columns)
+            if rank == 0:
+                kspace[places] = readouts[is_chosen]
+            else:
+                kspace[places] += readouts[is_chosen]

@@ -13,41 +13,65 @@ from typing import Any
 
 from ismrmrd import xsd
 
-from scanhub_reconstruction.model import MAX_PIXELS, RawDataError, ScanParameters, SliceGeometry
+from scanhub_reconstruction.model import MAX_SAMPLES, RawDataError, ScanParameters
 
 _MAX_MATRIX = 65535  # ISMRMRD's counters are 16 bit
 
 
 @dataclass(frozen=True, slots=True)
+class StepLimits:
+    """The range of one phase-encoding counter.
+
+    Parameters
+    ----------
+    first, last
+        Inclusive range.
+    center
+        The step of k = 0.
+    """
+
+    first: int
+    last: int
+    center: int
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps in the range."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
 class CartesianEncoding:
-    """The 2D Cartesian encoding of a measurement.
+    """The 2D or 3D Cartesian encoding of a measurement.
 
     Parameters
     ----------
     encoded_shape
-        k-space matrix (ky, kx).
+        k-space matrix (kz, ky, kx); kz = 1 for 2D.
     transform_shape
-        (rows, columns) that gives the pixel size of the reconSpace.
+        (partitions, rows, columns) that gives the voxel size of the reconSpace.
     image_shape
-        Matrix (rows, columns) of the reconSpace.
+        Matrix (partitions, rows, columns) of the reconSpace.
     field_of_view_mm
         Field of view (rows, columns) of the reconSpace, in mm.
     slice_thickness_mm
-        Field of view of the reconSpace along z, in mm; None when not positive.
-    first_step, last_step
-        Inclusive range of kspace_encode_step_1.
-    center_step
-        The kspace_encode_step_1 of ky = 0.
+        Thickness of a slice or partition of the reconSpace, in mm; None when not positive.
+    rows, partitions
+        Ranges of kspace_encode_step_1 and kspace_encode_step_2.
     """
 
-    encoded_shape: tuple[int, int]
-    transform_shape: tuple[int, int]
-    image_shape: tuple[int, int]
+    encoded_shape: tuple[int, int, int]
+    transform_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int]
     field_of_view_mm: tuple[float, float]
     slice_thickness_mm: float | None
-    first_step: int
-    last_step: int
-    center_step: int
+    rows: StepLimits
+    partitions: StepLimits
+
+    @property
+    def is_3d(self) -> bool:
+        """Whether the slice direction is phase-encoded too."""
+        return self.encoded_shape[0] > 1
 
 
 def parse_header(document: bytes) -> xsd.ismrmrdHeader:
@@ -94,12 +118,12 @@ def read_encoding(header: xsd.ismrmrdHeader, encoding_index: int) -> CartesianEn
     Returns
     -------
     CartesianEncoding
-        A fully sampled 2D Cartesian encoding.
+        A fully sampled 2D or 3D Cartesian encoding.
 
     Raises
     ------
     RawDataError
-        If the encoding is missing, not 2D Cartesian, undersampled or contradicts itself.
+        If the encoding is missing, not Cartesian, undersampled or contradicts itself.
     """
     if encoding_index >= len(header.encoding):
         raise RawDataError("The ISMRMRD header does not describe the encoding of the acquisitions.")
@@ -107,28 +131,33 @@ def read_encoding(header: xsd.ismrmrdHeader, encoding_index: int) -> CartesianEn
     _check_is_supported(encoding)
     encoded, recon = encoding.encodedSpace, encoding.reconSpace
     encoded_shape, image_shape = _read_matrix(encoded), _read_matrix(recon)
+    if encoded_shape[0] == 1:  # 2D, whatever the reconSpace calls its slices
+        image_shape = (1, *image_shape[1:])
     encoded_fov_mm, fov_mm = _read_field_of_view_mm(encoded), _read_field_of_view_mm(recon)
+    depth_mm = _optional_positive(recon.fieldOfView_mm.z)
     transform_shape = (
-        _transform_size(encoded_fov_mm[0], fov_mm[0], image_shape[0]),
-        _transform_size(encoded_fov_mm[1], fov_mm[1], image_shape[1]),
+        _transform_depth(encoded, depth_mm, image_shape[0]),
+        _transform_size(encoded_fov_mm[0], fov_mm[0], image_shape[1]),
+        _transform_size(encoded_fov_mm[1], fov_mm[1], image_shape[2]),
     )
-    if max(math.prod(encoded_shape), math.prod(transform_shape)) > MAX_PIXELS:
-        raise RawDataError("The matrix is too large for this 2D reconstruction.")
-    first_step, last_step, center_step = _read_limits(encoding, encoded_shape[0])
+    if max(math.prod(encoded_shape), math.prod(transform_shape)) > MAX_SAMPLES:
+        raise RawDataError("The matrix is too large for this reconstruction.")
+    limits = encoding.encodingLimits
     return CartesianEncoding(
         encoded_shape=encoded_shape,
         transform_shape=transform_shape,
         image_shape=image_shape,
         field_of_view_mm=fov_mm,
-        slice_thickness_mm=_optional_positive(recon.fieldOfView_mm.z),
-        first_step=first_step,
-        last_step=last_step,
-        center_step=center_step,
+        slice_thickness_mm=None if depth_mm is None else depth_mm / image_shape[0],
+        rows=_read_limits(limits.kspace_encoding_step_1, encoded_shape[1]),
+        partitions=_read_limits(
+            limits.kspace_encoding_step_2 if encoded_shape[0] > 1 else None, encoded_shape[0]
+        ),
     )
 
 
 def read_scan_parameters(
-    header: xsd.ismrmrdHeader, encoding: CartesianEncoding, geometry: SliceGeometry | None
+    header: xsd.ismrmrdHeader, encoding: CartesianEncoding, slice_spacing_mm: float | None
 ) -> ScanParameters:
     """Read the technical parameters of the scan, and nothing about the patient.
 
@@ -138,8 +167,8 @@ def read_scan_parameters(
         The parsed header.
     encoding
         The encoding in use.
-    geometry
-        Where the slice lies, from the acquisitions.
+    slice_spacing_mm
+        Distance between the centres of neighbouring slices in mm, from the acquisitions.
 
     Returns
     -------
@@ -152,8 +181,8 @@ def read_scan_parameters(
     return ScanParameters(
         field_of_view_mm=encoding.field_of_view_mm,
         slice_thickness_mm=encoding.slice_thickness_mm,
+        slice_spacing_mm=slice_spacing_mm,
         repetition_time_ms=_first_positive(getattr(sequence, "TR", ())),
-        echo_time_ms=_first_positive(getattr(sequence, "TE", ())),
         inversion_time_ms=_first_positive(getattr(sequence, "TI", ())),
         flip_angle_deg=_first_positive(getattr(sequence, "flipAngle_deg", ())),
         field_strength_t=_optional_positive(getattr(system, "systemFieldStrength_T", None)),
@@ -161,7 +190,33 @@ def read_scan_parameters(
             header.experimentalConditions.H1resonanceFrequency_Hz
         ),
         patient_position=position.value if isinstance(position, xsd.patientPositionType) else None,
-        geometry=geometry,
+        is_3d=encoding.is_3d,
+    )
+
+
+def read_echo_times_ms(
+    header: xsd.ismrmrdHeader, contrasts: Sequence[int]
+) -> tuple[float | None, ...]:
+    """Read the echo time of each contrast.
+
+    Parameters
+    ----------
+    header
+        The parsed header.
+    contrasts
+        The acquisitions' contrast counters, each once.
+
+    Returns
+    -------
+    tuple[float | None, ...]
+        TE in ms by contrast; None where the header does not tell it.
+    """
+    times = getattr(header.sequenceParameters, "TE", ())
+    if len(contrasts) == 1 and contrasts[0] >= len(times):
+        return (_first_positive(times),)
+    return tuple(
+        _optional_positive(times[contrast]) if contrast < len(times) else None
+        for contrast in contrasts
     )
 
 
@@ -170,18 +225,17 @@ def _check_is_supported(encoding: xsd.encodingType) -> None:
         raise RawDataError(
             "The trajectory is not Cartesian; this reconstruction takes Cartesian data only."
         )
-    if encoding.encodedSpace.matrixSize.z != 1:
-        raise RawDataError("The measurement is 3D; this reconstruction takes one 2D slice.")
     factor = getattr(encoding.parallelImaging, "accelerationFactor", None)
-    if factor is not None and factor.kspace_encoding_step_1 != 1:
+    steps = ("kspace_encoding_step_1", "kspace_encoding_step_2")
+    if factor is not None and any(getattr(factor, step) != 1 for step in steps):
         raise RawDataError(
             "The measurement is undersampled for parallel imaging; "
             "this reconstruction takes fully sampled data only."
         )
 
 
-def _read_matrix(space: xsd.encodingSpaceType) -> tuple[int, int]:
-    matrix = (space.matrixSize.y, space.matrixSize.x)
+def _read_matrix(space: xsd.encodingSpaceType) -> tuple[int, int, int]:
+    matrix = (space.matrixSize.z, space.matrixSize.y, space.matrixSize.x)
     if not all(isinstance(size, int) and 0 < size <= _MAX_MATRIX for size in matrix):
         raise RawDataError("The ISMRMRD header is invalid: a matrix size is out of range.")
     return matrix
@@ -195,6 +249,17 @@ def _read_field_of_view_mm(space: xsd.encodingSpaceType) -> tuple[float, float]:
     return height_mm, width_mm
 
 
+def _transform_depth(
+    encoded: xsd.encodingSpaceType, depth_mm: float | None, n_partitions: int
+) -> int:
+    if encoded.matrixSize.z == 1:
+        return 1
+    encoded_depth_mm = _optional_positive(encoded.fieldOfView_mm.z)
+    if encoded_depth_mm is None or depth_mm is None:
+        raise RawDataError("The ISMRMRD header is invalid: a field of view is not positive.")
+    return _transform_size(encoded_depth_mm, depth_mm, n_partitions)
+
+
 def _transform_size(encoded_fov_mm: float, fov_mm: float, n_pixels: int) -> int:
     """Return the number of pixels of the reconSpace's size in the encoded field of view."""
     size = round(encoded_fov_mm / fov_mm * n_pixels)
@@ -206,10 +271,9 @@ def _transform_size(encoded_fov_mm: float, fov_mm: float, n_pixels: int) -> int:
     return size
 
 
-def _read_limits(encoding: xsd.encodingType, n_lines: int) -> tuple[int, int, int]:
-    limits = encoding.encodingLimits.kspace_encoding_step_1
+def _read_limits(limits: xsd.limitType | None, n_lines: int) -> StepLimits:
     if limits is None:
-        return 0, n_lines - 1, n_lines // 2
+        return StepLimits(0, n_lines - 1, n_lines // 2)
     first, last, center = limits.minimum, limits.maximum, limits.center
     if not all(isinstance(step, int) for step in (first, last, center)):
         raise RawDataError("The ISMRMRD header is invalid: an encoding limit is not a number.")
@@ -219,7 +283,7 @@ def _read_limits(encoding: xsd.encodingType, n_lines: int) -> tuple[int, int, in
             "The ISMRMRD header is inconsistent: "
             "the phase-encoding limits do not fit the encoded matrix."
         )
-    return first, last, center
+    return StepLimits(first, last, center)
 
 
 def _first_positive(values: Sequence[Any]) -> float | None:

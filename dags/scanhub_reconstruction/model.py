@@ -1,16 +1,16 @@
-"""The raw data of one 2D Cartesian measurement, whatever file it came in."""
+"""The raw data of one Cartesian measurement, whatever file it came in."""
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Far above any 2D measurement, below a worker's memory: 1 GiB of k-space, 4096 × 4096 an image.
+# Of one coil and one volume, of which a worker holds about three at a time: 512 × 512 × 512.
 MAX_SAMPLES = 2**27
-MAX_PIXELS = 2**24
 
 
 class RawDataError(Exception):
@@ -22,37 +22,40 @@ class RawDataError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SliceGeometry:
-    """Where the slice lies in the patient, in DICOM's LPS coordinates.
+    """Where a slice, or the slab of a 3D volume, lies in the patient, in DICOM's LPS coordinates.
 
     Parameters
     ----------
     center_mm
-        Position (x, y, z) of the pixel at index (rows // 2, columns // 2), in mm.
+        Position (x, y, z) of the pixel at index (partitions // 2, rows // 2, columns // 2), in mm.
     read_dir
         Unit vector of increasing column index, the frequency-encoding direction.
     phase_dir
         Unit vector of increasing row index, the phase-encoding direction.
+    slice_dir
+        Unit vector of increasing partition index; None when a 2D file does not tell it.
     """
 
     center_mm: tuple[float, float, float]
     read_dir: tuple[float, float, float]
     phase_dir: tuple[float, float, float]
+    slice_dir: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScanParameters:
-    """What the scanner tells about the image; None where it does not.
+    """What the scanner tells about all images; None where it does not.
 
     Parameters
     ----------
     field_of_view_mm
         Size of the reconstructed image (rows, columns), in mm.
     slice_thickness_mm
-        Thickness of the slice in mm.
+        Thickness of a slice or partition in mm.
+    slice_spacing_mm
+        Distance between the centres of neighbouring slices in mm; None for a single one.
     repetition_time_ms
         TR in ms.
-    echo_time_ms
-        TE in ms.
     inversion_time_ms
         TI in ms.
     flip_angle_deg
@@ -63,58 +66,123 @@ class ScanParameters:
         Larmor frequency of hydrogen in Hz.
     patient_position
         How the patient lies in the scanner, DICOM's term (HFS, FFP, ...).
-    geometry
-        Where the slice lies; None when the acquisitions carry no directions.
+    is_3d
+        Whether the slice direction was phase-encoded too.
     """
 
     field_of_view_mm: tuple[float, float]
     slice_thickness_mm: float | None = None
+    slice_spacing_mm: float | None = None
     repetition_time_ms: float | None = None
-    echo_time_ms: float | None = None
     inversion_time_ms: float | None = None
     flip_angle_deg: float | None = None
     field_strength_t: float | None = None
     resonance_frequency_hz: float | None = None
     patient_position: str | None = None
+    is_3d: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A slice (2D) or a slab (3D) of one contrast and repetition.
+
+    Parameters
+    ----------
+    repetition, contrast, slice_index
+        Counted from 0 without gaps, in the order of the file's counters.
+    echo_time_ms
+        TE of the contrast in ms; None when unknown.
+    geometry
+        Where it lies; None when the acquisitions carry no directions.
+    """
+
+    repetition: int = 0
+    contrast: int = 0
+    slice_index: int = 0
+    echo_time_ms: float | None = None
     geometry: SliceGeometry | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RawData:
-    """Fully encoded 2D Cartesian k-space and how to make an image of it.
+    """Fully encoded Cartesian k-space and how to make images of it.
 
     Parameters
     ----------
     kspace
-        Shape (coils, ky, kx), complex64; k = 0 at index (ky // 2, kx // 2).
+        Shape (volumes, coils, kz, ky, kx), complex; k = 0 at index (kz // 2, ky // 2, kx // 2).
+        It lies in a file, so take one coil at a time, by `load_coil`.
     transform_shape
-        (rows, columns) that k-space is zero-filled or cropped to before the transform.
+        (partitions, rows, columns) that k-space is zero-filled or cropped to before the transform.
     image_shape
-        (rows, columns) cropped from the middle of the transformed image.
+        (partitions, rows, columns) cropped from the middle of the transformed volume.
     source_format
         The format of the file.
     scan
         Parameters of the scan; None when the format has none.
     n_averages
         How often each line of k-space was acquired (the most often acquired one).
+    volumes
+        What each volume is: by repetition, then contrast, then slice.
+    peak
+        Largest real or imaginary part of k-space; None when unknown.
+    mapping
+        The file that k-space lies in; None when it lies in memory.
     """
 
-    kspace: NDArray[np.complex64]
-    transform_shape: tuple[int, int]
-    image_shape: tuple[int, int]
+    kspace: NDArray[np.complexfloating]
+    transform_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int]
     source_format: Literal["ISMRMRD", "NumPy"]
     scan: ScanParameters | None = None
     n_averages: int = 1
+    volumes: tuple[Volume, ...] = (Volume(),)
+    peak: float | None = None
+    mapping: mmap.mmap | None = None
 
     @property
     def n_coils(self) -> int:
         """Number of receive coils."""
-        return int(self.kspace.shape[0])
+        return int(self.kspace.shape[1])
+
+    @property
+    def n_images(self) -> int:
+        """Number of 2D images: each partition of each volume is one."""
+        return len(self.volumes) * self.image_shape[0]
 
     @property
     def pixel_spacing_mm(self) -> tuple[float, float] | None:
         """Distance between pixel centres (rows, columns) in mm; None without a field of view."""
         if self.scan is None:
             return None
-        (height_mm, width_mm), (n_rows, n_columns) = self.scan.field_of_view_mm, self.image_shape
+        (height_mm, width_mm), (_, n_rows, n_columns) = self.scan.field_of_view_mm, self.image_shape
         return height_mm / n_rows, width_mm / n_columns
+
+    def read_coil(self, volume: int, coil: int) -> NDArray[np.complex64]:
+        """Read one coil; `release_pages(raw.mapping)` afterwards.
+
+        Parameters
+        ----------
+        volume, coil
+            Indices into `kspace`.
+
+        Returns
+        -------
+        NDArray[np.complex64]
+            Shape (kz, ky, kx), C-contiguous, not to be written to: a view where the file holds
+            the samples like this, else a copy.
+        """
+        with np.errstate(over="ignore"):  # what complex64 cannot hold becomes Inf and is refused
+            return np.ascontiguousarray(self.kspace[volume, coil], np.complex64)
+
+
+def release_pages(mapping: mmap.mmap | None) -> None:
+    """Let go of the memory that a mapped file occupies; its bytes stay in the file.
+
+    Parameters
+    ----------
+    mapping
+        The mapping; None is left alone.
+    """
+    if mapping is not None:
+        mapping.madvise(mmap.MADV_DONTNEED)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import mmap
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from tokenize import TokenError
 from typing import BinaryIO
@@ -9,9 +13,10 @@ from typing import BinaryIO
 import h5py
 import numpy as np
 from numpy.lib import format as npy_format
+from numpy.typing import NDArray
 
 from scanhub_reconstruction.ismrmrd_file import read_ismrmrd
-from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError
+from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError, release_pages
 
 _NPY_HEADER_READERS = {
     (1, 0): npy_format.read_array_header_1_0,
@@ -20,12 +25,13 @@ _NPY_HEADER_READERS = {
 
 
 def read_raw_data(path: Path) -> RawData:
-    """Read and check the raw data of one 2D Cartesian measurement.
+    """Read and check the raw data of one Cartesian measurement.
 
     Parameters
     ----------
     path
-        An ISMRMRD file, or a `.npy` file of shape (coils, ky, kx) or (ky, kx).
+        An ISMRMRD file, or a `.npy` file of shape (coils, kz, ky, kx), (coils, ky, kx) or
+        (ky, kx). The samples stay in a file, which may be deleted while it is in use.
 
     Returns
     -------
@@ -38,11 +44,19 @@ def read_raw_data(path: Path) -> RawData:
         If the file cannot be reconstructed, with a sentence that says why.
     """
     raw = _read_by_content(path)
-    if not np.isfinite(raw.kspace.view(np.float32)).all():
-        raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
-    if not raw.kspace.any():
+    peak = 0.0
+    for volume, coil in product(range(len(raw.volumes)), range(raw.n_coils)):
+        parts: NDArray[np.float32] = raw.read_coil(volume, coil).view(np.float32)
+        # The smallest and the largest are NaN when any is.
+        with np.errstate(invalid="ignore"):
+            extremes = np.array([np.min(parts), np.max(parts)])
+        release_pages(raw.mapping)
+        if not np.isfinite(extremes).all():
+            raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
+        peak = max(peak, float(np.abs(extremes).max()))
+    if peak == 0:
         raise RawDataError("The k-space holds zeros only: there is no signal to reconstruct.")
-    return raw
+    return replace(raw, peak=peak)
 
 
 def _read_by_content(path: Path) -> RawData:
@@ -61,33 +75,44 @@ def _read_by_content(path: Path) -> RawData:
 
 def _read_npy(path: Path) -> RawData:
     with path.open("rb") as file:
-        shape, dtype = _read_npy_header(file)
-        n_data_bytes = path.stat().st_size - file.tell()
+        shape, is_fortran, dtype = _read_npy_header(file)
+        offset = file.tell()
+        _check_npy(shape, dtype, path.stat().st_size - offset)
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    kspace = np.ndarray(shape, dtype, mapping, offset, order="F" if is_fortran else "C")
+    if kspace.ndim == 2:
+        kspace = kspace[np.newaxis]
+    if kspace.ndim == 3:
+        kspace = kspace[:, np.newaxis]
+    _, *matrix = kspace.shape
+    image_shape = (matrix[0], matrix[1], matrix[2])
+    return RawData(
+        kspace[np.newaxis], image_shape, image_shape, source_format="NumPy", mapping=mapping
+    )
+
+
+def _check_npy(shape: tuple[int, ...], dtype: np.dtype[np.generic], n_data_bytes: int) -> None:
     if dtype.hasobject:
         raise RawDataError("The NumPy file holds Python objects; k-space must be complex numbers.")
     if dtype.kind != "c":
         raise RawDataError("The NumPy file does not hold complex numbers, so it is not k-space.")
-    if len(shape) not in (2, 3) or 0 in shape:
+    if len(shape) not in (2, 3, 4) or 0 in shape:
         raise RawDataError(
-            "The NumPy k-space must have shape (coils, ky, kx) or (ky, kx) and not be empty."
+            "The NumPy k-space must have shape (coils, kz, ky, kx), (coils, ky, kx) or (ky, kx) "
+            "and not be empty."
         )
-    n_samples = int(np.prod(shape, dtype=object))  # Python integers: a forged shape cannot overflow
-    if n_samples > MAX_SAMPLES:
-        raise RawDataError("The k-space is too large for this 2D reconstruction.")
-    if n_data_bytes != n_samples * dtype.itemsize:
+    # Python integers: a forged shape cannot overflow.
+    if math.prod(shape if len(shape) == 2 else shape[1:]) > MAX_SAMPLES:
+        raise RawDataError("The k-space is too large for this reconstruction.")
+    if n_data_bytes != math.prod(shape) * dtype.itemsize:
         raise RawDataError("The NumPy file is truncated or damaged: its size is not its shape's.")
-    with np.errstate(over="ignore"):  # what complex64 cannot hold becomes Inf and is refused
-        kspace = np.load(path, allow_pickle=False).astype(np.complex64, order="C")
-    kspace = kspace.reshape(-1, *shape[-2:])
-    image_shape = (shape[-2], shape[-1])
-    return RawData(kspace, image_shape, image_shape, source_format="NumPy")
 
 
-def _read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+def _read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     try:
         # Version 3 exists for non-ASCII field names only, which k-space has none of.
         read_header = _NPY_HEADER_READERS[npy_format.read_magic(file)]
-        shape, _, dtype = read_header(file)
+        shape, is_fortran, dtype = read_header(file)
     except (ValueError, KeyError, SyntaxError, TokenError):  # what NumPy raises on damage
         raise RawDataError("The header of the NumPy file is damaged or truncated.") from None
-    return shape, dtype
+    return shape, is_fortran, dtype

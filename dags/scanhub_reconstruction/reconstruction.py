@@ -1,101 +1,148 @@
-"""Reconstruct a magnitude image from 2D Cartesian k-space."""
+"""Reconstruct magnitude images from Cartesian k-space."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+import math
+from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.model import RawData, RawDataError
+from scanhub_reconstruction.model import RawData, RawDataError, release_pages
 
-_Number = TypeVar("_Number", bound=np.number)
+# Where a piece of one array lies, and where it belongs in the other.
+_Segment = tuple[slice, slice]
 
 
-def reconstruct_image(raw: RawData) -> NDArray[np.float32]:
-    """Return the root-sum-of-squares image over the coils.
+def reconstruct_volume(
+    raw: RawData, volume: int, report_coil: Callable[[], None] = lambda: None
+) -> NDArray[np.float32]:
+    """Return the root-sum-of-squares image over the coils of one volume.
 
-    Coils are transformed one by one, which keeps the peak memory at one image. Root sum of
-    squares: Roemer et al., Magn Reson Med 16:192 (1990).
+    Coils are read and transformed one by one, which keeps the peak memory at the image and one
+    coil. Root sum of squares: Roemer et al., Magn Reson Med 16:192 (1990).
 
     Parameters
     ----------
     raw
-        k-space of shape (coils, ky, kx).
+        k-space of shape (volumes, coils, kz, ky, kx).
+    volume
+        Index of the volume.
+    report_coil
+        Called after each coil.
 
     Returns
     -------
     NDArray[np.float32]
-        Magnitude, shape (rows, columns) = `raw.image_shape`, in the units of k-space.
+        Magnitude, shape (partitions, rows, columns) = `raw.image_shape`, in the units of k-space.
 
     Raises
     ------
     RawDataError
         If the values are too large for single precision.
     """
-    # Squares of complex64 values overflow float32 early; one float64 image is cheap.
-    sum_of_squares = np.zeros(raw.image_shape, np.float64)
-    for coil_kspace in raw.kspace:
-        kspace = resize_centered(coil_kspace, raw.transform_shape)
-        coil_image = resize_centered(transform_to_image(kspace), raw.image_shape)
-        sum_of_squares += np.square(coil_image.real, dtype=np.float64)
-        sum_of_squares += np.square(coil_image.imag, dtype=np.float64)
-    image = np.sqrt(sum_of_squares)
+    # Squares of float32 overflow early. A power of two near the peak avoids that exactly.
+    scale = 2.0 ** -max(-120, min(120, math.frexp(raw.peak or 1.0)[1]))
+    sum_of_squares = np.zeros(raw.image_shape, np.float32)
+    kspace = np.zeros(raw.transform_shape, np.complex64)
+    for coil in range(raw.n_coils):
+        copy_centered(raw.read_coil(volume, coil), kspace, scale)
+        release_pages(raw.mapping)
+        add_squared_image(kspace, sum_of_squares)
+        report_coil()
+    del kspace
+    np.sqrt(sum_of_squares, out=sum_of_squares)
+    image: NDArray[np.float32] = scipy.fft.fftshift(sum_of_squares)
     # The comparison is False for NaN as well.
-    if not image.max() <= np.finfo(np.float32).max:
+    if not float(np.max(image)) / scale <= np.finfo(np.float32).max:
         raise RawDataError("The values of the k-space are too large for single precision.")
-    return image.astype(np.float32)
+    image *= np.float32(1 / scale)
+    return image
 
 
-def transform_to_image(kspace: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """Return the centred, orthonormal inverse discrete Fourier transform.
+def add_squared_image(kspace: NDArray[np.complex64], sum_of_squares: NDArray[np.float32]) -> None:
+    """Add the squared magnitude of the orthonormal inverse discrete Fourier transform.
 
-    x[n] = 1/√N Σ_k X[k] exp(+2πi (k - N//2)(n - N//2) / N) along both axes: k = 0 and the image's
+    x[n] = 1/√N Σ_k X[k] exp(+2πi (k - N//2)(n - N//2) / N) along all axes: k = 0 and the image's
     centre are at index N//2, for odd N too, and the sum of squares (so the noise's standard
-    deviation) is the same in both domains.
+    deviation) is the same in both domains. No coil is shifted: shifting k-space changes the image's
+    phase only, and the sum is shifted by the caller, once. Columns outside the image
+    (oversampling) are left out of the transforms along the other axes.
 
     Parameters
     ----------
     kspace
-        Shape (ky, kx).
-
-    Returns
-    -------
-    NDArray[np.complex64]
-        Image, shape (rows, columns) = (ky, kx).
+        Shape (kz, ky, kx); overwritten.
+    sum_of_squares
+        Shape (partitions, rows, columns), not larger; added to. The image's centre is at index 0,
+        as of an array before fftshift.
     """
-    shifted = scipy.fft.ifftshift(kspace)
-    image = scipy.fft.ifft2(shifted, norm="ortho", overwrite_x=True)
-    return np.asarray(scipy.fft.fftshift(image), np.complex64)
+    segments = [
+        _find_segments(*sizes) for sizes in zip(kspace.shape, sum_of_squares.shape, strict=True)
+    ]
+    with np.errstate(over="ignore", invalid="ignore"):  # Inf and NaN are refused by the caller
+        hybrid = _transform(kspace, (2,))
+        for source, target in segments[2]:
+            part = _transform(hybrid[:, :, source], (0, 1))
+            for (partitions, to_partitions), (rows, to_rows) in product(segments[0], segments[1]):
+                _add_squares(part[partitions, rows], sum_of_squares[to_partitions, to_rows, target])
 
 
-def resize_centered(array: NDArray[_Number], shape: tuple[int, int]) -> NDArray[_Number]:
-    """Crop or zero-fill both axes so that the element at index N//2 stays at N//2.
+def _transform(array: NDArray[np.complex64], axes: tuple[int, ...]) -> NDArray[np.complex64]:
+    axes = tuple(axis for axis in axes if array.shape[axis] > 1)
+    transformed = scipy.fft.ifftn(array, axes=axes, norm="ortho", overwrite_x=True, workers=-1)
+    return np.asarray(transformed, np.complex64)
 
-    Zero-filling k-space interpolates the image; cropping the image removes oversampling.
+
+def _add_squares(part: NDArray[np.complex64], target: NDArray[np.float32]) -> None:
+    """Add |part|² to target, one partition at a time, so that the temporary arrays stay small."""
+    for partition, image in zip(part, target, strict=True):
+        image += np.square(partition.real)
+        image += np.square(partition.imag)
+
+
+def _find_segments(transform_size: int, image_size: int) -> list[_Segment]:
+    """Return where the halves of the image lie, both arrays having their centre at index 0."""
+    if image_size == transform_size:
+        return [(slice(None), slice(None))]
+    n_before = image_size // 2
+    n_after = image_size - n_before
+    return [
+        (slice(0, n_after), slice(0, n_after)),
+        (slice(transform_size - n_before, transform_size), slice(n_after, image_size)),
+    ]
+
+
+def copy_centered(
+    source: NDArray[np.complex64], target: NDArray[np.complex64], scale: float = 1.0
+) -> None:
+    """Crop or zero-fill all axes so that the element at index N//2 comes to N//2.
+
+    Zero-filling k-space interpolates the image.
 
     Parameters
     ----------
-    array
-        Shape (rows, columns).
-    shape
-        The wanted (rows, columns).
-
-    Returns
-    -------
-    NDArray
-        The array of that shape; a view when it is cropped only.
+    source
+        As many axes as the target.
+    target
+        Overwritten.
+    scale
+        What to multiply the source by.
     """
-    for axis, size in enumerate(shape):
-        n_before = size // 2 - array.shape[axis] // 2
-        n_after = size - array.shape[axis] - n_before
-        if n_before < 0 or n_after < 0:
-            index = [slice(None)] * 2
-            index[axis] = slice(max(-n_before, 0), array.shape[axis] + min(n_after, 0))
-            array = array[tuple(index)]
-        padding = [(0, 0)] * 2
-        padding[axis] = (max(n_before, 0), max(n_after, 0))
-        if any(padding[axis]):
-            array = np.pad(array, padding)
-    return array
+    overlaps = [_find_overlap(*sizes) for sizes in zip(source.shape, target.shape, strict=True)]
+    taken, given = (tuple(part) for part in zip(*overlaps, strict=True))
+    if target[given].size < target.size:
+        target[...] = 0
+    np.multiply(source[taken], np.complex64(scale), out=target[given])
+
+
+def _find_overlap(source_size: int, target_size: int) -> _Segment:
+    """Return where the common part of two axes, aligned at N//2, lies in each."""
+    n_before = min(source_size // 2, target_size // 2)
+    n_after = min(source_size - source_size // 2, target_size - target_size // 2)
+    return (
+        slice(source_size // 2 - n_before, source_size // 2 + n_after),
+        slice(target_size // 2 - n_before, target_size // 2 + n_after),
+    )

@@ -9,14 +9,21 @@ import numpy as np
 import pydicom
 import pytest
 from ismrmrd import xsd
+from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, SecondaryCaptureImageStorage
 
 from local.phantom import simulate_kspace
 from scanhub_reconstruction.dicom import write_dicom
+from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.raw_data import read_raw_data
-from scanhub_reconstruction.reconstruction import reconstruct_image
+from scanhub_reconstruction.reconstruction import reconstruct_volume
 
 Acquire = Callable[..., Path]
+
+
+def reconstruct_image(raw: RawData) -> NDArray[np.float32]:
+    (image,) = reconstruct_volume(raw, 0)
+    return image
 
 
 def write_and_read(path: Path, dag_run_id: str = "run-1") -> pydicom.FileDataset:

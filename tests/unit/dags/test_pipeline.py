@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import httpx
+import numpy as np
 import pydicom
 import pytest
 from moto import mock_aws
@@ -18,6 +19,7 @@ from scanhub_reconstruction.callback import CallbackError
 from scanhub_reconstruction.model import RawDataError
 from scanhub_reconstruction.pipeline import report_failure, run_reconstruction
 from scanhub_reconstruction.run_conf import RunConf, RunConfError
+from tests.unit.dags.measurement import draw_ellipsoids, write_measurement
 from workflow_manager.services.receive_results import Callback
 
 BUCKET, KEY, DAG_ID = "data-lake", "upload/cartesian_reconstruction/u/raw.h5", "some_dag"
@@ -115,6 +117,50 @@ def test_run_reconstruction_reports_the_same_when_it_runs_again(s3: Any, acquire
     run_reconstruction(CONF, DAG_ID, transport=second.transport)
 
     assert first.bodies == second.bodies
+
+
+@pytest.mark.parametrize(("n_slices", "n_results"), [(3, 3), (20, 20), (21, 1)])
+def test_run_reconstruction_stores_a_series_and_reports_what_fits(
+    s3: Any, tmp_path: Path, n_slices: int, n_results: int
+) -> None:
+    path = tmp_path / "series.h5"
+    truth = draw_ellipsoids((n_slices, 16, 18))[np.newaxis, np.newaxis]
+    write_measurement(path, truth, is_3d=n_slices > 3)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=path.read_bytes())
+    manager = WorkflowManager()
+
+    run_reconstruction(CONF, DAG_ID, transport=manager.transport)
+
+    names = [f"result/run-1/image-{number:04d}.dcm" for number in range(1, n_slices + 1)]
+    stored = s3.list_objects_v2(Bucket=BUCKET, Prefix="result/")["Contents"]
+    assert [item["Key"] for item in stored] == [*names, "result/run-1/preview.png"]
+    body = manager.bodies[-1]
+    assert body["result_file"] == f"s3://{BUCKET}/{names[0]}"
+    assert [result["key"] for result in body["results"]] == names[:n_results]
+    assert {result["preview_key"] for result in body["results"]} == {"result/run-1/preview.png"}
+    assert {result["metadata"]["n_images"] for result in body["results"]} == {n_slices}
+    middle = pydicom.dcmread(
+        io.BytesIO(s3.get_object(Bucket=BUCKET, Key=names[n_slices // 2])["Body"].read())
+    )
+    preview = s3.get_object(Bucket=BUCKET, Key="result/run-1/preview.png")["Body"].read()
+    with Image.open(io.BytesIO(preview)) as png:
+        likeness = np.corrcoef(np.asarray(png).ravel(), middle.pixel_array.ravel())[0, 1]
+    assert likeness > 0.98  # the preview clips the brightest pixels
+
+
+def test_run_reconstruction_writes_the_same_series_when_it_runs_again(
+    s3: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "series.h5"
+    write_measurement(path, draw_ellipsoids((3, 16, 18))[np.newaxis, np.newaxis], is_3d=True)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=path.read_bytes())
+
+    def run_and_read() -> list[bytes]:
+        run_reconstruction(CONF, DAG_ID, transport=WorkflowManager().transport)
+        stored = s3.list_objects_v2(Bucket=BUCKET, Prefix="result/")["Contents"]
+        return [s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read() for item in stored]
+
+    assert run_and_read() == run_and_read()
 
 
 def test_run_reconstruction_takes_the_version_it_is_told(s3: Any, acquire: Acquire) -> None:

@@ -60,8 +60,10 @@ BAD_ACQUISITIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "aborted": (lambda records: records[:20], "incomplete: 12 of 32 phase-encoding lines"),
     "step out of range": (lambda records: set_step(records, 0, 99), "outside the limits"),
-    "two slices": (set_counter("slice"), "holds 2 slices"),
-    "two contrasts": (set_counter("contrast"), "holds 2 contrasts"),
+    "half of two slices": (set_counter("slice"), "incomplete: 32 of 64 phase-encoding lines"),
+    "half of two contrasts": (set_counter("contrast"), "incomplete: 32 of 64"),
+    "two phases": (set_counter("phase"), "holds 2 phases"),
+    "two sets": (set_counter("set"), "holds 2 sets"),
     "3D": (set_counter("kspace_encode_step_2"), "holds 2 partitions"),
     "reversed": (set_head("flags", 1 << 21), "reversed readouts"),
     "coils": (set_head("active_channels", 1), "inconsistent: their active_channels differs"),
@@ -121,7 +123,7 @@ def set_no_encoding(header: Any) -> None:
 
 BAD_HEADERS: list[tuple[Callable[[Any], None], str]] = [
     (set_trajectory, "trajectory is not Cartesian"),
-    (set_3d, "measurement is 3D"),
+    (set_3d, "incomplete: 480 of 512"),
     (set_acceleration, "undersampled"),
     (set_zero_matrix, "a matrix size is out of range"),
     (set_huge_matrix, "matrix is too large"),
@@ -199,10 +201,11 @@ def test_read_raw_data_keeps_optional_values_none_when_they_are_invalid(
     path = acquire()
     edit_header(path, spoil)
 
-    scan = read_raw_data(path).scan
+    raw = read_raw_data(path)
+    scan = raw.scan
 
     assert scan is not None
-    assert scan.echo_time_ms is None
+    assert raw.volumes[0].echo_time_ms is None
     assert scan.field_strength_t is None
     assert scan.repetition_time_ms == 500.0
 
@@ -295,7 +298,7 @@ def test_read_raw_data_does_not_follow_links_to_other_files(acquire: Acquire) ->
     [
         (np.ones((4, 4), np.float32), "does not hold complex numbers"),
         (np.ones(4, np.complex64), "must have shape"),
-        (np.ones((1, 2, 3, 4), np.complex64), "must have shape"),
+        (np.ones((1, 2, 3, 4, 5), np.complex64), "must have shape"),
         (np.ones((0, 4, 4), np.complex64), "must have shape"),
         (np.array([[{"a": 1}]], dtype=object), "Python objects"),
         (np.full((4, 4), np.nan, np.complex64), "not finite"),

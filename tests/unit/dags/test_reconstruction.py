@@ -14,12 +14,16 @@ from local.phantom import draw_phantom, simulate_kspace
 from scanhub_reconstruction.model import RawData, RawDataError
 from scanhub_reconstruction.raw_data import read_raw_data
 from scanhub_reconstruction.reconstruction import (
-    reconstruct_image,
-    resize_centered,
-    transform_to_image,
+    copy_centered,
+    reconstruct_volume,
 )
 
 Acquire = Callable[..., Path]
+
+
+def reconstruct_image(raw: RawData) -> NDArray[np.float32]:
+    (image,) = reconstruct_volume(raw, 0)
+    return image
 
 
 def normalized_rmse(image: NDArray[Any], truth: NDArray[np.float64]) -> float:
@@ -179,14 +183,14 @@ def test_reconstruct_image_zero_fills_partial_fourier_and_partial_echo(
 
     partial = read_raw_data(path).kspace
 
-    assert not partial[:, :8].any()
-    assert not partial[:, :, :10].any()
-    np.testing.assert_array_equal(partial[:, 8:, 10:], full[:, 8:, 10:])
+    assert not partial[..., :8, :].any()
+    assert not partial[..., :10].any()
+    np.testing.assert_array_equal(partial[..., 8:, 10:], full[..., 8:, 10:])
 
 
 def test_reconstruct_image_rejects_values_beyond_single_precision() -> None:
-    kspace = np.full((1, 4, 4), 3e38, np.complex64)
-    raw = RawData(kspace, (4, 4), (4, 4), source_format="NumPy")
+    kspace = np.full((1, 1, 1, 4, 4), 3e38, np.complex64)
+    raw = RawData(kspace, (1, 4, 4), (1, 4, 4), source_format="NumPy")
 
     with pytest.raises(RawDataError, match="too large for single precision"):
         reconstruct_image(raw)
@@ -204,12 +208,12 @@ def test_reconstruct_image_takes_numpy_kspace(tmp_path: Path, ndim: int) -> None
     np.testing.assert_allclose(reconstruct_image(raw), draw_phantom((33, 48)), atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (7, 9)])
-def test_transform_to_image_is_centred_and_orthonormal(shape: tuple[int, int]) -> None:
-    center = (shape[0] // 2, shape[1] // 2)
-    constant = np.ones(shape, np.complex64)
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 7, 9), (4, 5, 6)])
+def test_reconstruct_volume_is_centred_and_orthonormal(shape: tuple[int, int, int]) -> None:
+    center = tuple(size // 2 for size in shape)
+    constant = np.ones((1, 1, *shape), np.complex64)
 
-    image = transform_to_image(constant)
+    image = reconstruct_volume(RawData(constant, shape, shape, "NumPy"), 0)
 
     expected = np.zeros(shape)
     expected[center] = np.sqrt(constant.size)
@@ -218,12 +222,12 @@ def test_transform_to_image_is_centred_and_orthonormal(shape: tuple[int, int]) -
 
 @pytest.mark.parametrize("old", [5, 6])
 @pytest.mark.parametrize("new", [3, 4, 8, 9])
-def test_resize_centered_keeps_the_centre(old: int, new: int) -> None:
-    array = np.zeros((old, old))
+def test_copy_centered_keeps_the_centre(old: int, new: int) -> None:
+    array = np.zeros((old, old), np.complex64)
     array[old // 2, old // 2] = 1
+    copied = np.full((new, old), 7, np.complex64)
 
-    resized = resize_centered(array, (new, old))
+    copy_centered(array, copied, scale=2)
 
-    assert resized.shape == (new, old)
-    assert resized[new // 2, old // 2] == 1
-    assert resized.sum() == 1
+    assert copied[new // 2, old // 2] == 2
+    assert copied.sum() == 2
