@@ -20,7 +20,8 @@ from local.config import DAG_ID, StackConfig
 from local.stack import Stack
 
 POLL_S = 0.2
-RUN_TIMEOUT_S = 60.0
+# A start that SQLite refused is tried again after half a minute, at the reconciler's next turn.
+RUN_TIMEOUT_S = 180.0
 CALL_TIMEOUT_S = 60.0
 Json = dict[str, Any]
 Found = TypeVar("Found")

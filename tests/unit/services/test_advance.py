@@ -258,3 +258,14 @@ def test_start_by_a_function_whose_clock_is_behind_is_marked() -> None:
 
     runs = [world.store.get_dag_run(each) for _, each in world.orchestrator.dag_runs]
     assert [run.state for run in runs if run] == [DagRunState.RUNNING] * 2
+
+
+def test_start_that_failed_is_tried_again_by_its_back_off_not_by_its_lease() -> None:
+    world = make_world()
+    world.orchestrator.fail_with["trigger_dag_run"] = UpstreamUnreachableError("Airflow is away.")
+    deliver(world, make_dag_data(), 0)
+    world.orchestrator.fail_with.clear()
+
+    reconcile_runs(world, at(START_LEASE_S / 2 + 1, "reconcile_runs"))
+
+    assert world.queue.dag_run_ids == [object_dag_run_id(make_dag_data())]

@@ -160,6 +160,23 @@ class DagRun(Entity):
             next_attempt_at=at + back_off(self.n_start_attempts),
         )
 
+    def with_failed_start(self, reason: str, at: AwareDatetime) -> "DagRun":
+        """Return the run with its start given up for now: nobody need wait for the lease's end.
+
+        Parameters
+        ----------
+        reason
+            Why Airflow did not take it.
+        at
+            Time of the attempt.
+        """
+        retry_at = at + back_off(max(self.n_start_attempts - 1, 0))
+        return self.evolve(
+            reason=reason,
+            start_lease_until=None,
+            next_attempt_at=min(self.next_attempt_at, retry_at),
+        )
+
     def is_being_started(self, at: AwareDatetime) -> bool:
         """Tell whether somebody else is at the start of this run."""
         return self.start_lease_until is not None and self.start_lease_until > at

@@ -55,13 +55,13 @@ def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
         if cause.at - run.created_at > UNKNOWN_DAG_GRACE:
             finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)
         else:
-            _note_reason(ports, dag_run_id, error.detail)
+            _note_reason(ports, dag_run_id, error.detail, cause)
     except VersionConflictError:
         # Another delivery is at the same start, or the run was cancelled meanwhile.
         return
     except (UpstreamError, ConflictError) as error:
         # It stays pending; the reconciler queues it again, later each time.
-        _note_reason(ports, dag_run_id, error.detail)
+        _note_reason(ports, dag_run_id, error.detail, cause)
     else:
         mark_started(ports, dag_run_id, cause)
 
@@ -84,11 +84,11 @@ def _trigger(ports: Ports, run: DagRun, token: str) -> None:
 
 
 @retry_on_conflict
-def _note_reason(ports: Ports, dag_run_id: str, reason: str) -> None:
+def _note_reason(ports: Ports, dag_run_id: str, reason: str, cause: Cause) -> None:
     logger.warning("run not started yet", extra={"dag_run_id": dag_run_id, "reason": reason})
     run = ports.store.get_dag_run(dag_run_id)
     if run is not None and run.state is DagRunState.PENDING:
-        ports.store.commit([run.evolve(reason=reason, start_lease_until=None)])
+        ports.store.commit([run.with_failed_start(reason, cause.at)])
 
 
 @retry_on_conflict
