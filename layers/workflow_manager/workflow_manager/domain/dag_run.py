@@ -170,12 +170,8 @@ class DagRun(Entity):
         at
             Time of the attempt.
         """
-        retry_at = at + back_off(max(self.n_start_attempts - 1, 0))
-        return self.evolve(
-            reason=reason,
-            start_lease_until=None,
-            next_attempt_at=min(self.next_attempt_at, retry_at),
-        )
+        retry_at = min(self.next_attempt_at, at + back_off(max(self.n_start_attempts - 1, 0)))
+        return self.evolve(reason=reason, start_lease_until=None, next_attempt_at=retry_at)
 
     def is_being_started(self, at: AwareDatetime) -> bool:
         """Tell whether somebody else is at the start of this run."""
