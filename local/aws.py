@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -57,7 +56,7 @@ def start_aws(config: StackConfig, processes: Processes) -> None:
         STATE_DIR=str(config.folder / "aws" / "state"),
         TMPDIR=str(temporary),
     )
-    processes.start("aws", [str(Path(sys.executable).parent / "ministack")], environ)
+    processes.start("aws", [sys.executable, "-m", "local.emulator"], environ)
     processes.wait_until("aws", lambda: is_aws_ready(config), "its first answer", READY_TIMEOUT_S)
 
 

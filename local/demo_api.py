@@ -71,17 +71,20 @@ class Api:
         size_bytes = path.stat().st_size
         body = {"dag_id": dag_id, "file_name": path.name, "size_bytes": size_bytes}
         plan = self.call("POST", "/uploads/", json=body)
-        sent = []
+        upload_path = f"/uploads/{plan['upload_id']}/"
+        sent: list[Json] = []
         with path.open("rb") as file, httpx.Client(timeout=60) as s3:
-            for part in plan["parts"]:
-                headers = {"Content-Length": str(part["size_bytes"])}
-                content = _read_chunks(file, part["size_bytes"])
-                answer = s3.put(part["url"], content=content, headers=headers)
-                answer.raise_for_status()
-                sent.append({"part_number": part["part_number"], "etag": answer.headers["ETag"]})
-                on_progress(part["size_bytes"])
-        path_ = f"/uploads/{plan['upload_id']}/complete/"
-        return str(self.call("POST", path_, json={"parts": sent})["dag_run_id"])
+            while plan["parts"]:
+                for part in plan["parts"]:
+                    headers = {"Content-Length": str(part["size_bytes"])}
+                    content = _read_chunks(file, part["size_bytes"])
+                    answer = s3.put(part["url"], content=content, headers=headers)
+                    answer.raise_for_status()
+                    number, etag = part["part_number"], answer.headers["ETag"]
+                    sent.append({"part_number": number, "etag": etag})
+                    on_progress(part["size_bytes"])
+                plan = self.call("GET", upload_path, params={"from_part": len(sent) + 1})
+        return str(self.call("POST", f"{upload_path}complete/", json={"parts": sent})["dag_run_id"])
 
 
 def log_in(stack: Stack) -> Api:

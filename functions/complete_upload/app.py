@@ -6,7 +6,7 @@ from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import CallerDep, UserPortsDep
 from workflow_manager.http.routing import ScanHubRouter, status_url
 from workflow_manager.http.upload_schemas import CompletedUpload, CompleteUploadBody
-from workflow_manager.services.complete_upload import complete_upload, dag_run_of
+from workflow_manager.services.complete_upload import SentFile, complete_upload, dag_run_of
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
@@ -20,7 +20,7 @@ def answer(
     caller: CallerDep,
 ) -> CompletedUpload:
     """Make one object of the parts; its event starts what it was sent for."""
-    upload = complete_upload(ports, upload_id, body.parts, caller.cause)
+    upload = complete_upload(ports, upload_id, SentFile(body.parts, body.crc64nvme), caller.cause)
     dag_run_id = dag_run_of(ports, upload)
     return CompletedUpload(
         upload_id=upload.upload_id,

@@ -47,7 +47,7 @@ def upload_acquisition(client: httpx.Client, base_url: str, task_id: UUID, path:
     upload = _read_json(_require(client.post(f"{uploads_url}/", json=order), 201))
     try:
         upload_id = str(upload["upload_id"])
-        parts = _put_parts(client, upload["parts"], path)
+        parts = _put_parts(client, f"{uploads_url}/{upload_id}/", upload, path)
     except (KeyError, TypeError) as exc:
         raise ScanFailedError(f"The answer to POST /uploads/ is not understood: {exc!r}") from exc
     _require(client.post(f"{uploads_url}/{upload_id}/complete/", json={"parts": parts}), 200)
@@ -55,16 +55,20 @@ def upload_acquisition(client: httpx.Client, base_url: str, task_id: UUID, path:
 
 
 def _put_parts(
-    client: httpx.Client, parts: list[dict[str, Any]], path: Path
+    client: httpx.Client, upload_url: str, upload: dict[str, Any], path: Path
 ) -> list[dict[str, Any]]:
-    stored = []
+    stored: list[dict[str, Any]] = []
     with path.open("rb") as file:
-        for part in sorted(parts, key=lambda part: int(part["part_number"])):
-            content = file.read(part["size_bytes"])
-            answer = _require(_put_part(client, part["url"], content), 200)
-            if "etag" not in answer.headers:
-                raise ScanFailedError(f"Part {part['part_number']} was stored without an ETag.")
-            stored.append({"part_number": part["part_number"], "etag": answer.headers["etag"]})
+        while upload["parts"]:
+            for part in upload["parts"]:
+                content = file.read(part["size_bytes"])
+                answer = _require(_put_part(client, part["url"], content), 200)
+                if "etag" not in answer.headers:
+                    raise ScanFailedError(f"Part {part['part_number']} was stored without an ETag.")
+                stored.append({"part_number": part["part_number"], "etag": answer.headers["etag"]})
+            # Every answer holds the URLs of a window of parts.
+            following = {"from_part": len(stored) + 1}
+            upload = _read_json(_require(client.get(upload_url, params=following), 200))
         if file.read(1):
             raise ScanFailedError("The parts are smaller than the file.")
     return stored

@@ -142,7 +142,7 @@ class Engine:
 
     def plan_upload(self, index: int) -> None:
         def use_case(ports: MemoryPorts, request: UploadRequest, cause: Cause) -> None:
-            self.planned_keys.append(create_upload(ports, request, cause)[0].key)
+            self.planned_keys.append(create_upload(ports, request, cause).key)
 
         if task := pick(self.scans, index):
             request = UploadRequest("raw.h5", 4, task_id=task.id)

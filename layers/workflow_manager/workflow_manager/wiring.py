@@ -11,6 +11,7 @@ from workflow_manager.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     import httpx
+    from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
     from workflow_manager.ports import (
         DataLake,
@@ -120,6 +121,21 @@ def _aws_client(service: str) -> Any:
     # boto3's stubs know services by name only.
     build: Any = boto3.client
     return build(service, config=config)
+
+
+@cache
+def build_idempotency_store() -> "DynamoDBPersistenceLayer":
+    """Return the memory of past requests, in the one table and over its one client."""
+    from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+
+    return DynamoDBPersistenceLayer(
+        table_name=get_settings().table_name,
+        key_attr="PK",
+        static_pk_value="IDEMPOTENCY",
+        sort_key_attr="SK",
+        expiry_attr="expires_at",
+        boto3_client=_aws_client("dynamodb"),
+    )
 
 
 @cache

@@ -121,12 +121,13 @@ CREATE_FOR_TASK = replace(
     body={**NAMELESS, "task_id": "{task_id}"},
     tasks=(SDK_TASK,),
 )
+SENT = {"parts": [{"part_number": 1, "etag": "{etag}"}]}
 COMPLETE = Scenario(
     "complete upload",
     "complete_upload",
     "POST",
     "/uploads/{upload_id}/complete/",
-    {"parts": [{"part_number": 1, "etag": "{etag}"}]},
+    SENT,
     tasks=(SDK_TASK,),
     prepare=begin_upload,
     has_messages=True,
@@ -134,6 +135,20 @@ COMPLETE = Scenario(
 COMPLETE_BY_ANOTHER = replace(
     COMPLETE, name="complete another's upload", actor="another", has_messages=False
 )
+SHOW_UPLOAD = replace(
+    COMPLETE,
+    name="show upload",
+    function="get_upload",
+    method="GET",
+    path="/uploads/{upload_id}/",
+    body=None,
+    has_messages=False,
+)
+SHOW_UPLOAD_BY_ANOTHER = replace(SHOW_UPLOAD, name="show another's upload", actor="another")
+SHOW_UPLOAD_FOR_DAG = replace(SHOW_UPLOAD, name="show upload for a DAG", prepare=begin_dag_upload)
+ABORT = replace(SHOW_UPLOAD, name="abort upload", function="abort_upload", method="DELETE")
+ABORT_BY_ANOTHER = replace(ABORT, name="abort another's upload", actor="another")
+ABORT_FOR_DAG = replace(ABORT, name="abort upload for a DAG", prepare=begin_dag_upload)
 COMPLETE_FOR_DAG = replace(
     COMPLETE, name="complete upload for a DAG", prepare=begin_dag_upload, has_messages=False
 )
@@ -249,10 +264,43 @@ UPLOADS = [
     case(replace(COMPLETE_FOR_DAG, actor="another"), "somebody else's", 404, NO_UPLOAD),
     case(COMPLETE_BY_ANOTHER, "", 200, **SCANNING),
     *failures(COMPLETE_BY_ANOTHER, "task", "404 404 502 503 504 502 502 502", exams="STARTED"),
-    sent(COMPLETE, "wrong part", {"parts": [{"part_number": 1, "etag": "no"}]}, 422),
+    sent(COMPLETE, "wrong part", {"parts": [{"part_number": 1, "etag": "no"}]}, 409, "Part 1 in"),
+    sent(
+        COMPLETE,
+        "strange part",
+        {"parts": [{"part_number": 2, "etag": "no"}]},
+        409,
+        "Part 1 is missing",
+    ),
+    sent(COMPLETE, "no checksum", {**SENT, "crc64nvme": "many"}, 422),
     sent(COMPLETE, "no part", {"parts": []}, 422),
     case(replace(COMPLETE, prepare=end_upload), "again", 200, ours="COMPLETED"),
     case(replace(COMPLETE, prepare=abort_upload), "aborted", 409, "The upload was aborted"),
+    case(SHOW_UPLOAD, "", 200, **SCANNING),
+    *without_token(SHOW_UPLOAD),
+    at(SHOW_UPLOAD, "unknown id", "/uploads/01ARZ3NDEKTSV4RRFFQ69G5FAV/", 404, NO_UPLOAD),
+    at(SHOW_UPLOAD, "malformed id", "/uploads/x/", 404, NO_UPLOAD),
+    at(SHOW_UPLOAD, "part 0", "/uploads/{upload_id}/?from_part=0", 422),
+    at(SHOW_UPLOAD, "part 10,001", "/uploads/{upload_id}/?from_part=10001", 422),
+    at(SHOW_UPLOAD, "too many URLs", "/uploads/{upload_id}/?limit=1001", 422),
+    case(replace(SHOW_UPLOAD, prepare=end_upload), "complete", 200),
+    case(replace(SHOW_UPLOAD, prepare=abort_upload), "aborted", 200),
+    case(SHOW_UPLOAD_FOR_DAG, "", 200),
+    case(replace(SHOW_UPLOAD_FOR_DAG, actor="another"), "somebody else's", 404, NO_UPLOAD),
+    case(SHOW_UPLOAD_BY_ANOTHER, "", 200, **SCANNING),
+    *failures(SHOW_UPLOAD_BY_ANOTHER, "task", "404 404 502 503 504 502 502 502", exams="STARTED"),
+    loss(SHOW_UPLOAD, "table", 503),
+    case(ABORT, "", 200, **SCANNING),
+    *without_token(ABORT),
+    at(ABORT, "unknown id", "/uploads/01ARZ3NDEKTSV4RRFFQ69G5FAV/", 404, NO_UPLOAD),
+    at(ABORT, "malformed id", "/uploads/x/", 404, NO_UPLOAD),
+    case(replace(ABORT, prepare=abort_upload), "again", 200),
+    case(replace(ABORT, prepare=end_upload), "complete", 409, "The upload is complete"),
+    case(ABORT_FOR_DAG, "", 200),
+    case(replace(ABORT_FOR_DAG, actor="another"), "somebody else's", 404, NO_UPLOAD),
+    case(ABORT_BY_ANOTHER, "", 200, **SCANNING),
+    *failures(ABORT_BY_ANOTHER, "task", "404 404 502 503 504 502 502 502", exams="STARTED"),
+    loss(ABORT, "table", 503),
     *failures(COMPLETE, "login", "200", ours="COMPLETED", exams="STARTED"),
     *failures(COMPLETE, "update", "200", ours="COMPLETED"),
     loss(COMPLETE, "table", 503),

@@ -1,13 +1,16 @@
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
 import requests
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.stub import Stubber
 
 from tests.contracts.data_lake import KEY, DataLakeContract, PutPart
 from workflow_manager.data_lake.s3 import S3DataLake
 from workflow_manager.domain.errors import (
+    ConflictError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
@@ -143,3 +146,26 @@ def test_delete_prefix_fails_when_s3_leaves_a_version(lake: S3DataLake, s3: Any)
     refused = S3DataLake(RefusingClient(), Settings(bucket_name=lake.bucket))
     with pytest.raises(UpstreamError, match="did not delete everything"):
         refused.delete_prefix("result/run-1/")
+
+
+def test_complete_lets_s3_compare_the_checksum_of_the_whole(settings: Settings) -> None:
+    # Given S3's answer to a checksum that is not that of its object
+    client = boto3.client("s3", region_name="eu-central-1")
+    part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
+    request = {
+        "Bucket": "data-lake",
+        "Key": KEY,
+        "UploadId": "upload",
+        "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part.etag}]},
+        "ChecksumCRC64NVME": "rosUhgp5mIg=",
+        "ChecksumType": "FULL_OBJECT",
+    }
+    with Stubber(client) as stubber:
+        stubber.add_client_error(
+            "complete_multipart_upload", "BadDigest", http_status_code=400, expected_params=request
+        )
+        lake = S3DataLake(client, settings)
+
+        # When an upload is completed with it; then that is the client's conflict, not our failure
+        with pytest.raises(ConflictError, match="another CRC-64/NVME"):
+            lake.complete_multipart_upload(KEY, "upload", [part], "rosUhgp5mIg=")

@@ -18,6 +18,7 @@ from local.scanhub.server import make_server, open_socket
 API_URL = "http://api.invalid/api/v1/workflowmanager"
 RAW_DATA = b"raw data of a phantom"
 PART_SIZE_BYTES = 8
+N_URLS = 2
 
 
 @dataclass
@@ -31,26 +32,30 @@ class FakeWorkflowManager:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         if request.url.path.endswith("/uploads/"):
-            return self._create(json.loads(request.content))
+            self._order = json.loads(request.content)
+            return self._show(self.create_status, 1)
+        if request.url.path.endswith("/uploads/upload-1/"):
+            return self._show(200, int(request.url.params["from_part"]))
         if request.url.path.endswith("/complete/"):
             return httpx.Response(200, json={"state": "completed"})
         self.stored[request.url.path] = request.content
         return httpx.Response(200, headers={"ETag": f'"{len(self.stored)}"'})
 
-    def _create(self, order: dict[str, Any]) -> httpx.Response:
-        if self.create_status != 201:
-            return httpx.Response(self.create_status, json={"detail": "no"})
-        starts = range(0, order["size_bytes"], PART_SIZE_BYTES)
+    def _show(self, status: int, from_part: int) -> httpx.Response:
+        if status not in (200, 201):
+            return httpx.Response(status, json={"detail": "no"})
+        starts = range(0, self._order["size_bytes"], PART_SIZE_BYTES)
         parts = [
             {
                 "part_number": number,
-                "url": f"http://s3.invalid/{order['task_id']}/{number}?X-Amz-Signature=secret",
-                "size_bytes": min(PART_SIZE_BYTES, order["size_bytes"] - start),
+                "url": f"http://s3.invalid/{self._order['task_id']}/{number}?X-Amz-Signature=secret",
+                "size_bytes": min(PART_SIZE_BYTES, self._order["size_bytes"] - start),
             }
             for number, start in enumerate(starts, start=1)
         ]
         body = {"upload_id": "upload-1", "part_size_bytes": PART_SIZE_BYTES, "n_parts": len(parts)}
-        return httpx.Response(201, json={**body, "parts": parts})
+        window = parts[from_part - 1 :][:N_URLS]
+        return httpx.Response(status, json={**body, "parts": window})
 
 
 @dataclass

@@ -1,4 +1,8 @@
+from base64 import b64encode
+from collections.abc import Callable
+
 import pytest
+from awscrt.checksums import crc64nvme
 
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import DAG_ID, SCAN_ID, TOKEN, WORKFLOW_ID, at, make_world
@@ -6,7 +10,7 @@ from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from workflow_manager.domain.upload import Part, Upload, UploadState
-from workflow_manager.services.complete_upload import complete_upload, dag_run_of
+from workflow_manager.services.complete_upload import SentFile, complete_upload, dag_run_of
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.process_workflow import process_workflow
 
@@ -19,21 +23,28 @@ def world() -> MemoryPorts:
     return make_world()
 
 
-def send(world: MemoryPorts, last_size_bytes: int = MIB) -> tuple[Upload, list[Part]]:
-    request = UploadRequest("a.h5", SIZE_BYTES, dag_id=DAG_ID)
-    upload, planned = create_upload(world, request, at(0))
-    sizes = [planned[0].size_bytes, last_size_bytes]
-    etags = [
-        world.lake.put_part(part.url, b"x" * size)
-        for part, size in zip(planned, sizes, strict=True)
-    ]
-    return upload, [Part(part_number=n + 1, etag=etag) for n, etag in enumerate(etags)]
+def send(world: MemoryPorts, last_size_bytes: int = MIB) -> tuple[Upload, SentFile]:
+    upload = create_upload(world, UploadRequest("a.h5", SIZE_BYTES, dag_id=DAG_ID), at(0))
+    bodies = [b"x" * 16 * MIB, b"x" * last_size_bytes]
+    etags = [put(world, upload, n + 1, body) for n, body in enumerate(bodies)]
+    parts = [Part(part_number=n + 1, etag=etag) for n, etag in enumerate(etags)]
+    return upload, SentFile(parts, encode_crc64nvme(b"x" * SIZE_BYTES))
+
+
+def put(world: MemoryPorts, upload: Upload, part_number: int, body: bytes) -> str:
+    return world.lake.put_part(
+        world.lake.presign_part(upload.key, upload.s3_upload_id, part_number), body
+    )
+
+
+def encode_crc64nvme(body: bytes) -> str:
+    return b64encode(crc64nvme(body).to_bytes(8)).decode()
 
 
 def test_complete_upload_makes_one_object_and_knows_its_run(world: MemoryPorts) -> None:
-    upload, parts = send(world)
+    upload, sent = send(world)
 
-    completed = complete_upload(world, upload.upload_id, parts, at(1))
+    completed = complete_upload(world, upload.upload_id, sent, at(1))
 
     found = world.lake.head(upload.key)
     assert found is not None
@@ -43,38 +54,37 @@ def test_complete_upload_makes_one_object_and_knows_its_run(world: MemoryPorts) 
 
 
 def test_complete_upload_answers_the_same_when_called_again(world: MemoryPorts) -> None:
-    upload, parts = send(world)
-    first = complete_upload(world, upload.upload_id, parts, at(1))
+    upload, sent = send(world)
+    first = complete_upload(world, upload.upload_id, sent, at(1))
 
-    again = complete_upload(world, upload.upload_id, parts, at(2))
+    again = complete_upload(world, upload.upload_id, sent, at(2))
 
     assert again.version_id == first.version_id
 
 
 def test_complete_upload_finds_an_object_whose_answer_was_lost(world: MemoryPorts) -> None:
-    upload, parts = send(world)
-    lost = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, parts)
+    upload, sent = send(world)
+    lost = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, sent.parts)
 
-    completed = complete_upload(world, upload.upload_id, parts, at(1))
+    completed = complete_upload(world, upload.upload_id, sent, at(1))
 
     assert lost is not None
     assert completed.version_id == lost.version_id
 
 
 def test_complete_upload_names_a_part_that_has_not_arrived(world: MemoryPorts) -> None:
-    request = UploadRequest("a.h5", SIZE_BYTES, dag_id=DAG_ID)
-    upload, planned = create_upload(world, request, at(0))
-    etag = world.lake.put_part(planned[0].url, b"x" * planned[0].size_bytes)
+    upload = create_upload(world, UploadRequest("a.h5", SIZE_BYTES, dag_id=DAG_ID), at(0))
+    sent = SentFile([Part(part_number=1, etag=put(world, upload, 1, b"x" * 16 * MIB))])
 
-    with pytest.raises(InvalidInputError, match="Part 2 of 2 has not arrived"):
-        complete_upload(world, upload.upload_id, [Part(part_number=1, etag=etag)], at(1))
+    with pytest.raises(ConflictError, match="Part 2 of 2 has not arrived"):
+        complete_upload(world, upload.upload_id, sent, at(1))
 
 
 def test_complete_upload_names_a_part_of_the_wrong_size(world: MemoryPorts) -> None:
-    upload, parts = send(world, last_size_bytes=MIB - 1)
+    upload, sent = send(world, last_size_bytes=MIB - 1)
 
-    with pytest.raises(InvalidInputError, match="Part 2 does not have its planned size"):
-        complete_upload(world, upload.upload_id, parts, at(1))
+    with pytest.raises(ConflictError, match="Part 2 does not have its planned size"):
+        complete_upload(world, upload.upload_id, sent, at(1))
 
 
 @pytest.mark.parametrize(
@@ -83,54 +93,91 @@ def test_complete_upload_names_a_part_of_the_wrong_size(world: MemoryPorts) -> N
         (lambda parts: parts[:1], "Part 2 is missing from the list"),
         (lambda parts: [parts[0], Part(part_number=2, etag="other")], "Part 2 in S3 is not"),
         (lambda parts: [*parts, Part(part_number=3, etag="x")], "Part 3 is not part"),
+        (lambda parts: [*parts, parts[0]], "named twice"),
+        (
+            lambda parts: [parts[0].model_copy(update={"crc64nvme": "AAAAAAAAAAA="}), parts[1]],
+            "Part 1 in S3 is not",
+        ),
     ],
 )
 def test_complete_upload_names_the_part_that_does_not_fit_and_stays_open(
-    world: MemoryPorts, change: object, message: str
+    world: MemoryPorts, change: Callable[[list[Part]], list[Part]], message: str
 ) -> None:
-    upload, parts = send(world)
-    assert callable(change)
+    upload, sent = send(world)
 
-    with pytest.raises(InvalidInputError, match=message):
-        complete_upload(world, upload.upload_id, change(parts), at(1))
+    with pytest.raises((ConflictError, InvalidInputError), match=message):
+        complete_upload(world, upload.upload_id, SentFile(change(sent.parts)), at(1))
 
-    assert complete_upload(world, upload.upload_id, parts, at(2)).version_id
+    assert complete_upload(world, upload.upload_id, sent, at(2)).version_id
+
+
+def test_complete_upload_stays_open_when_the_whole_has_another_checksum(world: MemoryPorts) -> None:
+    # Given parts of which one holds other bytes than the file, and S3 knows no better
+    upload, sent = send(world)
+    etag = put(world, upload, 2, b"y" * MIB)
+    wrong = SentFile([sent.parts[0], Part(part_number=2, etag=etag)], sent.crc64nvme)
+
+    # When the checksum of the file is compared; then it is refused, and nothing is there
+    with pytest.raises(ConflictError, match="another CRC-64/NVME"):
+        complete_upload(world, upload.upload_id, wrong, at(1))
+    assert world.lake.head(upload.key) is None
+
+    # And the part may be sent again
+    put(world, upload, 2, b"x" * MIB)
+    assert complete_upload(world, upload.upload_id, sent, at(2)).state is UploadState.COMPLETED
+
+
+def test_complete_upload_by_two_at_once_makes_one_object(world: MemoryPorts) -> None:
+    upload, sent = send(world)
+    list_parts = world.lake.list_parts
+
+    def overtaken(key: str, s3_upload_id: str) -> list[Part] | None:
+        world.lake.list_parts = list_parts  # type: ignore[method-assign]
+        complete_upload(world, upload.upload_id, sent, at(1))
+        return list_parts(key, s3_upload_id)
+
+    world.lake.list_parts = overtaken  # type: ignore[method-assign]
+
+    completed = complete_upload(world, upload.upload_id, sent, at(1))
+
+    assert len(world.lake.list_versions("upload/")) == 1
+    assert completed.version_id == world.store.get_upload(upload.upload_id).version_id  # type: ignore[union-attr]
 
 
 def test_complete_upload_hides_another_users_upload(world: MemoryPorts) -> None:
-    upload, parts = send(world)
+    upload, sent = send(world)
 
     with pytest.raises(NotFoundError):
-        complete_upload(world, upload.upload_id, parts, at(1, "somebody-else"))
+        complete_upload(world, upload.upload_id, sent, at(1, "somebody-else"))
     with pytest.raises(NotFoundError):
-        complete_upload(world, "unknown", parts, at(1))
+        complete_upload(world, "unknown", sent, at(1))
 
 
 def test_complete_upload_is_open_to_whoever_may_see_the_task(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    upload, [part] = create_upload(world, UploadRequest("a.h5", 4, task_id=SCAN_ID), at(0))
-    parts = [Part(part_number=1, etag=world.lake.put_part(part.url, b"data"))]
+    upload = create_upload(world, UploadRequest("a.h5", 4, task_id=SCAN_ID), at(0))
+    sent = SentFile([Part(part_number=1, etag=put(world, upload, 1, b"data"))])
     seen = world.exam.tasks.pop(SCAN_ID)
 
     with pytest.raises(NotFoundError):
-        complete_upload(world, upload.upload_id, parts, at(1, "somebody-else"))
+        complete_upload(world, upload.upload_id, sent, at(1, "somebody-else"))
     world.exam.tasks[SCAN_ID] = seen
 
-    assert complete_upload(world, upload.upload_id, parts, at(2, "somebody-else")).version_id
+    assert complete_upload(world, upload.upload_id, sent, at(2, "somebody-else")).version_id
 
 
 def test_complete_upload_says_that_an_aborted_upload_is_gone(world: MemoryPorts) -> None:
-    upload, parts = send(world)
+    upload, sent = send(world)
     stale = upload.evolve(s3_upload_id="aborted", version=1)
     world.store.commit([stale])
 
     with pytest.raises(ConflictError, match="aborted"):
-        complete_upload(world, upload.upload_id, parts, at(1))
+        complete_upload(world, upload.upload_id, sent, at(1))
 
 
 def test_dag_run_of_raw_data_of_a_scan_is_none(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(0))
+    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(0))
 
     assert dag_run_of(world, upload) is None
 

@@ -24,6 +24,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.upload import MAX_FILE_SIZE_BYTES, MAX_N_PARTS, choose_part_size
 from workflow_manager.ports import Dag
 from workflow_manager.services.create_upload import UploadRequest, create_upload
+from workflow_manager.services.get_upload import PartWindow, get_upload
 from workflow_manager.services.process_workflow import process_workflow
 
 MIB = 2**20
@@ -37,11 +38,10 @@ def world() -> MemoryPorts:
 def test_create_upload_plans_parts_for_a_dag(world: MemoryPorts) -> None:
     request = UploadRequest("Doe Jane.H5", 40 * MIB, dag_id=DAG_ID)
 
-    upload, parts = create_upload(world, request, at(0))
+    upload = create_upload(world, request, at(0))
 
     assert upload.key == f"upload/{DAG_ID}/{upload.upload_id}/raw.h5"
-    assert [part.size_bytes for part in parts] == [16 * MIB, 16 * MIB, 8 * MIB]
-    assert [part.part_number for part in parts] == [1, 2, 3]
+    assert [upload.part_size(n + 1) for n in range(upload.n_parts)] == [16 * MIB, 16 * MIB, 8 * MIB]
     assert world.store.get_upload(upload.upload_id) is not None
 
 
@@ -50,10 +50,11 @@ def test_create_upload_puts_the_clients_file_name_nowhere_but_into_the_item(
 ) -> None:
     request = UploadRequest("Doe Jane 1985.h5", 1, dag_id=DAG_ID)
 
-    upload, parts = create_upload(world, request, at(0))
+    upload = create_upload(world, request, at(0))
+    [part] = get_upload(world, upload.upload_id, PartWindow(), at(0)).missing
 
     assert upload.file_name == "Doe Jane 1985.h5"
-    assert "Doe" not in upload.key + parts[0].url + repr(upload) + repr(request)
+    assert "Doe" not in upload.key + part.url + repr(upload) + repr(request)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_create_upload_puts_the_clients_file_name_nowhere_but_into_the_item(
 def test_create_upload_keeps_extensions_that_it_knows(
     world: MemoryPorts, file_name: str, extension: str
 ) -> None:
-    upload, _ = create_upload(world, UploadRequest(file_name, 1, dag_id=DAG_ID), at(0))
+    upload = create_upload(world, UploadRequest(file_name, 1, dag_id=DAG_ID), at(0))
 
     assert upload.key.endswith(f"/raw.{extension}")
 
@@ -70,7 +71,7 @@ def test_create_upload_keeps_extensions_that_it_knows(
 def test_create_upload_takes_raw_data_for_a_running_scan(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
 
-    upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
+    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
 
     assert upload.key == f"acquisition/{WORKFLOW_ID}/{SCAN_ID}/{upload.upload_id}/raw.h5"
 
@@ -101,7 +102,10 @@ def test_create_upload_wants_exactly_one_target(world: MemoryPorts, target: dict
 
 @pytest.mark.parametrize(
     "file_name",
-    ["", " ", "..", "../a.h5", "a/b.h5", "a\\b.h5", "a\nb.h5", "a\0.h5", "a\u202eb.h5", "x" * 256],
+    [
+        *["", " ", "..", "../a.h5", "a/b.h5", "a\\b.h5", "a\nb.h5", "a\0.h5", "a\u202eb.h5"],
+        *["x" * 256, "\N{BRAIN}" * 1024],
+    ],
 )
 def test_create_upload_refuses_names_that_are_no_plain_names(
     world: MemoryPorts, file_name: str
@@ -136,19 +140,31 @@ def test_create_upload_refuses_unknown_and_paused_dags(world: MemoryPorts) -> No
 def test_create_upload_takes_data_while_airflow_is_down(world: MemoryPorts) -> None:
     world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
 
-    upload, _ = create_upload(world, UploadRequest("a.h5", 1, dag_id=DAG_ID), at(0))
+    upload = create_upload(world, UploadRequest("a.h5", 1, dag_id=DAG_ID), at(0))
 
     assert upload.dag_id == DAG_ID
 
 
 @pytest.mark.parametrize(
-    "size_bytes", [1, 16 * MIB, 16 * MIB + 1, 10**10, 10**11, 10**12, MAX_FILE_SIZE_BYTES]
+    ("size_bytes", "mebibytes"),
+    [
+        (1, 16),
+        (16 * MIB + 1, 16),
+        (10**10, 16),
+        (10**11, 96),
+        (10**12, 128),
+        (2 * 10**12, 191),
+        (50 * 10**12, 4769),
+    ],
 )
-def test_choose_part_size_stays_within_s3s_limits(size_bytes: int) -> None:
+def test_choose_part_size_grows_with_the_file_within_s3s_limits(
+    size_bytes: int, mebibytes: int
+) -> None:
     part_size_bytes = choose_part_size(size_bytes)
 
+    assert part_size_bytes == mebibytes * MIB
     assert 5 * MIB <= part_size_bytes <= 5 * 1024 * MIB
-    assert -(-size_bytes // part_size_bytes) <= MAX_N_PARTS
+    assert -(-size_bytes // part_size_bytes) <= MAX_N_PARTS == 10_000
 
 
 def test_create_upload_decides_again_when_the_workflow_is_started_meanwhile(
@@ -164,6 +180,6 @@ def test_create_upload_decides_again_when_the_workflow_is_started_meanwhile(
 
     world.store.commit = overtaken  # type: ignore[method-assign]
 
-    upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
+    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
 
     assert upload.attempt == 1

@@ -82,7 +82,7 @@ def test_find_patient_data_finds_every_attempt(world: MemoryPorts) -> None:
 def test_find_patient_data_finds_unfinished_uploads(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     request = UploadRequest("Jane Doe.h5", 1000, task_id=SCAN_ID)
-    upload, _ = create_upload(world, request, at(1))
+    upload = create_upload(world, request, at(1))
 
     [found] = find_patient_data(world, PATIENT_ID).workflows
 

@@ -260,7 +260,7 @@ def test_trigger_airflow_takes_the_data_of_a_scan_whose_start_was_not_confirmed(
     world.scan.start_error = UpstreamTimeoutError("late")
     with pytest.raises(DeviceStartError):
         process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
 
     deliver(world, make_raw_data(upload.upload_id))
 
@@ -272,7 +272,7 @@ def test_trigger_airflow_does_not_take_data_of_an_earlier_attempt_for_a_rescan(
     world: MemoryPorts,
 ) -> None:
     trigger_task(world, SCAN_ID, TOKEN, at(0))
-    late_upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+    late_upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
     deliver(world, make_raw_data("upload-1"))
     trigger_task(world, SCAN_ID, TOKEN, at(20))
 
@@ -315,7 +315,7 @@ def test_trigger_airflow_gives_a_scan_that_ended_without_data_its_data() -> None
         world.exam.workflows[WORKFLOW_ID].model_copy(update={"tasks": [SCAN, RECONSTRUCTION]})
     )
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.FINISHED})
-    upload, _ = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
 
     deliver(world, make_raw_data(upload.upload_id))
 

@@ -1,12 +1,13 @@
 """The `DataLake` in memory, versioned as the bucket is."""
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
-from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES, Part
 
 
@@ -78,19 +79,25 @@ class MemoryDataLake:
         if upload is None:
             return None
         return [
-            Part(part_number=number, etag=_etag(body), size_bytes=len(body))
+            Part(
+                part_number=number,
+                etag=_etag(body),
+                size_bytes=len(body),
+                crc64nvme=_crc64nvme(body),
+            )
             for number, body in sorted(upload.bodies.items())
         ]
 
     def complete_multipart_upload(
-        self, key: str, s3_upload_id: str, parts: Sequence[Part]
+        self, key: str, s3_upload_id: str, parts: Sequence[Part], crc64nvme: str | None = None
     ) -> ObjectVersion | None:
         """Make one object of the parts; None if the upload is not open (any more).
 
         Raises
         ------
-        InvalidInputError
-            A part is not there, has another content, or is too small.
+        ConflictError
+            A part is not there, has another content, is too small, or the whole has another
+            checksum.
         """
         upload = self._find(key, s3_upload_id)
         if upload is None:
@@ -101,9 +108,16 @@ class MemoryDataLake:
         etags = [part.etag.strip('"') for part in wanted]
         is_known = etags == [_etag(body).strip('"') for body in present]
         if not is_known or any(len(body) < MIN_PART_SIZE_BYTES for body in present[:-1]):
-            raise InvalidInputError("S3 does not take these parts: list them again.")
+            raise ConflictError("S3 does not take these parts: list them again.")
+        if crc64nvme not in (None, _crc64nvme(b"".join(present))):
+            raise ConflictError("The file in S3 has another CRC-64/NVME than yours.")
         del self._uploads[s3_upload_id]
         return self.put(key, b"".join(present), "")
+
+    def abort_multipart_upload(self, key: str, s3_upload_id: str) -> None:
+        """Delete the parts of an upload; one that is not open (any more) is left alone."""
+        if self._find(key, s3_upload_id) is not None:
+            del self._uploads[s3_upload_id]
 
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""
@@ -163,3 +177,10 @@ class MemoryDataLake:
 
 def _etag(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+def _crc64nvme(body: bytes) -> str:
+    # Only tests run this: AWS's library is no part of the layer.
+    from awscrt.checksums import crc64nvme
+
+    return b64encode(crc64nvme(body).to_bytes(8)).decode()

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 
 from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
 from workflow_manager.domain.errors import (
-    InvalidInputError,
+    ConflictError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
@@ -27,6 +27,7 @@ from workflow_manager.settings import Settings
 
 _DETAIL = "The data lake failed."
 _BAD_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
+_BAD_CHECKSUM = "BadDigest"
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_N_KEYS_PER_DELETE = 1_000
 _NO_OBJECT = {"404", "NoSuchKey", "NotFound"}
@@ -121,20 +122,26 @@ class S3DataLake:
                     raise
                 return None
         return [
-            Part(part_number=part["PartNumber"], etag=part["ETag"], size_bytes=part["Size"])
+            Part(
+                part_number=part["PartNumber"],
+                etag=part["ETag"],
+                size_bytes=part["Size"],
+                crc64nvme=part.get("ChecksumCRC64NVME"),
+            )
             for part in parts
         ]
 
     def complete_multipart_upload(
-        self, key: str, s3_upload_id: str, parts: Sequence[Part]
+        self, key: str, s3_upload_id: str, parts: Sequence[Part], crc64nvme: str | None = None
     ) -> ObjectVersion | None:
         """Make one object of the parts; None if the upload is not open (any more).
 
         Raises
         ------
-        InvalidInputError
-            S3 does not hold these parts, or one is too small.
+        ConflictError
+            S3 does not hold these parts, one is too small, or the whole has another checksum.
         """
+        checksum = {"ChecksumCRC64NVME": crc64nvme, "ChecksumType": "FULL_OBJECT"}
         wanted = sorted(parts, key=lambda part: part.part_number)
         listed = [{"PartNumber": part.part_number, "ETag": part.etag} for part in wanted]
         with _s3_errors():
@@ -144,12 +151,24 @@ class S3DataLake:
                     Key=key,
                     UploadId=s3_upload_id,
                     MultipartUpload={"Parts": listed},
+                    **(checksum if crc64nvme else {}),
                 )
             except ClientError as error:
                 if _code(error) != "NoSuchUpload":
                     raise
                 return None
         return self._object_version(key, answer, total_size(parts))
+
+    def abort_multipart_upload(self, key: str, s3_upload_id: str) -> None:
+        """Delete the parts of an upload; one that is not open (any more) is left alone."""
+        with _s3_errors():
+            try:
+                self._client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=key, UploadId=s3_upload_id
+                )
+            except ClientError as error:
+                if _code(error) != "NoSuchUpload":
+                    raise
 
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""
@@ -199,7 +218,7 @@ class S3DataLake:
         # Uploads first: one that is completed in between would be another object.
         uploads = self._list_uploads(prefix)
         for upload in uploads:
-            self._abort(upload["Key"], upload["UploadId"])
+            self.abort_multipart_upload(upload["Key"], upload["UploadId"])
         versions = self.list_versions(prefix)
         for start in range(0, len(versions), MAX_N_KEYS_PER_DELETE):
             self._delete(versions[start : start + MAX_N_KEYS_PER_DELETE])
@@ -211,16 +230,6 @@ class S3DataLake:
                 Bucket=self._bucket, Prefix=prefix
             )
             return [upload for page in pages for upload in page.get("Uploads", [])]
-
-    def _abort(self, key: str, s3_upload_id: str) -> None:
-        with _s3_errors():
-            try:
-                self._client.abort_multipart_upload(
-                    Bucket=self._bucket, Key=key, UploadId=s3_upload_id
-                )
-            except ClientError as error:
-                if _code(error) != "NoSuchUpload":
-                    raise
 
     def _delete(self, versions: Sequence[ObjectVersion]) -> None:
         named = [{"Key": each.key, "VersionId": each.version_id or "null"} for each in versions]
@@ -261,7 +270,9 @@ def _s3_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         if _code(error) in _BAD_PARTS:
-            raise InvalidInputError("S3 does not take these parts: list them again.") from error
+            raise ConflictError("S3 does not take these parts: list them again.") from error
+        if _code(error) == _BAD_CHECKSUM:
+            raise ConflictError("The file in S3 has another CRC-64/NVME than yours.") from error
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         raise UpstreamRefusedError(_DETAIL, status) from error
     except (ConnectTimeoutError, EndpointConnectionError) as error:

@@ -1,20 +1,24 @@
 """A presigned multipart upload: its plan and its state."""
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.entity import Entity
-from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.errors import ConflictError, InvalidInputError
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MIN_PART_SIZE_BYTES = 5 * 2**20
-MAX_PART_SIZE_BYTES = 5 * 2**30
-# S3 takes 10,000; every URL of a plan stands in one answer, of which Lambda lets 6 MB through.
-MAX_N_PARTS = 1_000
-MAX_FILE_SIZE_BYTES = MAX_N_PARTS * MAX_PART_SIZE_BYTES
+MAX_N_PARTS = 10_000
+MAX_FILE_SIZE_BYTES = 50 * 10**12
 # Large enough that a request's overhead vanishes, small enough that eight in flight help.
 PREFERRED_PART_SIZE_BYTES = 16 * 2**20
+# A part is what is sent again after a failure: larger ones only where 10,000 would not do.
+LARGE_PART_SIZE_BYTES = 128 * 2**20
+PREFERRED_N_PARTS = 1_000
+# A URL with the credentials of a role is up to 2 KB long, and Lambda answers 6 MB at most.
+MAX_N_URLS = 1_000
 
 
 class UploadState(StrEnum):
@@ -22,16 +26,35 @@ class UploadState(StrEnum):
 
     CREATED = "CREATED"
     COMPLETED = "COMPLETED"
+    ABORTED = "ABORTED"
+
+
+# Eight bytes, big-endian, as in the header x-amz-checksum-crc64nvme.
+Crc64Nvme = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{11}=$")]
 
 
 class Part(BaseModel):
-    """A part that the client or S3 speaks of."""
+    """A part that the client or S3 speaks of.
+
+    Attributes
+    ----------
+    crc64nvme
+        Its CRC-64/NVME, base64; None if it is not known.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     part_number: int = Field(ge=1, le=MAX_N_PARTS)
     etag: str = Field(min_length=1, max_length=100)
     size_bytes: int | None = None
+    crc64nvme: Crc64Nvme | None = None
+
+    def is_same_as(self, other: "Part") -> bool:
+        """Tell whether both have the same content, as far as both say it."""
+        has_same_etag = self.etag.strip('"') == other.etag.strip('"')
+        return has_same_etag and (
+            None in (self.crc64nvme, other.crc64nvme) or self.crc64nvme == other.crc64nvme
+        )
 
 
 class Upload(Entity):
@@ -95,25 +118,29 @@ class Upload(Entity):
         Raises
         ------
         InvalidInputError
+            The list names a part twice, or one that the plan does not know.
+        ConflictError
             Naming the first part that is missing, of the wrong size or of another content.
         """
         in_s3 = {part.part_number: part for part in present}
         named = {part.part_number: part for part in claimed}
+        if len(named) < len(claimed):
+            raise InvalidInputError("A part is named twice.")
         for number in range(1, self.n_parts + 1):
             if number not in in_s3:
-                raise InvalidInputError(f"Part {number} of {self.n_parts} has not arrived.")
+                raise ConflictError(f"Part {number} of {self.n_parts} has not arrived.")
             if in_s3[number].size_bytes != self.part_size(number):
-                raise InvalidInputError(f"Part {number} does not have its planned size.")
+                raise ConflictError(f"Part {number} does not have its planned size: send it again.")
             if number not in named:
-                raise InvalidInputError(f"Part {number} is missing from the list of parts.")
-            if named[number].etag.strip('"') != in_s3[number].etag.strip('"'):
-                raise InvalidInputError(f"Part {number} in S3 is not the one you sent: send again.")
-        if surplus := sorted(set(named) - set(range(1, self.n_parts + 1))):
+                raise ConflictError(f"Part {number} is missing from the list of parts.")
+            if not named[number].is_same_as(in_s3[number]):
+                raise ConflictError(f"Part {number} in S3 is not the one you sent: send it again.")
+        if surplus := sorted((set(named) | set(in_s3)) - set(range(1, self.n_parts + 1))):
             raise InvalidInputError(f"Part {surplus[0]} is not part of this upload.")
 
 
 def choose_part_size(size_bytes: int) -> int:
-    """Return a part size that S3 takes, for at most 1,000 parts.
+    """Return a part size for which S3 takes the whole file, in at most 10,000 parts.
 
     Parameters
     ----------
@@ -128,12 +155,12 @@ def choose_part_size(size_bytes: int) -> int:
     Raises
     ------
     InvalidInputError
-        The file is empty or larger than a plan can hold.
+        The file is empty or larger than S3's objects may be.
     """
     if size_bytes < 1:
         raise InvalidInputError("The file is empty.")
     if size_bytes > MAX_FILE_SIZE_BYTES:
-        raise InvalidInputError("The file is larger than 5,000 GiB.")
-    smallest = -(-size_bytes // MAX_N_PARTS)
-    whole_mebibytes = -(-smallest // 2**20) * 2**20
-    return max(whole_mebibytes, PREFERRED_PART_SIZE_BYTES)
+        raise InvalidInputError("The file is larger than 50 TB.")
+    few_parts = min(-(-size_bytes // PREFERRED_N_PARTS), LARGE_PART_SIZE_BYTES)
+    smallest = max(few_parts, -(-size_bytes // MAX_N_PARTS))
+    return max(-(-smallest // 2**20) * 2**20, PREFERRED_PART_SIZE_BYTES)

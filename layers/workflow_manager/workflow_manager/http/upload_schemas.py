@@ -1,11 +1,13 @@
 """What clients of uploads send and read."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workflow_manager.domain.upload import MAX_N_PARTS, Part, Upload, UploadState
-from workflow_manager.services.create_upload import PresignedPart
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.upload import MAX_N_PARTS, Crc64Nvme, Part, UploadState
+from workflow_manager.ports import Ports
+from workflow_manager.services.get_upload import UploadProgress
 from workflow_manager.services.upload_and_trigger import TriggeredUpload
 
 
@@ -40,25 +42,61 @@ class PartView(BaseModel):
     url: str
 
 
-class UploadPlan(BaseModel):
-    """How to send a file: PUT each part to its URL, note the ETag, then complete the upload."""
+def expiry_of_urls(ports: Ports, cause: Cause) -> datetime:
+    """Return when URLs that are signed now stop to work."""
+    return cause.at + timedelta(seconds=ports.settings.upload_url_lifetime_s)
+
+
+class PresentPartView(BaseModel):
+    """A part that S3 holds."""
+
+    part_number: int
+    etag: str
+    size_bytes: int | None
+    crc64nvme: str | None = Field(description="As S3 computed it, base64; none if it did not.")
+
+
+class UploadView(BaseModel):
+    """How to send a file: PUT each missing part to its URL, then complete the upload.
+
+    Fresh URLs for further parts, or in place of expired ones: GET the upload.
+    """
 
     upload_id: str
+    state: UploadState
+    dag_id: str | None
+    task_id: str | None
+    file_name: str
+    size_bytes: int
     part_size_bytes: int
     n_parts: int
-    parts: list[PartView]
+    present: list[PresentPartView] = Field(description="What S3 holds already.")
+    parts: list[PartView] = Field(description="The missing parts to send next.")
     expires_at: datetime = Field(description="The URLs work until then at the latest.")
 
     @classmethod
-    def of(cls, upload: Upload, parts: list[PresignedPart], expires_at: datetime) -> "UploadPlan":
-        """Return the plan of an upload."""
+    def of(cls, progress: UploadProgress, expires_at: datetime) -> "UploadView":
+        """Return the view of an upload."""
+        fields = progress.upload.model_dump(include=set(cls.model_fields))
         return cls(
-            upload_id=upload.upload_id,
-            part_size_bytes=upload.part_size_bytes,
-            n_parts=upload.n_parts,
-            parts=[PartView.model_validate(part, from_attributes=True) for part in parts],
+            **fields,
+            n_parts=progress.upload.n_parts,
+            present=[
+                PresentPartView.model_validate(part, from_attributes=True)
+                for part in progress.present
+            ],
+            parts=[
+                PartView.model_validate(part, from_attributes=True) for part in progress.missing
+            ],
             expires_at=expires_at,
         )
+
+
+class AbortedUpload(BaseModel):
+    """An upload that was given up."""
+
+    upload_id: str
+    state: UploadState
 
 
 class CompleteUploadBody(BaseModel):
@@ -66,11 +104,17 @@ class CompleteUploadBody(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"parts": [{"part_number": 1, "etag": "9b2cf535f27731c974343645a3985328"}]}
+            "example": {
+                "parts": [{"part_number": 1, "etag": "9b2cf535f27731c974343645a3985328"}],
+                "crc64nvme": "rosUhgp5mIg=",
+            }
         }
     )
 
     parts: list[Part] = Field(min_length=1, max_length=MAX_N_PARTS)
+    crc64nvme: Crc64Nvme | None = Field(
+        default=None, description="CRC-64/NVME of the whole file, base64: S3 compares it."
+    )
 
 
 class CompletedUpload(BaseModel):

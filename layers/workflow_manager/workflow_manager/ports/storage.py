@@ -105,9 +105,18 @@ class DataLake(Protocol):
         """Return the parts present, or None if the upload is not open (any more)."""
 
     def complete_multipart_upload(
-        self, key: str, s3_upload_id: str, parts: Sequence[Part]
+        self, key: str, s3_upload_id: str, parts: Sequence[Part], crc64nvme: str | None = None
     ) -> ObjectVersion | None:
-        """Make one object of the parts; None if the upload is not open (any more)."""
+        """Make one object of the parts; None if the upload is not open (any more).
+
+        Raises
+        ------
+        ConflictError
+            The parts are not these, or the whole has another checksum; the upload stays open.
+        """
+
+    def abort_multipart_upload(self, key: str, s3_upload_id: str) -> None:
+        """Delete the parts of an upload; one that is not open (any more) is left alone."""
 
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""

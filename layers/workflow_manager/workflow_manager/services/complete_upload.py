@@ -1,23 +1,35 @@
 """Make one object of the parts of an upload."""
 
-from http import HTTPStatus
+from dataclasses import dataclass
 
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import (
-    ConflictError,
-    NotFoundError,
-    UpstreamRefusedError,
-    VersionConflictError,
-)
+from workflow_manager.domain.errors import ConflictError, VersionConflictError
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import Ports
+from workflow_manager.services.find_upload import find_upload
 
-_NOT_HIS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+GONE = "The upload was aborted or has expired: begin a new one."
 
 
-def complete_upload(ports: Ports, upload_id: str, parts: list[Part], cause: Cause) -> Upload:
+@dataclass(frozen=True)
+class SentFile:
+    """What the client says that it sent.
+
+    Parameters
+    ----------
+    parts
+        By number and ETag.
+    crc64nvme
+        CRC-64/NVME of the whole file (base64); None leaves the comparison to the parts.
+    """
+
+    parts: list[Part]
+    crc64nvme: str | None = None
+
+
+def complete_upload(ports: Ports, upload_id: str, sent: SentFile, cause: Cause) -> Upload:
     """Check the parts and complete the upload; S3's event does the rest.
 
     Parameters
@@ -26,8 +38,8 @@ def complete_upload(ports: Ports, upload_id: str, parts: list[Part], cause: Caus
         The outside world.
     upload_id
         The upload.
-    parts
-        What the client sent, by number and ETag.
+    sent
+        What the client says that it sent.
     cause
         Who and when.
 
@@ -41,16 +53,18 @@ def complete_upload(ports: Ports, upload_id: str, parts: list[Part], cause: Caus
     NotFoundError
         There is no such upload, or not for this caller.
     InvalidInputError
-        A part is missing or not the one in S3; the upload stays open.
+        The list of parts is none of this upload.
+    ConflictError
+        A part is missing or not the one in S3, or the whole is not: the upload stays open; or it
+        was aborted.
     """
-    upload = ports.store.get_upload(upload_id)
-    if upload is None or not _is_visible(ports, upload, cause):
-        raise NotFoundError("There is no such upload.")
+    upload = find_upload(ports, upload_id, cause)
+    if upload.state is UploadState.ABORTED:
+        raise ConflictError(GONE)
     if upload.state is UploadState.COMPLETED:
         return upload
-    completed = upload.evolve(
-        state=UploadState.COMPLETED, version_id=_join_parts(ports, upload, parts).version_id
-    )
+    data = _join_parts(ports, upload, sent.parts, sent.crc64nvme)
+    completed = upload.evolve(state=UploadState.COMPLETED, version_id=data.version_id)
     try:
         ports.store.commit([completed])
     except VersionConflictError:
@@ -75,30 +89,19 @@ def dag_run_of(ports: Ports, upload: Upload) -> str | None:
     return object_dag_run_id(data)
 
 
-def _is_visible(ports: Ports, upload: Upload, cause: Cause) -> bool:
-    if upload.owner == cause.actor:
-        return True
-    if upload.task_id is None:
-        return False
-    try:
-        # Who may see the task, may see its data.
-        ports.exam.get_task(upload.task_id)
-    except UpstreamRefusedError as error:
-        if error.status in _NOT_HIS:
-            return False
-        raise
-    return True
-
-
-def _join_parts(ports: Ports, upload: Upload, parts: list[Part]) -> ObjectVersion:
+def _join_parts(
+    ports: Ports, upload: Upload, parts: list[Part], crc64nvme: str | None
+) -> ObjectVersion:
     present = ports.lake.list_parts(upload.key, upload.s3_upload_id)
     if present is not None:
         upload.check_parts(present, parts)
-        data = ports.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, present)
+        data = ports.lake.complete_multipart_upload(
+            upload.key, upload.s3_upload_id, present, crc64nvme
+        )
         if data is not None:
             return data
     # S3 knows the upload no more: either it is completed and the answer got lost, or aborted.
     found = ports.lake.head(upload.key)
     if found is None:
-        raise ConflictError("The upload was aborted or has expired: begin a new one.")
+        raise ConflictError(GONE)
     return found

@@ -37,18 +37,7 @@ class UploadRequest:
     task_id: str | None = None
 
 
-@dataclass(frozen=True)
-class PresignedPart:
-    """Where to PUT one part."""
-
-    part_number: int
-    size_bytes: int
-    url: str = field(repr=False)
-
-
-def create_upload(
-    ports: Ports, request: UploadRequest, cause: Cause
-) -> tuple[Upload, list[PresignedPart]]:
+def create_upload(ports: Ports, request: UploadRequest, cause: Cause) -> Upload:
     """Begin a multipart upload, after checking that its data has somewhere to go.
 
     Parameters
@@ -62,8 +51,8 @@ def create_upload(
 
     Returns
     -------
-    tuple[Upload, list[PresignedPart]]
-        The upload, and the URLs of its parts.
+    Upload
+        Its parts are sent to the URLs that `get_upload` signs.
     """
     check_file_name(request.file_name)
     part_size_bytes = choose_part_size(request.size_bytes)
@@ -84,7 +73,7 @@ def create_upload(
         created_at=cause.at,
     )
     ports.store.commit([upload])
-    return upload, [_presign(ports, upload, number + 1) for number in range(upload.n_parts)]
+    return upload
 
 
 def _choose_key(
@@ -120,8 +109,3 @@ def _check_task(ports: Ports, task_id: str, cause: Cause) -> Task:
     # So that its data finds it, even if exam-manager is down when it comes.
     commit_execution(ports, execution, cause)
     return task
-
-
-def _presign(ports: Ports, upload: Upload, part_number: int) -> PresignedPart:
-    url = ports.lake.presign_part(upload.key, upload.s3_upload_id, part_number)
-    return PresignedPart(part_number, upload.part_size(part_number), url)

@@ -1,0 +1,33 @@
+"""GET /uploads/{upload_id}/."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from workflow_manager.domain.upload import MAX_N_PARTS, MAX_N_URLS
+from workflow_manager.http.app import create_app, create_handler
+from workflow_manager.http.dependencies import CallerDep, UserPortsDep
+from workflow_manager.http.routing import ScanHubRouter
+from workflow_manager.http.upload_schemas import UploadView, expiry_of_urls
+from workflow_manager.services.get_upload import DEFAULT_N_URLS, PartWindow, get_upload
+
+FromPart = Annotated[int, Query(ge=1, le=MAX_N_PARTS, description="Parts before it are not asked.")]
+Limit = Annotated[int, Query(ge=0, le=MAX_N_URLS, description="The most URLs to answer.")]
+router = ScanHubRouter(401, 403, 404, 422, 502, 503, 504)
+
+
+@router.get("/uploads/{upload_id}/", operation_id="get_upload")
+def answer(
+    upload_id: str,
+    ports: UserPortsDep,
+    caller: CallerDep,
+    from_part: FromPart = 1,
+    limit: Limit = DEFAULT_N_URLS,
+) -> UploadView:
+    """Show which parts have arrived, with fresh URLs for missing ones."""
+    progress = get_upload(ports, upload_id, PartWindow(from_part, limit), caller.cause)
+    return UploadView.of(progress, expiry_of_urls(ports, caller.cause))
+
+
+app = create_app(router)
+lambda_handler = create_handler(app)

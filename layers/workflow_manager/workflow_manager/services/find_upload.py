@@ -1,0 +1,48 @@
+"""Find an upload that the caller may see."""
+
+from http import HTTPStatus
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import NotFoundError, UpstreamRefusedError
+from workflow_manager.domain.upload import Upload
+from workflow_manager.ports import Ports
+
+_NOT_HIS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+
+
+def find_upload(ports: Ports, upload_id: str, cause: Cause) -> Upload:
+    """Return an upload to its owner, or to who may see the task that its data is of.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    upload_id
+        The upload.
+    cause
+        Who and when.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such upload, or not for this caller.
+    """
+    upload = ports.store.get_upload(upload_id)
+    if upload is None or not _is_visible(ports, upload, cause):
+        raise NotFoundError("There is no such upload.")
+    return upload
+
+
+def _is_visible(ports: Ports, upload: Upload, cause: Cause) -> bool:
+    if upload.owner == cause.actor:
+        return True
+    if upload.task_id is None:
+        return False
+    try:
+        # Who may see the task, may see its data.
+        ports.exam.get_task(upload.task_id)
+    except UpstreamRefusedError as error:
+        if error.status in _NOT_HIS:
+            return False
+        raise
+    return True

@@ -1,0 +1,98 @@
+"""Show which parts of an upload have arrived, and where the missing ones go."""
+
+from dataclasses import dataclass, field
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.upload import Part, Upload, UploadState
+from workflow_manager.ports import Ports
+from workflow_manager.services.find_upload import find_upload
+
+DEFAULT_N_URLS = 100
+
+
+@dataclass(frozen=True)
+class PartWindow:
+    """Which missing parts a client wants to send next.
+
+    Parameters
+    ----------
+    from_part
+        The first part number that is of interest.
+    limit
+        The most URLs that are answered.
+    """
+
+    from_part: int = 1
+    limit: int = DEFAULT_N_URLS
+
+
+@dataclass(frozen=True)
+class PresignedPart:
+    """Where to PUT one part."""
+
+    part_number: int
+    size_bytes: int
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class UploadProgress:
+    """How far an upload has come.
+
+    Parameters
+    ----------
+    upload
+        As it stands in S3, even if nobody has noted that yet.
+    present
+        The parts that S3 holds.
+    missing
+        URLs of missing parts, by number.
+    """
+
+    upload: Upload
+    present: list[Part] = field(default_factory=list)
+    missing: list[PresignedPart] = field(default_factory=list)
+
+
+def get_upload(ports: Ports, upload_id: str, window: PartWindow, cause: Cause) -> UploadProgress:
+    """Return how far an upload has come, with fresh URLs for the parts to send next.
+
+    Parameters
+    ----------
+    ports
+        The outside world, on behalf of the caller.
+    upload_id
+        The upload.
+    window
+        Which missing parts to sign URLs for.
+    cause
+        Who and when.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such upload, or not for this caller.
+    """
+    upload = find_upload(ports, upload_id, cause)
+    if upload.state is not UploadState.CREATED:
+        return UploadProgress(upload)
+    present = ports.lake.list_parts(upload.key, upload.s3_upload_id)
+    if present is None:
+        return UploadProgress(_closed(ports, upload))
+    arrived = {p.part_number for p in present if p.size_bytes == upload.part_size(p.part_number)}
+    missing = [n for n in range(window.from_part, upload.n_parts + 1) if n not in arrived]
+    urls = [_presign(ports, upload, number) for number in missing[: window.limit]]
+    return UploadProgress(upload, present, urls)
+
+
+def _closed(ports: Ports, upload: Upload) -> Upload:
+    # S3 knows the upload no more: it was completed and the answer got lost, or it has expired.
+    found = ports.lake.head(upload.key)
+    if found is None:
+        return upload.evolve(state=UploadState.ABORTED)
+    return upload.evolve(state=UploadState.COMPLETED, version_id=found.version_id)
+
+
+def _presign(ports: Ports, upload: Upload, part_number: int) -> PresignedPart:
+    url = ports.lake.presign_part(upload.key, upload.s3_upload_id, part_number)
+    return PresignedPart(part_number, upload.part_size(part_number), url)

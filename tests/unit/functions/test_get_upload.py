@@ -1,0 +1,23 @@
+from tests.unit.functions.conftest import Invoke, load_event, read_body
+
+
+def test_get_upload_answers_its_owner(invoke: Invoke) -> None:
+    # Given an upload in three parts
+    plan = read_body(invoke("create_upload", load_event("create_upload", "for_dag")))
+    path = f"/v1/workflowmanager/uploads/{plan['upload_id']}/"
+    event = load_event("get_upload", "success") | {"path": path}
+    event["queryStringParameters"] = {"from_part": "2"}
+    event["multiValueQueryStringParameters"] = {"from_part": ["2"]}
+
+    answer = invoke("get_upload", event)
+
+    body = read_body(answer)
+    assert answer["statusCode"] == 200
+    assert body["state"] == "CREATED"
+    assert [part["part_number"] for part in body["parts"]] == [2, 3]
+
+
+def test_get_upload_answers_404_for_an_unknown_upload(invoke: Invoke) -> None:
+    answer = invoke("get_upload", load_event("get_upload", "unknown_upload"))
+
+    assert answer["statusCode"] == 404
