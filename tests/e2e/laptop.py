@@ -2,6 +2,7 @@
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from awscrt.checksums import crc64nvme
 
+from benchmarks.presigned_parts import PresignedPart, send_parts
 from local import airflow
 from local.aws import make_client
 from local.config import DAG_ID, StackConfig
@@ -38,6 +41,15 @@ def wait_until(
         if time.monotonic() > deadline:
             pytest.fail(f"After {timeout_s:.0f} s: still waiting for {what}.")
         time.sleep(POLL_S)
+
+
+def encode_crc64nvme(path: Path) -> str:
+    """Return the checksum of a file as S3 writes it."""
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            crc = crc64nvme(chunk, crc)
+    return b64encode(crc.to_bytes(8)).decode()
 
 
 @dataclass(frozen=True)
@@ -207,19 +219,28 @@ class Laptop:
         files = {"file": (file_name, body)}
         return self.api.post(f"/upload_and_trigger/{DAG_ID}/", files=files)
 
-    def upload(self, path: Path) -> tuple[str, int]:
+    def upload(self, path: Path, dag_id: str = DAG_ID) -> tuple[str, int]:
         """Send a file part by part; return the id of its run and the number of parts."""
-        body = {"dag_id": DAG_ID, "file_name": path.name, "size_bytes": path.stat().st_size}
+        body = {"dag_id": dag_id, "file_name": path.name, "size_bytes": path.stat().st_size}
         plan = self.api.post("/uploads/", json=body).raise_for_status().json()
-        sent = []
-        with path.open("rb") as file:
-            for part in plan["parts"]:
-                content = file.read(part["size_bytes"])
-                answer = self.plain.put(part["url"], content=content).raise_for_status()
-                sent.append({"part_number": part["part_number"], "etag": answer.headers["ETag"]})
-        url = f"/uploads/{plan['upload_id']}/complete/"
-        completed = self.api.post(url, json={"parts": sent}).raise_for_status().json()
-        return str(completed["dag_run_id"]), len(sent)
+        return self.send_rest(path, plan["upload_id"]), plan["n_parts"]
+
+    def send_rest(self, path: Path, upload_id: str) -> str:
+        """Send the parts of an upload that are missing, complete it, and return its run's id."""
+        url = f"/uploads/{upload_id}/"
+        while (upload := self.api.get(url).raise_for_status().json())["parts"]:
+            size_bytes = upload["part_size_bytes"]
+            parts = [
+                PresignedPart((p["part_number"] - 1) * size_bytes, p["size_bytes"], p["url"])
+                for p in upload["parts"]
+            ]
+            send_parts(self.plain, path, parts)
+        known = [
+            {name: part[name] for name in ("part_number", "etag")} for part in upload["present"]
+        ]
+        body = {"parts": known, "crc64nvme": encode_crc64nvme(path)}
+        completed = self.api.post(f"{url}complete/", json=body).raise_for_status()
+        return str(completed.json()["dag_run_id"])
 
     # ---------------------------------------------------------------------------- Airflow
 

@@ -10,8 +10,11 @@ from schemathesis.specs.openapi.checks import allow_header_conformance, positive
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.openapi import make_document, merge_apps
+from tests.fakes.idempotency import MemoryPersistenceLayer
+from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.world import make_world
 from workflow_manager.http.dependencies import get_service_ports, get_user_ports
+from workflow_manager.http.idempotency import get_idempotency_store
 from workflow_manager.http.problems import add_problem_handlers
 from workflow_manager.http.routing import strip_base_path
 
@@ -32,14 +35,21 @@ class Vouched:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         below = strip_base_path(scope["path"])
         scope |= {"path": below, "raw_path": below.encode()}
-        scope["aws.event"] = {"requestContext": REQUEST_CONTEXT}
+        scope |= {
+            "aws.event": {"requestContext": REQUEST_CONTEXT},
+            "aws.context": FakeLambdaContext(),
+        }
         await self._app(scope, receive, send)
 
 
 def make_app() -> FastAPI:
     app = merge_apps()
     world = make_world()
-    app.dependency_overrides = {get_user_ports: lambda: world, get_service_ports: lambda: world}
+    app.dependency_overrides = {
+        get_user_ports: lambda: world,
+        get_service_ports: lambda: world,
+        get_idempotency_store: lambda: MemoryPersistenceLayer,
+    }
     add_problem_handlers(app)
     app.add_middleware(Vouched)
     return app
