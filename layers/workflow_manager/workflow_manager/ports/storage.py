@@ -112,6 +112,9 @@ class DataLake(Protocol):
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""
 
+    def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
+        """Return the first bytes of just this version, at most so many; None if it is gone."""
+
     def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
         """Return what lies below a prefix, by key; without version ids, which S3 does not list."""
 
