@@ -164,7 +164,7 @@ class MemoryDataLake:
         return ObjectVersion(
             bucket=self._bucket,
             key=key,
-            version_id=f"version-{number}",
+            version_id=f"v{number}",
             size_bytes=len(self._versions[key][number - 1]),
         )
 

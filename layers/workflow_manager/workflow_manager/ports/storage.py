@@ -10,6 +10,7 @@ from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.listing import ListQuery, Page
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Part, Upload
@@ -50,6 +51,9 @@ class WorkflowStore(Protocol):
 
     def list_workflows(self, query: ListQuery) -> Page[Workflow]:
         """Return a page of the workflows, newest first; one created just now may be missing."""
+
+    def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
+        """Return a page of the objects that fit nothing, newest first, likewise."""
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
         """Return runs and scans that the reconciler must look at by now, most overdue first."""
