@@ -151,6 +151,11 @@ def make_client(config: StackConfig, service: str) -> Any:
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - ministack accepts any
         config=Config(
-            connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3}, proxies={}
+            # S3's older signature, the default of presigned URLs, never expires here.
+            signature_version="s3v4" if service == "s3" else None,
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"total_max_attempts": 3},
+            proxies={},
         ),
     )

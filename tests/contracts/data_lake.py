@@ -33,6 +33,24 @@ class DataLakeContract:
         assert first.version_id != second.version_id
         assert lake.head(KEY) == second
 
+    def test_read_start_returns_the_first_bytes_of_just_this_version(self, lake: DataLake) -> None:
+        first = lake.put(KEY, b"first version", "application/x-hdf5")
+        second = lake.put(KEY, b"second version", "application/x-hdf5")
+        unnamed = second.model_copy(update={"version_id": None})
+        starts = [lake.read_start(version, 6) for version in (first, second, unnamed)]
+        assert starts == [b"first ", b"second", b"second"]
+
+    def test_read_start_returns_all_of_a_short_object(self, lake: DataLake) -> None:
+        short = lake.put(KEY, b"short", "application/x-hdf5")
+        empty = lake.put(KEY, b"", "application/x-hdf5")
+        assert (lake.read_start(short, 1024), lake.read_start(empty, 1024)) == (b"short", b"")
+
+    def test_read_start_returns_none_for_what_is_gone(self, lake: DataLake) -> None:
+        gone = lake.put(f"{FOLDER}scan/raw.h5", b"1", "application/x-hdf5")
+        lake.delete_prefix(FOLDER)
+        assert lake.read_start(gone, 8) is None
+        assert lake.read_start(gone.model_copy(update={"version_id": None}), 8) is None
+
     def test_list_parts_returns_what_arrived_in_order(
         self, lake: DataLake, put_part: PutPart
     ) -> None:

@@ -6,6 +6,7 @@ from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, Event, record_event
 from workflow_manager.domain.exam import ResultType, TaskType
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.upload import Upload
@@ -71,6 +72,19 @@ def make_upload(upload_id: str = "upload-1") -> Upload:
         dag_id="dag_reco",
         created_at=NOW,
     )
+
+
+def make_rejected_object(name: str = "rejected-1", **changes: object) -> RejectedObject:
+    rejected = RejectedObject(
+        rejected_object_id=name,
+        bucket="lake",
+        key="upload/Jane Doe.h5",
+        version_id="v1",
+        size_bytes=1000,
+        reason="It fits nothing.",
+        at=NOW,
+    )
+    return rejected.evolve(**changes)
 
 
 def make_event(subject: str = "workflow:workflow-1", at: datetime = NOW) -> Event:

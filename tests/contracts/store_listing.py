@@ -5,15 +5,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+import pytest
+
 from tests.contracts.samples import (
     NOW,
     make_finished_run,
+    make_rejected_object,
     make_run,
     make_task,
     make_upload,
     make_workflow,
 )
 from workflow_manager.domain.dag_run import DagRun, DagRunState
+from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.listing import ListQuery, Page
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.ports import WorkflowStore
@@ -119,6 +123,25 @@ class StoreListingContract:
         store.commit([make_finished_run(version=1)])
         assert ids(store.list_dag_runs(replace(QUERY, state=DagRunState.PENDING))) == []
         assert ids(store.list_dag_runs(replace(QUERY, state=DagRunState.SUCCEEDED))) == ["run-1"]
+
+    def test_list_shows_rejected_objects_by_themselves(self, store: WorkflowStore) -> None:
+        early = NOW - timedelta(days=31)
+        store.commit([make_run(), make_workflow()])
+        store.commit([make_rejected_object("a", at=early), make_rejected_object("c")])
+        store.commit([make_rejected_object("b")])
+
+        pages = follow(store.list_rejected_objects, replace(QUERY, limit=2))
+
+        shown = [[rejected.rejected_object_id for rejected in page.items] for page in pages]
+        assert shown == [["c", "b"], ["a"]]
+        assert pages[0].items[0] == make_rejected_object("c", version=1)
+        assert ids(store.list_dag_runs(QUERY)) == ["run-1"]
+
+    def test_rejected_object_is_recorded_once(self, store: WorkflowStore) -> None:
+        store.commit([make_rejected_object()])
+        with pytest.raises(VersionConflictError):
+            store.commit([make_rejected_object(at=NOW + timedelta(seconds=1))])
+        assert len(store.list_rejected_objects(QUERY).items) == 1
 
     def test_list_is_empty_where_the_cursor_lies_before_the_period(
         self, store: WorkflowStore

@@ -61,7 +61,7 @@ class FakeExam:
     ) -> ExamWorkflow:
         self._fail("get_workflow")
         if workflow_id not in self.workflows:
-            raise NeighbourRefusedError(detail, 404)
+            raise NeighbourRefusedError(detail, 404, is_own=True)
         workflow = self.workflows[workflow_id]
         tasks = [self.tasks.get(task.id, task) for task in workflow.tasks]
         return workflow.model_copy(update={"tasks": tasks})

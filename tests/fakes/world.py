@@ -80,7 +80,15 @@ def make_dag_data(upload_id: str = "upload-1", version_id: str = "v1") -> Object
     return ObjectVersion(bucket="data-lake", key=key, version_id=version_id, size_bytes=1000)
 
 
+def store(ports: MemoryPorts, data: ObjectVersion, body: bytes = b"raw data") -> None:
+    """Put an object where an event says it is: in memory, version ``v2`` is the second one."""
+    number = int((data.version_id or "v1").removeprefix("v"))
+    while len(ports.lake.list_versions(data.key)) < number:
+        ports.lake.put(data.key, body, "")
+
+
 def deliver(ports: MemoryPorts, data: ObjectVersion, seconds: float = 10) -> None:
+    store(ports, data)
     trigger_airflow(ports, ObjectCreated(data), at(seconds, "trigger_airflow"))
 
 

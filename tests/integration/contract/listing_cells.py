@@ -1,11 +1,31 @@
 """The table of the calls that list, and of those that ask whether something has changed."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from tests.integration.contract.cells import Cell, Ids, Scenario, case, loss, without_token
-from tests.integration.contract.data_cells import RUN, SHOW, SHOW_SCANNING, UNKNOWN, start_run
+from tests.integration.contract.cells import (
+    UNTOUCHED,
+    Cell,
+    Ids,
+    Scenario,
+    case,
+    loss,
+    without_token,
+)
+from tests.integration.contract.data_cells import (
+    RUN,
+    SHOW,
+    SHOW_SCANNING,
+    UNKNOWN,
+    UPLOAD,
+    start_run,
+)
+from tests.integration.contract.runner import deliver, resources
 from tests.integration.contract.task_cells import DAG_TASK, SDK_TASK, trigger_before
-from tests.integration.deployment import Deployment
+from tests.integration.deployment import BUCKET, DAG_ID, Deployment
+from workflow_manager import wiring
+from workflow_manager.domain.listing import ListQuery
+from workflow_manager.wiring import AwsPorts
 
 LIST_WORKFLOWS = Scenario(
     "list workflows",
@@ -31,7 +51,57 @@ LIST_EVENTS = Scenario(
     tasks=(SDK_TASK,),
     prepare=trigger_before,
 )
-LISTS = (LIST_WORKFLOWS, LIST_RUNS)
+LIST_REJECTED = Scenario(
+    "list rejected objects",
+    "list_rejected_objects",
+    "GET",
+    "/rejected_objects/?limit=1",
+    tasks=(DAG_TASK,),
+)
+LISTS = (LIST_WORKFLOWS, LIST_RUNS, LIST_REJECTED)
+
+
+def dropped(label: str, key: str, reason: str, body: bytes = b"raw data") -> Cell:
+    """Return a cell of an object that somebody put into the bucket, whose event came twice."""
+
+    def drop(deployment: Deployment, ids: Ids) -> None:
+        drop_by_hand(key.format(**ids), body)
+
+    shown = {
+        "rejected_objects.0.reason": reason,
+        "rejected_objects.0.key": key,
+        "rejected_objects.0.size_bytes": len(body),
+        "next_cursor": None,
+    }
+    return case(replace(LIST_REJECTED, prepare=drop), label, 200, shows=shown, ours=UNTOUCHED)
+
+
+def drop_by_hand(key: str, body: bytes) -> None:
+    """Put an object into the bucket past all of us; its event comes twice."""
+    wiring._s3_client().put_object(Bucket=BUCKET, Key=key, Body=body)
+    messages = resources("sqs", "queues")["events"]._messages
+    messages.extend(list(messages))
+    deliver()
+
+
+def refused(label: str, reason: str, tags: tuple[str, ...], is_deleted: bool = False) -> Cell:
+    """Return a cell of a run that is not started for what its object is."""
+
+    def upload(deployment: Deployment, ids: Ids) -> None:
+        deployment.airflow.states[DAG_ID] = {"tags": [{"name": tag} for tag in tags]}
+        call = UPLOAD.function, UPLOAD.method, UPLOAD.path, UPLOAD.body, UPLOAD.headers
+        assert deployment.call(*call)["statusCode"] == 200
+        if is_deleted:
+            AwsPorts().lake.delete_prefix(f"upload/{DAG_ID}/")
+        deliver()
+        assert deployment.airflow.runs == {}
+        # moto's events name no version, of which an id is made.
+        now = datetime.now(UTC)
+        [run] = AwsPorts().store.list_dag_runs(ListQuery(now - timedelta(1), now, 10)).items
+        ids["dag_run_id"] = run.dag_run_id
+
+    shown = {"state": "FAILED", "reason": reason}
+    return case(replace(RUN, prepare=upload), label, 200, shows=shown, run="FAILED", airflow="-")
 
 
 def show_workflow(deployment: Deployment, ids: Ids) -> None:
@@ -52,7 +122,33 @@ def known(scenario: Scenario, label: str, tags: str, status: int) -> Cell:
     return case(replace(scenario, headers={"If-None-Match": tags}), label, status)
 
 
+NO_KEY = "Its key reads neither"
+NO_TASK = "The workflow has no such device task. Once that has changed, copy the object"
+MISFITS = [
+    dropped("unknown prefix", "Jane Doe.h5", NO_KEY),
+    dropped("no DAG", "upload/Jane Doe.h5", NO_KEY),
+    dropped("malformed DAG", "upload/a b/Jane Doe.h5", NO_KEY),
+    dropped("malformed workflow", "acquisition/Jane Doe/{task_id}/raw.h5", NO_KEY),
+    dropped("folder marker", f"upload/{DAG_ID}/Jane Doe/", "It is a folder marker", b""),
+    dropped("empty object", f"upload/{DAG_ID}/by hand/Jane Doe.h5", "It is empty.", b""),
+    dropped("a DAG's own result", "result/run-1/Jane Doe.dcm", "It lies below result/"),
+    dropped(
+        "unknown workflow",
+        f"acquisition/{UNKNOWN}/{{task_id}}/Jane Doe.h5",
+        "Exam-manager knows no such workflow. Once that has changed, copy the object",
+    ),
+    dropped("no UUID", "acquisition/x/{task_id}/Jane Doe.h5", "Exam-manager knows no such"),
+    dropped("unknown task", f"acquisition/{{workflow_id}}/{UNKNOWN}/Jane Doe.h5", NO_TASK),
+    dropped("no device task", "acquisition/{workflow_id}/{task_id}/Jane Doe.h5", NO_TASK),
+    refused(
+        "of an object that its DAG does not accept",
+        f"The DAG {DAG_ID} accepts ismrmrd or numpy; the object is of no format that we know.",
+        ("accepts:ismrmrd", "accepts:numpy"),
+    ),
+    refused("of an object that is gone", "The object is no longer in the data lake.", (), True),
+]
 CELLS = [
+    *MISFITS,
     *[case(scenario, "", 200) for scenario in (*LISTS, LIST_EVENTS)],
     *[cell for scenario in (*LISTS, LIST_EVENTS) for cell in without_token(scenario)],
     *[loss(scenario, "table", 503) for scenario in (*LISTS, LIST_EVENTS)],

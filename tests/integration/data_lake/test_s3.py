@@ -1,3 +1,5 @@
+import io
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +11,7 @@ from botocore.stub import Stubber
 
 from tests.contracts.data_lake import KEY, DataLakeContract, PutPart
 from workflow_manager.data_lake.s3 import S3DataLake
+from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import (
     ConflictError,
     UpstreamError,
@@ -52,7 +55,7 @@ class FailingClient:
     def head_object(self, **_: Any) -> Any:
         raise self.error
 
-    complete_multipart_upload = head_object
+    complete_multipart_upload = get_object = head_object
 
 
 def test_presign_part_makes_a_regional_sigv4_url_without_checksum_headers(
@@ -104,6 +107,44 @@ def test_head_maps_failures(error: Exception, expected: type[Exception]) -> None
     with pytest.raises(expected) as caught:
         lake.head(KEY)
     assert isinstance(caught.value, UpstreamError)
+
+
+class EndlessBody(io.RawIOBase):
+    """What a server streams that does not know ranges: more than memory holds."""
+
+    n_bytes_read = 0
+
+    def read(self, size: int = -1) -> bytes:
+        assert size >= 0
+        self.n_bytes_read += size
+        return b"\0" * size
+
+
+def test_read_start_stops_reading_where_a_server_sends_everything() -> None:
+    body = EndlessBody()
+    client = SimpleNamespace(get_object=lambda **_: {"Body": body})
+    data = ObjectVersion(bucket="data-lake", key=KEY, version_id="v1")
+
+    start = S3DataLake(client, Settings(bucket_name="data-lake")).read_start(data, 1024)
+
+    assert start == bytes(1024)
+    assert (body.n_bytes_read, body.closed) == (1024, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "start"), [("NoSuchVersion", None), ("NoSuchKey", None), ("InvalidRange", b"")]
+)
+def test_read_start_reads_what_s3_refuses(code: str, start: bytes | None) -> None:
+    client = FailingClient(ClientError({"Error": {"Code": code}}, "GetObject"))
+    data = ObjectVersion(bucket="data-lake", key=KEY, version_id="v1")
+    assert S3DataLake(client, Settings(bucket_name="data-lake")).read_start(data, 8) == start
+
+
+def test_read_start_fails_while_s3_is_away() -> None:
+    client = FailingClient(EndpointConnectionError(endpoint_url="https://s3"))
+    data = ObjectVersion(bucket="data-lake", key=KEY, version_id="v1")
+    with pytest.raises(UpstreamUnreachableError):
+        S3DataLake(client, Settings(bucket_name="data-lake")).read_start(data, 8)
 
 
 def test_delete_prefix_deletes_delete_markers_and_unversioned_objects(

@@ -9,6 +9,7 @@ from tests.contracts.samples import (
     NOW,
     make_event,
     make_finished_run,
+    make_rejected_object,
     make_run,
     make_task,
     make_upload,
@@ -105,6 +106,9 @@ def test_commit_lists_runs_and_workflows_by_their_month_for_good(
         {"S": "2026-11-23T12:00:00.123456+00:00#run-1"},
     )
     assert workflow["listed"] == {"S": "WORKFLOW#2026-11"}
+    store.commit([make_rejected_object()])
+    rejected = read_item(dynamodb, settings, "REJECTED#rejected-1", "REJECTED")
+    assert rejected["listed"] == {"S": "REJECTED#2026-11"}
     assert "listed" not in read_item(dynamodb, settings, "WORKFLOW#workflow-1", "TASK#task-1")
     assert "listed" not in read_item(dynamodb, settings, "UPLOAD#upload-1", "UPLOAD")
 
@@ -113,11 +117,12 @@ def test_commit_lets_uploads_events_and_final_runs_expire(
     store: DynamoDBStore, dynamodb: Any, settings: Settings
 ) -> None:
     event = make_event()
-    store.commit([make_finished_run(), make_upload()], [event])
+    store.commit([make_finished_run(), make_upload(), make_rejected_object()], [event])
     now_s = int(NOW.timestamp()) + 1
     expected = {
         ("DAGRUN#run-1", "DAGRUN"): now_s + settings.event_retention_s,
         ("WORKFLOW#workflow-1", f"EVENT#{event.event_id}"): now_s + settings.event_retention_s,
+        ("REJECTED#rejected-1", "REJECTED"): now_s + settings.event_retention_s,
         ("UPLOAD#upload-1", "UPLOAD"): now_s + settings.upload_retention_s,
     }
     for (pk, sk), expires_at in expected.items():

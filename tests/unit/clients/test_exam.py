@@ -148,3 +148,20 @@ def test_get_task_tells_exam_managers_own_refusal_from_a_proxys(
     with pytest.raises(NeighbourRefusedError) as caught:
         make_client(FakeServer(answer)).get_task("1")
     assert caught.value.is_own is is_own
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "is_own"),
+    [
+        (404, "Workflow not found", True),
+        (400, "Badly formed workflow_id.", True),
+        (404, "Not Found", False),
+    ],
+)
+def test_get_workflow_tells_exam_managers_own_refusal_from_a_proxys(
+    status: int, said: str, is_own: bool
+) -> None:
+    answer = httpx.Response(status, json={"detail": said})
+    with pytest.raises(NeighbourRefusedError) as caught:
+        make_client(FakeServer(answer)).get_workflow("1")
+    assert caught.value.is_own is is_own

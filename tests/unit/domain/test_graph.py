@@ -87,6 +87,7 @@ def test_join_starts_once_when_both_branches_are_completed() -> None:
         deliver_queue(world, seconds)
         run_id = get_task(world, task_id).dag_run_id or ""
         key = f"result/{run_id}/out.npy"
+        world.lake.put(key, b"image", "")
         token = callback_token(world, run_id)
         receive_results(world, token, Callback(result_file=f"s3://data-lake/{key}"), at(seconds))
 

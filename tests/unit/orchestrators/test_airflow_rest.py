@@ -90,6 +90,16 @@ def test_get_dag_reads_tags_and_names() -> None:
     )
 
 
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_get_dag_reads_what_the_dag_accepts(version: AirflowApiVersion) -> None:
+    airflow = FakeAirflow(version=version)
+    names = ["accepts:numpy", "mri", "accepts:Siemens raw"]
+    airflow.states["dag_000"] = {"tags": [{"name": name, "dag_id": "dag_000"} for name in names]}
+    dag = connect(airflow).get_dag("dag_000")
+    assert dag is not None
+    assert dag.accepts == ("numpy", "Siemens raw")
+
+
 def test_trigger_dag_run_sends_exactly_what_airflow_3_takes() -> None:
     airflow = FakeAirflow()
     connect(airflow).trigger_dag_run("dag_000", "run-1", {"key": "a/b", "task_id": None})

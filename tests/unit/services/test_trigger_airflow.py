@@ -27,7 +27,6 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
-    NotFoundError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
@@ -148,25 +147,6 @@ def test_trigger_airflow_takes_data_of_a_scan_that_was_started_elsewhere(
 
     assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
     assert len(world.queue.dag_run_ids) == 1
-
-
-def test_trigger_airflow_raises_for_data_of_an_unknown_task(world: MemoryPorts) -> None:
-    key = f"acquisition/{WORKFLOW_ID}/another-task/raw.h5"
-
-    with pytest.raises(NotFoundError):
-        deliver(world, ObjectVersion(bucket="data-lake", key=key))
-
-
-@pytest.mark.parametrize(
-    "key", ["result/x/image.dcm", "upload/", "upload/dag/", "upload/bad dag/x", "x", "upload/x"]
-)
-def test_trigger_airflow_leaves_objects_alone_that_mean_nothing(
-    world: MemoryPorts, key: str
-) -> None:
-    deliver(world, ObjectVersion(bucket="data-lake", key=key))
-
-    assert world.orchestrator.dag_runs == {}
-    assert world.store.list_due(at(10**6).at, 10) == []
 
 
 def test_trigger_airflow_keeps_the_run_pending_while_airflow_is_down(world: MemoryPorts) -> None:

@@ -15,8 +15,10 @@ from workflow_manager.domain.exam import (
 )
 
 TASK_NOT_FOUND = "Task not found"
-# How exam-manager itself refuses to read or change a task for good; a proxy says something else.
-_TASK_REFUSALS = (
+# How exam-manager itself refuses a workflow or task for good; a proxy says something else.
+_REFUSALS = (
+    "Workflow not found",
+    "Badly formed workflow_id.",
     TASK_NOT_FOUND,
     "Badly formed task_id.",
     "Could not update workflow, either because it does not exist, or for another reason.",
@@ -115,11 +117,11 @@ class HttpExamClient:
         self._change(request, detail)
 
     def _change(self, request: httpx.Request, detail: str) -> None:
-        read_json(send(self._client, request, detail, self._auth, _TASK_REFUSALS), detail)
+        read_json(send(self._client, request, detail, self._auth, _REFUSALS), detail)
 
     def _get(self, path: str, detail: str) -> httpx.Response:
         request = self._client.build_request("GET", f"{self._base_url}/{path}")
-        return send(self._client, request, detail, self._auth, _TASK_REFUSALS)
+        return send(self._client, request, detail, self._auth, _REFUSALS)
 
 
 def _task_detail(task_id: str) -> str:

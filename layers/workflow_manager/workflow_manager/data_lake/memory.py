@@ -123,6 +123,14 @@ class MemoryDataLake:
         """Return the newest version of an object, or None."""
         return self._newest(key) if key in self._versions else None
 
+    def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
+        """Return the first bytes of just this version, at most so many; None if it is gone."""
+        bodies = self._versions.get(data.key, [])
+        held = {self._version(data.key, n).version_id: body for n, body in enumerate(bodies, 1)}
+        newest = bodies[-1] if bodies else None
+        body = held.get(data.version_id) if data.version_id else newest
+        return None if body is None else body[:n_bytes]
+
     def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
         """Return the newest versions below a prefix, by key."""
         found = [key for key in self.keys if key.startswith(prefix)][:limit]
@@ -170,7 +178,7 @@ class MemoryDataLake:
         return ObjectVersion(
             bucket=self._bucket,
             key=key,
-            version_id=f"version-{number}",
+            version_id=f"v{number}",
             size_bytes=len(self._versions[key][number - 1]),
         )
 

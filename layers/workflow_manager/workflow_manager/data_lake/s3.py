@@ -1,7 +1,7 @@
 """The `DataLake` on S3. Objects carry no metadata of ours: a client's file name might be a name."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import boto3
@@ -31,6 +31,7 @@ _BAD_CHECKSUM = "BadDigest"
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_N_KEYS_PER_DELETE = 1_000
 _NO_OBJECT = {"404", "NoSuchKey", "NotFound"}
+_NO_VERSION = _NO_OBJECT | {"NoSuchVersion"}
 
 
 def build_s3_client() -> Any:
@@ -180,6 +181,24 @@ class S3DataLake:
                     raise
                 return None
         return self._object_version(key, answer, answer["ContentLength"])
+
+    def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
+        """Return the first bytes of just this version, at most so many; None if it is gone."""
+        version = {"VersionId": data.version_id} if data.version_id else {}
+        asked = {"Bucket": data.bucket, "Key": data.key, "Range": f"bytes=0-{n_bytes - 1}"}
+        with _s3_errors():
+            try:
+                body = self._client.get_object(**asked, **version)["Body"]
+            except ClientError as error:
+                # Of an empty object, no byte can be asked for.
+                if _code(error) == "InvalidRange":
+                    return b""
+                if _code(error) not in _NO_VERSION:
+                    raise
+                return None
+            # Who does not know ranges answers with everything: what follows stays unread.
+            with closing(body):
+                return bytes(body.read(n_bytes))
 
     def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
         """Return the newest versions below a prefix, by key."""

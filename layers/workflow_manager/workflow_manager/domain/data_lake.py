@@ -14,6 +14,8 @@ RESULT_PREFIX = "result"
 MAX_FILE_NAME_LENGTH = 255
 # Airflow's own rule for keys, airflow/utils/helpers.py: validate_key
 _DAG_ID = re.compile(r"[\w.-]{1,250}", re.ASCII)
+# Exam-manager's are UUIDs; whatever cannot be an id is not asked for.
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _KNOWN_EXTENSIONS = {"h5", "hdf5", "mrd", "npy", "dcm"}
 
 
@@ -68,11 +70,36 @@ def parse_key(key: str) -> DagData | AcquisitionData | None:
             return None
         case ["upload", dag_id, _, *_] if _DAG_ID.fullmatch(dag_id):
             return DagData(dag_id)
-        case ["acquisition", workflow_id, task_id, _]:
-            return AcquisitionData(workflow_id, task_id, None)
-        case ["acquisition", workflow_id, task_id, upload_id, _, *_]:
-            return AcquisitionData(workflow_id, task_id, upload_id)
+        case ["acquisition", workflow_id, task_id, *rest] if rest and _are_ids(
+            workflow_id, task_id
+        ):
+            return AcquisitionData(workflow_id, task_id, rest[0] if rest[1:] else None)
     return None
+
+
+def is_folder_marker(data: ObjectVersion) -> bool:
+    """Tell whether an object is what S3's console makes for a folder."""
+    return data.key.endswith("/") and not data.size_bytes
+
+
+def explain_misfit(data: ObjectVersion) -> str | None:
+    """Return why an object can cause nothing, without its key; None if it may.
+
+    Parameters
+    ----------
+    data
+        The object version.
+    """
+    if is_folder_marker(data):
+        return "It is a folder marker, not data."
+    if data.key.startswith(f"{RESULT_PREFIX}/"):
+        return "It lies below result/, where DAGs write: that never starts anything."
+    if parse_key(data.key) is None:
+        return (
+            "Its key reads neither upload/{dag_id}/{name} nor "
+            "acquisition/{workflow_id}/{task_id}/{name}, with ids as Airflow and ScanHub make them."
+        )
+    return "It is empty." if data.size_bytes == 0 else None
 
 
 def dag_data_key(dag_id: str, upload_id: str, file_name: str) -> str:
@@ -140,6 +167,10 @@ def check_file_name(file_name: str) -> str:
     if file_name in {".", ".."} or "/" in file_name or "\\" in file_name:
         raise InvalidInputError("The file name must be a plain name, not a path.")
     return file_name
+
+
+def _are_ids(*texts: str) -> bool:
+    return all(_ID.fullmatch(text) for text in texts)
 
 
 def _raw_name(file_name: str) -> str:

@@ -1,4 +1,4 @@
-"""Lists of runs and workflows: what is asked for, and one page of it, newest first.
+"""Lists of runs, workflows and rejected objects: what is asked for, and one page, newest first.
 
 A place in a list is a text that sorts as time does: when the item was created, then its id, so that
 no two items share one. A place without an id lies right before everything of its time.
@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.workflow import Workflow
 
 DEFAULT_PERIOD = timedelta(days=30)
@@ -21,7 +22,7 @@ _TICK = timedelta(microseconds=1)
 _PLACE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00)#.*", re.DOTALL)
 
 ItemT = TypeVar("ItemT")
-Listed = DagRun | Workflow
+Listed = DagRun | Workflow | RejectedObject
 
 
 def format_place(created_at: datetime, item_id: str = "") -> str:
@@ -30,9 +31,14 @@ def format_place(created_at: datetime, item_id: str = "") -> str:
 
 
 def place_of(item: Listed) -> str:
-    """Return the place of a run or workflow in its list."""
-    item_id = item.dag_run_id if isinstance(item, DagRun) else item.workflow_id
-    return format_place(item.created_at, item_id)
+    """Return the place of an item in its list."""
+    match item:
+        case DagRun():
+            return format_place(item.created_at, item.dag_run_id)
+        case Workflow():
+            return format_place(item.created_at, item.workflow_id)
+        case RejectedObject():
+            return format_place(item.at, item.rejected_object_id)
 
 
 def month_below(place: str) -> str:
@@ -119,8 +125,8 @@ class ListQuery:
 
     def accepts(self, item: Listed) -> bool:
         """Tell whether an item is in the state and of the DAG that is asked for."""
-        state = item.state if isinstance(item, DagRun) else item.status
-        dag_id = item.dag_id if isinstance(item, DagRun) else None
+        state = item.status if isinstance(item, Workflow) else getattr(item, "state", None)
+        dag_id = getattr(item, "dag_id", None)
         return self.state in (None, state) and self.dag_id in (None, dag_id)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Event
 from workflow_manager.domain.listing import Page, encode_cursor, place_of
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.workflow import Workflow, WorkflowStatus
 from workflow_manager.http.dag_run_schemas import DagRunView
 from workflow_manager.http.schemas import EventView
@@ -62,6 +63,31 @@ class DagRunList(BaseModel):
                 return cls(dag_runs=shown, next_cursor=cursor)
             shown.append(view)
         return cls(dag_runs=shown, next_cursor=page.next_cursor)
+
+
+class RejectedObjectView(BaseModel):
+    """An object that came into the data lake and caused nothing."""
+
+    rejected_object_id: str
+    bucket: str
+    key: str
+    version_id: str | None
+    size_bytes: int | None
+    reason: str
+    at: datetime
+
+
+class RejectedObjectList(BaseModel):
+    """A page of the rejected objects, newest first."""
+
+    rejected_objects: list[RejectedObjectView]
+    next_cursor: NextCursor
+
+    @classmethod
+    def of(cls, page: Page[RejectedObject]) -> "RejectedObjectList":
+        """Return the view of a page."""
+        shown = [RejectedObjectView.model_validate(o, from_attributes=True) for o in page.items]
+        return cls(rejected_objects=shown, next_cursor=page.next_cursor)
 
 
 class EventList(BaseModel):

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from workflow_manager.domain.notification import Notification
 from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 
+ACCEPTS_TAG = "accepts:"
+
 
 class Dag(BaseModel):
     """A DAG as clients list it."""
@@ -20,6 +22,12 @@ class Dag(BaseModel):
     has_import_errors: bool = False
     description: str | None = None
     tags: tuple[str, ...] = ()
+
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        """What it says it takes, by tags such as ``accepts:ismrmrd``; empty: everything."""
+        found = (tag.removeprefix(ACCEPTS_TAG) for tag in self.tags if tag.startswith(ACCEPTS_TAG))
+        return tuple(found)
 
 
 class Orchestrator(Protocol):

@@ -10,6 +10,7 @@ from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.listing import ListQuery, Page
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Part, Upload
@@ -50,6 +51,9 @@ class WorkflowStore(Protocol):
 
     def list_workflows(self, query: ListQuery) -> Page[Workflow]:
         """Return a page of the workflows, newest first; one created just now may be missing."""
+
+    def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
+        """Return a page of the objects that fit nothing, newest first, likewise."""
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
         """Return runs and scans that the reconciler must look at by now, most overdue first."""
@@ -120,6 +124,9 @@ class DataLake(Protocol):
 
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""
+
+    def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
+        """Return the first bytes of just this version, at most so many; None if it is gone."""
 
     def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
         """Return what lies below a prefix, by key; without version ids, which S3 does not list."""

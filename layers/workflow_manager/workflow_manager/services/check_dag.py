@@ -3,7 +3,7 @@
 from workflow_manager.domain.data_lake import check_dag_id
 from workflow_manager.domain.errors import ConflictError, NotFoundError, UpstreamError
 from workflow_manager.observability import logger
-from workflow_manager.ports import Ports
+from workflow_manager.ports import Dag, Ports
 
 
 def check_dag(ports: Ports, dag_id: str) -> None:
@@ -33,8 +33,8 @@ def check_dag(ports: Ports, dag_id: str) -> None:
         logger.warning("DAG not checked", extra={"dag_id": dag_id, "reason": error.detail})
 
 
-def require_dag(ports: Ports, dag_id: str) -> None:
-    """Return if the DAG is known and would run.
+def require_dag(ports: Ports, dag_id: str) -> Dag:
+    """Return the DAG if it is known and would run.
 
     Parameters
     ----------
@@ -62,3 +62,4 @@ def require_dag(ports: Ports, dag_id: str) -> None:
         raise ConflictError(f"The DAG {dag_id} is paused: unpause it in Airflow first.")
     if dag.has_import_errors:
         raise ConflictError(f"The DAG {dag_id} has import errors in Airflow: mend it first.")
+    return dag

@@ -78,7 +78,7 @@ def _check_sequence(ports: Ports, sequence_id: str) -> None:
 
 
 def _check_once(
-    ports: Ports, name: str, value: str, check: Callable[[Ports, str], None], checked: Checked
+    ports: Ports, name: str, value: str, check: Callable[[Ports, str], object], checked: Checked
 ) -> Iterator[str]:
     if (name, value) not in checked:
         found = list(find_complaints(partial(check, ports, value)))

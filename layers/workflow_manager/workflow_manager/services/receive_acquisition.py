@@ -3,7 +3,12 @@
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import AcquisitionData, ObjectVersion
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import NotFoundError
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    NeighbourRefusedError,
+    NotFoundError,
+)
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
@@ -32,14 +37,15 @@ def receive_acquisition(
     Raises
     ------
     NotFoundError
-        The workflow has no such device task; the message ends in the dead-letter queue, the
-        object stays.
+        There is certainly no such device task in a workflow that may be carried out.
+    UpstreamError
+        Exam-manager did not say: try again.
     """
     workflow_id, task_id = target.workflow_id, target.task_id
     execution = ports.store.get_execution(workflow_id)
     if execution is None or task_id not in execution.tasks:
         # Never processed, or the task was added later.
-        execution = load_execution(ports, workflow_id, cause)
+        execution = _load(ports, workflow_id, cause)
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise NotFoundError("The workflow has no such device task.")
@@ -54,6 +60,18 @@ def receive_acquisition(
         execution.complete(task_id, data, cause, f"Data {data_id} arrived.")
         execution.advance(ports.settings.policy, cause)
     commit_execution(ports, execution, cause)
+
+
+def _load(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
+    try:
+        return load_execution(ports, workflow_id, cause)
+    except NeighbourRefusedError as error:
+        # A proxy that answers for it, or a login that is refused, is no word of exam-manager.
+        if not error.is_own:
+            raise
+        raise NotFoundError("Exam-manager knows no such workflow.") from error
+    except (ConflictError, InvalidInputError) as error:
+        raise NotFoundError(error.detail) from error
 
 
 def _is_known(ports: Ports, execution: Execution, data_id: str) -> bool:

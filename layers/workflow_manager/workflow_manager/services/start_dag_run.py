@@ -14,6 +14,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.transitions import DagRunEvent, move_run
 from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
+from workflow_manager.services.check_content import check_content
 from workflow_manager.services.check_dag import require_dag
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -46,7 +47,7 @@ def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
         if run.is_simulated:
             ports.queue.send_simulation_step(dag_run_id, 1, STEP_S)
         else:
-            require_dag(ports, run.dag_id)
+            check_content(ports, require_dag(ports, run.dag_id), run.inputs)
             _trigger(ports, *_note_attempt(ports, run, cause))
     except InvalidInputError as error:
         finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)

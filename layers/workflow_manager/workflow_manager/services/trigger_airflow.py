@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
-from workflow_manager.domain.data_lake import AcquisitionData, DagData, ObjectVersion, parse_key
+from workflow_manager.domain.data_lake import (
+    AcquisitionData,
+    DagData,
+    ObjectVersion,
+    explain_misfit,
+    parse_key,
+)
 from workflow_manager.domain.entity import Cause
-from workflow_manager.observability import logger
+from workflow_manager.domain.errors import NotFoundError
+from workflow_manager.domain.rejected_object import BRING_IN_AGAIN
 from workflow_manager.ports import Ports
 from workflow_manager.services.receive_acquisition import receive_acquisition
 from workflow_manager.services.receive_dag_data import receive_dag_data
+from workflow_manager.services.reject_object import reject_object
 from workflow_manager.services.start_dag_run import start_dag_run
 
 
@@ -40,11 +48,21 @@ def trigger_airflow(ports: Ports, command: ObjectCreated | StartDagRun, cause: C
     if isinstance(command, StartDagRun):
         start_dag_run(ports, command.dag_run_id, cause)
         return
+    if reason := explain_misfit(command.data):
+        reject_object(ports, command.data, reason, cause)
+        return
     match parse_key(command.data.key):
         case DagData(dag_id):
             dag_run_id = receive_dag_data(ports, dag_id, command.data, cause)
             start_dag_run(ports, dag_run_id, cause)
         case AcquisitionData() as target:
-            receive_acquisition(ports, target, command.data, cause)
-        case None:
-            logger.warning("object with a key that means nothing to us is left alone")
+            _receive_acquisition(ports, target, command.data, cause)
+
+
+def _receive_acquisition(
+    ports: Ports, target: AcquisitionData, data: ObjectVersion, cause: Cause
+) -> None:
+    try:
+        receive_acquisition(ports, target, data, cause)
+    except NotFoundError as error:
+        reject_object(ports, data, f"{error.detail} {BRING_IN_AGAIN}", cause)

@@ -12,6 +12,7 @@ from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.listing import ListQuery, Page, encode_cursor
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
@@ -25,7 +26,7 @@ from workflow_manager.stores.table import Table
 
 DUE_INDEX = "due-index"
 
-ListedT = TypeVar("ListedT", DagRun, Workflow)
+ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject)
 
 
 class DynamoDBStore:
@@ -96,6 +97,10 @@ class DynamoDBStore:
     def list_workflows(self, query: ListQuery) -> Page[Workflow]:
         """Return a page of the workflows, newest first; one created just now may be missing."""
         return self._list(Workflow, items.WORKFLOWS, query, {"status": query.state})
+
+    def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
+        """Return a page of the objects that fit nothing, newest first, likewise."""
+        return self._list(RejectedObject, items.REJECTED_OBJECTS, query, {})
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
         """Return runs and scans that the reconciler must look at by now, most overdue first."""

@@ -15,6 +15,7 @@ from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.listing import place_of
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
@@ -32,6 +33,8 @@ MIRROR_DUE = "MIRROR"
 # First part of the partitions of the listing index, one a month.
 DAG_RUNS = "DAGRUN"
 WORKFLOWS = "WORKFLOW"
+REJECTED_OBJECTS = "REJECTED"
+_KINDS = {DagRun: DAG_RUNS, Workflow: WORKFLOWS, RejectedObject: REJECTED_OBJECTS}
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Item = dict[str, Any]
@@ -70,6 +73,11 @@ def upload_key(upload_id: str) -> ItemKey:
     return ItemKey(f"UPLOAD#{upload_id}", "UPLOAD")
 
 
+def rejected_object_key(rejected_object_id: str) -> ItemKey:
+    """Return the key of a rejected object."""
+    return ItemKey(f"REJECTED#{rejected_object_id}", "REJECTED")
+
+
 def event_partition(subject: str) -> str:
     """Return the PK under which the events of ``workflow:{id}`` or ``dag_run:{id}`` lie."""
     kind, _, subject_id = subject.partition(":")
@@ -100,6 +108,8 @@ def entity_key(entity: Entity) -> ItemKey:
             return upload_key(entity.upload_id)
         case DeviceLock():
             return device_key(entity.device_id)
+        case RejectedObject():
+            return rejected_object_key(entity.rejected_object_id)
         case SystemStatus():
             return STATUS_KEY
     raise TypeError(f"{type(entity).__name__} has no place in the table.")
@@ -169,10 +179,10 @@ def encode_entity(entity: Entity, settings: Settings) -> Item:
     if due_at := getattr(entity, "due_at", None):
         # Sparse: an item without these attributes is not in the index.
         attributes |= {"due": due_partition(entity), "due_at": format_due(due_at)}
-    if isinstance(entity, DagRun | Workflow):
+    if isinstance(entity, DagRun | Workflow | RejectedObject):
         place = place_of(entity)
-        kind = DAG_RUNS if isinstance(entity, DagRun) else WORKFLOWS
-        attributes |= {"listed": f"{kind}#{place[:7]}", "listed_at": place}
+        listed = f"{_KINDS[type(entity)]}#{place[:7]}"
+        attributes |= {"listed": listed, "listed_at": place}
     if expires_at := _expiry(entity, settings):
         attributes["expires_at"] = _epoch(expires_at)
     return _encode(entity_key(entity), written, attributes)
@@ -200,6 +210,8 @@ def _expiry(entity: Entity, settings: Settings) -> datetime | None:
     match entity:
         case Upload():
             kept_from, retention_s = entity.created_at, settings.upload_retention_s
+        case RejectedObject():
+            kept_from, retention_s = entity.at, settings.event_retention_s
         case DagRun() if entity.state.is_final:
             kept_from = entity.finished_at or entity.created_at
             retention_s = settings.event_retention_s

@@ -23,7 +23,7 @@ def find_listed(
     table
         The table.
     kind
-        First part of the index's hash key, ``DAGRUN`` or ``WORKFLOW``.
+        First part of the index's hash key: ``DAGRUN``, ``WORKFLOW`` or ``REJECTED``.
     query
         What is asked for.
     filters

@@ -11,6 +11,7 @@ from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, place_of
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
@@ -18,7 +19,7 @@ from workflow_manager.domain.workflow import Workflow
 from workflow_manager.stores import items
 from workflow_manager.stores.items import ItemKey
 
-ListedT = TypeVar("ListedT", DagRun, Workflow)
+ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject)
 
 
 class MemoryStore:
@@ -82,6 +83,10 @@ class MemoryStore:
     def list_workflows(self, query: ListQuery) -> Page[Workflow]:
         """Return a page of the workflows, newest first."""
         return self._list(Workflow, query)
+
+    def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
+        """Return a page of the objects that fit nothing, newest first."""
+        return self._list(RejectedObject, query)
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
         """Return runs and scans that the reconciler must look at by now, most overdue first."""
