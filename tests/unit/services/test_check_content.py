@@ -181,3 +181,11 @@ def arrive_simulated(world: MemoryPorts) -> None:
     process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
+
+
+def test_path_that_a_dag_named_as_its_result_is_left_to_the_worker(
+    world: MemoryPorts, lake: RecordingLake
+) -> None:
+    path = ObjectVersion(bucket=lake.bucket, key="/data/upload/image.dcm")
+    check_content(world, world.orchestrator.dags[DAG_ID], [path])
+    assert lake.read == []

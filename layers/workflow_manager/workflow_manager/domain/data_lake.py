@@ -102,6 +102,11 @@ def explain_misfit(data: ObjectVersion) -> str | None:
     return "It is empty." if data.size_bytes == 0 else None
 
 
+def is_lake_key(key: str) -> bool:
+    """Tell whether a key is one of ours, and not a path that a DAG named."""
+    return key.partition("/")[0] in {UPLOAD_PREFIX, ACQUISITION_PREFIX, RESULT_PREFIX}
+
+
 def dag_data_key(dag_id: str, upload_id: str, file_name: str) -> str:
     """Return the key of data for a DAG: ``upload/{dag_id}/{upload_id}/raw.{ext}``."""
     return f"{UPLOAD_PREFIX}/{dag_id}/{upload_id}/{_raw_name(file_name)}"
