@@ -15,6 +15,7 @@ from botocore.exceptions import (
 )
 
 from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
+from workflow_manager.domain.download import format_disposition
 from workflow_manager.domain.errors import (
     InvalidInputError,
     UpstreamError,
@@ -62,6 +63,7 @@ class S3DataLake:
         self._client = client
         self._bucket = settings.bucket_name
         self._url_lifetime_s = settings.upload_url_lifetime_s
+        self._download_url_lifetime_s = settings.download_url_lifetime_s
 
     @property
     def bucket(self) -> str:
@@ -162,14 +164,32 @@ class S3DataLake:
                 return None
         return self._object_version(key, answer, answer["ContentLength"])
 
-    def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
+    def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
         """Return the newest versions below a prefix, by key."""
+        start = {"StartAfter": after} if after else {}
         with _s3_errors():
-            answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=limit)
+            answer = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=prefix, MaxKeys=limit, **start
+            )
         return [
             ObjectVersion(bucket=self._bucket, key=item["Key"], size_bytes=item["Size"])
             for item in answer.get("Contents", [])
         ]
+
+    def presign_download(self, key: str, file_name: str, shown_as: str | None = None) -> str:
+        """Return a URL that gives an object by GET for as long as `Settings` says."""
+        params = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentDisposition": format_disposition(file_name, shown_as),
+        }
+        if shown_as:
+            params["ResponseContentType"] = shown_as
+        with _s3_errors():
+            url = self._client.generate_presigned_url(
+                "get_object", Params=params, ExpiresIn=self._download_url_lifetime_s
+            )
+        return str(url)
 
     def list_versions(self, prefix: str) -> list[ObjectVersion]:
         """Return every version of every object under a prefix, delete markers among them."""
