@@ -46,10 +46,9 @@ def list_results(ports: Ports, run: DagRun, cursor: str | None, limit: int) -> P
         return Page([], None)
     reported = {result.key: result for result in run.results}
     listed = _list_folder(ports, run, after, limit + 1)
-    place = place_of_key(run.dag_run_id, after)
-    keys = sorted({*reported, *listed}, key=lambda key: place_of_key(run.dag_run_id, key))
+    places = sorted(place_of_key(run.dag_run_id, key) for key in {*reported, *listed})
     # The listing reaches as far as a page does: what was reported and is not in it is not there.
-    following = [key for key in keys if place_of_key(run.dag_run_id, key) > place]
+    following = [place[1] for place in places if place > place_of_key(run.dag_run_id, after)]
     shown = following[:limit]
     previews = {result.preview_key for result in run.results if result.preview_key}
     files = [
@@ -58,8 +57,8 @@ def list_results(ports: Ports, run: DagRun, cursor: str | None, limit: int) -> P
         # Neither the marker of a folder nor a preview is a result by itself.
         if key in reported or not (key in previews or key.endswith("/"))
     ]
-    files = _offer_previews(ports, run, files, listed)
-    return Page(files, encode_cursor(shown[-1]) if len(following) > limit else None)
+    next_cursor = encode_cursor(shown[-1]) if len(following) > limit else None
+    return Page(_offer_previews(ports, run, files, listed), next_cursor)
 
 
 def _list_folder(ports: Ports, run: DagRun, after: str, limit: int) -> Objects:
