@@ -10,13 +10,18 @@ from workflow_manager.ports import DataLake
 
 KEY = "upload/dag_reco/upload-1/raw.h5"
 PutPart = Callable[[str, bytes], str]
+# Body, Content-Disposition, Content-Type
+Download = Callable[[str], tuple[bytes, str, str]]
 
 
 FOLDER = "acquisition/workflow-1/"
 
 
 class DataLakeContract:
-    """Subclasses give fixtures `lake` (empty, versioned) and `put_part` (PUT to a URL → ETag)."""
+    """Subclasses give fixtures `lake` (empty, versioned) and two that do as clients do.
+
+    `put_part` (PUT to a URL → ETag) and `download` (GET of a URL).
+    """
 
     def test_head_returns_none_where_nothing_is(self, lake: DataLake) -> None:
         assert lake.head(KEY) is None
@@ -173,3 +178,40 @@ class DataLakeContract:
     ) -> None:
         with pytest.raises(ValueError, match="no folder"):
             lake.delete_prefix(prefix)
+
+    def test_list_objects_goes_on_behind_a_key(self, lake: DataLake) -> None:
+        # Given keys whose order is that of their bytes, and a neighbour of the prefix
+        names = ["1.dcm", "10.dcm", "2.dcm", "B.dcm", "a/1.dcm", "é.dcm"]
+        for name in reversed(names):
+            lake.put(f"result/run-1/{name}", b"12", "application/dicom")
+        lake.put("result/run-10/1.dcm", b"1", "application/dicom")
+
+        first = lake.list_objects("result/run-1/", 4)
+        second = lake.list_objects("result/run-1/", 4, first[-1].key)
+
+        assert [each.key for each in first + second] == [f"result/run-1/{n}" for n in names]
+        assert {(each.size_bytes, each.version_id) for each in first} == {(2, None)}
+
+    def test_list_objects_starts_behind_a_key_that_is_not_there(self, lake: DataLake) -> None:
+        lake.put("result/run-1/1.dcm", b"1", "application/dicom")
+        lake.put("result/run-1/3.dcm", b"1", "application/dicom")
+        [found] = lake.list_objects("result/run-1/", 2, "result/run-1/2.dcm")
+        assert found.key == "result/run-1/3.dcm"
+
+    @pytest.mark.parametrize("name", ["image.dcm", "a b+c%2F&é?.dcm"])
+    def test_presign_download_gives_a_file_to_save(
+        self, lake: DataLake, download: Download, name: str
+    ) -> None:
+        lake.put(f"result/run-1/{name}", b"pixels", "application/dicom")
+        body, disposition, _ = download(
+            lake.presign_download(f"result/run-1/{name}", "run-1-image.dcm")
+        )
+        assert body == b"pixels"
+        assert disposition == 'attachment; filename="run-1-image.dcm"'
+
+    def test_presign_download_gives_a_picture_to_show(
+        self, lake: DataLake, download: Download
+    ) -> None:
+        lake.put("result/run-1/preview.png", b"png", "application/octet-stream")
+        url = lake.presign_download("result/run-1/preview.png", "p.png", "image/png")
+        assert download(url) == (b"png", 'inline; filename="p.png"', "image/png")

@@ -14,6 +14,7 @@ PROTECTED = [
     ("POST", "/process/{workflow_id}"),
     ("GET", "/workflows/{workflow_id}"),
     ("GET", "/dag_runs/{dag_run_id}"),
+    ("GET", "/dag_runs/{dag_run_id}/results"),
     ("POST", "/upload_and_trigger/cartesian_reconstruction"),
     ("POST", "/uploads"),
     ("POST", "/uploads/no-such-upload/complete"),

@@ -47,7 +47,7 @@ class Settings(BaseModel):
         How long a run that has ended in Airflow is given for its callback [s].
     auto_advance
         Whether DAG tasks start by themselves once their inputs are there.
-    upload_url_lifetime_s
+    upload_url_lifetime_s, download_url_lifetime_s
         How long a presigned URL works [s]; it dies earlier with the credentials that signed it.
     upload_retention_s
         How long the item of an upload is kept [s].
@@ -85,6 +85,7 @@ class Settings(BaseModel):
     callback_wait_s: int = Field(default=60, ge=0)
     auto_advance: bool = True
     upload_url_lifetime_s: int = Field(default=3600, gt=0, le=43_200)
+    download_url_lifetime_s: int = Field(default=900, gt=0, le=43_200)
     upload_retention_s: int = Field(default=7 * 86_400, gt=0)
     event_retention_s: int = Field(default=365 * 86_400, gt=0)
 

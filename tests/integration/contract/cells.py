@@ -43,7 +43,7 @@ POINTS = {
     "task instances": ("airflow", "POST", "/taskInstances/list"),
     "Airflow login": ("airflow", "POST", "/auth/token"),
 }
-# What AWS may have lost, beside the table: service, and where moto keeps it under which name.
+# What AWS may have lost, beside table and bucket: service, and where moto keeps it by which name.
 RESOURCES = {
     "queue": ("sqs", "queues", "events"),
     "simulation queue": ("sqs", "queues", "simulation"),

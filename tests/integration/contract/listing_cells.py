@@ -18,6 +18,7 @@ from tests.integration.contract.data_cells import (
     SHOW_SCANNING,
     UNKNOWN,
     UPLOAD,
+    end_run,
     start_run,
 )
 from tests.integration.contract.runner import deliver, resources
@@ -111,6 +112,33 @@ def show_workflow(deployment: Deployment, ids: Ids) -> None:
     ids["etag"] = answer["headers"]["etag"]
 
 
+def store_image(deployment: Deployment, ids: Ids) -> None:
+    """Let the run leave the image that it reports, and another one that it does not."""
+    end_run(deployment, ids)
+    for name in ("image.dcm", "image-2.dcm"):
+        key = f"result/{ids['dag_run_id']}/{name}"
+        wiring._s3_client().put_object(Bucket=BUCKET, Key=key, Body=b"pixels")
+
+
+def report_path(deployment: Deployment, ids: Ids) -> None:
+    """Let a DAG of upstream name a file of another run."""
+    start_run(deployment, ids)
+    wiring._s3_client().put_object(Bucket=BUCKET, Key="result/other/image.dcm", Body=b"x")
+    body = {"result_file": f"s3://{BUCKET}/result/other/image.dcm"}
+    assert deployment.call_back({"user_token": ids["callback_token"]}, body) == 200
+
+
+LIST_RESULTS = Scenario(
+    "list results",
+    "list_results",
+    "GET",
+    "/dag_runs/{dag_run_id}/results/?limit=1",
+    tasks=(DAG_TASK,),
+    prepare=store_image,
+)
+REPORTED = "results.0.unavailable_reason"
+
+
 def asked(scenario: Scenario, query: str, status: int, *detail: str) -> Cell:
     """Return a cell of the same list with another query."""
     path, _, _ = scenario.path.partition("?")
@@ -167,6 +195,53 @@ CELLS = [
         replace(LIST_EVENTS, path=f"/workflows/{UNKNOWN}/events/"), "unknown id", 404, "There is no"
     ),
     case(replace(LIST_EVENTS, prepare=None), "never processed", 404, "There is no"),
+    case(
+        LIST_RESULTS,
+        "",
+        200,
+        shows={
+            "state": "SUCCEEDED",
+            "results.0.url": "https://data-lake.s3.eu-central-1.amazonaws.com/result/{dag_run_id}/",
+            "results.0.size_bytes": 6,
+            REPORTED: None,
+        },
+    ),
+    *without_token(LIST_RESULTS),
+    loss(LIST_RESULTS, "table", 503),
+    loss(LIST_RESULTS, "bucket", 502, detail="The data lake failed."),
+    asked(LIST_RESULTS, "", 200),
+    asked(LIST_RESULTS, "limit=101", 422),
+    asked(LIST_RESULTS, "cursor=x", 422, "The cursor is none of ours."),
+    case(
+        replace(LIST_RESULTS, prepare=start_run),
+        "no results yet",
+        200,
+        shows={"state": "RUNNING", "results": []},
+    ),
+    case(
+        replace(LIST_RESULTS, prepare=end_run),
+        "file is gone",
+        200,
+        shows={"results.0.url": None, REPORTED: "There is no such file"},
+    ),
+    case(
+        replace(LIST_RESULTS, prepare=report_path),
+        "file of another run",
+        200,
+        shows={"results.0.url": None, REPORTED: "This is no plain path"},
+    ),
+    case(
+        replace(LIST_RESULTS, path="/dag_runs/aaaaaaaaaaaaaaaaaaaa/results/"),
+        "unknown id",
+        404,
+        "There is no such run",
+    ),
+    case(
+        replace(LIST_RESULTS, path="/dag_runs/a b/results/"),
+        "malformed id",
+        404,
+        "There is no such run",
+    ),
     known(replace(SHOW_SCANNING, prepare=show_workflow), "unchanged", '"x", {etag}', 304),
     known(SHOW_SCANNING, "changed", 'W/"x"', 200),
     known(SHOW, "anything", "*", 304),

@@ -144,6 +144,12 @@ def fail(deployment: Deployment, ids: Ids, point: str, kind: str) -> None:
         GONE.append((vars(deployment), "store", deployment.store))
         deployment.store = DynamoDBStore(wiring._aws_client("dynamodb"), gone)
         return
+    if point == "bucket":
+        # moto itself breaks without the bucket, so another one is asked for.
+        known = vars(settings.get_settings())
+        GONE.append((known, "bucket_name", known["bucket_name"]))
+        known["bucket_name"] = "gone"
+        return
     if point in RESOURCES:
         service, held, name = RESOURCES[point]
         known = resources(service, held)

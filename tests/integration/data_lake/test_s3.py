@@ -9,7 +9,7 @@ import requests
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 
-from tests.contracts.data_lake import KEY, DataLakeContract, PutPart
+from tests.contracts.data_lake import KEY, DataLakeContract, Download, PutPart
 from workflow_manager.data_lake.s3 import S3DataLake
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import (
@@ -39,6 +39,16 @@ class TestS3DataLake(DataLakeContract):
             return response.headers["ETag"]
 
         return put
+
+    @pytest.fixture
+    def download(self) -> Download:
+        def get(url: str) -> tuple[bytes, str, str]:
+            response = requests.get(url, timeout=5)
+            response.raise_for_status()
+            headers = response.headers
+            return response.content, headers["Content-Disposition"], headers["Content-Type"]
+
+        return get
 
     def test_complete_returns_none_for_an_unknown_upload(self, lake: DataLake) -> None:
         # moto crashes here, so S3's documented answer stands in.
@@ -70,6 +80,19 @@ def test_presign_part_makes_a_regional_sigv4_url_without_checksum_headers(
     assert query["X-Amz-Expires"] == [str(settings.upload_url_lifetime_s)]
     assert (query["partNumber"], query["uploadId"]) == (["7"], ["s3-upload"])
     assert not [name for name in query if "checksum" in name.lower()]
+
+
+def test_presign_download_makes_a_regional_sigv4_url_of_its_own_lifetime(
+    lake: S3DataLake, settings: Settings
+) -> None:
+    url = urlsplit(lake.presign_download("result/run-1/image.dcm", "run-1-image.dcm"))
+    query = parse_qs(url.query)
+    assert url.netloc == "data-lake.s3.eu-central-1.amazonaws.com"
+    assert url.path == "/result/run-1/image.dcm"
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert query["X-Amz-SignedHeaders"] == ["host"]
+    assert query["X-Amz-Expires"] == [str(settings.download_url_lifetime_s)] == ["900"]
+    assert "versionId" not in query
 
 
 def test_create_multipart_upload_asks_for_a_full_object_checksum(lake: S3DataLake, s3: Any) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.contracts.data_lake import DataLakeContract, PutPart
+from tests.contracts.data_lake import DataLakeContract, Download, PutPart
 from workflow_manager.data_lake.memory import MemoryDataLake
 
 
@@ -12,3 +12,7 @@ class TestMemoryDataLake(DataLakeContract):
     @pytest.fixture
     def put_part(self, lake: MemoryDataLake) -> PutPart:
         return lake.put_part
+
+    @pytest.fixture
+    def download(self, lake: MemoryDataLake) -> Download:
+        return lake.download

@@ -4,9 +4,10 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
+from workflow_manager.domain.download import format_disposition
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES, Part
 
@@ -131,10 +132,22 @@ class MemoryDataLake:
         body = held.get(data.version_id) if data.version_id else newest
         return None if body is None else body[:n_bytes]
 
-    def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
+    def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
         """Return the newest versions below a prefix, by key."""
-        found = [key for key in self.keys if key.startswith(prefix)][:limit]
+        found = [key for key in self.keys if key.startswith(prefix) and key > after][:limit]
         return [self._newest(key).model_copy(update={"version_id": None}) for key in found]
+
+    def presign_download(self, key: str, file_name: str, shown_as: str | None = None) -> str:
+        """Return a URL that `download` understands."""
+        query = {"disposition": format_disposition(file_name, shown_as), "type": shown_as or ""}
+        return f"https://{self._bucket}.s3.invalid/{quote(key)}?{urlencode(query)}"
+
+    def download(self, url: str) -> tuple[bytes, str, str]:
+        """Do what a client's GET of a presigned URL does: body, disposition, content type."""
+        parts = urlsplit(url)
+        query = parse_qs(parts.query, keep_blank_values=True)
+        body = self.get(unquote(parts.path.removeprefix("/")))
+        return body, query["disposition"][0], query["type"][0]
 
     def list_versions(self, prefix: str) -> list[ObjectVersion]:
         """Return every version of every object under a prefix."""

@@ -1,33 +1,20 @@
 """The `DataLake` on S3. Objects carry no metadata of ours: a client's file name might be a name."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import ClientError
 
+from workflow_manager.data_lake.s3_errors import code_of, s3_errors
 from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
-from workflow_manager.domain.errors import (
-    ConflictError,
-    UpstreamError,
-    UpstreamRefusedError,
-    UpstreamTimeoutError,
-    UpstreamUnreachableError,
-)
+from workflow_manager.domain.download import format_disposition
+from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.domain.upload import Part
 from workflow_manager.settings import Settings
 
-_DETAIL = "The data lake failed."
-_BAD_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
-_BAD_CHECKSUM = "BadDigest"
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_N_KEYS_PER_DELETE = 1_000
 _NO_OBJECT = {"404", "NoSuchKey", "NotFound"}
@@ -64,6 +51,7 @@ class S3DataLake:
         self._client = client
         self._bucket = settings.bucket_name
         self._url_lifetime_s = settings.upload_url_lifetime_s
+        self._download_url_lifetime_s = settings.download_url_lifetime_s
 
     @property
     def bucket(self) -> str:
@@ -72,7 +60,7 @@ class S3DataLake:
 
     def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
         """Store a small object."""
-        with _s3_errors():
+        with s3_errors():
             answer = self._client.put_object(
                 Bucket=self._bucket,
                 Key=key,
@@ -84,7 +72,7 @@ class S3DataLake:
 
     def create_multipart_upload(self, key: str, content_type: str) -> str:
         """Begin a multipart upload and return S3's id of it."""
-        with _s3_errors():
+        with s3_errors():
             # Of a full-object CRC, S3 computes the parts' itself where the client sends none.
             answer = self._client.create_multipart_upload(
                 Bucket=self._bucket,
@@ -97,7 +85,7 @@ class S3DataLake:
 
     def presign_part(self, key: str, s3_upload_id: str, part_number: int) -> str:
         """Return a URL that takes one part by PUT for as long as `Settings` says."""
-        with _s3_errors():
+        with s3_errors():
             url = self._client.generate_presigned_url(
                 "upload_part",
                 Params={
@@ -112,14 +100,14 @@ class S3DataLake:
 
     def list_parts(self, key: str, s3_upload_id: str) -> list[Part] | None:
         """Return the parts present, or None if the upload is not open (any more)."""
-        with _s3_errors():
+        with s3_errors():
             try:
                 pages = self._client.get_paginator("list_parts").paginate(
                     Bucket=self._bucket, Key=key, UploadId=s3_upload_id
                 )
                 parts = [part for page in pages for part in page.get("Parts", [])]
             except ClientError as error:
-                if _code(error) != "NoSuchUpload":
+                if code_of(error) != "NoSuchUpload":
                     raise
                 return None
         return [
@@ -145,7 +133,7 @@ class S3DataLake:
         checksum = {"ChecksumCRC64NVME": crc64nvme, "ChecksumType": "FULL_OBJECT"}
         wanted = sorted(parts, key=lambda part: part.part_number)
         listed = [{"PartNumber": part.part_number, "ETag": part.etag} for part in wanted]
-        with _s3_errors():
+        with s3_errors():
             try:
                 answer = self._client.complete_multipart_upload(
                     Bucket=self._bucket,
@@ -155,29 +143,29 @@ class S3DataLake:
                     **(checksum if crc64nvme else {}),
                 )
             except ClientError as error:
-                if _code(error) != "NoSuchUpload":
+                if code_of(error) != "NoSuchUpload":
                     raise
                 return None
         return self._object_version(key, answer, total_size(parts))
 
     def abort_multipart_upload(self, key: str, s3_upload_id: str) -> None:
         """Delete the parts of an upload; one that is not open (any more) is left alone."""
-        with _s3_errors():
+        with s3_errors():
             try:
                 self._client.abort_multipart_upload(
                     Bucket=self._bucket, Key=key, UploadId=s3_upload_id
                 )
             except ClientError as error:
-                if _code(error) != "NoSuchUpload":
+                if code_of(error) != "NoSuchUpload":
                     raise
 
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""
-        with _s3_errors():
+        with s3_errors():
             try:
                 answer = self._client.head_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
-                if _code(error) not in _NO_OBJECT:
+                if code_of(error) not in _NO_OBJECT:
                     raise
                 return None
         return self._object_version(key, answer, answer["ContentLength"])
@@ -186,32 +174,50 @@ class S3DataLake:
         """Return the first bytes of just this version, at most so many; None if it is gone."""
         version = {"VersionId": data.version_id} if data.version_id else {}
         asked = {"Bucket": data.bucket, "Key": data.key, "Range": f"bytes=0-{n_bytes - 1}"}
-        with _s3_errors():
+        with s3_errors():
             try:
                 body = self._client.get_object(**asked, **version)["Body"]
             except ClientError as error:
                 # Of an empty object, no byte can be asked for.
-                if _code(error) == "InvalidRange":
+                if code_of(error) == "InvalidRange":
                     return b""
-                if _code(error) not in _NO_VERSION:
+                if code_of(error) not in _NO_VERSION:
                     raise
                 return None
             # Who does not know ranges answers with everything: what follows stays unread.
             with closing(body):
                 return bytes(body.read(n_bytes))
 
-    def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
+    def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
         """Return the newest versions below a prefix, by key."""
-        with _s3_errors():
-            answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=limit)
+        start = {"StartAfter": after} if after else {}
+        with s3_errors():
+            answer = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=prefix, MaxKeys=limit, **start
+            )
         return [
             ObjectVersion(bucket=self._bucket, key=item["Key"], size_bytes=item["Size"])
             for item in answer.get("Contents", [])
         ]
 
+    def presign_download(self, key: str, file_name: str, shown_as: str | None = None) -> str:
+        """Return a URL that gives an object by GET for as long as `Settings` says."""
+        params = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentDisposition": format_disposition(file_name, shown_as),
+        }
+        if shown_as:
+            params["ResponseContentType"] = shown_as
+        with s3_errors():
+            url = self._client.generate_presigned_url(
+                "get_object", Params=params, ExpiresIn=self._download_url_lifetime_s
+            )
+        return str(url)
+
     def list_versions(self, prefix: str) -> list[ObjectVersion]:
         """Return every version of every object under a prefix, delete markers among them."""
-        with _s3_errors():
+        with s3_errors():
             pages = self._client.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=prefix
             )
@@ -244,7 +250,7 @@ class S3DataLake:
         return len(uploads) + len(versions)
 
     def _list_uploads(self, prefix: str) -> list[dict[str, Any]]:
-        with _s3_errors():
+        with s3_errors():
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=prefix
             )
@@ -252,7 +258,7 @@ class S3DataLake:
 
     def _delete(self, versions: Sequence[ObjectVersion]) -> None:
         named = [{"Key": each.key, "VersionId": each.version_id or "null"} for each in versions]
-        with _s3_errors():
+        with s3_errors():
             answer = self._client.delete_objects(
                 Bucket=self._bucket, Delete={"Objects": named, "Quiet": True}
             )
@@ -277,26 +283,3 @@ def total_size(parts: Sequence[Part]) -> int | None:
     """Return the size of all parts together [bytes], or None if one is unknown."""
     sizes = [part.size_bytes for part in parts if part.size_bytes is not None]
     return sum(sizes) if len(sizes) == len(parts) else None
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])
-
-
-@contextmanager
-def _s3_errors() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        if _code(error) in _BAD_PARTS:
-            raise ConflictError("S3 does not take these parts: list them again.") from error
-        if _code(error) == _BAD_CHECKSUM:
-            raise ConflictError("The file in S3 has another CRC-64/NVME than yours.") from error
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-        raise UpstreamRefusedError(_DETAIL, status) from error
-    except (ConnectTimeoutError, EndpointConnectionError) as error:
-        raise UpstreamUnreachableError(_DETAIL) from error
-    except ReadTimeoutError as error:
-        raise UpstreamTimeoutError(_DETAIL) from error
-    except BotoCoreError as error:
-        raise UpstreamError(_DETAIL) from error

@@ -68,14 +68,31 @@ def decode_cursor(cursor: str) -> str:
     try:
         if len(cursor) > MAX_CURSOR_LENGTH:
             raise ValueError
-        place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        place = decode_text(cursor)
         match = _PLACE.fullmatch(place)
-        if match is None or encode_cursor(place) != cursor:
+        if match is None:
             raise ValueError
         datetime.fromisoformat(match[1])
-    except ValueError:  # what base64 and UTF-8 refuse is one too
+    except ValueError:
         raise InvalidInputError("The cursor is none of ours.") from None
     return place
+
+
+def decode_text(cursor: str) -> str:
+    """Return the text that a cursor was made of.
+
+    Raises
+    ------
+    InvalidInputError
+        It was made of none.
+    """
+    try:
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError:  # what base64 and UTF-8 refuse is one too
+        text = ""
+    if not text or encode_cursor(text) != cursor:
+        raise InvalidInputError("The cursor is none of ours.")
+    return text
 
 
 @dataclass(frozen=True)

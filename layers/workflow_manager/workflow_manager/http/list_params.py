@@ -11,6 +11,8 @@ from workflow_manager.http.dependencies import CallerDep
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
+# Base64 of a key of 1024 characters, each of up to four bytes.
+MAX_KEY_CURSOR_LENGTH = 5462
 
 Limit = Annotated[
     int, Query(ge=1, le=MAX_LIMIT, description="Greatest number of items; there may be fewer.")
@@ -25,6 +27,10 @@ EventId = Annotated[
 _Cursor = Annotated[
     str | None,
     Query(max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."),
+]
+KeyCursor = Annotated[
+    str | None,
+    Query(max_length=MAX_KEY_CURSOR_LENGTH, description="`next_cursor` of the page before."),
 ]
 _From = Annotated[
     str | None,

@@ -128,8 +128,17 @@ class DataLake(Protocol):
     def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
         """Return the first bytes of just this version, at most so many; None if it is gone."""
 
-    def list_objects(self, prefix: str, limit: int) -> list[ObjectVersion]:
-        """Return what lies below a prefix, by key; without version ids, which S3 does not list."""
+    def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
+        """Return what lies below a prefix, by key; without version ids, which S3 does not list.
+
+        At most `limit` objects, a thousand if that is more; with `after`, those behind that key.
+        """
+
+    def presign_download(self, key: str, file_name: str, shown_as: str | None = None) -> str:
+        """Return a URL that gives an object by GET for as long as `Settings` says.
+
+        Browsers save it as `file_name`; with a content type in `shown_as`, they show it as that.
+        """
 
     def list_versions(self, prefix: str) -> list[ObjectVersion]:
         """Return every version of every object under a prefix, delete markers among them."""
