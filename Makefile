@@ -63,7 +63,7 @@ build: setup ## Build the deployable artefact in .aws-sam/build
 check: setup ## Lint, types, architecture, template, unit and integration tests; offline
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local functions
+	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local functions benchmarks
 	PYTHONPATH=layers/workflow_manager $(BIN)/lint-imports
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 	$(BIN)/pytest -n 2 $(COVERAGE) tests/unit tests/integration tests/infra
@@ -89,6 +89,10 @@ transitions: setup ## Draw the state machines into docs/transitions.md
 .PHONY: benchmark-reconstruction
 benchmark-reconstruction: setup ## Time and memory of the reconstruction beside plain NumPy
 	@$(BIN)/python benchmarks/reconstruction.py
+
+.PHONY: benchmark-upload
+benchmark-upload: setup ## Speed and memory of uploads beside boto3 and a form; QUICK=1 for 10 MB only
+	@$(BIN)/python -m benchmarks.upload $(if $(QUICK),--quick)
 
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
