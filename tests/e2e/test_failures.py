@@ -1,15 +1,19 @@
 """What goes wrong ends in a state with a reason: nothing hangs, no scanner is started twice."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from local.config import DAG_ID
 from tests.e2e.laptop import Json, Laptop, wait_until
 
 NOT_RAW_DATA = (
-    "The file is not ISMRMRD (HDF5) or NumPy k-space: neither format's signature was found."
+    f"The DAG {DAG_ID} accepts ismrmrd or numpy; the object is of no format that we know."
 )
+DAMAGED = "The ISMRMRD (HDF5) file is damaged or truncated."
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def read_task(workflow: Json, task_id: str) -> Json:
@@ -25,7 +29,7 @@ def wait_for_exam_comment(laptop: Laptop, task_id: str, comment: str) -> Json:
     return wait_until(read, f"exam-manager to hear why task {task_id} failed")
 
 
-def test_cartesian_reconstruction_fails_with_a_sentence_when_the_scan_is_no_raw_data(
+def test_trigger_airflow_fails_the_task_with_a_sentence_when_the_scan_is_no_raw_data(
     laptop: Laptop,
 ) -> None:
     # Given a scanner that uploads something else
@@ -46,15 +50,47 @@ def test_cartesian_reconstruction_fails_with_a_sentence_when_the_scan_is_no_raw_
     assert (told["status"], told["progress"], told["results"]) == ("NEW", 0, [])
 
 
-def test_upload_and_trigger_fails_with_a_sentence_when_the_file_is_no_raw_data(
+def test_upload_and_trigger_refuses_what_is_no_raw_data_before_a_worker_is_spent(
     laptop: Laptop,
 ) -> None:
     # Given a file whose name promises more than its content; when it is uploaded
     answer = laptop.upload_and_trigger(b"This is not an ISMRMRD file.\n", "raw.h5")
-    # Then its run fails for a reason one understands
+    # Then its run fails for a reason one understands, and Airflow has never heard of it
     run_id = answer.raise_for_status().json()["data"]["dag_run_id"]
     run = laptop.wait_for_run(run_id, "FAILED")
     assert run["reason"] == NOT_RAW_DATA
+    assert run_id not in {each["dag_run_id"] for each in laptop.list_airflow_runs()}
+
+
+def test_cartesian_reconstruction_fails_with_a_sentence_when_the_file_is_damaged(
+    laptop: Laptop,
+) -> None:
+    # Given a file that only begins like raw data; when it is uploaded
+    answer = laptop.upload_and_trigger(HDF5_SIGNATURE + bytes(1000), "raw.h5")
+    # Then the DAG says what is wrong with it
+    run_id = answer.raise_for_status().json()["data"]["dag_run_id"]
+    run = laptop.wait_for_run(run_id, "FAILED")
+    assert (run["reason"], run["results"]) == (DAMAGED, [])
+
+
+def test_trigger_airflow_records_an_object_that_fits_nothing(laptop: Laptop) -> None:
+    # Given objects dropped by hand: an empty one, and one for a task that nobody knows
+    name = uuid4().hex
+    keys = [f"upload/{DAG_ID}/{name}/raw.h5", f"acquisition/{name}/{name}/raw.h5"]
+    laptop.s3.put_object(Bucket=laptop.stack.bucket, Key=keys[0], Body=b"")
+    laptop.s3.put_object(Bucket=laptop.stack.bucket, Key=keys[1], Body=b"data")
+
+    def find_reasons() -> dict[str, str] | None:
+        listed = laptop.api.get("/rejected_objects/").raise_for_status().json()
+        found = {each["key"]: each["reason"] for each in listed["rejected_objects"]}
+        return {key: found[key] for key in keys} if set(keys) <= set(found) else None
+
+    # When their events have come; then each is listed with its reason, and nothing comes again
+    reasons = wait_until(find_reasons, "the objects to be rejected")
+    assert "empty" in reasons[keys[0]]
+    assert "workflow" in reasons[keys[1]]
+    laptop.wait_for_empty_queue()
+    assert laptop.count_messages(laptop.stack.dlq_url) == 0
 
 
 @pytest.mark.parametrize(
