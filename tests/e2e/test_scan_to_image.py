@@ -67,6 +67,20 @@ def test_receive_results_tells_exam_manager_when_a_workflow_completes(
     assert result["type"] == "DICOM"
 
 
+def test_list_results_gives_urls_that_download_the_image_and_its_preview(
+    laptop: Laptop, walk: Walk
+) -> None:
+    # Given a completed walk; when its results are listed
+    url = f"/dag_runs/{walk.run['dag_run_id']}/results/"
+    (result,) = laptop.api.get(url).raise_for_status().json()["results"]
+    # Then whoever has the URLs, and no token, gets the files
+    image = laptop.plain.get(result["url"]).raise_for_status()
+    assert image.content == laptop.read_object(result["key"])
+    assert "attachment" in image.headers["Content-Disposition"]
+    preview = laptop.plain.get(result["preview_url"]).raise_for_status()
+    assert Image.open(io.BytesIO(preview.content)).size[::-1] == IMAGE_SHAPE
+
+
 def test_cartesian_reconstruction_leaves_a_dicom_image_without_a_patient(
     laptop: Laptop, walk: Walk
 ) -> None:
