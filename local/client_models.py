@@ -54,9 +54,11 @@ def main() -> None:
         header.write_text(make_header())
         document.write_text(_make_document())
         paths = ["--input", document, "--output", MODELS, "--custom-file-header-path", header]
-        subprocess.run([_install_generator(), *OPTIONS, *paths], check=True)  # noqa: S603 - ours
-    for command in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
-        subprocess.run([Path(sys.executable).with_name("ruff"), *command, MODELS], check=True)  # noqa: S603
+        command = [str(part) for part in (_install_generator(), *OPTIONS, *paths)]
+        subprocess.run(command, check=True)  # noqa: S603 - ours
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    for arguments in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
+        subprocess.run([ruff, *arguments, str(MODELS)], check=True)  # noqa: S603 - ours
 
 
 def _simplify(schema: Any) -> Any:
@@ -79,7 +81,8 @@ def _install_generator() -> Path:
     generator = ENVIRONMENT / "bin/datamodel-codegen"
     if not generator.is_file():
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
-    pip = [ENVIRONMENT / "bin/python", "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]
+    python = str(ENVIRONMENT / "bin/python")
+    pip = [python, "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)]
     subprocess.run(pip, check=True)  # noqa: S603 - ours
     return generator
 
