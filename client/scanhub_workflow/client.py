@@ -54,9 +54,9 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
     ) -> None:
         retry = retry or Retry()
         self._http = httpx.Client(
-            base_url=_find(url, URL_VARIABLE),
+            base_url=_find("URL", url, URL_VARIABLE),
             headers={
-                "Authorization": f"Bearer {_find(token, TOKEN_VARIABLE)}",
+                "Authorization": f"Bearer {_find('token', token, TOKEN_VARIABLE)}",
                 "User-Agent": f"scanhub-workflow/{__version__}",
             },
             timeout=TIMEOUT,
@@ -137,11 +137,11 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
 
     def __repr__(self) -> str:
         """Return where it goes, never the token."""
-        return f"Client({str(self._http.base_url)!r})"
+        return f"Client({self._http.base_url!r})"
 
 
-def _find(value: str | None, variable: str) -> str:
-    found = value or os.environ.get(variable, "")
-    if not found.strip():
-        raise ConfigurationError(f"Nothing says where to go or who calls: set {variable}.")
-    return found.strip()
+def _find(what: str, value: str | None, variable: str) -> str:
+    found = (value or os.environ.get(variable, "")).strip()
+    if not found:
+        raise ConfigurationError(f"No {what} is given: pass it, or set {variable}.")
+    return found

@@ -201,9 +201,8 @@ def _read_refusal(answer: httpx.Response) -> ApiError:
     status = answer.status_code
     detail, reason = answer.reason_phrase or "The request was refused.", None
     try:
-        problem = Problem.model_validate(
-            {"type": "", "title": "", "status": status, **answer.json()}
-        )
+        known = {"type": "about:blank", "title": detail, "status": status}
+        problem = Problem.model_validate(known | answer.json())
     except (ValueError, TypeError):
         # A proxy's page, say.
         pass

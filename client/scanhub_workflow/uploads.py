@@ -193,7 +193,8 @@ class FileUpload:
 
     def _sign(self, part_number: int) -> PartView | PresentPartView:
         view = self.uploader.api.get_upload(self.view.upload_id, from_part=part_number, limit=1)
-        for part in [*view.parts, *view.present]:
+        known: list[PartView | PresentPartView] = [*view.parts, *view.present]
+        for part in known:
             if part.part_number == part_number:
                 return part
         raise errors.UploadClosedError(view.upload_id)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import httpx
 
 from scanhub_workflow.http import Api, get, make_path, parse
-from scanhub_workflow.models import WorkflowStatus, WorkflowView
+from scanhub_workflow.models import WorkflowView
 
 FIRST_WAIT_S = 1
 MAX_WAIT_S = 10
-_ENDED = frozenset({WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED})
+_ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
 def watch_workflow(api: Api, workflow_id: str, timeout_s: float | None) -> Iterator[WorkflowView]:

@@ -15,8 +15,8 @@ from uuid import uuid4
 import httpx
 import pytest
 from awscrt.checksums import crc64nvme
-
 from benchmarks.presigned_parts import PresignedPart, send_parts
+
 from local import airflow
 from local.aws import make_client
 from local.config import DAG_ID, StackConfig

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from benchmarks.presigned_parts import PresignedPart, send_parts
+
 from tests.e2e.laptop import Json, Laptop, encode_crc64nvme, wait_until
 from tests.e2e.test_control import SLEEPING
 

@@ -43,7 +43,6 @@ class FakeUploadServer:
         self.state = "CREATED"
         self.whole = b""
         self.body: dict[str, Any] = {}
-        self.most_at_once = self._n_at_once = 0
         self.put_fault: Fault = lambda part_number, n_puts: None
         self.api_fault: Callable[[int], httpx.Response | None] = lambda n_requests: None
         self._lock = threading.Lock()
@@ -76,15 +75,7 @@ class FakeUploadServer:
                     return refuse(404, "Upload not found.")
 
     def answer_s3(self, request: httpx.Request) -> httpx.Response:
-        # Reading from several threads at once, as connections do.
-        with self._lock:
-            self._n_at_once += 1
-            self.most_at_once = max(self.most_at_once, self._n_at_once)
-        try:
-            body = request.read()
-        finally:
-            with self._lock:
-                self._n_at_once -= 1
+        body = request.read()
         with self._lock:
             return self._put(request, body)
 
