@@ -170,14 +170,18 @@ class FileUpload:
         meter = _Meter(self.view, on_progress)
         http, retry = self.uploader.http, self.uploader.retry
         sender = PartSender(self.view.upload_id, http, retry, self._sign, meter.add)
-        return _run_at_once(self._plan(sender), sender.stop)
+        # All that is there is compared first: no part of another file may come to this upload.
+        present = _run_at_once(self._plan_checks(sender), sender.stop)
+        return present + _run_at_once(self._plan_sends(sender), sender.stop)
 
-    def _plan(self, sender: PartSender) -> Iterator[_Job]:
+    def _plan_checks(self, sender: PartSender) -> Iterator[_Job]:
         for present in self.view.present:
             content = self._part(present.part_number)
             # One of another size is missing, says the API: it is sent again.
             if present.size_bytes == content.size_bytes:
                 yield partial(sender.adopt, present, content)
+
+    def _plan_sends(self, sender: PartSender) -> Iterator[_Job]:
         for missing in self._iterate_missing():
             yield partial(sender.send, missing, self._part(missing.part_number))
 

@@ -221,13 +221,13 @@ def test_resume_of_another_file_is_refused(
     server.body = {"file_name": "scan.h5", "size_bytes": 95}
     server.parts = {4: b"0123456789"}
 
-    # When it is resumed with this one, then nothing is completed
+    # When it is resumed with this one, then not even a part of it is sent
     with pytest.raises(errors.OtherFileError, match="part 4 has another content"):
         client.upload(file, resume=UPLOAD_ID)
+    assert not server.puts
 
     # And one of another size is refused before anything is sent
     file.write_bytes(b"other")
-    server.puts.clear()
     with pytest.raises(errors.OtherFileError, match="size"):
         client.upload(file, resume=UPLOAD_ID)
     assert not server.puts
@@ -387,7 +387,7 @@ def test_no_signature_reaches_the_log(
     client: Client, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a caller who logs everything
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpx")
 
     # When a file is uploaded, then the requests are in the log without what signs them
     upload(client, file)
