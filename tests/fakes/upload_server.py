@@ -39,6 +39,7 @@ class FakeUploadServer:
         self.puts: Counter[int] = Counter()
         self.requests: list[httpx.Request] = []
         self.generation = 0
+        self.expired_status = 403
         self.tells_crc = True
         self.state = "CREATED"
         self.whole = b""
@@ -88,7 +89,7 @@ class FakeUploadServer:
         if fault := self.put_fault(part_number, self.puts[part_number]):
             return fault
         if int(request.url.params["generation"]) < self.generation:
-            return httpx.Response(403, text="<Code>AccessDenied</Code>")
+            return httpx.Response(self.expired_status, text="<Code>AccessDenied</Code>")
         self.parts[part_number] = body
         headers = {"x-amz-checksum-crc64nvme": encode(body)} if self.tells_crc else {}
         return httpx.Response(200, headers={"ETag": f'"{part_number}"', **headers})

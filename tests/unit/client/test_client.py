@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from scanhub_workflow import Client, errors
-from scanhub_workflow.models import InvalidField
+from scanhub_workflow.models import CreateUploadBody, InvalidField
 from tests.unit.client.conftest import URL, FakeClock
 
 MakeClient = Callable[..., Client]
@@ -171,6 +171,31 @@ def test_a_start_is_never_sent_twice(
     with pytest.raises((errors.UnreachableError, errors.ServerError)):
         start(client)
     assert len(failures) == 1
+
+
+BODY = CreateUploadBody(file_name="f", size_bytes=1, dag_id="d")
+
+
+@pytest.mark.parametrize(
+    ("call", "n_calls"),
+    [
+        (lambda client: client.create_upload(BODY, idempotency_key="k"), 2),
+        (lambda client: client.create_upload(BODY), 1),
+        (lambda client: client.complete_upload("u", []), 2),
+        (lambda client: client.abort_upload("u"), 2),
+    ],
+)
+def test_of_an_upload_all_is_repeated_that_may_be(
+    make_client: MakeClient, call: Callable[[Client], Any], n_calls: int
+) -> None:
+    # Given an API that fails once, and then refuses
+    failures: list[int | None] = [503, 418]
+    client = make_client(count_calls(failures))
+
+    # When it is called, then again where that changes nothing
+    with pytest.raises(errors.ApiError):
+        call(client)
+    assert len(failures) == 2 - n_calls
 
 
 @pytest.mark.parametrize("bad", ["", ".", ".."])

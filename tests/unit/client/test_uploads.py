@@ -122,8 +122,13 @@ def test_broken_connections_are_tried_a_bounded_number_of_times(
     assert server.puts[2] == 4
 
 
-def test_expired_url_is_signed_again(client: Client, server: FakeUploadServer, file: Path) -> None:
-    # Given URLs that expire after part 4 came
+@pytest.mark.parametrize("status", [403, 400])
+def test_expired_url_is_signed_again(
+    client: Client, server: FakeUploadServer, file: Path, status: int
+) -> None:
+    # Given URLs that expire after part 4 came, or the credentials that signed them do
+    server.expired_status = status
+
     def expire(part: int, n_puts: int) -> None:
         if part == 4 and n_puts == 1:
             server.generation = 1
