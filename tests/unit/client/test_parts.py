@@ -18,8 +18,9 @@ def test_part_is_read_where_it_is(part: FilePart) -> None:
     assert b"".join(part.read()) == bytes(range(10, 30))
 
 
-def test_nothing_is_read_of_a_changed_file(part: FilePart) -> None:
-    # Given a file that was written to
+def test_nothing_is_read_of_a_changed_file(part: FilePart, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a file that was written to, and a part of three chunks
+    monkeypatch.setattr(files, "CHUNK_SIZE_BYTES", 8)
     part.path.write_bytes(bytes(95))
 
     # When a part is read, then not a byte comes
