@@ -63,8 +63,9 @@ build: setup ## Build the deployable artefact in .aws-sam/build
 check: setup ## Lint, types, architecture, template, unit and integration tests; offline
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local functions benchmarks
-	PYTHONPATH=layers/workflow_manager $(BIN)/lint-imports
+	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local functions benchmarks \
+	  client/scanhub_workflow
+	PYTHONPATH=layers/workflow_manager:client $(BIN)/lint-imports
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 	$(BIN)/pytest -n 2 $(COVERAGE) tests/unit tests/integration tests/infra
 
@@ -81,6 +82,10 @@ test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.
 .PHONY: openapi
 openapi: setup ## Merge the OpenAPI of all functions into docs/openapi.json
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.openapi
+
+.PHONY: client-models
+client-models: openapi ## Generate the client's models from docs/openapi.json
+	@$(BIN)/python -m local.client_models
 
 .PHONY: transitions
 transitions: setup ## Draw the state machines into docs/transitions.md
@@ -106,6 +111,7 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 .PHONY: clean
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
-	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-dynamodb .local-test-dags .aws-sam out \
+	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-client-models \
+	  .local-dynamodb .local-test-dags .aws-sam out \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

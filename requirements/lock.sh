@@ -20,3 +20,4 @@ lock layers/workflow_manager/requirements.in layers/workflow_manager/requirement
 lock dags/requirements.in dags/requirements.txt requirements/dev.txt
 lock requirements/airflow.in requirements/airflow.txt dags/requirements.txt
 lock requirements/airflow2.in requirements/airflow2.txt dags/requirements.txt
+lock requirements/client-models.in requirements/client-models.txt

@@ -1,0 +1,18 @@
+"""The Python client of ScanHub's workflow manager."""
+
+from scanhub_workflow.client import Client
+from scanhub_workflow.errors import ApiError, ScanHubError, UploadError
+from scanhub_workflow.retry import Clock, Retry
+from scanhub_workflow.uploads import UploadProgress
+from scanhub_workflow.version import __version__
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "Clock",
+    "Retry",
+    "ScanHubError",
+    "UploadError",
+    "UploadProgress",
+    "__version__",
+]

@@ -1,0 +1,220 @@
+"""What can go wrong, for callers to tell apart.
+
+::
+
+    ScanHubError
+    ├── ConfigurationError        no URL or no token is given
+    ├── UnreachableError          no answer came
+    ├── UnexpectedAnswerError     an answer that this client does not understand
+    ├── ApiError                  the API refused: status, detail, reason, request_id
+    │   ├── BadRequestError           400
+    │   ├── AuthenticationError       401
+    │   ├── PermissionDeniedError     403
+    │   ├── NotFoundError             404
+    │   ├── ConflictError             409
+    │   ├── PayloadTooLargeError      413
+    │   ├── InvalidInputError         422
+    │   └── ServerError               5xx
+    └── UploadError               a file did not get there: upload_id, if there is one
+        ├── UnreadableFileError       nothing that could be sent
+        ├── FileChangedError          it changed while it was sent, or is gone
+        ├── OtherFileError            it is not the file that the upload began with
+        ├── LoginExpiredError         the token is not accepted any more
+        ├── UploadInterruptedError    S3 or the API could not be reached
+        ├── UploadRefusedError        S3 or the API refused a part or the whole
+        └── UploadClosedError         it was aborted or has expired
+
+No message holds a token, a presigned URL or the name of a file: each may end up in a log.
+"""
+
+from __future__ import annotations
+
+RESUME = "What has arrived is kept for 7 days: resume upload {upload_id}."
+
+
+class ScanHubError(Exception):
+    """Anything that this library raises on its own account."""
+
+
+class ConfigurationError(ScanHubError):
+    """The client does not know where to go or who calls."""
+
+
+class UnreachableError(ScanHubError):
+    """No answer came, also after trying again where that was safe."""
+
+
+class UnexpectedAnswerError(ScanHubError):
+    """The answer is none that the API gives."""
+
+
+class ApiError(ScanHubError):
+    """The API refused a request.
+
+    Attributes
+    ----------
+    status
+        HTTP status.
+    detail
+        What is wrong, in a sentence.
+    reason
+        More for the operator, if there is more.
+    request_id
+        Under which the operators of the server find the request.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        reason: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(status, detail, reason, request_id)
+        self.status = status
+        self.detail = detail
+        self.reason = reason
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        """Return all that is known, on one line."""
+        reason = f": {self.reason}" if self.reason else ""
+        request = f", request {self.request_id}" if self.request_id else ""
+        return f"{self.detail}{reason} (HTTP {self.status}{request})"
+
+
+class BadRequestError(ApiError):
+    """400: what exam-manager or a workflow holds cannot be carried out."""
+
+
+class AuthenticationError(ApiError):
+    """401: no token, or one that is not valid (any more)."""
+
+
+class PermissionDeniedError(ApiError):
+    """403: the caller's role does not allow it."""
+
+
+class NotFoundError(ApiError):
+    """404: there is no such thing, or not for this caller."""
+
+
+class ConflictError(ApiError):
+    """409: the state does not allow it."""
+
+
+class PayloadTooLargeError(ApiError):
+    """413: the file is too large for a request: `Client.upload` takes any size."""
+
+
+class InvalidInputError(ApiError):
+    """422: the request says something impossible."""
+
+
+class ServerError(ApiError):
+    """5xx: the server, or a neighbour it asks, could not do it now."""
+
+
+_ERROR_BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: PayloadTooLargeError,
+    422: InvalidInputError,
+}
+
+
+def choose_error(status: int) -> type[ApiError]:
+    """Return the class of a refusal.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    """
+    return _ERROR_BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+
+
+class UploadError(ScanHubError):
+    """A file did not get there.
+
+    Attributes
+    ----------
+    upload_id
+        Of the upload, to resume or to abort it; None if it was not begun.
+    """
+
+    def __init__(self, message: str, upload_id: str | None = None) -> None:
+        super().__init__(message, upload_id)
+        self.message = message
+        self.upload_id = upload_id
+
+    def __str__(self) -> str:
+        """Return what to do."""
+        return self.message
+
+
+class UnreadableFileError(UploadError):
+    """The path leads to nothing that could be sent."""
+
+
+class FileChangedError(UploadError):
+    """The file changed while it was sent, or is gone; nothing was completed."""
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(
+            "The file changed while it was sent, or is gone; nothing was completed. Upload "
+            f"{upload_id} stays open for 7 days: put the file back and resume it, or abort it and "
+            "upload the new file.",
+            upload_id,
+        )
+
+
+class OtherFileError(UploadError):
+    """The file is not the one that the upload began with."""
+
+    def __init__(self, upload_id: str, difference: str) -> None:
+        super().__init__(
+            f"This is not the file that upload {upload_id} began with: {difference}. Resume it "
+            "with that file, or abort it and upload this one.",
+            upload_id,
+        )
+
+
+class LoginExpiredError(UploadError):
+    """The token is not accepted any more."""
+
+    def __init__(self, upload_id: str) -> None:
+        again = RESUME.format(upload_id=upload_id)
+        super().__init__(f"Your login has expired: log in again. {again}", upload_id)
+
+
+class UploadInterruptedError(UploadError):
+    """S3 or the API could not be reached, also after trying again."""
+
+    def __init__(self, upload_id: str, cause: str) -> None:
+        again = RESUME.format(upload_id=upload_id)
+        super().__init__(f"The upload was interrupted: {cause} {again}", upload_id)
+
+
+class UploadRefusedError(UploadError):
+    """S3 or the API refused a part or the whole."""
+
+    def __init__(self, upload_id: str, cause: str) -> None:
+        super().__init__(
+            f"The upload was refused: {cause} Resume upload {upload_id} if it is still open, else "
+            "upload the file anew.",
+            upload_id,
+        )
+
+
+class UploadClosedError(UploadError):
+    """The upload was aborted or has expired."""
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(
+            f"Upload {upload_id} was aborted, has expired or is not yours: upload the file anew.",
+            upload_id,
+        )

@@ -1,0 +1,48 @@
+"""All functions as one app over memory, in process."""
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.openapi import merge_apps
+from tests.fakes.idempotency import MemoryPersistenceLayer
+from tests.fakes.lambda_context import FakeLambdaContext
+from tests.fakes.ports import MemoryPorts
+from workflow_manager.http.dependencies import get_service_ports, get_user_ports
+from workflow_manager.http.idempotency import get_idempotency_store
+from workflow_manager.http.problems import add_problem_handlers
+from workflow_manager.http.routing import strip_base_path
+
+REQUEST_CONTEXT = {
+    "requestId": "r",
+    "path": "/api/v1/workflowmanager/",
+    "domainName": "api.test",
+    "authorizer": {"principalId": "operator", "role": "medical"},
+}
+
+
+class Vouched:
+    """Adds what API Gateway adds: the event, with the authorizer's word for the caller."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        below = strip_base_path(scope["path"])
+        scope |= {"path": below, "raw_path": below.encode()}
+        scope |= {
+            "aws.event": {"requestContext": REQUEST_CONTEXT},
+            "aws.context": FakeLambdaContext(),
+        }
+        await self._app(scope, receive, send)
+
+
+def make_app(world: MemoryPorts) -> FastAPI:
+    app = merge_apps()
+    app.dependency_overrides = {
+        get_user_ports: lambda: world,
+        get_service_ports: lambda: world,
+        get_idempotency_store: lambda: MemoryPersistenceLayer,
+    }
+    add_problem_handlers(app)
+    app.add_middleware(Vouched)
+    return app

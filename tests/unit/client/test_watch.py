@@ -1,0 +1,66 @@
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from scanhub_workflow import Client, errors
+from tests.unit.client.conftest import FakeClock
+
+AT = "2026-11-23T22:00:00Z"
+
+
+class FakeWorkflow:
+    """A workflow that is asked again and again; None is a state that has not changed."""
+
+    def __init__(self, *states: str | None) -> None:
+        self.states = list(states)
+        self.asked: list[str | None] = []
+        self.etag = ""
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.headers.get("If-None-Match"))
+        state = self.states.pop(0)
+        if state is None:
+            return httpx.Response(304, headers={"ETag": self.etag})
+        self.etag = f'W/"{len(self.asked)}"'
+        body = {"workflow_id": "w", "exam_id": None, "status": state, "auto_advance": True}
+        body |= {"created_at": AT, "updated_at": AT, "tasks": [], "events": []}
+        return httpx.Response(200, json=body, headers={"ETag": self.etag})
+
+
+@pytest.mark.parametrize("end", ["completed", "failed", "cancelled"])
+def test_every_change_is_told_until_the_end(
+    make_client: Callable[..., Client], fake_clock: FakeClock, end: str
+) -> None:
+    # Given a workflow that changes twice
+    workflow = FakeWorkflow("running", None, None, "running", None, end)
+
+    # When it is watched
+    seen = [each.status for each in make_client(workflow.answer).watch("w")]
+
+    # Then each change came once, asked for with the tag of the one before
+    assert seen == ["running", "running", end]
+    assert workflow.asked == [None, 'W/"1"', 'W/"1"', 'W/"1"', 'W/"4"', 'W/"4"']
+    assert fake_clock.sleeps == [1, 2, 4, 1, 2]
+
+
+def test_the_wait_is_bounded(make_client: Callable[..., Client], fake_clock: FakeClock) -> None:
+    workflow = FakeWorkflow("pending", *[None] * 6, "completed")
+    list(make_client(workflow.answer).watch("w"))
+    assert fake_clock.sleeps == [1, 2, 4, 8, 10, 10, 10]
+
+
+def test_watching_ends_in_time(make_client: Callable[..., Client], fake_clock: FakeClock) -> None:
+    # Given a workflow that does not end
+    workflow = FakeWorkflow("running", *[None] * 6)
+
+    # When it is watched for 10 s, then not for longer
+    with pytest.raises(TimeoutError, match="it goes on"):
+        list(make_client(workflow.answer).watch("w", timeout_s=10))
+    assert fake_clock.at_s == 7
+
+
+def test_unknown_workflow_is_said(make_client: Callable[..., Client]) -> None:
+    client = make_client(lambda _: httpx.Response(404, json={"detail": "Workflow not found."}))
+    with pytest.raises(errors.NotFoundError, match="Workflow not found"):
+        next(client.watch("w"))
