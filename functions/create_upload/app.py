@@ -21,6 +21,7 @@ def answer(
         lambda: create_upload(ports, request, caller.cause).upload_id, body.model_dump()
     )
     progress = get_upload(ports, upload_id, PartWindow(), caller.cause)
+    progress.upload.require_not_aborted()
     return UploadView.of(progress, expiry_of_urls(ports, caller.cause))
 
 

@@ -106,3 +106,15 @@ def test_create_upload_with_a_key_says_that_the_table_is_away(deployment: Deploy
     status, _ = create(deployment, "key-1")
 
     assert status == 503
+
+
+def test_create_upload_with_the_key_of_an_aborted_upload_asks_for_a_new_key(
+    deployment: Deployment,
+) -> None:
+    _, plan = create(deployment, "key-1")
+    deployment.call("abort_upload", "DELETE", f"/uploads/{plan['upload_id']}/")
+
+    status, problem = create(deployment, "key-1")
+
+    assert status == 409
+    assert "begin a new one" in problem["detail"]

@@ -50,7 +50,7 @@ class Settings(BaseModel):
     upload_url_lifetime_s, download_url_lifetime_s
         How long a presigned URL works [s]; it dies earlier with the credentials that signed it.
     upload_retention_s
-        How long the item of an upload is kept [s].
+        How long the item of an upload is kept [s]: longer than the bucket keeps abandoned parts.
     event_retention_s
         How long the audit trail and finished runs are kept [s].
     """
@@ -86,7 +86,7 @@ class Settings(BaseModel):
     auto_advance: bool = True
     upload_url_lifetime_s: int = Field(default=3600, gt=0, le=43_200)
     download_url_lifetime_s: int = Field(default=900, gt=0, le=43_200)
-    upload_retention_s: int = Field(default=7 * 86_400, gt=0)
+    upload_retention_s: int = Field(default=16 * 86_400, gt=0)
     event_retention_s: int = Field(default=365 * 86_400, gt=0)
 
     @property

@@ -153,8 +153,9 @@ def test_every_input_of_a_join_is_checked_and_the_wrong_one_is_named(world: Memo
     raw = world.lake.put("acquisition/w/t/raw.h5", HDF5, "")
     # Results are known without a version.
     result = ObjectVersion(bucket="data-lake", key="result/run-1/image.npy")
+    gone = ObjectVersion(bucket="data-lake", key="upload/dag/gone/raw.h5", version_id="v1")
     with pytest.raises(InvalidInputError, match="object of input 2 is no longer"):
-        check_content(world, dag, [raw, result])
+        check_content(world, dag, [raw, gone])
     world.lake.put(result.key, NUMPY, "")
     with pytest.raises(InvalidInputError, match="ismrmrd; the object of input 2 is NumPy"):
         check_content(world, dag, [raw, result])
@@ -183,9 +184,10 @@ def arrive_simulated(world: MemoryPorts) -> None:
     deliver_queue(world)
 
 
+@pytest.mark.parametrize("key", ["/data/upload/image.dcm", "result/run/series/", "result/out.npy"])
 def test_path_that_a_dag_named_as_its_result_is_left_to_the_worker(
-    world: MemoryPorts, lake: RecordingLake
+    world: MemoryPorts, lake: RecordingLake, key: str
 ) -> None:
-    path = ObjectVersion(bucket=lake.bucket, key="/data/upload/image.dcm")
-    check_content(world, world.orchestrator.dags[DAG_ID], [path])
-    assert lake.read == []
+    # Given a result that is no object; when it is an input, then nothing is raised
+    named = ObjectVersion(bucket=lake.bucket, key=key)
+    check_content(world, world.orchestrator.dags[DAG_ID], [named])

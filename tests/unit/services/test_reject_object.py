@@ -32,7 +32,10 @@ from workflow_manager.stores.memory import MemoryStore
 
 QUERY = ListQuery(NOW, NOW + timedelta(hours=1), limit=100)
 NO_KEY = "Its key reads neither"
-AGAIN = "Once that has changed, copy the object onto itself to bring it in again."
+AGAIN = (
+    "Once that has changed, copy the object onto itself (with --metadata-directive REPLACE) "
+    "to bring it in again."
+)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from workflow_manager.data_lake.s3_errors import code_of, s3_errors
 from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
 from workflow_manager.domain.download import format_disposition
-from workflow_manager.domain.errors import UpstreamError
+from workflow_manager.domain.errors import InvalidInputError, UpstreamError
 from workflow_manager.domain.upload import Part
 from workflow_manager.settings import Settings
 
@@ -181,6 +181,8 @@ class S3DataLake:
                 # Of an empty object, no byte can be asked for.
                 if code_of(error) == "InvalidRange":
                     return b""
+                if code_of(error) == "InvalidObjectState":
+                    raise InvalidInputError("The object is archived: restore it first.") from error
                 if code_of(error) not in _NO_VERSION:
                     raise
                 return None

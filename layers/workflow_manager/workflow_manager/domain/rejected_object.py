@@ -7,7 +7,10 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, Entity
 
 # The same object again says nothing new; a copy onto itself is a new version, so a new cause.
-BRING_IN_AGAIN = "Once that has changed, copy the object onto itself to bring it in again."
+BRING_IN_AGAIN = (
+    "Once that has changed, copy the object onto itself (with --metadata-directive REPLACE) "
+    "to bring it in again."
+)
 
 
 class RejectedObject(Entity):

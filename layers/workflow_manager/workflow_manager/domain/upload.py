@@ -93,6 +93,17 @@ class Upload(Entity):
         """Number of parts."""
         return -(-self.size_bytes // self.part_size_bytes)
 
+    def require_not_aborted(self) -> None:
+        """Return if the upload has a future.
+
+        Raises
+        ------
+        ConflictError
+            It was given up, or has expired: the same request does not bring it back.
+        """
+        if self.state is UploadState.ABORTED:
+            raise ConflictError("The upload was aborted or has expired: begin a new one.")
+
     def part_size(self, part_number: int) -> int:
         """Return the size of a part [bytes]; only the last one may be short.
 

@@ -28,7 +28,9 @@ class CreateUploadBody(BaseModel):
     file_name: str = Field(description="Its extension is used; the name is shown to you only.")
     size_bytes: int = Field(description="[bytes]")
     content_type: str = Field(
-        default="application/octet-stream", pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$"
+        default="application/octet-stream",
+        max_length=255,
+        pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$",
     )
     dag_id: str | None = None
     task_id: str | None = Field(default=None, max_length=64)

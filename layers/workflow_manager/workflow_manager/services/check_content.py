@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from workflow_manager.domain.content import START_SIZE_BYTES, check_accepted
-from workflow_manager.domain.data_lake import ObjectVersion, is_lake_key
+from workflow_manager.domain.data_lake import ObjectVersion, is_object_key, is_result_key
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.ports import Dag, Ports
 
@@ -28,12 +28,15 @@ def check_content(ports: Ports, dag: Dag, inputs: Sequence[ObjectVersion]) -> No
         The data lake cannot be asked.
     """
     for number, data in enumerate(inputs, 1):
-        if not is_lake_key(data.key):
-            # A path that an upstream DAG named as its result: only its worker can tell.
+        if not is_object_key(data.key):
+            # A path or a folder that a DAG named as its result: only the next worker can tell.
             continue
         name = "object" if len(inputs) == 1 else f"object of input {number}"
         # Also where everything is accepted: the same request tells whether the object exists.
         start = ports.lake.read_start(data, START_SIZE_BYTES)
+        if start is None and is_result_key(data.key):
+            # Likewise: it may be a path on a disk that begins as our keys do.
+            continue
         if start is None:
             raise InvalidInputError(f"The {name} is no longer in the data lake.")
         check_accepted(dag.dag_id, dag.accepts, start, f"the {name}")

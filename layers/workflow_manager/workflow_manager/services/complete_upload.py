@@ -10,8 +10,6 @@ from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import Ports
 from workflow_manager.services.find_upload import find_upload
 
-GONE = "The upload was aborted or has expired: begin a new one."
-
 
 @dataclass(frozen=True)
 class SentFile:
@@ -59,8 +57,7 @@ def complete_upload(ports: Ports, upload_id: str, sent: SentFile, cause: Cause) 
         was aborted.
     """
     upload = find_upload(ports, upload_id, cause)
-    if upload.state is UploadState.ABORTED:
-        raise ConflictError(GONE)
+    upload.require_not_aborted()
     if upload.state is UploadState.COMPLETED:
         return upload
     data = _join_parts(ports, upload, sent.parts, sent.crc64nvme)
@@ -103,5 +100,5 @@ def _join_parts(
     # S3 knows the upload no more: either it is completed and the answer got lost, or aborted.
     found = ports.lake.head(upload.key)
     if found is None:
-        raise ConflictError(GONE)
+        raise ConflictError("The upload was aborted or has expired: begin a new one.")
     return found

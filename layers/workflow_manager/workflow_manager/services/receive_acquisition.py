@@ -8,6 +8,7 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     NeighbourRefusedError,
     NotFoundError,
+    VersionConflictError,
 )
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
@@ -70,6 +71,8 @@ def _load(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
         if not error.is_own:
             raise
         raise NotFoundError("Exam-manager knows no such workflow.") from error
+    except VersionConflictError:
+        raise
     except (ConflictError, InvalidInputError) as error:
         raise NotFoundError(error.detail) from error
 
