@@ -12,11 +12,18 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from scanhub_workflow.errors import ApiError, UnexpectedAnswerError, UnreachableError, choose_error
-from scanhub_workflow.models import DagRunList, EventList, Problem, WorkflowList
+from scanhub_workflow.models import (
+    DagRunList,
+    EventList,
+    Problem,
+    RejectedObjectList,
+    ResultList,
+    WorkflowList,
+)
 from scanhub_workflow.retry import Retry
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-PageT = TypeVar("PageT", WorkflowList, DagRunList, EventList)
+PageT = TypeVar("PageT", WorkflowList, DagRunList, EventList, ResultList, RejectedObjectList)
 
 # Longer than API Gateway lets a function work (29 s).
 TIMEOUT = httpx.Timeout(35, connect=10)

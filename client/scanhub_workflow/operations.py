@@ -19,6 +19,10 @@ from scanhub_workflow.models import (
     EventList,
     EventView,
     ProcessedWorkflowView,
+    RejectedObjectList,
+    RejectedObjectView,
+    ResultList,
+    ResultView,
     TriggeredTaskView,
     ValidatedWorkflowView,
     WorkflowList,
@@ -204,6 +208,40 @@ class DagRunOperations(Operations):
         params |= _drop_none({"from": _to_text(since), "to": _to_text(until)})
         for page in self._api.iterate(get("dag_runs/", params=params), DagRunList):
             yield from page.dag_runs
+
+    def list_results(self, dag_run_id: str, *, page_size: int = 50) -> Iterator[ResultView]:
+        """Yield the files of a run that has succeeded, with URLs that work for some minutes.
+
+        Parameters
+        ----------
+        dag_run_id
+            The run.
+        page_size
+            How many are fetched at once, up to 100; each page has fresh URLs.
+        """
+        path = make_path("dag_runs", dag_run_id, "results")
+        for page in self._api.iterate(get(path, params={"limit": page_size}), ResultList):
+            yield from page.results
+
+    def list_rejected_objects(
+        self,
+        *,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        page_size: int = 50,
+    ) -> Iterator[RejectedObjectView]:
+        """Yield the objects that came into the data lake and fit nothing, newest first.
+
+        Parameters
+        ----------
+        since, until
+            Dates or date-times, UTC unless they say otherwise; the last 30 days if left out.
+        page_size
+            How many are fetched at once, up to 100.
+        """
+        params = _drop_none({"from": _to_text(since), "to": _to_text(until), "limit": page_size})
+        for page in self._api.iterate(get("rejected_objects/", params=params), RejectedObjectList):
+            yield from page.rejected_objects
 
     def cancel_dag_run(self, dag_run_id: str) -> CancelledDagRunView:
         """Stop a run in Airflow.

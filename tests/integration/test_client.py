@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,19 @@ from local.openapi import DOCUMENT
 from scanhub_workflow import Client, Clock, Retry, errors
 from tests.fakes.app import make_app
 from tests.fakes.ports import MemoryPorts
-from tests.fakes.world import DAG_ID, RECONSTRUCTION_ID, SCAN_ID, WORKFLOW_ID, make_world
+from tests.fakes.world import (
+    DAG_ID,
+    RECONSTRUCTION_ID,
+    SCAN_ID,
+    WORKFLOW_ID,
+    deliver,
+    make_dag_data,
+    make_world,
+)
+from workflow_manager.domain.dag_run import object_dag_run_id
+from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES
+from workflow_manager.services.trigger_airflow import ObjectCreated, trigger_airflow
 
 URL = "https://api.test/api/v1/workflowmanager"
 # Those of DAGs, of probes and of browsers.
@@ -113,6 +125,26 @@ def test_task_is_cancelled_and_tried_again(client: Client) -> None:
     assert client.retry_task(WORKFLOW_ID, SCAN_ID).task.attempt == 2
     with pytest.raises(errors.ApiError):
         client.trigger_task(RECONSTRUCTION_ID)
+
+
+def test_object_that_fits_nothing_is_listed(client: Client, world: MemoryPorts) -> None:
+    # Given an empty object that came just now
+    data = make_dag_data().model_copy(update={"size_bytes": 0})
+    trigger_airflow(world, ObjectCreated(data), Cause("trigger_airflow", "r", datetime.now(UTC)))
+
+    # When the rejected objects are listed; then it is there
+    [rejected] = client.list_rejected_objects()
+    assert rejected.key == data.key
+
+
+def test_results_of_a_run_are_listed(client: Client, world: MemoryPorts) -> None:
+    # Given a run that has not ended
+    deliver(world, make_dag_data())
+
+    # When its results are listed; then there are none, and of a run that is none, an error
+    assert list(client.list_results(object_dag_run_id(make_dag_data()))) == []
+    with pytest.raises(errors.NotFoundError):
+        list(client.list_results("unknown"))
 
 
 def test_small_file_becomes_a_run(client: Client, tmp_path: Path) -> None:
