@@ -1,9 +1,10 @@
 import pytest
 
 from tests.fakes.ports import MemoryPorts
-from tests.fakes.world import DAG_ID, at, make_world
+from tests.fakes.world import DAG_ID, SCAN_ID, at, make_world
 from workflow_manager.domain.errors import NotFoundError
 from workflow_manager.domain.upload import Part, Upload, UploadState
+from workflow_manager.services.complete_upload import SentFile, complete_upload
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.get_upload import PartWindow, get_upload
 
@@ -88,3 +89,15 @@ def test_get_upload_hides_another_users_upload(world: MemoryPorts) -> None:
 
     with pytest.raises(NotFoundError, match="no such upload"):
         get_upload(world, upload.upload_id, PartWindow(), at(1, "somebody-else"))
+
+
+def test_get_upload_of_a_user_who_is_gone_is_for_who_may_see_the_task(world: MemoryPorts) -> None:
+    # Given an upload for a scan, of a user who was deleted in the middle of it
+    request = UploadRequest("a.h5", 4, task_id=SCAN_ID)
+    upload = create_upload(world, request, at(0, "user-who-leaves"))
+    world.lake.put_part(world.lake.presign_part(upload.key, upload.s3_upload_id, 1), b"data")
+
+    # When a colleague asks; then nothing is lost, and the upload can be completed
+    progress = get_upload(world, upload.upload_id, PartWindow(), at(1))
+    completed = complete_upload(world, upload.upload_id, SentFile(progress.present), at(2))
+    assert completed.state is UploadState.COMPLETED

@@ -300,3 +300,18 @@ def test_trigger_airflow_gives_a_scan_that_ended_without_data_its_data() -> None
     deliver(world, make_raw_data(upload.upload_id))
 
     assert get_task(world, SCAN_ID).data is not None
+
+
+def test_trigger_airflow_completes_a_scan_with_data_dropped_by_hand(world: MemoryPorts) -> None:
+    # Given a scan in progress; when somebody with rights on the bucket copies its file there
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    by_hand = make_raw_data().model_copy(
+        update={"key": f"acquisition/{WORKFLOW_ID}/{SCAN_ID}/scan 7.h5"}
+    )
+
+    deliver(world, by_hand)
+
+    # Then the scan is completed with it, and its reconstruction is queued, once
+    scan = get_task(world, SCAN_ID)
+    assert (scan.status, scan.data) == (TaskStatus.COMPLETED, by_hand)
+    assert len(world.queue.dag_run_ids) == 1
