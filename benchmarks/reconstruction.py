@@ -57,7 +57,7 @@ def _measure(method: str, path: Path) -> tuple[float, float]:
 
 def _run_child(*arguments: str) -> str:
     command = [sys.executable, __file__, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - ourselves
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - our own words, no shell
 
 
 def _write_kspace(path: Path, shape: tuple[int, ...]) -> None:

@@ -88,7 +88,7 @@ class _Child:
     """A fresh process that speaks in lines of JSON and ends when its input does."""
 
     def __init__(self, module: str, *arguments: str, **environ: str) -> None:
-        self.process = subprocess.Popen(  # noqa: S603 - ourselves
+        self.process = subprocess.Popen(  # noqa: S603 - our own words, no shell
             [sys.executable, "-m", f"benchmarks.{module}", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -55,10 +55,10 @@ def main() -> None:
         document.write_text(_make_document())
         paths = ["--input", document, "--output", MODELS, "--custom-file-header-path", header]
         command = [str(part) for part in (_install_generator(), *OPTIONS, *paths)]
-        subprocess.run(command, check=True)  # noqa: S603 - ours
+        subprocess.run(command, check=True)  # noqa: S603 - our own words, no shell
     ruff = str(Path(sys.executable).with_name("ruff"))
     for arguments in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
-        subprocess.run([ruff, *arguments, str(MODELS)], check=True)  # noqa: S603 - ours
+        subprocess.run([ruff, *arguments, str(MODELS)], check=True)  # noqa: S603 - our own words, no shell
 
 
 def _simplify(schema: Any) -> Any:
@@ -83,7 +83,7 @@ def _install_generator() -> Path:
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
     python = str(ENVIRONMENT / "bin/python")
     pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(REQUIREMENTS)]
-    subprocess.run(pip, check=True)  # noqa: S603 - ours
+    subprocess.run(pip, check=True)  # noqa: S603 - our own words, no shell
     return generator
 
 

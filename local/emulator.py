@@ -14,6 +14,7 @@ from awscrt.checksums import crc64nvme
 from ministack import app
 from ministack.services import s3
 
+Answer = tuple[Any, ...]
 HEADER = "x-amz-checksum-crc64nvme"
 
 join_parts = s3._complete_multipart_upload
@@ -21,7 +22,7 @@ join_parts = s3._complete_multipart_upload
 
 def complete_multipart_upload(
     bucket: str, key: str, body: bytes, query: dict[str, Any], headers: dict[str, str] | None = None
-) -> tuple[Any, ...]:
+) -> Answer:
     """Join the parts if the whole has the checksum that the client names.
 
     Parameters
@@ -38,8 +39,10 @@ def complete_multipart_upload(
     claimed = rest.pop(HEADER, None)
     upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
     if claimed and upload and claimed != checksum_of(upload):
-        return s3._error("BadDigest", "The CRC64NVME you specified did not match.", 400)  # type: ignore[no-any-return]
-    return join_parts(bucket, key, body, query, rest)  # type: ignore[no-any-return]
+        answer: Answer = s3._error("BadDigest", "The CRC64NVME you specified did not match.", 400)
+    else:
+        answer = join_parts(bucket, key, body, query, rest)
+    return answer
 
 
 def checksum_of(upload: dict[str, Any]) -> str:

@@ -52,6 +52,11 @@ def encode_crc64nvme(path: Path) -> str:
     return b64encode(crc.to_bytes(8)).decode()
 
 
+def name_parts(upload: Json) -> list[Json]:
+    """Return the parts that have arrived, as completing an upload names them."""
+    return [{name: part[name] for name in ("part_number", "etag")} for part in upload["present"]]
+
+
 @dataclass(frozen=True)
 class Laptop:
     """Clients of a running stack.
@@ -229,18 +234,20 @@ class Laptop:
         """Send the parts of an upload that are missing, complete it, and return its run's id."""
         url = f"/uploads/{upload_id}/"
         while (upload := self.api.get(url).raise_for_status().json())["parts"]:
-            size_bytes = upload["part_size_bytes"]
-            parts = [
-                PresignedPart((p["part_number"] - 1) * size_bytes, p["size_bytes"], p["url"])
-                for p in upload["parts"]
-            ]
-            send_parts(self.plain, path, parts)
-        known = [
-            {name: part[name] for name in ("part_number", "etag")} for part in upload["present"]
-        ]
-        body = {"parts": known, "crc64nvme": encode_crc64nvme(path)}
+            self.send_parts(path, upload, [part["part_number"] for part in upload["parts"]])
+        body = {"parts": name_parts(upload), "crc64nvme": encode_crc64nvme(path)}
         completed = self.api.post(f"{url}complete/", json=body).raise_for_status()
         return str(completed.json()["dag_run_id"])
+
+    def send_parts(self, path: Path, upload: Json, numbers: list[int]) -> None:
+        """Send the parts of these numbers to their URLs."""
+        size_bytes = upload["part_size_bytes"]
+        parts = [
+            PresignedPart((p["part_number"] - 1) * size_bytes, p["size_bytes"], p["url"])
+            for p in upload["parts"]
+            if p["part_number"] in numbers
+        ]
+        send_parts(self.plain, path, parts)
 
     # ---------------------------------------------------------------------------- Airflow
 

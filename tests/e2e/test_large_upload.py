@@ -9,8 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.presigned_parts import PresignedPart, send_parts
-from tests.e2e.laptop import Json, Laptop, encode_crc64nvme, wait_until
+from tests.e2e.laptop import Json, Laptop, encode_crc64nvme, name_parts, wait_until
 from tests.e2e.test_control import SLEEPING
 
 MIB = 2**20
@@ -56,16 +55,6 @@ def begin(laptop: Laptop, path: Path) -> Json:
     return dict(laptop.api.post("/uploads/", json=body).raise_for_status().json())
 
 
-def send(laptop: Laptop, path: Path, plan: Json, numbers: list[int]) -> None:
-    size_bytes = plan["part_size_bytes"]
-    parts = [
-        PresignedPart((p["part_number"] - 1) * size_bytes, p["size_bytes"], p["url"])
-        for p in plan["parts"]
-        if p["part_number"] in numbers
-    ]
-    send_parts(laptop.plain, path, parts)
-
-
 def test_two_gibibytes_go_up_and_come_down_the_same(laptop: Laptop, tmp_path: Path) -> None:
     # Given a file that needs more parts than one answer has URLs
     path = make_file(tmp_path / "raw.h5", LARGE_BYTES)
@@ -105,13 +94,13 @@ def test_upload_that_broke_off_is_resumed_with_the_missing_parts(
     # Given an upload of which the second of three parts has arrived, when the client dies
     path = make_file(tmp_path / "raw.h5", 40 * MIB)
     plan = begin(laptop, path)
-    send(laptop, path, plan, [2])
+    laptop.send_parts(path, plan, [2])
     # When another client asks; then it is told the others, and nothing is complete yet
     url = f"/uploads/{plan['upload_id']}/"
     shown = laptop.api.get(url).raise_for_status().json()
     assert [part["part_number"] for part in shown["present"]] == [2]
     assert [part["part_number"] for part in shown["parts"]] == [1, 3]
-    known = [{name: part[name] for name in ("part_number", "etag")} for part in shown["present"]]
+    known = name_parts(shown)
     early = laptop.api.post(f"{url}complete/", json={"parts": known})
     assert (early.status_code, early.json()["detail"]) == (409, "Part 1 of 3 has not arrived.")
     # And sends them to the end
@@ -126,10 +115,9 @@ def test_upload_with_another_checksum_stays_open(laptop: Laptop, tmp_path: Path)
     # Given parts that are not those of the client's file
     path = make_file(tmp_path / "raw.h5", 5 * MIB)
     plan = begin(laptop, path)
-    send(laptop, path, plan, [1])
+    laptop.send_parts(path, plan, [1])
     url = f"/uploads/{plan['upload_id']}/"
-    present = laptop.api.get(url).raise_for_status().json()["present"]
-    known = [{name: part[name] for name in ("part_number", "etag")} for part in present]
+    known = name_parts(laptop.api.get(url).raise_for_status().json())
     wrong = {"parts": known, "crc64nvme": "AAAAAAAAAAA="}
     # When the whole is compared; then it is a conflict, and the upload is still open
     refused = laptop.api.post(f"{url}complete/", json=wrong)
@@ -165,7 +153,7 @@ def test_url_that_is_used_again_replaces_its_part_only(laptop: Laptop, tmp_path:
     plan = begin(laptop, path)
     laptop.plain.put(plan["parts"][0]["url"], content=b"x" * 5 * MIB).raise_for_status()
     # When it is sent again to the same URL, the upload completed, and the URL used a third time
-    send(laptop, path, plan, [1])
+    laptop.send_parts(path, plan, [1])
     run_id = laptop.send_rest(path, plan["upload_id"])
     late = laptop.plain.put(plan["parts"][0]["url"], content=b"y" * 5 * MIB)
     # Then the object has the file's content, and S3 knows the URL's upload no more

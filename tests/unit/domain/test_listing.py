@@ -8,6 +8,7 @@ from workflow_manager.domain.listing import (
     ListQuery,
     choose_period,
     decode_cursor,
+    decode_text,
     encode_cursor,
     format_place,
     month_below,
@@ -89,3 +90,9 @@ def test_choose_period_refuses_what_is_none(
 ) -> None:
     with pytest.raises(InvalidInputError, match=words):
         choose_period(since, until, NOW)
+
+
+@pytest.mark.parametrize("text", ["result/run\0", "result/\nrun"])
+def test_decode_text_refuses_what_no_key_of_ours_holds(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="none of ours"):
+        decode_text(encode_cursor(text))

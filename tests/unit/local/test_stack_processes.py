@@ -93,6 +93,8 @@ def test_stop_leaves_a_stranger_with_a_noted_number_alone(processes: Processes) 
 def test_stop_finds_a_process_without_record_by_its_mark(processes: Processes) -> None:
     processes.start("aws", SLEEP, {})
     (processes.folder / "run" / "aws.json").unlink()
+    # A process that has only just become its program shows no variables for a moment.
+    processes.wait_until("aws", lambda: bool(find_marked(processes.folder)), "its mark", 20)
 
     assert processes.stop() == 1
     assert not find_marked(processes.folder)

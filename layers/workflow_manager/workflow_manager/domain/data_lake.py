@@ -92,7 +92,7 @@ def explain_misfit(data: ObjectVersion) -> str | None:
     """
     if is_folder_marker(data):
         return "It is a folder marker, not data."
-    if data.key.startswith(f"{RESULT_PREFIX}/"):
+    if is_result_key(data.key):
         return "It lies below result/, where DAGs write: that never starts anything."
     if parse_key(data.key) is None:
         return (

@@ -8,7 +8,6 @@ from fastapi import Depends, Header, Request
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
-    ScanHubError,
     StoreUnavailableError,
 )
 from workflow_manager.http.dependencies import Caller, CallerDep
@@ -109,8 +108,6 @@ class Once:
         ) as error:
             raise ConflictError("The first request with this key is still at work.") from error
         except exceptions.IdempotencyPersistenceLayerError as error:
-            if isinstance(error.__cause__, ScanHubError):
-                raise error.__cause__ from None
             raise StoreUnavailableError("The table cannot be reached.") from error
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import ConflictError, VersionConflictError
+from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import Ports
-from workflow_manager.services.find_upload import find_upload
+from workflow_manager.services.find_upload import find_upload, settle_upload
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def complete_upload(ports: Ports, upload_id: str, sent: SentFile, cause: Cause) 
     upload.require_not_aborted()
     if upload.state is UploadState.COMPLETED:
         return upload
-    data = _join_parts(ports, upload, sent.parts, sent.crc64nvme)
-    completed = upload.evolve(state=UploadState.COMPLETED, version_id=data.version_id)
+    completed = _join_parts(ports, upload, sent)
     try:
         ports.store.commit([completed])
     except VersionConflictError:
@@ -86,19 +85,15 @@ def dag_run_of(ports: Ports, upload: Upload) -> str | None:
     return object_dag_run_id(data)
 
 
-def _join_parts(
-    ports: Ports, upload: Upload, parts: list[Part], crc64nvme: str | None
-) -> ObjectVersion:
+def _join_parts(ports: Ports, upload: Upload, sent: SentFile) -> Upload:
     present = ports.lake.list_parts(upload.key, upload.s3_upload_id)
     if present is not None:
-        upload.check_parts(present, parts)
+        upload.check_parts(present, sent.parts)
         data = ports.lake.complete_multipart_upload(
-            upload.key, upload.s3_upload_id, present, crc64nvme
+            upload.key, upload.s3_upload_id, present, sent.crc64nvme
         )
         if data is not None:
-            return data
-    # S3 knows the upload no more: either it is completed and the answer got lost, or aborted.
-    found = ports.lake.head(upload.key)
-    if found is None:
-        raise ConflictError("The upload was aborted or has expired: begin a new one.")
-    return found
+            return upload.evolve(state=UploadState.COMPLETED, version_id=data.version_id)
+    settled = settle_upload(ports, upload)
+    settled.require_not_aborted()
+    return settled

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import NotFoundError, UpstreamRefusedError
-from workflow_manager.domain.upload import Upload
+from workflow_manager.domain.upload import Upload, UploadState
 from workflow_manager.ports import Ports
 
 _NOT_HIS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
@@ -31,6 +31,27 @@ def find_upload(ports: Ports, upload_id: str, cause: Cause) -> Upload:
     if upload is None or not _is_visible(ports, upload, cause):
         raise NotFoundError("There is no such upload.")
     return upload
+
+
+def settle_upload(ports: Ports, upload: Upload) -> Upload:
+    """Return what has become of an upload that S3 no longer has open.
+
+    Parameters
+    ----------
+    ports
+        The outside world.
+    upload
+        As our item has it.
+
+    Returns
+    -------
+    Upload
+        Completed, so that an answer that got lost is found again; or aborted, or expired.
+    """
+    found = ports.lake.head(upload.key)
+    if found is None:
+        return upload.evolve(state=UploadState.ABORTED)
+    return upload.evolve(state=UploadState.COMPLETED, version_id=found.version_id)
 
 
 def _is_visible(ports: Ports, upload: Upload, cause: Cause) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import Ports
-from workflow_manager.services.find_upload import find_upload
+from workflow_manager.services.find_upload import find_upload, settle_upload
 
 DEFAULT_N_URLS = 100
 
@@ -78,19 +78,11 @@ def get_upload(ports: Ports, upload_id: str, window: PartWindow, cause: Cause) -
         return UploadProgress(upload)
     present = ports.lake.list_parts(upload.key, upload.s3_upload_id)
     if present is None:
-        return UploadProgress(_closed(ports, upload))
+        return UploadProgress(settle_upload(ports, upload))
     arrived = {p.part_number for p in present if p.size_bytes == upload.part_size(p.part_number)}
     missing = [n for n in range(window.from_part, upload.n_parts + 1) if n not in arrived]
     urls = [_presign(ports, upload, number) for number in missing[: window.limit]]
     return UploadProgress(upload, present, urls)
-
-
-def _closed(ports: Ports, upload: Upload) -> Upload:
-    # S3 knows the upload no more: it was completed and the answer got lost, or it has expired.
-    found = ports.lake.head(upload.key)
-    if found is None:
-        return upload.evolve(state=UploadState.ABORTED)
-    return upload.evolve(state=UploadState.COMPLETED, version_id=found.version_id)
 
 
 def _presign(ports: Ports, upload: Upload, part_number: int) -> PresignedPart:
