@@ -1,12 +1,13 @@
 """The contract of every orchestrator, on the real Airflow."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import SecretStr
 
 from local.config import DAG_ID
-from tests.contracts.orchestrator import Lasting, RunningOrchestratorContract, start
+from tests.contracts.orchestrator import Lasting, RunningOrchestratorContract, start, trigger
 from tests.e2e.airflow_runs import LASTING, wait_for_idle_airflow
 from tests.e2e.laptop import CALL_TIMEOUT_S, Laptop
 from workflow_manager.clients.http import build_http_client
@@ -53,6 +54,19 @@ def test_cancel_dag_run_leaves_a_success_as_it_is(
     orchestrator.cancel_dag_run(DAG_ID, key.dag_run_id)
     [run] = orchestrator.list_dag_runs([key])
     assert run.state is OrchestratorRunState.SUCCESS
+
+
+def test_runs_are_created_while_others_are_listed(orchestrator: AirflowRestOrchestrator) -> None:
+    # The laptop's Airflow has one writer, and even this list writes to its audit log.
+    first = trigger(orchestrator, DAG_ID, LASTING.conf)
+    with ThreadPoolExecutor(8) as pool:
+        created = [pool.submit(trigger, orchestrator, DAG_ID, LASTING.conf) for _ in range(4)]
+        listed = [pool.submit(orchestrator.list_task_instances, [first]) for _ in range(16)]
+        keys = [future.result() for future in created]
+        assert all(future.result() for future in listed)
+    assert len(orchestrator.list_dag_runs(keys)) == len(keys)
+    for key in [first, *keys]:
+        orchestrator.cancel_dag_run(key.dag_id, key.dag_run_id)
 
 
 def test_dag_run_url_is_a_page_of_airflow(
