@@ -15,6 +15,7 @@ from scanhub_workflow.http import TIMEOUT, Api
 from scanhub_workflow.models import CompletedUpload, WorkflowView
 from scanhub_workflow.operations import DagRunOperations, WorkflowOperations
 from scanhub_workflow.retry import Retry
+from scanhub_workflow.storage import TIMEOUT as STORAGE_TIMEOUT
 from scanhub_workflow.upload_operations import UploadOperations
 from scanhub_workflow.version import __version__
 from scanhub_workflow.watch import watch_workflow
@@ -63,7 +64,7 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
             transport=transport,
         )
         # No token: S3 refuses a request with two kinds of credentials.
-        self._storage = httpx.Client(timeout=uploads.TIMEOUT, transport=storage_transport)
+        self._storage = httpx.Client(timeout=STORAGE_TIMEOUT, transport=storage_transport)
         super().__init__(Api(self._http, retry))
         self._uploader = uploads.Uploader(self, self._storage, retry)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx
 
+from scanhub_workflow.at_once import StoppedError
 from scanhub_workflow.errors import (
     OtherFileError,
     UploadClosedError,
@@ -19,14 +19,7 @@ from scanhub_workflow.errors import (
 from scanhub_workflow.files import Crc64Nvme, FilePart, encode_crc
 from scanhub_workflow.models import PartView, PresentPartView
 from scanhub_workflow.retry import Retry
-
-# S3's words for a URL that is too old: 403, or 400 if the credentials that signed it are.
-_EXPIRED = frozenset({400, 403})
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
-
-
-class StoppedError(Exception):
-    """Another part has failed: this one is of no use any more."""
+from scanhub_workflow.storage import EXPIRED, PASSING, describe_refusal
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,7 @@ class PartSender:
             if error := self._find_error(answer, n_failed):
                 raise error
             self.retry.wait(n_failed)
-            if answer is not None and answer.status_code in _EXPIRED:
+            if answer is not None and answer.status_code in EXPIRED:
                 renewed = self.sign(part.part_number)
                 if isinstance(renewed, PresentPartView):
                     return self.adopt(renewed, content)
@@ -135,12 +128,12 @@ class PartSender:
         status = answer.status_code
         if status == httpx.codes.NOT_FOUND:
             return UploadClosedError(self.upload_id)
-        if is_last and status in _PASSING:
+        if is_last and status in PASSING:
             return UploadInterruptedError(self.upload_id, f"S3 answered {status}.")
         if is_last and answer.is_success:
             return UploadRefusedError(self.upload_id, "S3 received something else than was sent.")
-        if is_last or not (answer.is_success or status in _PASSING | _EXPIRED):
-            return UploadRefusedError(self.upload_id, f"S3 answered {status}{_read_code(answer)}.")
+        if is_last or not (answer.is_success or status in PASSING | EXPIRED):
+            return UploadRefusedError(self.upload_id, describe_refusal(answer))
         return None
 
 
@@ -181,9 +174,3 @@ class _Attempt:
 
     def result(self, part_number: int, etag: str) -> SentPart:
         return SentPart(part_number, self._content.size_bytes, etag, self.crc.value)
-
-
-def _read_code(answer: httpx.Response) -> str:
-    # The code alone: what else S3 says of a bad signature is how to make one.
-    found = re.search(r"<Code>(\w+)</Code>", answer.text)
-    return f" ({found[1]})" if found else ""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from scanhub_workflow import errors
+from scanhub_workflow.at_once import run_at_once
 from scanhub_workflow.files import (
     FileMismatchError,
     FilePart,
@@ -36,7 +36,6 @@ from scanhub_workflow.retry import Retry
 from scanhub_workflow.upload_operations import UploadOperations
 
 N_AT_ONCE = 8
-TIMEOUT = httpx.Timeout(60, connect=10)
 
 _Job = Callable[[], SentPart]
 
@@ -171,8 +170,8 @@ class FileUpload:
         http, retry = self.uploader.http, self.uploader.retry
         sender = PartSender(self.view.upload_id, http, retry, self._sign, meter.add)
         # All that is there is compared first: no part of another file may come to this upload.
-        present = _run_at_once(self._plan_checks(sender), sender.stop)
-        return present + _run_at_once(self._plan_sends(sender), sender.stop)
+        present = run_at_once(self._plan_checks(sender), N_AT_ONCE, sender.stop, "upload")
+        return present + run_at_once(self._plan_sends(sender), N_AT_ONCE, sender.stop, "upload")
 
     def _plan_checks(self, sender: PartSender) -> Iterator[_Job]:
         for present in self.view.present:
@@ -231,26 +230,6 @@ class _Meter:
                 view = self._view
                 told = UploadProgress(view.upload_id, self._sent_bytes, view.size_bytes)
                 self._on_progress(told)
-
-
-def _run_at_once(jobs: Iterable[_Job], stop: threading.Event) -> list[SentPart]:
-    # A job is made when there is a thread for it: neither memory nor URLs for all of them.
-    results: list[SentPart] = []
-    running: set[Future[SentPart]] = set()
-    pool = ThreadPoolExecutor(N_AT_ONCE, thread_name_prefix="upload")
-    try:
-        for job in jobs:
-            running.add(pool.submit(job))
-            if len(running) == N_AT_ONCE:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                results.extend(future.result() for future in done)
-        results.extend(future.result() for future in running)
-    except BaseException:
-        stop.set()
-        raise
-    finally:
-        pool.shutdown()
-    return results
 
 
 @contextmanager

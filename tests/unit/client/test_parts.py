@@ -4,9 +4,10 @@ import httpx
 import pytest
 
 from scanhub_workflow import Retry, files
+from scanhub_workflow.at_once import StoppedError
 from scanhub_workflow.files import FileMismatchError, FilePart, check_file
 from scanhub_workflow.models import PartView
-from scanhub_workflow.parts import PartSender, StoppedError
+from scanhub_workflow.parts import PartSender
 
 
 @pytest.fixture
