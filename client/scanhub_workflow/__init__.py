@@ -1,7 +1,8 @@
 """The Python client of ScanHub's workflow manager."""
 
 from scanhub_workflow.client import Client
-from scanhub_workflow.errors import ApiError, ScanHubError, UploadError
+from scanhub_workflow.errors import ApiError, DownloadError, ScanHubError, UploadError
+from scanhub_workflow.progress import DownloadProgress
 from scanhub_workflow.retry import Clock, Retry
 from scanhub_workflow.uploads import UploadProgress
 from scanhub_workflow.version import __version__
@@ -10,6 +11,8 @@ __all__ = [
     "ApiError",
     "Client",
     "Clock",
+    "DownloadError",
+    "DownloadProgress",
     "Retry",
     "ScanHubError",
     "UploadError",

@@ -10,15 +10,17 @@ from types import TracebackType
 import httpx
 
 from scanhub_workflow import uploads
+from scanhub_workflow.downloads import Downloader
 from scanhub_workflow.errors import ConfigurationError
 from scanhub_workflow.http import TIMEOUT, Api
-from scanhub_workflow.models import CompletedUpload, WorkflowView
+from scanhub_workflow.models import CompletedUpload, DagRunDetail, WorkflowView
 from scanhub_workflow.operations import DagRunOperations, WorkflowOperations
+from scanhub_workflow.progress import OnProgress
 from scanhub_workflow.retry import Retry
 from scanhub_workflow.storage import TIMEOUT as STORAGE_TIMEOUT
 from scanhub_workflow.upload_operations import UploadOperations
 from scanhub_workflow.version import __version__
-from scanhub_workflow.watch import watch_workflow
+from scanhub_workflow.watch import watch_dag_run, watch_workflow
 
 URL_VARIABLE = "SCANHUB_WORKFLOW_URL"
 TOKEN_VARIABLE = "SCANHUB_WORKFLOW_TOKEN"  # noqa: S105 - the name of one
@@ -67,6 +69,7 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
         self._storage = httpx.Client(timeout=STORAGE_TIMEOUT, transport=storage_transport)
         super().__init__(Api(self._http, retry))
         self._uploader = uploads.Uploader(self, self._storage, retry)
+        self._downloader = Downloader(self, self._storage, retry)
 
     def watch(self, workflow_id: str, *, timeout_s: float | None = None) -> Iterator[WorkflowView]:
         """Yield a workflow as it is, and again after every change until it has ended.
@@ -81,6 +84,25 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
             How long to follow it at most [s]; a TimeoutError then.
         """
         return watch_workflow(self._api, workflow_id, timeout_s)
+
+    def watch_dag_run(
+        self, dag_run_id: str, *, timeout_s: float | None = None, appears_within_s: float = 0
+    ) -> Iterator[DagRunDetail]:
+        """Yield a run as it is, and again after every change until it has ended.
+
+        Asks as often as `watch`, and never for the run's tasks in Airflow.
+
+        Parameters
+        ----------
+        dag_run_id
+            The run.
+        timeout_s
+            How long to follow it at most [s]; a TimeoutError then.
+        appears_within_s
+            How long there may be no such run [s], as that of an upload, which exists only once
+            S3's event was handled; a NotFoundError then.
+        """
+        return watch_dag_run(self._api, dag_run_id, timeout_s, appears_within_s)
 
     def upload(
         self,
@@ -119,6 +141,44 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
         else:
             upload = self._uploader.begin(path, dag_id, task_id)
         return upload.run(on_progress)
+
+    def download(
+        self,
+        dag_run_id: str,
+        folder: Path | str,
+        *,
+        on_progress: OnProgress | None = None,
+        is_overwriting: bool = False,
+    ) -> list[Path]:
+        """Download all files of a run and their previews, four at once; only you can read them.
+
+        A file that is there already with its size is kept: the same call again goes on. A preview
+        that the run reported and that is not there is left out.
+
+        Parameters
+        ----------
+        dag_run_id
+            The run, which has succeeded.
+        folder
+            Where they come to lie, in the run's own sub-folders; made if there is none.
+        on_progress
+            Is told at first and with every chunk, from one thread at a time.
+        is_overwriting
+            Whether a file of another size is replaced; an error else.
+
+        Returns
+        -------
+        list of Path
+            Of all files, those that were there already included.
+
+        Raises
+        ------
+        DownloadError
+            Some are not here; the message says what to do. All others stay.
+        ApiError
+            The API refused it: there is no such run, or the login has expired.
+        """
+        return self._downloader.download(dag_run_id, Path(folder), on_progress, is_overwriting)
 
     def close(self) -> None:
         """Close all connections."""

@@ -15,20 +15,31 @@
     │   ├── PayloadTooLargeError      413
     │   ├── InvalidInputError         422
     │   └── ServerError               5xx
-    └── UploadError               a file did not get there: upload_id, if there is one
-        ├── UnreadableFileError       nothing that could be sent
-        ├── FileChangedError          it changed while it was sent, or is gone
-        ├── OtherFileError            it is not the file that the upload began with
-        ├── LoginExpiredError         the token is not accepted any more
-        ├── UploadInterruptedError    S3 or the API could not be reached
-        ├── UploadRefusedError        S3 or the API refused a part or the whole
-        └── UploadClosedError         it was aborted or has expired
+    ├── UploadError               a file did not get there: upload_id, if there is one
+    │   ├── UnreadableFileError       nothing that could be sent
+    │   ├── FileChangedError          it changed while it was sent, or is gone
+    │   ├── OtherFileError            it is not the file that the upload began with
+    │   ├── LoginExpiredError         the token is not accepted any more
+    │   ├── UploadInterruptedError    S3 or the API could not be reached
+    │   ├── UploadRefusedError        S3 or the API refused a part or the whole
+    │   └── UploadClosedError         it was aborted or has expired
+    └── DownloadError             a run's files are not all here: keys, if some are to blame
+        ├── ResultUnavailableError    the run has no such files, or not yet
+        ├── UnsafeKeyError            a key leads outside of the folder
+        ├── UnwritableFolderError     the folder cannot be made or written
+        ├── TargetExistsError         another file is there already
+        ├── DiskFullError             there is no space left
+        └── DownloadInterruptedError  S3 or the API could not be reached, or S3 refused
 
-No message holds a token, a presigned URL or the name of a file: each may end up in a log.
+No message holds a token, a presigned URL or the name of a file of yours: each may end up in a log.
+S3's keys are ids and names that a DAG chose.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+MAX_NAMED_KEYS = 5
 RESUME = "What has arrived is kept for 7 days: resume upload {upload_id}."
 
 
@@ -217,4 +228,97 @@ class UploadClosedError(UploadError):
         super().__init__(
             f"Upload {upload_id} was aborted, has expired or is not yours: upload the file anew.",
             upload_id,
+        )
+
+
+class DownloadError(ScanHubError):
+    """The files of a run are not all here; those that are complete stay.
+
+    Attributes
+    ----------
+    keys
+        S3 keys of the files that are to blame, if some are.
+    """
+
+    def __init__(self, message: str, keys: Sequence[str] = ()) -> None:
+        super().__init__(message, tuple(keys))
+        self.message = message
+        self.keys = tuple(keys)
+
+    def __str__(self) -> str:
+        """Return what to do."""
+        return self.message
+
+
+class ResultUnavailableError(DownloadError):
+    """The run has no such files, or not yet."""
+
+    @classmethod
+    def of_files(cls, reasons: Mapping[str, str]) -> ResultUnavailableError:
+        """Return the error of a run whose other files are here.
+
+        Parameters
+        ----------
+        reasons
+            Why a file cannot be had, by S3 key.
+        """
+        keys = sorted(reasons)
+        named = "; ".join(f"{key!r}: {reasons[key]}" for key in keys[:MAX_NAMED_KEYS])
+        more = f"; and {len(keys) - MAX_NAMED_KEYS} more" if len(keys) > MAX_NAMED_KEYS else ""
+        return cls(
+            f"{len(keys)} of the run's files cannot be had, all others are here. Ask whoever keeps "
+            f"the data lake, or run the DAG again. {named}{more}",
+            keys,
+        )
+
+
+class UnsafeKeyError(DownloadError):
+    """A key leads outside of the folder, or is no path on this system."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The key {key!r} is no plain path below the run's own: nothing was downloaded. Tell "
+            "whoever wrote the DAG.",
+            [key],
+        )
+
+
+class UnwritableFolderError(DownloadError):
+    """The folder cannot be made or written."""
+
+
+class TargetExistsError(DownloadError):
+    """Another file is there already."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Something else is already where {key!r} belongs: name another folder, or let files "
+            "be overwritten (is_overwriting=True).",
+            [key],
+        )
+
+
+class DiskFullError(DownloadError):
+    """There is no space left for what is missing.
+
+    Attributes
+    ----------
+    missing_bytes
+        How much is to be freed [bytes].
+    """
+
+    def __init__(self, missing_bytes: int) -> None:
+        super().__init__(
+            f"The disk is full: free {missing_bytes:,} bytes, then download again; what is "
+            "complete stays."
+        )
+        self.missing_bytes = missing_bytes
+
+
+class DownloadInterruptedError(DownloadError):
+    """S3 or the API could not be reached or refused, also after trying again."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"The download was interrupted: {cause} Download again: what is complete stays."
         )

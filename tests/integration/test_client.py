@@ -22,13 +22,18 @@ from tests.fakes.world import (
     RECONSTRUCTION_ID,
     SCAN_ID,
     WORKFLOW_ID,
+    at,
+    callback_token,
     deliver,
     make_dag_data,
     make_world,
 )
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.exam import ResultType
+from workflow_manager.domain.result import Result
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES
+from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.services.trigger_airflow import ObjectCreated, trigger_airflow
 
 URL = "https://api.test/api/v1/workflowmanager"
@@ -40,6 +45,8 @@ NOT_FOR_CLIENTS = {
     "receive_results",
     "receive_task_results",
 }
+# What takes several operations, or none.
+SEVERAL = {"close", "download", "upload", "watch", "watch_dag_run"}
 PREFERRED = "workflow_manager.domain.upload.PREFERRED_PART_SIZE_BYTES"
 
 
@@ -69,11 +76,15 @@ def world() -> MemoryPorts:
 
 @pytest.fixture
 def client(world: MemoryPorts) -> Iterator[Client]:
-    def put_part(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            body, _, _ = world.lake.download(str(request.url))
+            headers = {"ETag": '"1"', "Content-Length": str(len(body))}
+            return httpx.Response(200, headers=headers, content=iter([body]))
         etag = world.lake.put_part(str(request.url), request.read())
         return httpx.Response(200, headers={"ETag": etag})
 
-    storage = httpx.MockTransport(put_part)
+    storage = httpx.MockTransport(answer)
     retry = Retry(clock=Clock(sleep=lambda _: None))
     with start_blocking_portal() as portal:
         app = InProcess(make_app(world), portal)
@@ -89,7 +100,7 @@ def test_every_operation_has_its_method() -> None:
     # Then the client has each of them, and nothing beside them but what takes several
     methods = {name for name, _ in inspect.getmembers(Client, inspect.isfunction)}
     public = {name for name in methods if not name.startswith("_")}
-    assert public - {"close", "upload", "watch"} == operations - NOT_FOR_CLIENTS
+    assert public - SEVERAL == operations - NOT_FOR_CLIENTS
 
 
 def test_workflow_from_plan_to_cancellation(client: Client) -> None:
@@ -145,6 +156,38 @@ def test_results_of_a_run_are_listed(client: Client, world: MemoryPorts) -> None
     assert list(client.list_results(object_dag_run_id(make_dag_data()))) == []
     with pytest.raises(errors.NotFoundError):
         list(client.list_results("unknown"))
+
+
+def test_run_is_watched_and_downloaded(client: Client, world: MemoryPorts, tmp_path: Path) -> None:
+    # Given a run that is watched, and cannot be downloaded yet
+    dag_run_id = object_dag_run_id(make_dag_data())
+    with pytest.raises(errors.NotFoundError):
+        next(client.watch_dag_run(dag_run_id))
+    deliver(world, make_dag_data())
+    watched = client.watch_dag_run(dag_run_id)
+    assert next(watched).state == "RUNNING"
+    with pytest.raises(errors.ResultUnavailableError, match="RUNNING"):
+        client.download(dag_run_id, tmp_path)
+
+    # When its DAG has written a series and a preview, and reported an image and one that got lost
+    prefix = f"result/{dag_run_id}/"
+    bodies = {"1.dcm": b"one", "more/2.dcm": b"two", "more/": b"", "preview.png": b"picture"}
+    for name, body in bodies.items():
+        world.lake.put(prefix + name, body, "")
+    image = Result(type=ResultType.DICOM, key=f"{prefix}1.dcm", preview_key=f"{prefix}preview.png")
+    lost = Result(type=ResultType.DICOM, key=f"{prefix}3.dcm")
+    callback = Callback(dag_id=DAG_ID, success=True, results=(image, lost))
+    token = callback_token(world, dag_run_id)
+    receive_results(world, token, callback, at(20, "receive_results"))
+
+    # Then the watch ends, all files come, and the lost one is named
+    assert [run.state for run in watched] == ["SUCCEEDED"]
+    with pytest.raises(errors.ResultUnavailableError) as caught:
+        client.download(dag_run_id, tmp_path)
+    assert caught.value.keys == (lost.key,)
+    found = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    del bodies["more/"]
+    assert found == {tmp_path / name: body for name, body in bodies.items()}
 
 
 def test_small_file_becomes_a_run(client: Client, tmp_path: Path) -> None:
