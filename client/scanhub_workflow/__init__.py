@@ -1,6 +1,7 @@
 """The Python client of ScanHub's workflow manager."""
 
 from scanhub_workflow.client import Client
+from scanhub_workflow.doctor import Check, Outcome, examine
 from scanhub_workflow.errors import ApiError, ScanHubError, UploadError
 from scanhub_workflow.retry import Clock, Retry
 from scanhub_workflow.uploads import UploadProgress
@@ -8,11 +9,14 @@ from scanhub_workflow.version import __version__
 
 __all__ = [
     "ApiError",
+    "Check",
     "Client",
     "Clock",
+    "Outcome",
     "Retry",
     "ScanHubError",
     "UploadError",
     "UploadProgress",
     "__version__",
+    "examine",
 ]
