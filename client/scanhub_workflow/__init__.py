@@ -1,6 +1,7 @@
 """The Python client of ScanHub's workflow manager."""
 
 from scanhub_workflow.client import Client
+from scanhub_workflow.doctor import Check, Outcome, examine
 from scanhub_workflow.errors import ApiError, DownloadError, ScanHubError, UploadError
 from scanhub_workflow.progress import DownloadProgress
 from scanhub_workflow.retry import Clock, Retry
@@ -9,13 +10,16 @@ from scanhub_workflow.version import __version__
 
 __all__ = [
     "ApiError",
+    "Check",
     "Client",
     "Clock",
     "DownloadError",
     "DownloadProgress",
+    "Outcome",
     "Retry",
     "ScanHubError",
     "UploadError",
     "UploadProgress",
     "__version__",
+    "examine",
 ]

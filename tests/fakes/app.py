@@ -1,5 +1,7 @@
 """All functions as one app over memory, in process."""
 
+import httpx
+from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -46,3 +48,22 @@ def make_app(world: MemoryPorts) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(Vouched)
     return app
+
+
+class InProcess(httpx.BaseTransport):
+    """Answers by an app, in an event loop of another thread: the client has none."""
+
+    def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
+        self._app = app
+        self._portal = portal
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._portal.call(self._ask, request)
+
+    async def _ask(self, request: httpx.Request) -> httpx.Response:
+        transport = httpx.ASGITransport(self._app)
+        body = request.read()
+        copy = httpx.Request(request.method, request.url, headers=request.headers, content=body)
+        async with httpx.AsyncClient(transport=transport) as client:
+            answer = await client.send(copy)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)

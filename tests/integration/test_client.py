@@ -10,12 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-from fastapi import FastAPI
+from anyio.from_thread import start_blocking_portal
 
 from local.openapi import DOCUMENT
 from scanhub_workflow import Client, Clock, Retry, errors
-from tests.fakes.app import make_app
+from tests.fakes.app import InProcess, make_app
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import (
     DAG_ID,
@@ -48,25 +47,6 @@ NOT_FOR_CLIENTS = {
 # What takes several operations, or none.
 SEVERAL = {"close", "download", "upload", "watch", "watch_dag_run"}
 PREFERRED = "workflow_manager.domain.upload.PREFERRED_PART_SIZE_BYTES"
-
-
-class InProcess(httpx.BaseTransport):
-    """Answers by an app, in an event loop of another thread: the client has none."""
-
-    def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
-        self._app = app
-        self._portal = portal
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._portal.call(self._ask, request)
-
-    async def _ask(self, request: httpx.Request) -> httpx.Response:
-        transport = httpx.ASGITransport(self._app)
-        body = request.read()
-        copy = httpx.Request(request.method, request.url, headers=request.headers, content=body)
-        async with httpx.AsyncClient(transport=transport) as client:
-            answer = await client.send(copy)
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
 @pytest.fixture

@@ -1,0 +1,6 @@
+"""Find out what is wrong between this computer and a scan in the cloud, one thing at a time."""
+
+from scanhub_workflow.doctor.checks import Check, Outcome
+from scanhub_workflow.doctor.examination import NAMES, examine
+
+__all__ = ["NAMES", "Check", "Outcome", "examine"]
