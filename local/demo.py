@@ -1,33 +1,80 @@
-"""From scan to image on the laptop stack: ``python -m local.demo [path]``."""
+"""From scan to image on the laptop stack: ``python -m local.demo [path]``.
+
+It types what an operator would, `scanhub-workflow …`, and then looks whether all of it is true.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import shutil
+import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import httpx
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from local.config import StackError
-from local.demo_api import Api, DemoError, Json, log_in, wait_for
 from local.demo_checks import (
+    DemoError,
     check_audit_trail,
     check_exam_manager,
     check_images,
     check_once_in_airflow,
-    download_results,
 )
 from local.stack import Stack, up
+from scanhub_workflow import Client, ScanHubError
+from scanhub_workflow.login import log_in
 
+COMMAND = "scanhub-workflow"
 DAG_ID = "cartesian_reconstruction"
 OUT = Path("out")
+TIMEOUT_S = 300
 Step = tuple[str, datetime]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody at the command line, logged in.
+
+    Parameters
+    ----------
+    console
+        Where the commands are shown.
+    environ
+        URL and token of the API, among all else.
+    """
+
+    console: Console
+    environ: Mapping[str, str]
+
+    def type(self, *arguments: str) -> None:
+        """Run a command, shown as it is typed.
+
+        Raises
+        ------
+        DemoError
+            It did not end well, or not within five minutes.
+        """
+        self.console.print(f"$ {shlex.join([COMMAND, *arguments])}", markup=False, soft_wrap=True)
+        # The environment that runs the demo has the command too.
+        command = [str(Path(sys.executable).with_name(COMMAND)), *arguments]
+        sys.stdout.flush()
+        try:
+            subprocess.run(  # noqa: S603 - of our own
+                command, env=self.environ, check=True, timeout=TIMEOUT_S
+            )
+        except subprocess.CalledProcessError as error:
+            raise DemoError(f"{COMMAND} {arguments[0]} ended with {error.returncode}.") from None
+        except subprocess.TimeoutExpired:
+            raise DemoError(f"{COMMAND} {arguments[0]} has not ended in {TIMEOUT_S} s.") from None
 
 
 def main() -> int:
@@ -40,14 +87,16 @@ def main() -> int:
         if path is not None and not path.is_file():
             raise DemoError(f"{path} is not a file.")
         stack = up()
-        api = log_in(stack)
+        token = log_in(stack.scanhub_url, stack.username, stack.password)
+        login = {"SCANHUB_WORKFLOW_URL": stack.api_url, "SCANHUB_WORKFLOW_TOKEN": token}
+        operator = Operator(console, {**os.environ, **login})
         shutil.rmtree(OUT, ignore_errors=True)
-        OUT.mkdir()
-        if path is None:
-            show_scan(console, stack, api)
-        else:
-            show_reconstruction(console, stack, api, path)
-    except (DemoError, StackError, httpx.HTTPError) as error:
+        with Client(stack.api_url, token) as client:
+            if path is None:
+                show_scan(operator, stack, client, token)
+            else:
+                show_reconstruction(operator, stack, client, path)
+    except (DemoError, StackError, ScanHubError, httpx.HTTPError) as error:
         # The text may hold brackets, which rich would take for its markup.
         console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
@@ -58,143 +107,78 @@ def main() -> int:
     return 0
 
 
-def show_scan(console: Console, stack: Stack, api: Api) -> None:
+def show_scan(operator: Operator, stack: Stack, client: Client, token: str) -> None:
     """Scan a phantom and show its way to the image.
 
     Parameters
     ----------
-    console
-        Where to.
+    operator
+        Who scans.
     stack
         The running stack.
-    api
+    client
         The API as the operator.
+    token
+        Of the operator.
     """
     # A fresh copy of the seeded workflow, so that the demo runs as often as you like.
     url = f"{stack.scanhub_url}/_control/workflows"
     workflow_id = httpx.post(url, timeout=10).raise_for_status().json()["workflow_id"]
-    with make_progress(console) as progress:
-        workflow = follow_scan(api, workflow_id, progress)
-    run_id = next(task["dag_run_id"] for task in workflow["tasks"] if task["dag_run_id"])
-    run = api.call("GET", f"/dag_runs/{run_id}/")
-    paths = download_results(stack, run, OUT)
+    operator.type("process", workflow_id, "--watch")
+    workflow = client.get_workflow(workflow_id)
+    run_id = next(task.dag_run_id for task in workflow.tasks if task.dag_run_id)
+    operator.type("download", run_id, "-o", str(OUT))
     check_audit_trail(workflow)
-    check_exam_manager(stack, api.client, workflow_id)
-    check_once_in_airflow(stack, run)
-    check_images(paths)
-    shown = [f"{e['entity'].split(':')[0]} {e['name']}" for e in workflow["events"]]
-    times = [datetime.fromisoformat(event["at"]) for event in workflow["events"]]
-    title = f"Workflow {workflow_id} is {workflow['status']}"
-    show_steps(console, title, list(zip(shown, times, strict=True)), paths)
+    check_exam_manager(stack, token, workflow_id)
+    check_once_in_airflow(stack, DAG_ID, run_id)
+    check_images(OUT)
+    steps = [(f"{e.entity.split(':')[0]} {e.name}", e.at) for e in workflow.events]
+    show_steps(operator.console, steps)
 
 
-def follow_scan(api: Api, workflow_id: str, progress: Progress) -> Json:
-    """Process a workflow and show its tasks until it is completed.
-
-    Parameters
-    ----------
-    api
-        The API as the operator.
-    workflow_id
-        The workflow.
-    progress
-        Where its tasks are shown.
-
-    Returns
-    -------
-    Json
-        The completed workflow.
-    """
-    api.call("POST", f"/process/{workflow_id}/")
-    bars: dict[str, TaskID] = {}
-
-    def read() -> Json | None:
-        workflow = api.call("GET", f"/workflows/{workflow_id}/")
-        for task in workflow["tasks"]:
-            if task["task_id"] not in bars:
-                name = task["task_type"].replace("_", " ").lower()
-                bars[task["task_id"]] = progress.add_task(name, total=100, status="")
-            bar, status = bars[task["task_id"]], task["status"].replace("_", " ").lower()
-            progress.update(bar, completed=task["progress"], status=status)
-        if workflow["status"] == "failed":
-            reasons = [task["reason"] for task in workflow["tasks"] if task["reason"]]
-            raise DemoError(f"The workflow failed: {' '.join(reasons)}")
-        return workflow if workflow["status"] == "completed" else None
-
-    return wait_for(read, "the workflow")
-
-
-def show_reconstruction(console: Console, stack: Stack, api: Api, path: Path) -> None:
+def show_reconstruction(operator: Operator, stack: Stack, client: Client, path: Path) -> None:
     """Upload raw data and show its way to the image.
 
     Parameters
     ----------
-    console
-        Where to.
+    operator
+        Who uploads.
     stack
         The running stack.
-    api
+    client
         The API as the operator.
     path
         ISMRMRD or NumPy file.
     """
-    with make_progress(console) as progress:
-        bar = progress.add_task("upload", total=path.stat().st_size, status="")
-        run_id = api.upload(path, DAG_ID, lambda n_bytes: progress.advance(bar, n_bytes))
-        bar = progress.add_task("reconstruction", total=100, status="")
-
-        def read() -> Json | None:
-            run = api.find(f"/dag_runs/{run_id}/?task_instances=false")
-            if run is None:
-                return None
-            progress.update(bar, completed=run["progress"], status=run["state"].lower())
-            if run["state"] == "FAILED":
-                raise DemoError(run["reason"])
-            return run if run["state"] == "SUCCEEDED" else None
-
-        run = wait_for(read, "the run")
-    paths = download_results(stack, run, OUT)
-    check_once_in_airflow(stack, run)
-    check_images(paths)
-    names = {"created_at": "object arrived", "started_at": "DAG started", "finished_at": "results"}
-    steps = [(name, datetime.fromisoformat(run[key])) for key, name in names.items() if run[key]]
-    show_steps(console, f"Run {run_id} is {run['state'].lower()}", steps, paths)
+    operator.type("upload", str(path), "--dag", DAG_ID, "--watch")
+    run = next(client.list_dag_runs(dag_id=DAG_ID, page_size=1))
+    operator.type("download", run.dag_run_id, "-o", str(OUT))
+    check_once_in_airflow(stack, DAG_ID, run.dag_run_id)
+    check_images(OUT)
+    steps = {
+        "object arrived": run.created_at,
+        "DAG started": run.started_at,
+        "results": run.finished_at,
+    }
+    show_steps(operator.console, [(name, at) for name, at in steps.items() if at])
 
 
-def make_progress(console: Console) -> Progress:
-    """Return the live display of what goes on."""
-    return Progress(
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} % {task.fields[status]}"),
-        TimeElapsedColumn(),
-        console=console,
-    )
-
-
-def show_steps(console: Console, title: str, steps: list[Step], paths: list[Path]) -> None:
-    """Print when each step happened and what came of it.
+def show_steps(console: Console, steps: list[Step]) -> None:
+    """Print when each step happened.
 
     Parameters
     ----------
     console
         Where to.
-    title
-        What the steps led to.
     steps
         Name and time of each, oldest first.
-    paths
-        Files that were downloaded.
     """
-    console.print(title, markup=False, soft_wrap=True)
     table = Table()
     table.add_column("step")
     table.add_column(escape("at [s]"), justify="right")
     for name, at in steps:
         table.add_row(name, f"{(at - steps[0][1]).total_seconds():.2f}")
     console.print(table)
-    for path in paths:
-        console.print(str(path.resolve()), markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ class Environment:
         Where it lives.
     lock
         Requirements with hashes.
+    project
+        Folder of a project that is installed as it stands, from its files.
     is_compiled
         Whether to write bytecode at once; Airflow's first start is far slower without.
     versions
@@ -44,6 +46,7 @@ class Environment:
 
     folder: Path
     lock: Path
+    project: Path | None = None
     is_compiled: bool = False
     versions: Sequence[str] = SUPPORTED
 
@@ -54,7 +57,10 @@ class Environment:
 
     def digest(self) -> str:
         """Return what the stamp holds once the environment mirrors its lock."""
-        return hashlib.sha256(self.lock.read_bytes()).hexdigest()
+        content = self.lock.read_bytes()
+        if self.project:
+            content += (self.project / "pyproject.toml").read_bytes()
+        return hashlib.sha256(content).hexdigest()
 
     def is_current(self) -> bool:
         """Return whether the last installation finished and belongs to this lock."""
@@ -62,7 +68,7 @@ class Environment:
         return self.python.exists() and stamp.is_file() and stamp.read_text() == self.digest()
 
 
-DEV = Environment(ROOT / ".venv", ROOT / "requirements" / "dev.txt")
+DEV = Environment(ROOT / ".venv", ROOT / "requirements" / "dev.txt", project=ROOT / "client")
 AIRFLOW = Environment(
     ROOT / ".venv-airflow", ROOT / "requirements" / "airflow.txt", is_compiled=True
 )
@@ -151,6 +157,10 @@ def _install(environment: Environment) -> None:
         # uv does not read pip's configuration, where a company's mirror may be set.
         print("uv could not install; trying pip, which is slower", file=sys.stderr)
         _run([*_pip(environment), "--require-hashes", "-r", lock])
+    if environment.project:
+        # What builds it is in the lock, as what it needs.
+        options = ["--no-deps", "--no-build-isolation", "--editable"]
+        _run([*_pip(environment), *options, str(environment.project)])
 
 
 def _pip(environment: Environment) -> list[str]:

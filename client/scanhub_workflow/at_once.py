@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 T = TypeVar("T")
+STOP_TIMEOUT_S = 2
 
 
 class StoppedError(Exception):
@@ -42,9 +43,15 @@ def run_at_once(
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 results.extend(future.result() for future in done)
         results.extend(future.result() for future in running)
+    except KeyboardInterrupt:
+        stop.set()
+        # A thread may stand in a read for a minute: who interrupts does not wait that long.
+        wait(running, timeout=STOP_TIMEOUT_S)
+        pool.shutdown(wait=False)
+        raise
     except BaseException:
         stop.set()
-        raise
-    finally:
         pool.shutdown()
+        raise
+    pool.shutdown()
     return results

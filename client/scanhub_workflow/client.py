@@ -43,7 +43,7 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
     Raises
     ------
     ConfigurationError
-        No URL or no token is given.
+        No URL or no token is given, or one of them is none.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
     ) -> None:
         retry = retry or Retry()
         self._http = httpx.Client(
-            base_url=_find("URL", url, URL_VARIABLE),
+            base_url=_check_url(_find("URL", url, URL_VARIABLE)),
             headers={
-                "Authorization": f"Bearer {_find('token', token, TOKEN_VARIABLE)}",
+                "Authorization": _make_authorization(_find("token", token, TOKEN_VARIABLE)),
                 "User-Agent": f"scanhub-workflow/{__version__}",
             },
             timeout=TIMEOUT,
@@ -206,3 +206,20 @@ def _find(what: str, value: str | None, variable: str) -> str:
     if not found:
         raise ConfigurationError(f"No {what} is given: pass it, or set {variable}.")
     return found
+
+
+def _make_authorization(token: str) -> str:
+    # What no header takes would be an error of the HTTP library, which shows it.
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigurationError("The token is none: it has characters that no token has.")
+    return f"Bearer {token}"
+
+
+def _check_url(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ConfigurationError("The URL is none: it begins with https:// and a host.")
+    return parsed

@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 MAX_NAMED_KEYS = 5
-RESUME = "What has arrived is kept for 7 days: resume upload {upload_id}."
+RESUME = "What has arrived is kept for two weeks: resume upload {upload_id}."
 
 
 class ScanHubError(Exception):
@@ -177,8 +177,8 @@ class FileChangedError(UploadError):
     def __init__(self, upload_id: str) -> None:
         super().__init__(
             "The file changed while it was sent, or is gone; nothing was completed. Upload "
-            f"{upload_id} stays open for 7 days: put the file back and resume it, or abort it and "
-            "upload the new file.",
+            f"{upload_id} stays open for two weeks: put the file back and resume it, or abort it "
+            "and upload the new file.",
             upload_id,
         )
 

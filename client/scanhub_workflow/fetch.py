@@ -70,11 +70,13 @@ class Fetcher:
         with PartFile(target.path) as part:
             transfer = _Transfer(target, part, self.meter, self.stop)
             while True:
+                n_bytes = transfer.n_bytes
                 refusal = self._try(url, transfer)
                 if transfer.is_done:
                     transfer.finish()
                     return
-                n_failed += 1
+                # An attempt that got further is none of those that are bounded: the file is.
+                n_failed = 1 if transfer.n_bytes >= n_bytes + CHUNK_SIZE_BYTES else n_failed + 1
                 self._check(refusal, n_failed, transfer)
                 self.retry.wait(n_failed)
                 if refusal is not None and refusal.status_code in EXPIRED:
@@ -120,15 +122,15 @@ class _Transfer:
         self._part = part
         self._meter = meter
         self._stop = stop
-        self._n_bytes = 0
+        self.n_bytes = 0
         self._n_told = 0
         self._is_there = False
 
     def make_headers(self) -> dict[str, str]:
         # Else a proxy may pack it, and its size is another.
         headers = {"Accept-Encoding": "identity"}
-        if self._n_bytes and self.etag:
-            headers |= {"Range": f"bytes={self._n_bytes}-", "If-Match": self.etag}
+        if self.n_bytes and self.etag:
+            headers |= {"Range": f"bytes={self.n_bytes}-", "If-Match": self.etag}
         return headers
 
     def take(self, answer: httpx.Response) -> None:
@@ -136,17 +138,17 @@ class _Transfer:
             self._begin(answer)
             if self._is_there:
                 return
-        elif not answer.headers.get("Content-Range", "").startswith(f"bytes {self._n_bytes}-"):
+        elif not answer.headers.get("Content-Range", "").startswith(f"bytes {self.n_bytes}-"):
             self.etag = ""
             return
         # As it comes, not by chunks: what came before it broke off counts, and so does a stop.
         for piece in answer.iter_raw():
             self._write(piece)
-            if self._n_bytes > (self._target.size_bytes or 0):
+            if self.n_bytes > (self._target.size_bytes or 0):
                 self.etag = ""
                 return
         self._tell()
-        self.is_done = self._n_bytes == self._target.size_bytes
+        self.is_done = self.n_bytes == self._target.size_bytes
 
     def finish(self) -> None:
         if not self._is_there:
@@ -157,10 +159,10 @@ class _Transfer:
         self._meter.add(done_bytes=-self._n_told)
 
     def _begin(self, answer: httpx.Response) -> None:
-        if self._n_bytes:
+        if self.n_bytes:
             self.forget()
             self._part.restart()
-            self._n_bytes = self._n_told = 0
+            self.n_bytes = self._n_told = 0
         etag = answer.headers.get("ETag", "")
         # If-Match takes no weak one.
         self.etag = "" if etag.startswith("W/") else etag
@@ -180,11 +182,11 @@ class _Transfer:
         if self._stop.is_set():
             raise StoppedError
         self._part.write(piece)
-        self._n_bytes += len(piece)
-        if self._n_bytes - self._n_told >= CHUNK_SIZE_BYTES:
+        self.n_bytes += len(piece)
+        if self.n_bytes - self._n_told >= CHUNK_SIZE_BYTES:
             self._tell()
 
     def _tell(self) -> None:
-        if self._n_bytes > self._n_told:
-            self._meter.add(done_bytes=self._n_bytes - self._n_told)
-            self._n_told = self._n_bytes
+        if self.n_bytes > self._n_told:
+            self._meter.add(done_bytes=self.n_bytes - self._n_told)
+            self._n_told = self.n_bytes

@@ -156,6 +156,8 @@ class Api:
             return self.http.request(call.method, call.path, **call.arguments)
         except httpx.TransportError:
             return None
+        except httpx.DecodingError:
+            raise UnexpectedAnswerError("The answer is damaged: is a proxy on the way?") from None
 
 
 class Operations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from docs/openapi.json: do not edit, run `make client-models`.
-# SHA-256 of its schemas: 2deb16e83cf4ebf89e823fce0fb86e8d730a6e3f8d212bef355436829712549d
+# SHA-256 of its schemas: 850f0404f49ea81744806ff625a1181ba24e98c566775d5f093486ba0e1783a1
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -80,6 +80,7 @@ class CompletedUpload(BaseModel):
     upload_id: str
     state: UploadState
     dag_run_id: str | None
+    workflow_id: str | None = None
     status_url: str | None
 
 

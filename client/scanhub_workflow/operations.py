@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from pydantic import BaseModel
+
 from scanhub_workflow.http import Operations, get, make_path, post
 from scanhub_workflow.models import (
     AvailableTasks,
@@ -32,12 +34,16 @@ from scanhub_workflow.models import (
 )
 
 
+class _Greeting(BaseModel):
+    message: str
+
+
 class WorkflowOperations(Operations):
     """What can be done with workflows and their tasks."""
 
     def hello(self) -> str:
         """Return the API's greeting: the URL and the token are right."""
-        return str(self._api.send(get("hello/")).json()["message"])
+        return self._api.ask(get("hello/"), _Greeting).message
 
     def list_available_tasks(self) -> AvailableTasks:
         """Return the DAGs that a task can name."""

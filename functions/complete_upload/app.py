@@ -22,11 +22,17 @@ def answer(
     """Make one object of the parts; its event starts what it was sent for."""
     upload = complete_upload(ports, upload_id, SentFile(body.parts, body.crc64nvme), caller.cause)
     dag_run_id = dag_run_of(ports, upload)
+    url = None
+    if dag_run_id:
+        url = status_url(request, "dag_runs", dag_run_id)
+    elif upload.workflow_id:
+        url = status_url(request, "workflows", upload.workflow_id)
     return CompletedUpload(
         upload_id=upload.upload_id,
         state=upload.state,
         dag_run_id=dag_run_id,
-        status_url=status_url(request, dag_run_id) if dag_run_id else None,
+        workflow_id=upload.workflow_id,
+        status_url=url,
     )
 
 

@@ -22,7 +22,7 @@ def answer(
     """Upload a file of up to 4 MiB and trigger a DAG with it."""
     name, body = file.filename or "", file.file.read()
     triggered = upload_and_trigger(ports, dag_id, name, body, caller.cause)
-    return TriggeredUploadView.of(triggered, status_url(request, triggered.dag_run_id))
+    return TriggeredUploadView.of(triggered, status_url(request, "dag_runs", triggered.dag_run_id))
 
 
 app = create_app(router)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from workflow_manager.domain.data_lake import AcquisitionData, parse_key
 from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.errors import ConflictError, InvalidInputError
 
@@ -92,6 +93,12 @@ class Upload(Entity):
     def n_parts(self) -> int:
         """Number of parts."""
         return -(-self.size_bytes // self.part_size_bytes)
+
+    @property
+    def workflow_id(self) -> str | None:
+        """The workflow whose device task the data is of; None for data of a DAG."""
+        data = parse_key(self.key)
+        return data.workflow_id if isinstance(data, AcquisitionData) else None
 
     def require_not_aborted(self) -> None:
         """Return if the upload has a future.

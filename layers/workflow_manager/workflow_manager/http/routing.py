@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 
@@ -72,18 +72,18 @@ def strip_base_path(path: str) -> str:
     return (below or "/") if found else path
 
 
-def status_url(request: Request, dag_run_id: str) -> str:
-    """Return where clients see a run, on the host and base path they called.
+def status_url(request: Request, collection: Literal["dag_runs", "workflows"], item_id: str) -> str:
+    """Return where clients see a run or a workflow, on the host and base path they called.
 
     Parameters
     ----------
     request
         The request.
-    dag_run_id
-        The run.
+    collection, item_id
+        Which one.
     """
     context = request.scope["aws.event"]["requestContext"]
     before, _, _ = context.get("path", "").partition(API_BASE_PATH)
     scheme = request.headers.get("x-forwarded-proto", "https")
     host = context.get("domainName") or request.headers.get("host", "")
-    return f"{scheme}://{host}{before}{API_BASE_PATH}/dag_runs/{dag_run_id}/"
+    return f"{scheme}://{host}{before}{API_BASE_PATH}/{collection}/{item_id}/"

@@ -125,6 +125,7 @@ class CompletedUpload(BaseModel):
     upload_id: str
     state: UploadState
     dag_run_id: str | None
+    workflow_id: str | None = None
     status_url: str | None
 
 

@@ -1,0 +1,5 @@
+"""``python -m scanhub_workflow``."""
+
+from scanhub_workflow.cli import main
+
+main()

@@ -1,0 +1,48 @@
+"""``doctor``: find out why it does not work."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+from rich.text import Text
+
+from scanhub_workflow.cli.exit_codes import ExitCode
+from scanhub_workflow.cli.output import Output
+from scanhub_workflow.cli.session import AsJson, begin
+from scanhub_workflow.doctor import Check, Outcome, examine
+
+_MARKS = {
+    Outcome.OK: ("ok", "green"),
+    Outcome.WARNING: ("warning", "yellow"),
+    Outcome.FAILED: ("failed", "red"),
+    Outcome.SKIPPED: ("skipped", "dim"),
+}
+
+
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+    """Check URL, token, clock, API, Airflow and storage, and say what to do."""
+    session = begin(context, as_json)
+    settings = session.settings.find()
+    checks: list[Check] = []
+    found = examine(
+        settings.url,
+        settings.token.get_secret_value() or None,
+        transport=session.transport,
+        storage_transport=session.storage_transport,
+    )
+    for check in found:
+        checks.append(check)
+        if not as_json:
+            _show(session.output, check)
+    if as_json:
+        session.output.document({"checks": [asdict(check) for check in checks]})
+    if any(check.outcome is Outcome.FAILED for check in checks):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _show(output: Output, check: Check) -> None:
+    word, style = _MARKS[check.outcome]
+    output.line(Text.assemble((f"{word:<8}", style), f"{check.name}: {check.detail}"))
+    if check.advice:
+        output.line(Text(f"{'':<8}{check.advice}", style="bold"))

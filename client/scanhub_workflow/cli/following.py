@@ -1,0 +1,172 @@
+"""Show a workflow or a run until it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from scanhub_workflow.cli.exit_codes import ExitCode
+from scanhub_workflow.cli.output import Output, clean
+from scanhub_workflow.models import DagRunDetail, TaskStatus, TaskType, WorkflowView
+
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it has ended.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", min=0, help="Follow it for so many seconds at most.")
+]
+NARROW = 60
+SCANS = frozenset({TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR})
+_GOOD_ENDS = frozenset({"completed", "succeeded"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of what is followed.
+
+    Parameters
+    ----------
+    key
+        Which thing.
+    name, status
+        As people read them.
+    progress
+        0 to 100 [%].
+    """
+
+    key: str
+    name: str
+    status: str
+    progress: int
+
+
+Show = Callable[[list[Step]], None]
+
+
+def follow_workflow(output: Output, changes: Iterator[WorkflowView]) -> None:
+    """Show a workflow until it has ended.
+
+    Parameters
+    ----------
+    output
+        Where to.
+    changes
+        The workflow, as it is and after every change.
+
+    Raises
+    ------
+    typer.Exit
+        It has not ended well.
+    """
+    with _showing(output) as show:
+        for workflow in changes:
+            if output.is_json:
+                output.document(workflow)
+                continue
+            show(_read_tasks(workflow))
+            if _waits_for_operator(workflow):
+                output.note(
+                    "Nothing runs: the next task waits for you, or for another operator. "
+                    f"scanhub-workflow process {workflow.workflow_id}"
+                )
+    reasons = [task.reason for task in workflow.tasks if task.reason]
+    _conclude(output, f"Workflow {workflow.workflow_id}", workflow.status, reasons)
+
+
+def follow_run(output: Output, changes: Iterator[DagRunDetail]) -> None:
+    """Show a run until it has ended.
+
+    Parameters
+    ----------
+    output
+        Where to.
+    changes
+        The run, as it is and after every change.
+
+    Raises
+    ------
+    typer.Exit
+        It has not ended well.
+    """
+    with _showing(output) as show:
+        for run in changes:
+            if output.is_json:
+                output.document(run)
+                continue
+            show([Step(run.dag_run_id, run.dag_id, _read(run.state), run.progress)])
+    state = _read(run.state)
+    _conclude(output, f"Run {run.dag_run_id}", state, [run.reason] if run.reason else [])
+    output.say(f"Its files: scanhub-workflow download {run.dag_run_id} -o DIR")
+
+
+def make_progress(output: Output, *columns: ProgressColumn | str) -> Progress:
+    """Return bars that move on a terminal, and are not there in a pipe.
+
+    Parameters
+    ----------
+    output
+        Where to.
+    columns
+        What stands after the name and the bar.
+    """
+    is_narrow = output.errors.width < NARROW
+    first: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
+    bar = [] if is_narrow else [BarColumn(bar_width=None)]
+    return Progress(*first, *bar, *columns, console=output.errors, disable=not output.is_live)
+
+
+@contextmanager
+def _showing(output: Output) -> Iterator[Show]:
+    seen: dict[str, Step] = {}
+    bars: dict[str, TaskID] = {}
+    columns = [
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[status]}", markup=False),
+        TimeElapsedColumn(),
+    ]
+    with make_progress(output, *columns) as progress:
+
+        def show(steps: list[Step]) -> None:
+            for step in steps:
+                if step.key not in bars:
+                    bars[step.key] = progress.add_task(clean(step.name), total=100, status="")
+                progress.update(bars[step.key], completed=step.progress, status=clean(step.status))
+                if step != seen.get(step.key) and not output.is_live:
+                    now = datetime.now().astimezone().strftime("%H:%M:%S")
+                    output.say(f"{now}  {step.name}  {step.status}  {step.progress} %")
+                seen[step.key] = step
+
+        yield show
+
+
+def _read_tasks(workflow: WorkflowView) -> list[Step]:
+    return [
+        Step(task.task_id, _read(task.task_type), _read(task.status), task.progress)
+        for task in workflow.tasks
+    ]
+
+
+def _waits_for_operator(workflow: WorkflowView) -> bool:
+    """Return whether nothing will happen by itself: scans are started by people."""
+    statuses = {task.status for task in workflow.tasks}
+    if TaskStatus.IN_PROGRESS in statuses or TaskStatus.FAILED in statuses:
+        return False
+    pending = [task for task in workflow.tasks if task.status is TaskStatus.PENDING]
+    return bool(pending) and (not workflow.auto_advance or pending[0].task_type in SCANS)
+
+
+def _conclude(output: Output, what: str, status: str, reasons: list[str]) -> None:
+    output.say(f"{what} is {status}.")
+    if status in _GOOD_ENDS:
+        return
+    for reason in reasons:
+        output.note(reason)
+    raise typer.Exit(ExitCode.ENDED_BADLY)
+
+
+def _read(word: str) -> str:
+    return word.replace("_", " ").lower()

@@ -1,0 +1,108 @@
+"""The command line on the functions' own apps: what people type, and what they see."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from tests.fakes.app import InProcess, make_app
+from tests.fakes.command_line import CommandLine
+from tests.fakes.ports import MemoryPorts
+from tests.fakes.world import DAG_ID, RECONSTRUCTION_ID, SCAN_ID, WORKFLOW_ID, make_world
+
+
+@pytest.fixture
+def world() -> MemoryPorts:
+    return make_world()
+
+
+@pytest.fixture
+def command_line(world: MemoryPorts, tmp_path: Path) -> Iterator[CommandLine]:
+    def put_part(request: httpx.Request) -> httpx.Response:
+        etag = world.lake.put_part(str(request.url), request.read())
+        return httpx.Response(200, headers={"ETag": etag})
+
+    with start_blocking_portal() as portal:
+        api = InProcess(make_app(world), portal)
+        yield CommandLine(tmp_path / "home", api, httpx.MockTransport(put_part))
+
+
+def test_workflow_is_started_shown_and_cancelled(command_line: CommandLine) -> None:
+    # When it is processed
+    started = command_line.run("process", WORKFLOW_ID)
+    # Then it says what was started, and the lists show it
+    assert (started.code, started.err) == (0, "")
+    assert f"Started DEVICE_TASK_SIMULATOR {SCAN_ID} (attempt 1)." in started.out
+    again = command_line.run("process", WORKFLOW_ID)
+    assert "Nothing was started" in again.out
+    [header, line] = command_line.run("workflows").out.splitlines()
+    assert header.split("\t")[:2] == ["WORKFLOW", "STATUS"]
+    assert line.split("\t")[:2] == [WORKFLOW_ID, "running"]
+    assert SCAN_ID in command_line.run("workflow", WORKFLOW_ID).out
+
+    # When one task of it is cancelled and tried again, and then the workflow
+    assert "cancel" in command_line.run("cancel", WORKFLOW_ID, SCAN_ID).out.lower()
+    retried = command_line.run("retry", WORKFLOW_ID, SCAN_ID, "--json")
+    assert retried.document["task"]["attempt"] == 2
+    cancelled = command_line.run("cancel", WORKFLOW_ID, "--json")
+    assert cancelled.document["workflow_status"] == "cancelled"
+    # Then a watch of it ends at once, and says that it did not end well
+    watched = command_line.run("workflow", WORKFLOW_ID, "--watch")
+    assert (watched.code, watched.out.splitlines()[-1]) == (
+        8,
+        f"Workflow {WORKFLOW_ID} is cancelled.",
+    )
+
+
+def test_file_is_uploaded_and_its_run_is_shown(
+    command_line: CommandLine, tmp_path: Path, world: MemoryPorts
+) -> None:
+    path = tmp_path / "kspace.npy"
+    path.write_bytes(b"k-space")
+    sent = command_line.run("upload", str(path), "--dag", DAG_ID, "--json")
+    assert sent.code == 0, sent.err
+    assert sent.document["state"] == "COMPLETED"
+    assert sent.document["workflow_id"] is None
+
+
+def test_raw_data_of_a_scan_names_its_workflow(command_line: CommandLine, tmp_path: Path) -> None:
+    command_line.run("process", WORKFLOW_ID)
+    path = tmp_path / "scan.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n and more")
+    sent = command_line.run("upload", str(path), "--task", SCAN_ID)
+    assert sent.code == 0, sent.err
+    assert f"scanhub-workflow workflow {WORKFLOW_ID}" in sent.out
+
+
+def test_lists_are_the_apis_documents(command_line: CommandLine) -> None:
+    command_line.run("process", WORKFLOW_ID)
+    assert [dag["dag_id"] for dag in command_line.run("tasks", "--json").document["dags"]]
+    [workflow] = command_line.run("workflows", "--json").document
+    assert workflow["workflow_id"] == WORKFLOW_ID
+    assert command_line.run("runs", "--json").document == []
+    assert command_line.run("rejected", "--json").document == []
+    assert command_line.run("workflow", WORKFLOW_ID, "--json").document["status"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["workflow", "nobody-knows-it"], 5, "NotFoundError"),
+        (["run", "nobody-knows-it"], 5, "NotFoundError"),
+        (["process", "."], 2, "ValueError"),
+        (["trigger", RECONSTRUCTION_ID], 6, "ConflictError"),
+        (["workflows", "--since", "yesterday"], 6, "InvalidInputError"),
+    ],
+)
+def test_refusal_is_an_exit_status_and_a_sentence(
+    command_line: CommandLine, arguments: list[str], code: int, error: str
+) -> None:
+    shown = command_line.run(*arguments)
+    told = command_line.run(*arguments, "--json")
+    assert (shown.code, shown.out, told.code, told.out) == (code, "", code, "")
+    problem = json.loads(told.err)
+    assert (problem["error"], problem["exit_code"]) == (error, code)
+    assert problem["message"] == shown.err.replace("\n", " ").strip()
