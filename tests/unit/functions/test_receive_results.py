@@ -1,10 +1,11 @@
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.fakes.ports import MemoryPorts
-from tests.fakes.world import callback_token, deliver, make_dag_data
+from tests.fakes.world import NOW, callback_token, deliver, make_dag_data
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.domain.dag_run import object_dag_run_id
 
@@ -13,7 +14,8 @@ RUN_ID = object_dag_run_id(make_dag_data())
 
 @pytest.fixture
 def started(world: MemoryPorts) -> MemoryPorts:
-    deliver(world, make_dag_data())
+    # Just now: the function asks the clock, and a run's token does not last for ever.
+    deliver(world, make_dag_data(), (datetime.now(UTC) - NOW).total_seconds())
     return world
 
 
