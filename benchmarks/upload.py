@@ -5,9 +5,10 @@
 Each measurement is fresh processes, one server and its clients; the ways take turns, so that a busy
 machine slows all of them. The server either only counts bytes in S3's protocol ("sink"), or it is
 the laptop's S3 ("emulator"), or an endpoint that reads the file whole and writes it to disk, as
-ScanHub did; of that, the server counts too, for it is what presigned parts replace. What the API
-does for presigned parts (create, sign, complete) counts as time. Over plain HTTP boto3 hashes every
-byte by SHA-256 for its signature; it does not over HTTPS: "boto3, body unsigned" is that.
+ScanHub did; of that, the server counts too, for it is what `Client.upload` replaces. The API that
+the client asks is one more process: what it does (create, sign, complete) counts as time. Over
+plain HTTP boto3 hashes every byte by SHA-256 for its signature; it does not over HTTPS: "boto3,
+body unsigned" is that.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
 # This process imports nothing large: what it occupies would count as its children's peak.
-from local.config import ROOT, StackConfig, aws_environ, clean_environ
+from local.config import HOST, ROOT, StackConfig, aws_environ, clean_environ
 
 GIB = 2**30
 _MIB = 2**20
 _WAYS = (
-    ("sink", "presigned parts"),
+    ("sink", "Client.upload"),
     ("sink", "boto3"),
     ("sink", "boto3, body unsigned"),
     ("endpoint", "FastAPI, file.read()"),
-    ("emulator", "presigned parts"),
+    ("emulator", "Client.upload"),
     ("emulator", "boto3"),
 )
 
@@ -94,7 +95,7 @@ class _Child:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=clean_environ(PYTHONPATH="layers/workflow_manager", **environ),
+            env=clean_environ(PYTHONPATH="layers/workflow_manager:client", **environ),
         )
 
     def read(self) -> Any:
@@ -136,6 +137,8 @@ def measure(server: str, way: str, path: Path, n_clients: int) -> Measurement:
         receiver = _Child("upload_servers", server, folder)
         stack.enter_context(receiver.process)
         environ = aws_environ(StackConfig(aws_port=receiver.read()))
+        if way == "Client.upload":
+            environ |= stack.enter_context(_run_api(folder, environ))
         clients = [_Child("upload_clients", way, str(path), **environ) for _ in range(n_clients)]
         for client in clients:
             stack.enter_context(client.process)
@@ -146,8 +149,7 @@ def measure(server: str, way: str, path: Path, n_clients: int) -> Measurement:
         sent = [client.read() for client in clients]
         receiver.end_input()
         served = receiver.read()
-    duration_s = max(each["end_s"] + each["api_s"] for each in sent)
-    duration_s -= min(each["start_s"] for each in sent)
+    duration_s = max(each["end_s"] for each in sent) - min(each["start_s"] for each in sent)
     n_bytes = path.stat().st_size * n_clients
     return Measurement(
         rate_mb_s=n_bytes / duration_s / 1e6,
@@ -156,6 +158,16 @@ def measure(server: str, way: str, path: Path, n_clients: int) -> Measurement:
         server_cpu_s_per_gib=served["cpu_s"] / n_bytes * GIB,
         server_peak_mb=served["peak_mb"],
     )
+
+
+@contextmanager
+def _run_api(folder: str, environ: dict[str, str]) -> Iterator[dict[str, str]]:
+    api = _Child("upload_servers", "api", folder, **environ)
+    with api.process:
+        url = f"http://{HOST}:{api.read()}"
+        yield {"SCANHUB_WORKFLOW_URL": url, "SCANHUB_WORKFLOW_TOKEN": "any"}
+        api.end_input()
+        api.read()
 
 
 def _take_median(measurements: list[Measurement]) -> Measurement:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from awscrt.checksums import crc64nvme
 
-from benchmarks.presigned_parts import PresignedPart, send_parts
 from local import airflow
 from local.aws import make_client
 from local.config import DAG_ID, StackConfig
 from local.stack import Stack
+from scanhub_workflow import Client
 
 POLL_S = 0.2
 # A start that SQLite refused is tried again after half a minute, at the reconciler's next turn.
@@ -43,18 +41,15 @@ def wait_until(
         time.sleep(POLL_S)
 
 
-def encode_crc64nvme(path: Path) -> str:
-    """Return the checksum of a file as S3 writes it."""
-    crc = 0
-    with path.open("rb") as file:
-        while chunk := file.read(2**20):
-            crc = crc64nvme(chunk, crc)
-    return b64encode(crc.to_bytes(8)).decode()
-
-
-def name_parts(upload: Json) -> list[Json]:
-    """Return the parts that have arrived, as completing an upload names them."""
-    return [{name: part[name] for name in ("part_number", "etag")} for part in upload["present"]]
+def connect_client(stack: Stack, transport: httpx.BaseTransport | None = None) -> Client:
+    """Return the client library as the operator; ``transport`` leads to the API."""
+    return Client(
+        stack.api_url,
+        stack.token,
+        # Loopback only: a proxy of the environment must not come in between.
+        transport=transport or httpx.HTTPTransport(trust_env=False),
+        storage_transport=httpx.HTTPTransport(trust_env=False),
+    )
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,8 @@ class Laptop:
     ----------
     api
         The API as the operator.
+    client
+        The same through the client library.
     anonymous
         The API without a token.
     scanhub
@@ -80,6 +77,7 @@ class Laptop:
     config: StackConfig
     stack: Stack
     api: httpx.Client
+    client: Client
     anonymous: httpx.Client
     scanhub: httpx.Client
     airflow: httpx.Client
@@ -113,6 +111,7 @@ class Laptop:
                 config=config,
                 stack=stack,
                 api=open_client(stack.api_url, as_operator),
+                client=opened.enter_context(connect_client(stack)),
                 anonymous=open_client(stack.api_url, {}),
                 scanhub=open_client(stack.scanhub_url, as_operator),
                 airflow=open_client(f"{stack.airflow_url}/api/v2", as_airflow_user),
@@ -224,30 +223,21 @@ class Laptop:
         files = {"file": (file_name, body)}
         return self.api.post(f"/upload_and_trigger/{DAG_ID}/", files=files)
 
-    def upload(self, path: Path, dag_id: str = DAG_ID) -> tuple[str, int]:
-        """Send a file part by part; return the id of its run and the number of parts."""
-        body = {"dag_id": dag_id, "file_name": path.name, "size_bytes": path.stat().st_size}
-        plan = self.api.post("/uploads/", json=body).raise_for_status().json()
-        return self.send_rest(path, plan["upload_id"]), plan["n_parts"]
+    def upload(self, path: Path, dag_id: str = DAG_ID) -> str:
+        """Upload a file by the client library; return the id of its run."""
+        return str(self.client.upload(path, dag_id=dag_id).dag_run_id)
 
-    def send_rest(self, path: Path, upload_id: str) -> str:
-        """Send the parts of an upload that are missing, complete it, and return its run's id."""
-        url = f"/uploads/{upload_id}/"
-        while (upload := self.api.get(url).raise_for_status().json())["parts"]:
-            self.send_parts(path, upload, [part["part_number"] for part in upload["parts"]])
-        body = {"parts": name_parts(upload), "crc64nvme": encode_crc64nvme(path)}
-        completed = self.api.post(f"{url}complete/", json=body).raise_for_status()
-        return str(completed.json()["dag_run_id"])
+    def resume(self, path: Path, upload_id: str) -> str:
+        """Send what is missing of an upload, complete it, and return its run's id."""
+        return str(self.client.upload(path, resume=upload_id).dag_run_id)
 
-    def send_parts(self, path: Path, upload: Json, numbers: list[int]) -> None:
-        """Send the parts of these numbers to their URLs."""
-        size_bytes = upload["part_size_bytes"]
-        parts = [
-            PresignedPart((p["part_number"] - 1) * size_bytes, p["size_bytes"], p["url"])
-            for p in upload["parts"]
-            if p["part_number"] in numbers
-        ]
-        send_parts(self.plain, path, parts)
+    def send_part(self, path: Path, upload: Json, number: int) -> None:
+        """Send one part by hand, as a client does that goes no further."""
+        [part] = [part for part in upload["parts"] if part["part_number"] == number]
+        with path.open("rb") as file:
+            file.seek((number - 1) * upload["part_size_bytes"])
+            content = file.read(part["size_bytes"])
+        self.plain.put(part["url"], content=content).raise_for_status()
 
     # ---------------------------------------------------------------------------- Airflow
 

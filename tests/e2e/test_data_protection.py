@@ -47,7 +47,7 @@ def _uploads(
     """Let a walk and both kinds of upload leave their traces, the failing kind included."""
     path = tmp_path_factory.mktemp("upload") / file_name
     path.write_bytes(small_kspace)
-    in_parts, _ = laptop.upload(path)
+    in_parts = laptop.upload(path)
     in_request = laptop.upload_and_trigger(small_kspace, file_name).raise_for_status().json()
     laptop.upload_and_trigger(small_kspace, f"../{file_name}")
     laptop.wait_for_run(in_parts, "SUCCEEDED")

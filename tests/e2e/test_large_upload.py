@@ -1,15 +1,15 @@
 """Files that fit into no request: up, broken off, resumed, and down again."""
 
 import os
-from collections.abc import Iterator
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from awscrt.checksums import crc64nvme
 
-from tests.e2e.laptop import Json, Laptop, encode_crc64nvme, name_parts, wait_until
+from tests.e2e.laptop import Json, Laptop, connect_client, wait_until
 from tests.e2e.test_control import SLEEPING
 
 MIB = 2**20
@@ -26,17 +26,30 @@ def make_file(path: Path, size_bytes: int) -> Path:
     return path
 
 
-@contextmanager
-def noted_requests(laptop: Laptop, bodies: list[int]) -> Iterator[None]:
-    """Note the size of every body that goes to the API [bytes]."""
+class NotingTransport(httpx.HTTPTransport):
+    """Notes the size of every body that goes out [bytes]."""
 
-    def note(request: httpx.Request) -> None:
-        bodies.append(len(request.content))
+    def __init__(self) -> None:
+        super().__init__(trust_env=False)
+        self.sizes_bytes: list[int] = []
 
-    hooks = laptop.api.event_hooks
-    laptop.api.event_hooks = {"request": [note]}
-    yield
-    laptop.api.event_hooks = hooks
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.sizes_bytes.append(len(request.read()))
+        return super().handle_request(request)
+
+
+def encode_crc64nvme(path: Path) -> str:
+    """Return the checksum of a file as S3 writes it."""
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            crc = crc64nvme(chunk, crc)
+    return b64encode(crc.to_bytes(8)).decode()
+
+
+def name_parts(upload: Json) -> list[Json]:
+    """Return the parts that have arrived, as completing an upload names them."""
+    return [{name: part[name] for name in ("part_number", "etag")} for part in upload["present"]]
 
 
 def download(laptop: Laptop, run_id: str, path: Path) -> None:
@@ -58,16 +71,18 @@ def begin(laptop: Laptop, path: Path) -> Json:
 def test_two_gibibytes_go_up_and_come_down_the_same(laptop: Laptop, tmp_path: Path) -> None:
     # Given a file that needs more parts than one answer has URLs
     path = make_file(tmp_path / "raw.h5", LARGE_BYTES)
-    bodies: list[int] = []
+    api = NotingTransport()
     # When it goes up
-    with noted_requests(laptop, bodies):
-        run_id, n_parts = laptop.upload(path, SLEEPING)
+    with connect_client(laptop.stack, api) as client:
+        done = client.upload(path, dag_id=SLEEPING)
+        n_parts = client.get_upload(done.upload_id).n_parts
+    run_id = str(done.dag_run_id)
     # Then it has caused its run, and what comes down is what went up
     wait_for_run(laptop, run_id)
     download(laptop, run_id, tmp_path / "down.h5")
     assert n_parts > 100
     # And no function has seen more of it than its parts' names
-    assert 0 < sum(bodies) < MIB
+    assert 0 < sum(api.sizes_bytes) < MIB
     assert encode_crc64nvme(tmp_path / "down.h5") == encode_crc64nvme(path)
 
 
@@ -79,7 +94,7 @@ def test_uploads_at_once_keep_apart(laptop: Laptop, tmp_path: Path) -> None:
         paths.append(make_file(tmp_path / str(number) / "raw.h5", 128 * MIB))
     # When they go up at the same time
     with ThreadPoolExecutor(N_AT_ONCE) as pool:
-        run_ids = [run_id for run_id, _ in pool.map(lambda p: laptop.upload(p, SLEEPING), paths)]
+        run_ids = list(pool.map(lambda path: laptop.upload(path, SLEEPING), paths))
     # Then there are three runs, each on its own file
     assert len(set(run_ids)) == N_AT_ONCE
     for path, run_id in zip(paths, run_ids, strict=True):
@@ -94,7 +109,7 @@ def test_upload_that_broke_off_is_resumed_with_the_missing_parts(
     # Given an upload of which the second of three parts has arrived, when the client dies
     path = make_file(tmp_path / "raw.h5", 40 * MIB)
     plan = begin(laptop, path)
-    laptop.send_parts(path, plan, [2])
+    laptop.send_part(path, plan, 2)
     # When another client asks; then it is told the others, and nothing is complete yet
     url = f"/uploads/{plan['upload_id']}/"
     shown = laptop.api.get(url).raise_for_status().json()
@@ -104,7 +119,7 @@ def test_upload_that_broke_off_is_resumed_with_the_missing_parts(
     early = laptop.api.post(f"{url}complete/", json={"parts": known})
     assert (early.status_code, early.json()["detail"]) == (409, "Part 1 of 3 has not arrived.")
     # And sends them to the end
-    run_id = laptop.send_rest(path, plan["upload_id"])
+    run_id = laptop.resume(path, plan["upload_id"])
     wait_for_run(laptop, run_id)
     # And completing it once more is the same run
     again = laptop.api.post(f"{url}complete/", json={"parts": known}).raise_for_status().json()
@@ -115,7 +130,7 @@ def test_upload_with_another_checksum_stays_open(laptop: Laptop, tmp_path: Path)
     # Given parts that are not those of the client's file
     path = make_file(tmp_path / "raw.h5", 5 * MIB)
     plan = begin(laptop, path)
-    laptop.send_parts(path, plan, [1])
+    laptop.send_part(path, plan, 1)
     url = f"/uploads/{plan['upload_id']}/"
     known = name_parts(laptop.api.get(url).raise_for_status().json())
     wrong = {"parts": known, "crc64nvme": "AAAAAAAAAAA="}
@@ -153,8 +168,8 @@ def test_url_that_is_used_again_replaces_its_part_only(laptop: Laptop, tmp_path:
     plan = begin(laptop, path)
     laptop.plain.put(plan["parts"][0]["url"], content=b"x" * 5 * MIB).raise_for_status()
     # When it is sent again to the same URL, the upload completed, and the URL used a third time
-    laptop.send_parts(path, plan, [1])
-    run_id = laptop.send_rest(path, plan["upload_id"])
+    laptop.send_part(path, plan, 1)
+    run_id = laptop.resume(path, plan["upload_id"])
     late = laptop.plain.put(plan["parts"][0]["url"], content=b"y" * 5 * MIB)
     # Then the object has the file's content, and S3 knows the URL's upload no more
     wait_for_run(laptop, run_id)
@@ -175,4 +190,4 @@ def test_expired_url_is_refused_and_signed_again(laptop: Laptop, tmp_path: Path)
     wait_until(lambda: laptop.plain.put(short, content=b"").status_code == 403, "the URL's end")
     # Then a part that is sent there is refused, and a fresh URL takes it
     assert laptop.plain.put(short, content=b"x" * MIB).status_code == 403
-    wait_for_run(laptop, laptop.send_rest(path, plan["upload_id"]))
+    wait_for_run(laptop, laptop.resume(path, plan["upload_id"]))

@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from local.config import DAG_ID
 from local.phantom import simulate_acquisition, simulate_kspace
 from tests.e2e.laptop import Json, Laptop
 
@@ -45,10 +46,10 @@ def test_complete_upload_starts_the_named_dag_when_parts_have_arrived(
     path = write(tmp_path)
     assert path.stat().st_size > 16 * MIB
     # When it is uploaded for a DAG
-    run_id, n_parts = laptop.upload(path)
+    done = laptop.client.upload(path, dag_id=DAG_ID)
     # Then a run of that DAG makes an image of it
-    assert n_parts >= 2
-    run = laptop.wait_for_run(run_id, "SUCCEEDED")
+    assert laptop.client.get_upload(done.upload_id).n_parts >= 2
+    run = laptop.wait_for_run(str(done.dag_run_id), "SUCCEEDED")
     assert (run["workflow_id"], run["progress"]) == (None, 100)
     assert read_image_shape(laptop, run) == image_shape
 

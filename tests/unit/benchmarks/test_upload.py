@@ -1,17 +1,20 @@
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 
-import httpx
 import pytest
 
-from benchmarks.presigned_parts import CHUNK_SIZE_BYTES, PresignedPart, send_parts
 from benchmarks.s3_sink import S3Sink, run_s3_sink
 from benchmarks.upload import measure, write_random
+from benchmarks.upload_servers import run_api
+from local.config import DAG_ID, HOST, StackConfig, aws_environ
+from scanhub_workflow import Client
+from scanhub_workflow.models import CreateUploadBody, UploadState
+from workflow_manager.domain.upload import MAX_FILE_SIZE_BYTES, choose_part_size
 
-PART_SIZE_BYTES = CHUNK_SIZE_BYTES + 7
+PART_SIZE_BYTES = choose_part_size(1)
 LAST_PART_SIZE_BYTES = 5
-SIZE_BYTES = 2 * PART_SIZE_BYTES + LAST_PART_SIZE_BYTES
+SIZE_BYTES = PART_SIZE_BYTES + LAST_PART_SIZE_BYTES
 
 
 @pytest.fixture
@@ -28,82 +31,38 @@ def sink() -> Iterator[S3Sink]:
 
 
 @pytest.fixture
-def client(sink: S3Sink) -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False) as client:
+def client(sink: S3Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    for name, value in aws_environ(StackConfig(aws_port=sink.port)).items():
+        monkeypatch.setenv(name, value)
+    with run_api(tmp_path) as port, Client(f"http://{HOST}:{port}", "any") as client:
         yield client
 
 
-def plan_parts(sink: S3Sink) -> list[PresignedPart]:
-    sizes = [PART_SIZE_BYTES, PART_SIZE_BYTES, LAST_PART_SIZE_BYTES]
-    url = f"http://127.0.0.1:{sink.port}/data-lake/raw?uploadId=1&partNumber="
-    return [
-        PresignedPart(i * PART_SIZE_BYTES, size_bytes, f"{url}{i + 1}")
-        for i, size_bytes in enumerate(sizes)
-    ]
-
-
-@pytest.mark.parametrize("n_at_once", [1, 8])
-def test_every_byte_arrives_once_and_etags_are_in_order(
-    sink: S3Sink, client: httpx.Client, path: Path, n_at_once: int
-) -> None:
-    # Given the parts of a whole file
-    parts = plan_parts(sink)
-    # When they are sent
-    etags = send_parts(client, path, parts, n_at_once)
-    # Then all bytes were counted, and each ETag is that of its part
+def test_every_byte_arrives_once(sink: S3Sink, client: Client, path: Path) -> None:
+    # Given a file that is larger than one part; when the client library uploads it
+    done = client.upload(path, dag_id=DAG_ID)
+    # Then the sink has counted each of its bytes once
+    assert done.state is UploadState.COMPLETED
     assert sink.n_bytes == SIZE_BYTES
-    sizes = [PART_SIZE_BYTES, PART_SIZE_BYTES, LAST_PART_SIZE_BYTES]
-    assert etags == [f'"{1 + i}-{size}"' for i, size in enumerate(sizes)]
 
 
-def test_missing_parts_alone_are_sent(sink: S3Sink, client: httpx.Client, path: Path) -> None:
-    # Given an upload of which the last part is missing
-    parts = plan_parts(sink)[2:]
-    # When that is sent
-    etags = send_parts(client, path, parts)
-    # Then nothing else was
-    assert etags == [f'"3-{LAST_PART_SIZE_BYTES}"']
-    assert sink.n_bytes == LAST_PART_SIZE_BYTES
-
-
-def test_body_is_that_piece_of_the_file(path: Path) -> None:
-    # Given a server that keeps what it gets
-    bodies: dict[str, bytes] = {}
-
-    def keep(request: httpx.Request) -> httpx.Response:
-        bodies[request.url.path] = request.read()
-        assert request.headers["Content-Length"] == str(len(bodies[request.url.path]))
-        return httpx.Response(200, headers={"ETag": '"x"'})
-
-    parts = [replace(part, url=f"http://s3/{i}") for i, part in enumerate(plan_parts(S3Sink()))]
-    # When the parts are sent
-    with httpx.Client(transport=httpx.MockTransport(keep)) as client:
-        send_parts(client, path, parts)
-    # Then joined they are the file
-    assert b"".join(bodies[f"/{i}"] for i in range(len(parts))) == path.read_bytes()
-
-
-def test_refused_part_raises(path: Path) -> None:
-    # Given a server that no longer takes the URL
-    transport = httpx.MockTransport(lambda request: httpx.Response(403))
-    # When a part is sent, then the sender hears of it
-    with httpx.Client(transport=transport) as client, pytest.raises(httpx.HTTPStatusError):
-        send_parts(client, path, [PresignedPart(0, 5, "http://s3/1")])
-
-
-def test_file_that_got_shorter_raises(sink: S3Sink, client: httpx.Client, path: Path) -> None:
-    # Given a part that reaches beyond the end of the file
-    part = replace(plan_parts(sink)[2], size_bytes=LAST_PART_SIZE_BYTES + 1)
-    # When it is sent, then it is not taken for sent
-    with pytest.raises(EOFError):
-        send_parts(client, path, [part])
-    assert sink.n_bytes == 0
+@pytest.mark.parametrize("size_bytes", [1, SIZE_BYTES, 2**40, MAX_FILE_SIZE_BYTES])
+def test_parts_are_planned_as_the_service_plans_them(client: Client, size_bytes: int) -> None:
+    # Given a file of any size; when its upload is planned, and the last part asked for again
+    body = CreateUploadBody(file_name="raw", size_bytes=size_bytes, dag_id=DAG_ID)
+    plan = client.create_upload(body)
+    rest = client.get_upload(plan.upload_id, from_part=plan.n_parts)
+    # Then the parts have the service's size, and the last one is what is left
+    assert plan.part_size_bytes == choose_part_size(size_bytes)
+    assert len(plan.parts) == min(plan.n_parts, 100)
+    [last] = rest.parts
+    assert (plan.n_parts - 1) * plan.part_size_bytes + last.size_bytes == size_bytes
 
 
 @pytest.mark.parametrize(
     ("server", "way"),
     [
-        ("sink", "presigned parts"),
+        ("sink", "Client.upload"),
         ("sink", "boto3, body unsigned"),
         ("endpoint", "FastAPI, file.read()"),
     ],
