@@ -12,10 +12,17 @@ from typing import Any
 import pytest
 
 from local.config import DAG_ID, ROOT
-from tests.e2e.laptop import Laptop, encode_crc64nvme
+from tests.e2e.laptop import Laptop
 from tests.e2e.test_control import SLEEPING
-from tests.e2e.test_large_upload import LARGE_BYTES, MIB, download, make_file, wait_for_run
+from tests.e2e.test_large_upload import (
+    MIB,
+    download,
+    encode_crc64nvme,
+    make_file,
+    wait_for_run,
+)
 
+LARGE_BYTES = 2 * 2**30
 MAX_PEAK_BYTES = 100e6
 TIMEOUT_S = 120
 

@@ -2,19 +2,16 @@
 
 import os
 from base64 import b64encode
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 from awscrt.checksums import crc64nvme
 
-from tests.e2e.laptop import Json, Laptop, connect_client, wait_until
+from tests.e2e.laptop import Json, Laptop, wait_until
 from tests.e2e.test_control import SLEEPING
 
 MIB = 2**20
-LARGE_BYTES = 2 * 2**30
-N_AT_ONCE = 3
 
 
 def make_file(path: Path, size_bytes: int) -> Path:
@@ -24,18 +21,6 @@ def make_file(path: Path, size_bytes: int) -> Path:
             # Every part has a content of its own.
             file.write(number.to_bytes(8) + block[8:])
     return path
-
-
-class NotingTransport(httpx.HTTPTransport):
-    """Notes the size of every body that goes out [bytes]."""
-
-    def __init__(self) -> None:
-        super().__init__(trust_env=False)
-        self.sizes_bytes: list[int] = []
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.sizes_bytes.append(len(request.read()))
-        return super().handle_request(request)
 
 
 def encode_crc64nvme(path: Path) -> str:
@@ -66,41 +51,6 @@ def wait_for_run(laptop: Laptop, run_id: str) -> None:
 def begin(laptop: Laptop, path: Path) -> Json:
     body = {"dag_id": SLEEPING, "file_name": path.name, "size_bytes": path.stat().st_size}
     return dict(laptop.api.post("/uploads/", json=body).raise_for_status().json())
-
-
-def test_two_gibibytes_go_up_and_come_down_the_same(laptop: Laptop, tmp_path: Path) -> None:
-    # Given a file that needs more parts than one answer has URLs
-    path = make_file(tmp_path / "raw.h5", LARGE_BYTES)
-    api = NotingTransport()
-    # When it goes up
-    with connect_client(laptop.stack, api) as client:
-        done = client.upload(path, dag_id=SLEEPING)
-        n_parts = client.get_upload(done.upload_id).n_parts
-    run_id = str(done.dag_run_id)
-    # Then it has caused its run, and what comes down is what went up
-    wait_for_run(laptop, run_id)
-    download(laptop, run_id, tmp_path / "down.h5")
-    assert n_parts > 100
-    # And no function has seen more of it than its parts' names
-    assert 0 < sum(api.sizes_bytes) < MIB
-    assert encode_crc64nvme(tmp_path / "down.h5") == encode_crc64nvme(path)
-
-
-def test_uploads_at_once_keep_apart(laptop: Laptop, tmp_path: Path) -> None:
-    # Given three files of one name and different contents
-    paths = []
-    for number in range(N_AT_ONCE):
-        (tmp_path / str(number)).mkdir()
-        paths.append(make_file(tmp_path / str(number) / "raw.h5", 128 * MIB))
-    # When they go up at the same time
-    with ThreadPoolExecutor(N_AT_ONCE) as pool:
-        run_ids = list(pool.map(lambda path: laptop.upload(path, SLEEPING), paths))
-    # Then there are three runs, each on its own file
-    assert len(set(run_ids)) == N_AT_ONCE
-    for path, run_id in zip(paths, run_ids, strict=True):
-        wait_for_run(laptop, run_id)
-        download(laptop, run_id, path.with_suffix(".down"))
-        assert encode_crc64nvme(path.with_suffix(".down")) == encode_crc64nvme(path)
 
 
 def test_upload_that_broke_off_is_resumed_with_the_missing_parts(
