@@ -4,6 +4,7 @@
 
     ScanHubError
     ├── ConfigurationError        no URL or no token is given
+    ├── InvalidIdError            an id that leads nowhere
     ├── UnreachableError          no answer came
     ├── UnexpectedAnswerError     an answer that this client does not understand
     ├── ApiError                  the API refused: status, detail, reason, request_id
@@ -49,6 +50,10 @@ class ScanHubError(Exception):
 
 class ConfigurationError(ScanHubError):
     """The client does not know where to go or who calls."""
+
+
+class InvalidIdError(ScanHubError, ValueError):
+    """An id is empty, or would lead to another path."""
 
 
 class UnreachableError(ScanHubError):

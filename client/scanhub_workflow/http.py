@@ -11,7 +11,13 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from scanhub_workflow.errors import ApiError, UnexpectedAnswerError, UnreachableError, choose_error
+from scanhub_workflow.errors import (
+    ApiError,
+    InvalidIdError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    choose_error,
+)
 from scanhub_workflow.models import (
     DagRunList,
     EventList,
@@ -68,11 +74,11 @@ def make_path(*segments: str) -> str:
 
     Raises
     ------
-    ValueError
+    InvalidIdError
         An id would lead to another path.
     """
     if any(segment.strip(".") == "" for segment in segments):
-        raise ValueError("An id is empty.")
+        raise InvalidIdError("An id is empty.")
     return "/".join(quote(segment, safe="") for segment in segments) + "/"
 
 

@@ -40,4 +40,4 @@ def test_demo_leaves_exactly_this_runs_files_when_given_raw_data(
     assert demo.returncode == 0, demo.stdout + demo.stderr
     paths = sorted(out.iterdir())
     assert [path.name for path in paths] == ["image.dcm", "preview.png"]
-    assert all(str(path) in demo.stdout for path in paths)
+    assert all(f"out/{path.name}" in demo.stdout for path in paths)

@@ -31,6 +31,8 @@ class FakeUploadServer:
     put_fault, api_fault
         Answers in place of S3, given part number and how often it came, or of the API, given how
         many requests it had; may raise.
+    storage_url
+        Base of the URLs of parts.
     """
 
     def __init__(self, part_size_bytes: int) -> None:
@@ -40,6 +42,7 @@ class FakeUploadServer:
         self.requests: list[httpx.Request] = []
         self.generation = 0
         self.expired_status = 403
+        self.storage_url = "https://data-lake.s3.invalid"
         self.tells_crc = True
         self.state = "CREATED"
         self.whole = b""
@@ -120,7 +123,7 @@ class FakeUploadServer:
 
     def _sign(self, number: int) -> dict[str, Any]:
         query = f"partNumber={number}&generation={self.generation}&X-Amz-Signature=secret"
-        url = f"https://data-lake.s3.invalid/key?{query}"
+        url = f"{self.storage_url}/key?{query}"
         return {"part_number": number, "size_bytes": self.size_of(number), "url": url}
 
     def _complete(self, sent: dict[str, Any]) -> httpx.Response:

@@ -92,7 +92,7 @@ def test_lists_are_the_apis_documents(command_line: CommandLine) -> None:
     [
         (["workflow", "nobody-knows-it"], 5, "NotFoundError"),
         (["run", "nobody-knows-it"], 5, "NotFoundError"),
-        (["process", "."], 2, "ValueError"),
+        (["process", "."], 2, "InvalidIdError"),
         (["trigger", RECONSTRUCTION_ID], 6, "ConflictError"),
         (["workflows", "--since", "yesterday"], 6, "InvalidInputError"),
     ],

@@ -43,7 +43,7 @@ _BY_ERROR: list[tuple[type[Exception], ExitCode]] = [
     (errors.DownloadError, ExitCode.LOCAL_FILE),
     (errors.ApiError, ExitCode.REFUSED),
     (TimeoutError, ExitCode.NOT_IN_TIME),
-    (ValueError, ExitCode.USAGE),
+    (errors.InvalidIdError, ExitCode.USAGE),
 ]
 
 

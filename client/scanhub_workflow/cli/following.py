@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from scanhub_workflow.cli.exit_codes import ExitCode
@@ -116,18 +117,34 @@ def make_progress(output: Output, *columns: ProgressColumn | str) -> Progress:
     is_narrow = output.errors.width < NARROW
     first: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
     bar = [] if is_narrow else [BarColumn(bar_width=None)]
-    return Progress(*first, *bar, *columns, console=output.errors, disable=not output.is_live)
+    return _Bars(*first, *bar, *columns, console=output.errors, disable=not output.is_live)
+
+
+class _Bars(Progress):
+    def get_renderable(self) -> RenderableType:
+        return _WithRoom(super().get_renderable())
+
+
+@dataclass(frozen=True)
+class _WithRoom:
+    # A terminal shows Ctrl-C as two characters, which would begin a new line after a full one:
+    # the bars would be drawn a second time, there.
+    bars: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(self.bars, options.update(width=options.max_width - len("^C")))
 
 
 @contextmanager
 def _showing(output: Output) -> Iterator[Show]:
     seen: dict[str, Step] = {}
     bars: dict[str, TaskID] = {}
-    columns = [
+    columns: list[ProgressColumn] = [
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[status]}", markup=False),
-        TimeElapsedColumn(),
     ]
+    if output.errors.width >= NARROW:
+        columns.append(TimeElapsedColumn())
     with make_progress(output, *columns) as progress:
 
         def show(steps: list[Step]) -> None:
@@ -135,12 +152,17 @@ def _showing(output: Output) -> Iterator[Show]:
                 if step.key not in bars:
                     bars[step.key] = progress.add_task(clean(step.name), total=100, status="")
                 progress.update(bars[step.key], completed=step.progress, status=clean(step.status))
-                if step != seen.get(step.key) and not output.is_live:
+                if step != seen.get(step.key) and output.has_log:
                     now = datetime.now().astimezone().strftime("%H:%M:%S")
                     output.say(f"{now}  {step.name}  {step.status}  {step.progress} %")
                 seen[step.key] = step
 
-        yield show
+        try:
+            yield show
+        except KeyboardInterrupt:
+            progress.stop()
+            output.note("You follow it no longer; it goes on.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _read_tasks(workflow: WorkflowView) -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from scanhub_workflow.cli.session import NAME, Session
 from scanhub_workflow.errors import ApiError, AuthenticationError, ScanHubError
 from scanhub_workflow.version import __version__
 
-EXPECTED = (ScanHubError, TimeoutError, ValueError)
+EXPECTED = (ScanHubError, TimeoutError)
 
 
 class Commands(TyperGroup):
@@ -36,6 +37,12 @@ class Commands(TyperGroup):
             code = choose_exit_code(error)
             _tell(context.obj or Session(), error, code)
             raise typer.Exit(code) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                # Whoever read has enough, and is told no more.
+                raise
+            (context.obj or Session()).output.note(f"Not written: {os.strerror(error.errno or 0)}.")
+            raise typer.Exit(ExitCode.LOCAL_FILE) from None
         except KeyboardInterrupt:
             (context.obj or Session()).output.note("Interrupted.")
             raise typer.Exit(ExitCode.INTERRUPTED) from None

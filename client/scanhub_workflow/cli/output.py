@@ -53,6 +53,11 @@ class Output:
         """Whether there is somebody who sees a bar move."""
         return self.errors.is_terminal and not self.is_json
 
+    @property
+    def has_log(self) -> bool:
+        """Whether changes are written down: where no bar shows them, or a pipe keeps them."""
+        return not (self.is_live and self.console.is_terminal)
+
     def say(self, text: str) -> None:
         """Tell a person what happened; programs are told by `document`."""
         if not self.is_json:
@@ -123,6 +128,8 @@ class Output:
         if not self.console.is_terminal:
             for line in [list(rows[0]), *(row.values() for row in rows)]:
                 sys.stdout.write("\t".join(to_text(cell) for cell in line) + "\n")
+            # A pipe that nobody reads any more is noticed here, not when Python has ended.
+            sys.stdout.flush()
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in rows[0]:

@@ -100,6 +100,15 @@ class _Sending:
         with self._showing() as on_progress:
             return self.client.upload(self.path, resume=upload_id, on_progress=on_progress)
 
+    def _remember(self, upload_id: str) -> None:
+        try:
+            self.known.remember(upload_id)
+        except OSError:
+            self.output.note(
+                "Nothing can be kept here for the next time: after an interruption, go on with "
+                f"--resume {upload_id} in place of --dag or --task."
+            )
+
     @contextmanager
     def _showing(self) -> Iterator[OnProgress]:
         with make_progress(self.output, *_choose_columns(self.output)) as progress:
@@ -111,9 +120,9 @@ class _Sending:
                 nonlocal tenths
                 if not upload_ids:
                     upload_ids.append(state.upload_id)
-                    self.known.remember(state.upload_id)
+                    self._remember(state.upload_id)
                 progress.update(bar, completed=state.sent_bytes, total=state.size_bytes)
-                if not self.output.is_live and 10 * state.sent_bytes // state.size_bytes > tenths:
+                if self.output.has_log and 10 * state.sent_bytes // state.size_bytes > tenths:
                     tenths = 10 * state.sent_bytes // state.size_bytes
                     self.output.say(f"upload {10 * tenths} %")
 
