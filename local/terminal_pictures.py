@@ -12,6 +12,7 @@ import re
 import shlex
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,9 @@ FOLDER = ROOT / "docs" / "images"
 COLUMNS = 80
 TIMEOUT_S = 300.0
 FILE_NAME = "scan.h5"
-# About 100 MB: enough to see the bar move on loopback.
-N_COILS, MATRIX_SIZE = 24, 512
+# About 400 MB: enough to see the bar move on loopback.
+N_COILS, MATRIX_SIZE = 96, 512
+POLL_S = 2.0
 # Rich's own font comes from elsewhere, and no picture in a README may load anything.
 SVG_FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
@@ -70,9 +72,22 @@ def is_half_way(lines: list[str]) -> bool:
     return found is not None and 40 <= int(found[1]) < 100
 
 
+def is_reconstructing(lines: list[str]) -> bool:
+    """Return whether the scan is done and the reconstruction is not.
+
+    Parameters
+    ----------
+    lines
+        On the screen.
+    """
+    return any("completed" in line for line in lines) and any(
+        "in progress" in line for line in lines
+    )
+
+
 PICTURES = [
     Picture("upload", ["upload", FILE_NAME, "--dag", DAG_ID], is_half_way),
-    Picture("watch", ["process", "{workflow}", "--watch"]),
+    Picture("watch", ["process", "{workflow}", "--watch"], is_reconstructing),
     Picture("doctor", ["doctor"]),
 ]
 
@@ -88,7 +103,8 @@ def main() -> int:
     try:
         stack = read_stack()
         token = log_in(stack.scanhub_url, stack.username, stack.password)
-    except (StackError, ScanHubError) as error:
+        wait_for_health(stack)
+    except (StackError, ScanHubError, httpx.HTTPError) as error:
         print(f"Failed: {error}", file=sys.stderr)
         return 1
     n_failed = 0
@@ -110,6 +126,28 @@ def main() -> int:
             path.write_text(svg, encoding="utf-8")
             print(path.relative_to(ROOT))
     return 1 if n_failed else 0
+
+
+def wait_for_health(stack: Stack) -> None:
+    """Return when nothing is degraded: the reconciler first looks a minute after the start.
+
+    Parameters
+    ----------
+    stack
+        The running stack.
+
+    Raises
+    ------
+    StackError
+        Something is, for five minutes.
+    """
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        answer = httpx.get(f"{stack.api_url}/health/readiness", timeout=10)
+        if not answer.raise_for_status().json()["degraded"]:
+            return
+        time.sleep(POLL_S)
+    raise StackError("The stack is degraded: make status.")
 
 
 def prepare(picture: Picture, stack: Stack, folder: Path) -> list[str]:

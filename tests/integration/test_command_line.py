@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
+from rich.text import Text
 
 from tests.fakes.app import InProcess, make_app
 from tests.fakes.command_line import CommandLine
@@ -106,3 +107,23 @@ def test_refusal_is_an_exit_status_and_a_sentence(
     problem = json.loads(told.err)
     assert (problem["error"], problem["exit_code"]) == (error, code)
     assert problem["message"] == shown.err.replace("\n", " ").strip()
+
+
+@pytest.mark.parametrize("width", [None, 40])
+def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path, width: int | None) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    command_line = CommandLine(tmp_path, httpx.MockTransport(refuse), width=width)
+    shown = command_line.run("doctor")
+    told = command_line.run("doctor", "--json")
+    assert (shown.code, told.code) == (1, 1)
+    checks = {check["name"]: check for check in told.document["checks"]}
+    assert checks["connection"]["outcome"] == "failed"
+    words = " ".join(shown.out.split())
+    assert "failed" in words
+    if width is None:
+        assert checks["connection"]["advice"] in shown.out
+    else:
+        plain = Text.from_ansi(shown.out).plain
+        assert max(map(len, plain.splitlines())) <= width

@@ -118,6 +118,6 @@ def test_picture_is_taken_half_way(person: Person, is_pictured: threading.Event)
 def test_command_that_fails_gives_no_picture(person: Person) -> None:
     with pytest.raises(ScreenError, match=r"(?s)ended before.*There is no file"):
         take(UPLOAD, ["upload", "none.h5", "--dag", "fft"], person.environ, person.home)
-    at_the_end = PICTURES[1]
+    at_the_end = PICTURES[2]
     with pytest.raises(ScreenError, match="scanhub-workflow workflow ended with 5"):
         take(at_the_end, ["workflow", "unknown"], person.environ, person.home)

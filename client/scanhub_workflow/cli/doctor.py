@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from scanhub_workflow.cli.exit_codes import ExitCode
@@ -43,6 +44,15 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _show(output: Output, check: Check) -> None:
     word, style = _MARKS[check.outcome]
-    output.line(Text.assemble((f"{word:<8}", style), f"{check.name}: {check.detail}"))
+    said = Text.assemble((f"{check.name}: ", "bold"), check.detail)
+    if not output.console.is_terminal:
+        output.say("\t".join(filter(None, [word, said.plain, check.advice])))
+        return
     if check.advice:
-        output.line(Text(f"{'':<8}{check.advice}", style="bold"))
+        said.append(f"\n{check.advice}", style="italic")
+    # Each column breaks its own lines.
+    columns = Table.grid(padding=(0, 1))
+    columns.add_column(width=max(len(each) for each, _ in _MARKS.values()))
+    columns.add_column()
+    columns.add_row(Text(word, style=style), said)
+    output.console.print(columns)
