@@ -79,6 +79,10 @@ test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.
 	@$(BIN)/python -m local.setup airflow2
 	$(BIN)/pytest tests/airflow2
 
+.PHONY: test-load
+test-load: setup ## A thousand events and a hundred workflows on the laptop stack
+	$(BIN)/pytest tests/e2e -m load
+
 .PHONY: openapi
 openapi: setup ## Merge the OpenAPI of all functions into docs/openapi.json
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.openapi
@@ -90,6 +94,10 @@ client-models: openapi ## Generate the client's models from docs/openapi.json
 .PHONY: transitions
 transitions: setup ## Draw the state machines into docs/transitions.md
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.transitions
+
+.PHONY: pictures
+pictures: setup ## Picture the command line on the stack that is up into docs/images
+	@$(BIN)/python -m local.terminal_pictures
 
 .PHONY: benchmark-reconstruction
 benchmark-reconstruction: setup ## Time and memory of the reconstruction beside plain NumPy
