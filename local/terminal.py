@@ -142,9 +142,15 @@ class Terminal:
         else:
             self._child.send(key)
 
-    def kill(self) -> None:
-        """End the program as nothing but the kernel can: nothing of it runs any more."""
-        self._child.kill(SIGKILL)
+    def kill(self, number: int = SIGKILL) -> None:
+        """Send a signal; by default, nothing of the program runs any more.
+
+        Parameters
+        ----------
+        number
+            Of the signal.
+        """
+        self._child.kill(number)
 
     def wait(self, timeout_s: float = TIMEOUT_S) -> int:
         """Return the exit status, or -n for signal n, when the program has ended.

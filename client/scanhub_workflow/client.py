@@ -222,4 +222,7 @@ def _check_url(url: str) -> httpx.URL:
         parsed = httpx.URL()
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ConfigurationError("The URL is none: it begins with https:// and a host.")
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        # A name in it would replace the token; after ? or # no path can follow.
+        raise ConfigurationError("The URL holds a login, a ? or a #: give host and path only.")
     return parsed

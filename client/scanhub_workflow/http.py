@@ -33,6 +33,7 @@ PageT = TypeVar("PageT", WorkflowList, DagRunList, EventList, ResultList, Reject
 
 # Longer than API Gateway lets a function work (29 s).
 TIMEOUT = httpx.Timeout(35, connect=10)
+MAX_NAMED_PLACES = 5
 _PASSING = frozenset({429, 502, 503, 504})
 
 
@@ -75,11 +76,14 @@ def make_path(*segments: str) -> str:
     Raises
     ------
     InvalidIdError
-        An id would lead to another path.
+        An id would lead to another path, or is no text.
     """
     if any(segment.strip(".") == "" for segment in segments):
         raise InvalidIdError("An id is empty.")
-    return "/".join(quote(segment, safe="") for segment in segments) + "/"
+    try:
+        return "/".join(quote(segment, safe="") for segment in segments) + "/"
+    except UnicodeEncodeError:
+        raise InvalidIdError("An id holds bytes that are no text.") from None
 
 
 class Api:
@@ -197,7 +201,10 @@ def parse(answer: httpx.Response, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate_json(answer.content)
     except ValidationError as error:
-        places = ", ".join(sorted({".".join(map(str, e["loc"])) or "all" for e in error.errors()}))
+        found = sorted({".".join(map(str, e["loc"])) or "all" for e in error.errors()})
+        places = ", ".join(found[:MAX_NAMED_PLACES])
+        if len(found) > MAX_NAMED_PLACES:
+            places += f" and {len(found) - MAX_NAMED_PLACES} more"
     # Without the cause, which shows the data.
     raise UnexpectedAnswerError(
         f"The answer is no {model.__name__} ({places}): check the URL, or update this client."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -91,8 +92,10 @@ class Uploader:
             What it is for: one of the two.
         """
         fingerprint = check_file(path)
+        # A name may hold bytes that are no text, which JSON cannot hold.
+        file_name = os.fsencode(path.name).decode(errors="replace")
         body = CreateUploadBody(
-            file_name=path.name, size_bytes=fingerprint.size_bytes, dag_id=dag_id, task_id=task_id
+            file_name=file_name, size_bytes=fingerprint.size_bytes, dag_id=dag_id, task_id=task_id
         )
         view = self.api.create_upload(body, idempotency_key=uuid.uuid4().hex)
         return FileUpload(self, view, path, fingerprint)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import httpx
@@ -216,6 +217,17 @@ def test_killed_upload_is_gone_on_with_by_the_same_command(
     assert s3.whole == Path(command[1]).read_bytes()
 
 
+def test_terminated_upload_ends_as_an_interrupted_one(
+    person: Person, gate: Gate, command: list[str]
+) -> None:
+    with person.at_terminal(*command) as terminal:
+        terminal.wait_for("60 %")
+        terminal.kill(SIGTERM)
+        assert terminal.wait(timeout_s=5) == 130
+        assert "the same command goes on with it" in " ".join(terminal.lines)
+        assert terminal.is_cursor_visible
+
+
 def test_upload_goes_on_where_nothing_can_be_kept(
     person: Person, gate: Gate, command: list[str]
 ) -> None:
@@ -284,10 +296,10 @@ def test_pipe_gets_no_escapes_while_the_bar_moves_on_the_terminal(
         assert terminal.wait() == 0
         assert any("━" in line for line in terminal.lines)
     piped = (person.home / "piped").read_text()
+    assert piped.endswith(
+        f"upload 100 %\nUploaded ({UPLOAD_ID}).\nIts run: scanhub-workflow run run-1\n"
+    )
     assert "\x1b" not in piped
-    assert piped.startswith("upload 10 %\n")
-    said = f"Uploaded ({UPLOAD_ID}).\nIts run: scanhub-workflow run run-1\n"
-    assert piped.endswith(said)
 
 
 def test_pipes_get_no_escapes_at_all(person: Person, gate: Gate, command: list[str]) -> None:
@@ -340,6 +352,28 @@ def test_head_of_a_long_list(tmp_path: Path) -> None:
         assert terminal.wait() == 0
         [line] = terminal.lines
         assert line.startswith("RUN ")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_terminal_that_takes_few_characters_gets_question_marks(
+    tmp_path: Path, encoding: str
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return refuse(404, "No such → run.")
+
+    with somebody(tmp_path, answer) as person:
+        ended = person.without_terminal("run", "r", PYTHONIOENCODING=encoding)
+    assert (ended.returncode, ended.stderr) == (5, b"No such ? run. (HTTP 404)\n")
+
+
+def test_closed_streams_are_no_error(tmp_path: Path) -> None:
+    with (
+        somebody(tmp_path, answer_lists) as person,
+        person.in_shell("{cli} runs --limit 2 <&- >&-; echo $?; {cli} login <&-; echo $?") as shell,
+    ):
+        assert shell.wait() == 0
+        assert [line for line in shell.lines if len(line) == 1] == ["0", "3"]
+        assert b"Traceback" not in shell.output
 
 
 def test_shell_completes_commands_and_options(tmp_path: Path) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import signal
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
 from scanhub_workflow.cli import control, doctor, download, login, runs, upload, workflows
+from scanhub_workflow.cli.advice import choose_advice
 from scanhub_workflow.cli.exit_codes import ExitCode, choose_exit_code
 from scanhub_workflow.cli.output import to_json
 from scanhub_workflow.cli.session import NAME, Session
-from scanhub_workflow.errors import ApiError, AuthenticationError, ScanHubError
+from scanhub_workflow.errors import ApiError, ScanHubError, UploadError
 from scanhub_workflow.version import __version__
 
+_NOWHERE = Path(os.devnull)
 EXPECTED = (ScanHubError, TimeoutError)
 
 
@@ -34,15 +39,18 @@ class Commands(TyperGroup):
         try:
             return super().invoke(context)
         except EXPECTED as error:
-            code = choose_exit_code(error)
-            _tell(context.obj or Session(), error, code)
-            raise typer.Exit(code) from None
+            message = " ".join(filter(None, [str(error), choose_advice(error)]))
+            raise _end(context, error, message, choose_exit_code(error)) from None
         except OSError as error:
             if error.errno == errno.EPIPE:
                 # Whoever read has enough, and is told no more.
                 raise
-            (context.obj or Session()).output.note(f"Not written: {os.strerror(error.errno or 0)}.")
-            raise typer.Exit(ExitCode.LOCAL_FILE) from None
+            message = f"Not written: {os.strerror(error.errno or 0)}."
+            raise _end(context, error, message, ExitCode.LOCAL_FILE) from None
+        except UnicodeEncodeError as error:
+            # Without its text, which may be a file's name.
+            message = "An argument holds bytes that are no text."
+            raise _end(context, error, message, ExitCode.USAGE) from None
         except KeyboardInterrupt:
             (context.obj or Session()).output.note("Interrupted.")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -100,6 +108,9 @@ for command in (
 
 def main() -> None:
     """Run the command line; its exit status is an `ExitCode`."""
+    _prepare_streams()
+    # What ends Ctrl-C ends well: a supervisor or a time limit sends SIGTERM.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app(prog_name=NAME)
     except SystemExit as ended:
@@ -110,16 +121,35 @@ def main() -> None:
         raise
 
 
-def _tell(session: Session, error: Exception, code: ExitCode) -> None:
-    output = session.output
+def _prepare_streams() -> None:
+    """Take any character, and streams that the caller has closed."""
+    sys.stdin = sys.stdin or _NOWHERE.open(encoding="utf-8")
+    sys.stdout = _prepare(sys.stdout)
+    sys.stderr = _prepare(sys.stderr)
+
+
+def _prepare(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return _NOWHERE.open("w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        # A terminal that is not UTF-8 gets a question mark, not the user an error.
+        stream.reconfigure(errors="replace")
+    return stream
+
+
+def _end(context: Any, error: Exception, message: str, code: ExitCode) -> typer.Exit:
+    output = (context.obj or Session()).output
     if output.is_json:
-        refusal = (
-            {"status": error.status, "request_id": error.request_id}
-            if (isinstance(error, ApiError))
-            else {}
-        )
-        content = {"error": type(error).__name__, "message": str(error), "exit_code": code}
-        sys.stderr.write(to_json(content | refusal))
-        return
-    advice = " Log in: scanhub-workflow login" if isinstance(error, AuthenticationError) else ""
-    output.note(f"{error}{advice}")
+        content = {"error": type(error).__name__, "message": message, "exit_code": code}
+        sys.stderr.write(to_json(content | _read_details(error)))
+    else:
+        output.note(message)
+    return typer.Exit(code)
+
+
+def _read_details(error: Exception) -> dict[str, Any]:
+    if isinstance(error, ApiError):
+        return {"status": error.status, "request_id": error.request_id}
+    if isinstance(error, UploadError):
+        return {"upload_id": error.upload_id}
+    return {}

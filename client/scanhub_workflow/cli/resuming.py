@@ -44,7 +44,8 @@ class OpenUpload:
         status = file.stat()
         parts = [url, target, str(file.resolve()), status.st_ino, status.st_size]
         text = "\0".join(map(str, [*parts, status.st_mtime_ns]))
-        return cls(folder / hashlib.sha256(text.encode()).hexdigest())
+        # A path may hold bytes that are no text.
+        return cls(folder / hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest())
 
     def find(self) -> str | None:
         """Return the id of the upload, if there is one that may still be open."""
@@ -52,7 +53,7 @@ class OpenUpload:
             if time.time() - self.path.stat().st_mtime > KEPT_S:
                 return None
             return self.path.read_text(encoding="ascii").strip() or None
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return None
 
     def remember(self, upload_id: str) -> None:
@@ -67,8 +68,10 @@ class OpenUpload:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.write_text(upload_id, encoding="ascii")
         for other in folder.iterdir():
-            if time.time() - other.stat().st_mtime > KEPT_S:
-                other.unlink(missing_ok=True)
+            # Another upload may forget its own meanwhile.
+            with suppress(FileNotFoundError):
+                if time.time() - other.stat().st_mtime > KEPT_S:
+                    other.unlink()
 
     def forget(self) -> None:
         """Keep it no longer: it is done, or lost."""

@@ -11,8 +11,9 @@ from typing import Annotated
 import httpx
 import typer
 
+from scanhub_workflow.cli.advice import LOGIN
 from scanhub_workflow.cli.output import Output
-from scanhub_workflow.cli.settings import LOGIN, SettingsFile
+from scanhub_workflow.cli.settings import SettingsFile
 from scanhub_workflow.client import Client
 from scanhub_workflow.errors import ConfigurationError
 from scanhub_workflow.retry import Retry

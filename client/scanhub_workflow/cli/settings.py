@@ -12,10 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr, ValidationError, field_serializer
 
+from scanhub_workflow.cli.advice import LOGIN
 from scanhub_workflow.client import TOKEN_VARIABLE, URL_VARIABLE
 from scanhub_workflow.errors import ConfigurationError
-
-LOGIN = "Log in: scanhub-workflow login"
 
 
 class Settings(BaseModel):
@@ -80,7 +79,7 @@ class SettingsFile:
             The file is damaged, or others may read it.
         """
         try:
-            with self.path.open(encoding="utf-8") as file:
+            with self.path.open(encoding="utf-8-sig") as file:
                 mode = os.fstat(file.fileno()).st_mode
                 content = file.read()
         except FileNotFoundError:
@@ -115,9 +114,13 @@ class SettingsFile:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # A temporary file is its owner's alone from its first byte.
             handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".login-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-            Path(name).replace(self.path)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(content)
+                Path(name).replace(self.path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
         except OSError as error:
             cause = os.strerror(error.errno or 0)
             raise ConfigurationError(f"{self.path} cannot be written: {cause}.") from None

@@ -95,6 +95,14 @@ def test_url_that_is_none_is_told(command_line: CommandLine, url: str) -> None:
     assert "URL" in ended.err
 
 
+@pytest.mark.parametrize("url", ["ada:secret@api.test/", "api.test/?page=1", "api.test/#top"])
+def test_url_with_more_than_host_and_path_is_told(command_line: CommandLine, url: str) -> None:
+    ended = command_line.run("login", "--url", f"https://{url}", "--token-stdin", text="pasted\n")
+    assert (ended.code, ended.out) == (3, "")
+    assert "give host and path only" in ended.err
+    assert "secret" not in ended.err
+
+
 @pytest.mark.parametrize("token", ["with\x00control", "with ü", "with blank"])
 def test_token_that_no_header_takes_is_told(command_line: CommandLine, token: str) -> None:
     ended = command_line.run("login", "--url", URL, "--token-stdin", text=f"{token}\n")

@@ -63,6 +63,19 @@ def test_damaged_login_is_told_without_its_content(
     assert told.value.__cause__ is None
 
 
+def test_login_that_an_editor_has_saved_is_read(saved: SettingsFile, path: Path) -> None:
+    content = path.read_bytes().replace(b"\n", b"\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + content)
+    assert saved.find() == SAVED
+
+
+def test_login_that_cannot_be_kept_leaves_nothing(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="cannot be written: Is a directory"):
+        SettingsFile(path, {}).write(SAVED)
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ConfigurationError, match="cannot be written: File exists"):

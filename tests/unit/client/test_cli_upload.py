@@ -1,5 +1,6 @@
 """What somebody sees who uploads a file, and what is left for the next time."""
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -218,3 +219,53 @@ def test_no_line_is_wider_than_the_terminal(
 def strip_escapes(line: str) -> str:
 
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)
+
+
+def test_path_that_is_no_text_is_sent_and_gone_on_with(
+    command_line: CommandLine, server: FakeUploadServer, file: Path
+) -> None:
+    odd = os.fsdecode(os.fsencode(file.parent) + b"/scan\xff.h5")
+    file.rename(odd)
+    server.put_fault = fail_part(10, KeyboardInterrupt())
+    assert command_line.run("upload", odd, "--dag", "fft").code == 130
+    server.put_fault = lambda part_number, n_puts: None
+    ended = command_line.run("upload", odd, "--dag", "fft")
+    assert (ended.code, server.whole) == (0, Path(odd).read_bytes())
+    assert server.body["file_name"] == "scan\ufffd.h5"
+
+
+@pytest.mark.parametrize("arguments", [["run", "\udcff"], ["runs", "--dag", "\udcff"]])
+def test_argument_that_is_no_text_is_told(command_line: CommandLine, arguments: list[str]) -> None:
+    shown = command_line.run(*arguments)
+    told = command_line.run(*arguments, "--json")
+    assert (shown.code, told.code) == (2, 2)
+    assert "holds bytes that are no text" in shown.err
+    assert json.loads(told.err)["exit_code"] == 2
+
+
+def test_damaged_memory_of_an_upload_is_no_obstacle(
+    command_line: CommandLine, server: FakeUploadServer, file: Path
+) -> None:
+    server.put_fault = fail_part(10, KeyboardInterrupt())
+    command_line.run("upload", str(file), "--dag", "fft")
+    [kept] = list_kept(command_line)
+    kept.write_bytes(b"\xff\xfe")
+    server.put_fault = lambda part_number, n_puts: None
+    assert command_line.run("upload", str(file), "--dag", "fft").code == 0
+    assert server.whole == file.read_bytes()
+
+
+def test_error_of_an_upload_says_what_to_type(
+    command_line: CommandLine, server: FakeUploadServer, file: Path
+) -> None:
+    server.api_fault = lambda n: refuse(401, "Invalid token.") if n > 1 else None
+    broken = command_line.run("upload", str(file), "--dag", "fft")
+    assert "scanhub-workflow login. The same command goes on with it." in broken.err
+    told = command_line.run("upload", str(file), "--dag", "fft", "--json")
+    assert json.loads(told.err.splitlines()[-1])["upload_id"] == UPLOAD_ID
+    server.api_fault = lambda n: None
+    server.put_fault = lambda part_number, n_puts: os.utime(file, ns=(1, 1))
+    server.parts.clear()
+    changed = command_line.run("upload", str(file), "--dag", "fft")
+    assert f"--resume {UPLOAD_ID}" in changed.err
+    assert f"scanhub-workflow cancel --upload {UPLOAD_ID}" in changed.err

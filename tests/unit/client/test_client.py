@@ -45,11 +45,14 @@ def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, missing: str)
 
 
 def test_repr_tells_no_secret() -> None:
-    with Client("https://user:password@api.test/", "a-token") as client:
+    with Client("https://api.test/", "a-token") as client:
         shown = f"{client!r} {vars(client)!r}"
     assert "api.test" in shown
     assert "a-token" not in shown
-    assert "password" not in shown
+    # httpx would send a login in the URL in place of the token
+    with pytest.raises(errors.ConfigurationError, match="host and path only") as told:
+        Client("https://user:password@api.test/", "a-token")
+    assert "password" not in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +120,14 @@ def test_what_this_client_does_not_understand_is_said_without_the_data(
     assert caught.value.__context__ is None
     with pytest.raises(errors.UnexpectedAnswerError, match="redirect"):
         elsewhere.hello()
+
+
+def test_answer_with_a_thousand_faults_is_told_in_a_line(make_client: MakeClient) -> None:
+    answer = {"dag_runs": [{}] * 1000, "next_cursor": None}
+    client = make_client(lambda _: httpx.Response(200, json=answer))
+    with pytest.raises(errors.UnexpectedAnswerError, match=r"and \d+ more") as caught:
+        next(client.list_dag_runs())
+    assert len(str(caught.value)) < 300
 
 
 def count_calls(failures: list[int | None]) -> Callable[[httpx.Request], httpx.Response]:
