@@ -89,6 +89,25 @@ def test_lists_are_the_apis_documents(command_line: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["cancel", ""],
+        ["cancel", WORKFLOW_ID, ""],
+        ["cancel", "--run", ""],
+        ["cancel", "--upload", ""],
+        ["upload", __file__, "--resume", ""],
+    ],
+)
+def test_empty_id_is_refused_and_stands_for_nothing_else(
+    command_line: CommandLine, arguments: list[str]
+) -> None:
+    command_line.run("process", WORKFLOW_ID)
+    ended = command_line.run(*arguments)
+    assert (ended.code, "An id is empty." in ended.err) == (2, True)
+    assert command_line.run("workflow", WORKFLOW_ID, "--json").document["status"] == "running"
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
         (["workflow", "nobody-knows-it"], 5, "NotFoundError"),

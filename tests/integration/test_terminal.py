@@ -302,6 +302,15 @@ def test_pipe_gets_no_escapes_while_the_bar_moves_on_the_terminal(
     assert "\x1b" not in piped
 
 
+def test_dumb_terminal_gets_lines(person: Person, gate: Gate, command: list[str]) -> None:
+    with person.in_shell("TERM=dumb {cli} " + " ".join(command)) as terminal:
+        terminal.wait_for("upload 10 %")
+        gate.open()
+        assert terminal.wait() == 0
+        assert "upload 100 %" in terminal.lines
+        assert b"\x1b" not in terminal.output
+
+
 def test_pipes_get_no_escapes_at_all(person: Person, gate: Gate, command: list[str]) -> None:
     gate.open()
     ended = person.without_terminal(*command, TERM="xterm-256color")

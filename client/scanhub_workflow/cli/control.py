@@ -26,19 +26,22 @@ def cancel(
 ) -> None:
     """Cancel a workflow, a task, a run or an upload. Runs are stopped, scanners are not."""
     session = begin(context, as_json)
-    if [workflow_id, run_id, upload_id].count(None) != 2 or (task_id and not workflow_id):
+    if [workflow_id, run_id, upload_id].count(None) != 2 or (
+        task_id is not None and workflow_id is None
+    ):
         raise typer.BadParameter("Name a workflow (and a task), or --run, or --upload.")
     with session.connect() as client:
-        if upload_id:
+        # An empty id, of a variable that is not set, say, is refused: it is no other thing's.
+        if upload_id is not None:
             aborted = client.abort_upload(upload_id)
             session.output.answer(aborted, f"Upload {aborted.upload_id} is given up.")
-        elif run_id:
+        elif run_id is not None:
             run = client.cancel_dag_run(run_id)
             session.output.answer(run, run.message)
-        elif workflow_id and task_id:
+        elif workflow_id is not None and task_id is not None:
             task = client.cancel_task(workflow_id, task_id)
             session.output.answer(task, task.message)
-        elif workflow_id:
+        elif workflow_id is not None:
             workflow = client.cancel_workflow(workflow_id)
             session.output.answer(workflow, workflow.message)
 

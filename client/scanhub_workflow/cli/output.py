@@ -51,7 +51,9 @@ class Output:
     @property
     def is_live(self) -> bool:
         """Whether there is somebody who sees a bar move."""
-        return self.errors.is_terminal and not self.is_json
+        # A dumb terminal moves no bar: it would say nothing until the end.
+        is_moving = self.errors.is_terminal and not self.errors.is_dumb_terminal
+        return is_moving and not self.is_json
 
     @property
     def has_log(self) -> bool:

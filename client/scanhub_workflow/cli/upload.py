@@ -68,7 +68,10 @@ def upload(
         if is_fresh:
             known.forget()
         sending = _Sending(session.output, client, path, known)
-        completed = sending.resume(upload_id) if upload_id else sending.send(dag_id, task_id)
+        if upload_id is not None:
+            completed = sending.resume(upload_id)
+        else:
+            completed = sending.send(dag_id, task_id)
         known.forget()
         _show(session.output, completed)
         if is_watching:
