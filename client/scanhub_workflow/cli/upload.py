@@ -30,13 +30,17 @@ from scanhub_workflow.cli.output import Output
 from scanhub_workflow.cli.resuming import OpenUpload
 from scanhub_workflow.cli.session import AsJson, begin
 from scanhub_workflow.client import Client
-from scanhub_workflow.errors import OtherFileError, UploadClosedError
+from scanhub_workflow.errors import OtherFileError, UploadClosedError, UploadInterruptedError
 from scanhub_workflow.files import check_file
 from scanhub_workflow.models import CompletedUpload
+from scanhub_workflow.retry import Clock
 from scanhub_workflow.uploads import OnProgress, UploadProgress
 
 # S3's event has come by then, or something is wrong.
 APPEARS_WITHIN_S = 120
+# Beside what the library tries by itself, for half a minute or so.
+WAIT_S = 30
+N_ROUNDS = 20
 
 
 def upload(
@@ -67,7 +71,7 @@ def upload(
         known = OpenUpload.of(session.folder / "uploads", repr(client), path, target)
         if is_fresh:
             known.forget()
-        sending = _Sending(session.output, client, path, known)
+        sending = _Sending(session.output, client, path, known, session.retry.clock)
         if upload_id is not None:
             completed = sending.resume(upload_id)
         else:
@@ -84,6 +88,7 @@ class _Sending:
     client: Client
     path: Path
     known: OpenUpload
+    clock: Clock
 
     def send(self, dag_id: str | None, task_id: str | None) -> CompletedUpload:
         """Go on with the upload that was left, or begin one."""
@@ -93,12 +98,40 @@ class _Sending:
             except (UploadClosedError, OtherFileError):
                 self.output.note("What was left of an earlier upload is gone: it begins anew.")
                 self.known.forget()
-        with self._showing() as on_progress:
-            return self.client.upload(
-                self.path, dag_id=dag_id, task_id=task_id, on_progress=on_progress
-            )
+        try:
+            with self._showing() as on_progress:
+                return self.client.upload(
+                    self.path, dag_id=dag_id, task_id=task_id, on_progress=on_progress
+                )
+        except UploadInterruptedError as error:
+            return self._insist(error)
 
     def resume(self, upload_id: str) -> CompletedUpload:
+        """Go on with an upload."""
+        try:
+            return self._resume(upload_id)
+        except UploadInterruptedError as error:
+            return self._insist(error)
+
+    def _insist(self, error: UploadInterruptedError) -> CompletedUpload:
+        """Go on when the network is back: nobody watches a night's upload."""
+        upload_id = str(error.upload_id)
+        for _ in range(N_ROUNDS):
+            self.output.note(
+                f"S3 or the API is not there, or fails: trying again in {WAIT_S} s; Ctrl-C stops."
+            )
+            try:
+                self.clock.sleep(WAIT_S)
+            except KeyboardInterrupt:
+                self.output.note(_describe_interruption([upload_id]))
+                raise typer.Exit(ExitCode.INTERRUPTED) from None
+            try:
+                return self._resume(upload_id)
+            except UploadInterruptedError as again:
+                error = again
+        raise error
+
+    def _resume(self, upload_id: str) -> CompletedUpload:
         self.output.note(f"Going on with upload {upload_id}: what has arrived is compared first.")
         with self._showing() as on_progress:
             return self.client.upload(self.path, resume=upload_id, on_progress=on_progress)

@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from scanhub_workflow import Clock, Retry
+from scanhub_workflow.cli.upload import WAIT_S
 from tests.fakes.command_line import CommandLine
 from tests.fakes.upload_server import UPLOAD_ID, FakeUploadServer, refuse
 
@@ -144,6 +146,44 @@ def test_storage_that_is_gone_is_told_and_gone_on_with_when_it_is_back(
     server.put_fault = lambda part_number, n_puts: None
     assert command_line.run("upload", str(file), "--dag", "fft").code == 0
     assert server.whole == file.read_bytes()
+
+
+def test_upload_goes_on_by_itself_when_storage_is_back(
+    server: FakeUploadServer, file: Path, tmp_path: Path
+) -> None:
+    # Given S3, which is gone until the command line has waited twice
+    server.put_fault = fail_part(10, httpx.ConnectError("no route"))
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if waits.count(WAIT_S) == 2:
+            server.put_fault = lambda part_number, n_puts: None
+
+    api, s3 = httpx.MockTransport(server.answer_api), httpx.MockTransport(server.answer_s3)
+    retry = Retry(n_attempts=2, clock=Clock(sleep=sleep))
+    command_line = CommandLine(tmp_path / "home", api, s3, ENVIRON, retry=retry)
+    # When a file is uploaded, then it arrives, and nothing that has arrived is sent again
+    ended = command_line.run("upload", str(file), "--dag", "fft")
+    assert (ended.code, server.whole) == (0, file.read_bytes())
+    assert f"trying again in {WAIT_S} s" in ended.err
+    assert {server.puts[number] for number in range(1, 10)} == {1}
+
+
+def test_wait_for_storage_is_interrupted_with_the_way_to_go_on(
+    server: FakeUploadServer, file: Path, tmp_path: Path
+) -> None:
+    def sleep(seconds: float) -> None:
+        if seconds == WAIT_S:
+            raise KeyboardInterrupt
+
+    server.put_fault = fail_part(10, httpx.ConnectError("no route"))
+    api, s3 = httpx.MockTransport(server.answer_api), httpx.MockTransport(server.answer_s3)
+    retry = Retry(n_attempts=2, clock=Clock(sleep=sleep))
+    command_line = CommandLine(tmp_path / "home", api, s3, ENVIRON, retry=retry)
+    ended = command_line.run("upload", str(file), "--dag", "fft")
+    assert ended.code == 130
+    assert f"--resume {UPLOAD_ID}" in ended.err
 
 
 def test_file_that_changes_on_the_way_stays_resumable(
