@@ -26,7 +26,7 @@ def check_images(folder: Path) -> None:
     DemoError
         A file is missing, empty or something else.
     """
-    paths = [path for path in folder.rglob("*") if path.is_file()]
+    paths = [path for path in folder.rglob("[!.]*") if path.is_file()]
     if {path.suffix for path in paths} != {".dcm", ".png"}:
         raise DemoError("The run did not leave a DICOM image and a preview.")
     for path in paths:

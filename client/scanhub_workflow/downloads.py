@@ -19,7 +19,7 @@ from scanhub_workflow.models import DagRunState
 from scanhub_workflow.operations import DagRunOperations
 from scanhub_workflow.progress import DownloadProgress, Meter, OnProgress
 from scanhub_workflow.retry import Retry
-from scanhub_workflow.targets import NoSpaceError, Target, locate, prepare_folder
+from scanhub_workflow.targets import NoSpaceError, RunFolder, Target, locate, prepare_folder
 
 N_AT_ONCE = 4
 _PAGE_SIZE = 100
@@ -73,6 +73,8 @@ class Downloader:
             ]
             try:
                 prepare_folder(folder)
+                paths = [target.path for target in targets]
+                RunFolder(folder, dag_run_id).claim(paths, is_overwriting)
                 self._fetch(listing, targets, on_progress)
             except NoSpaceError:
                 raise errors.DiskFullError(_count_missing_bytes(targets, folder)) from None

@@ -28,6 +28,7 @@
         ├── ResultUnavailableError    the run has no such files, or not yet
         ├── UnsafeKeyError            a key leads outside of the folder
         ├── UnwritableFolderError     the folder cannot be made or written
+        ├── OtherRunError             its folder has files of another run
         ├── TargetExistsError         another file is there already
         ├── DiskFullError             there is no space left
         └── DownloadInterruptedError  S3 or the API could not be reached, or S3 refused
@@ -300,6 +301,16 @@ class TargetExistsError(DownloadError):
             f"Something else is already where {key!r} belongs: name another folder, or let files "
             "be overwritten (is_overwriting=True).",
             [key],
+        )
+
+
+class OtherRunError(DownloadError):
+    """The folder has files of another run, or of another origin, under the names of this one's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The folder has files of another run, or of another origin: name another folder, or "
+            "let them be overwritten (is_overwriting=True)."
         )
 
 

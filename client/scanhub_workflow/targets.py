@@ -6,14 +6,20 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from scanhub_workflow.errors import TargetExistsError, UnsafeKeyError, UnwritableFolderError
+from scanhub_workflow.errors import (
+    OtherRunError,
+    TargetExistsError,
+    UnsafeKeyError,
+    UnwritableFolderError,
+)
 
+MARKER = ".scanhub-run"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -66,6 +72,52 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder that has the files of one run, and says of which.
+
+    Runs of a DAG give their files the same names and often the same sizes: an image of another
+    patient must not be taken for this run's.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    dag_run_id
+        The run.
+    """
+
+    path: Path
+    dag_run_id: str
+
+    def claim(self, targets: Sequence[Path], is_overwriting: bool) -> None:
+        """Make the folder this run's.
+
+        Parameters
+        ----------
+        targets
+            Where files of the run belong.
+        is_overwriting
+            Whether what lies there goes.
+
+        Raises
+        ------
+        OtherRunError
+            Something of another origin lies there, and is to stay.
+        """
+        with _explaining():
+            marker = self.path / MARKER
+            if marker.is_file() and marker.read_text(encoding="utf-8") == self.dag_run_id:
+                return
+            in_the_way = [path for path in (marker, *targets) if path.exists()]
+            if in_the_way and not is_overwriting:
+                raise OtherRunError
+            # All of them, before it is this run's: a file that stayed would be taken for its own.
+            for path in in_the_way:
+                path.unlink()
+            marker.write_text(self.dag_run_id, encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,6 @@ def test_demo_leaves_exactly_this_runs_files_when_given_raw_data(
     )
     # Then it succeeds, names its files, and out/ holds nothing else
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    paths = sorted(out.iterdir())
+    paths = sorted(out.glob("[!.]*"))
     assert [path.name for path in paths] == ["image.dcm", "preview.png"]
     assert all(f"out/{path.name}" in demo.stdout for path in paths)

@@ -18,6 +18,7 @@ _BY_ERROR: list[tuple[type[Exception], str]] = [
     (errors.UploadInterruptedError, _AGAIN),
     (errors.FileChangedError, _RESUME_OR_ABORT),
     (errors.OtherFileError, _RESUME_OR_ABORT),
+    (errors.OtherRunError, "To replace them: --overwrite"),
     (errors.TargetExistsError, "To replace it: --overwrite"),
     (errors.UnreachableError, "What is wrong: scanhub-workflow doctor"),
 ]

@@ -39,7 +39,7 @@ def test_other_file_in_the_way_says_what_to_type(command_line: CommandLine, tmp_
     (tmp_path / "image.dcm").write_bytes(b"of somebody else")
     command = ["download", RUN_ID, "-o", str(tmp_path)]
     refused = command_line.run(*command)
-    assert (refused.code, "To replace it: --overwrite" in refused.err) == (9, True)
+    assert (refused.code, "To replace them: --overwrite" in refused.err) == (9, True)
     assert command_line.run(*command, "--overwrite").code == 0
     assert (tmp_path / "image.dcm").read_bytes() == b"DICM"
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from scanhub_workflow import Client, DownloadProgress, errors, fetch
-from scanhub_workflow.targets import locate
+from scanhub_workflow.targets import MARKER, locate
 from tests.fakes.result_server import PREFIX, RUN_ID, FakeResultServer
 from tests.fakes.upload_server import refuse
 from tests.unit.client.conftest import FakeClock
@@ -46,8 +46,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read_all(folder: Path) -> dict[str, bytes]:
-    """Return all that is below a folder, what should not be there included."""
-    found = (path for path in folder.rglob("*") if path.is_file())
+    """Return all that is below a folder, but the note of its run: what should not be there too."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
@@ -77,7 +77,8 @@ def test_unfinished_file_has_another_name(
     seen: list[tuple[str, int]] = []
 
     def look(key: str, n_gets: int) -> None:
-        seen.extend((path.name, path.stat().st_mode & 0o777) for path in folder.iterdir())
+        others = (path for path in folder.iterdir() if path.name != MARKER)
+        seen.extend((path.name, path.stat().st_mode & 0o777) for path in others)
 
     server.s3_fault = look
 
@@ -181,10 +182,10 @@ def test_complete_preview_is_not_read_again(
 def test_other_file_stays_unless_it_may_be_overwritten(
     client: Client, server: FakeResultServer, folder: Path, name: str
 ) -> None:
-    # Given a file of another size where one belongs
+    # Given a run that was downloaded, and a file of it that has changed since
     server.objects = {A: b"image", PREFIX + "preview.png": b"picture"}
     server.previews = {A: PREFIX + "preview.png"}
-    folder.mkdir(parents=True)
+    client.download(RUN_ID, folder)
     (folder / name).write_bytes(b"my own")
 
     # When the run is downloaded, then it stays, and the error names the key
@@ -198,11 +199,33 @@ def test_other_file_stays_unless_it_may_be_overwritten(
     assert read_all(folder) == {"a.dcm": b"image", "preview.png": b"picture"}
 
 
+@pytest.mark.parametrize("marker", ["run-0", None])
+def test_file_of_another_run_is_not_taken_for_this_runs(
+    client: Client, server: FakeResultServer, folder: Path, marker: str | None
+) -> None:
+    # Given a folder with a file of the same name and size, of another run or from elsewhere
+    server.objects = {A: b"image"}
+    folder.mkdir(parents=True)
+    (folder / "a.dcm").write_bytes(b"egami")
+    if marker:
+        (folder / MARKER).write_text(marker)
+
+    # When this run is downloaded there; then nothing is touched
+    with pytest.raises(errors.OtherRunError, match="name another folder"):
+        client.download(RUN_ID, folder)
+    assert (read_all(folder), server.gets) == ({"a.dcm": b"egami"}, {})
+
+    # When it may be overwritten, then it is, and the folder is this run's
+    client.download(RUN_ID, folder, is_overwriting=True)
+    assert read_all(folder) == {"a.dcm": b"image"}
+    client.download(RUN_ID, folder)
+
+
 def test_folder_is_never_overwritten(
     client: Client, server: FakeResultServer, folder: Path
 ) -> None:
     (folder / "a.dcm").mkdir(parents=True)
-    with pytest.raises(EXISTS):
+    with pytest.raises(errors.UnwritableFolderError):
         client.download(RUN_ID, folder, is_overwriting=True)
     assert not server.gets
 
