@@ -10,6 +10,8 @@ BIN := .venv/bin
 export FILE ?=
 # The patient of `make erase`.
 export PATIENT ?=
+# Where `make deploy` deploys to: an environment of samconfig.toml.
+export TO ?=
 # Any Python that can run the setup; local/interpreter.py then looks for the newest.
 define FIND_PYTHON
 for python in "$${PYTHON:-}" python3.13 python3.12 python3.11 python3 \
@@ -58,6 +60,14 @@ erase: setup ## Show what a deployed stack holds of PATIENT=id; DELETE=1 deletes
 .PHONY: build
 build: setup ## Build the deployable artefact in .aws-sam/build
 	@$(BIN)/python -m local.build
+
+.PHONY: deploy
+deploy: setup ## Build and deploy to AWS what samconfig.toml says TO=dev, staging or prod
+	@$(BIN)/python -m local.deploy "$$TO"
+
+.PHONY: checkov
+checkov: setup ## Look for what is unsafe in the template; the first time fetches checkov
+	@$(BIN)/python -m local.checkov
 
 .PHONY: check
 check: setup ## Lint, types, architecture, template, unit and integration tests; offline
@@ -119,7 +129,7 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 .PHONY: clean
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
-	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-client-models \
+	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-client-models .local-checkov \
 	  .local-dynamodb .local-test-dags .aws-sam out \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -45,13 +45,32 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.fixture(scope="session")
-def translated() -> dict[str, Any]:
+def translate(layer: str = "1", **parameters: str) -> dict[str, Any]:
+    """Return what CloudFormation gets, for code whose layer has this content."""
     decoded, _ = decode(str(ROOT / "template.yaml"))
     for resource in decoded["Resources"].values():
-        for name in ("CodeUri", "ContentUri"):
+        for name, content in (("CodeUri", "code"), ("ContentUri", f"layer-{layer}")):
             if name in resource.get("Properties", {}):
-                resource["Properties"][name] = "s3://artefacts/code.zip"
+                resource["Properties"][name] = f"s3://artefacts/{content}.zip"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        return dict(transform(decoded, PARAMETERS, NoManagedPolicies()))
+        return dict(transform(decoded, PARAMETERS | parameters, NoManagedPolicies()))
+
+
+@pytest.fixture(scope="session")
+def translated() -> dict[str, Any]:
+    return translate()
+
+
+@pytest.fixture(scope="session")
+def resources(translated: dict[str, Any]) -> dict[str, Any]:
+    return dict(translated["Resources"])
+
+
+def select(resources: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of a type, by logical id."""
+    return {
+        name: dict(resource["Properties"])
+        for name, resource in resources.items()
+        if resource["Type"] == kind
+    }

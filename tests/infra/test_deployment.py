@@ -1,0 +1,131 @@
+"""New code and new parameters reach the callers, at once or gradually, and never by half."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.config import StackError
+from local.deploy import mark_layer, read_overrides
+from tests.infra.conftest import select, translate
+
+ROOT = Path(__file__).parents[2]
+CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
+ENVIRONMENTS = ("dev", "staging", "prod")
+
+
+def list_versions(translated: dict[str, Any]) -> set[str]:
+    return set(select(translated["Resources"], "AWS::Lambda::Version"))
+
+
+def test_every_function_is_published_as_live(resources: dict[str, Any]) -> None:
+    aliases = select(resources, "AWS::Lambda::Alias")
+    assert len(aliases) == len(select(resources, "AWS::Lambda::Function")) == 30
+    assert {alias["Name"] for alias in aliases.values()} == {"live"}
+
+
+def test_nothing_calls_a_function_but_by_its_alias(resources: dict[str, Any]) -> None:
+    called = [
+        *(each["FunctionName"] for each in select(resources, "AWS::Lambda::Permission").values()),
+        *(
+            each["FunctionName"]
+            for each in select(resources, "AWS::Lambda::EventSourceMapping").values()
+        ),
+        *(
+            target["Arn"]
+            for rule in select(resources, "AWS::Events::Rule").values()
+            for target in rule["Targets"]
+        ),
+    ]
+    assert len(called) > 30
+    assert all(each["Ref"].endswith("FunctionAliaslive") for each in called)
+
+    [api] = select(resources, "AWS::ApiGateway::RestApi").values()
+    invoked = set(re.findall(r"\w+Function\w*", str(api["Body"]))) - {"__FunctionArn__"}
+    assert {name for name in invoked if not name.endswith("Aliaslive")} == set()
+
+
+def test_new_layer_publishes_every_function_anew() -> None:
+    assert not list_versions(translate()) & list_versions(translate(layer="2"))
+
+
+def test_same_layer_publishes_nothing() -> None:
+    assert list_versions(translate()) == list_versions(translate())
+
+
+def test_other_parameters_make_another_layer(tmp_path: Path) -> None:
+    # SAM does not publish for a parameter's value, so `make deploy` writes it into the layer.
+    def mark(*overrides: str) -> str:
+        mark_layer(tmp_path / "python", overrides)
+        return (tmp_path / "parameters.sha256").read_text()
+
+    first = mark("AutoAdvance=true", "LogRetentionDays=7")
+    assert first == mark("LogRetentionDays=7", "AutoAdvance=true")
+    assert first != mark("LogRetentionDays=7", "AutoAdvance=false")
+
+
+def test_code_goes_live_without_codedeploy_unless_asked(resources: dict[str, Any]) -> None:
+    assert not [name for name in resources if "Deploy" in resources[name]["Type"].split("::")[1]]
+    assert not any("UpdatePolicy" in resource for resource in resources.values())
+
+
+def test_gradual_deployment_goes_back_at_an_alarm() -> None:
+    resources = translate(DeploymentPreference="Canary10Percent5Minutes")["Resources"]
+    groups = select(resources, "AWS::CodeDeploy::DeploymentGroup")
+    assert len(groups) == 30
+    for group in groups.values():
+        condition, alarms, _ = group["AlarmConfiguration"]["Fn::If"]
+        names = [alarm["Name"]["Ref"] for alarm in alarms["Alarms"]]
+        assert (condition, names) == ("IsDeployed", ["ServerErrorAlarm", "FunctionErrorAlarm"])
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    assert len(resources) < 500
+
+
+def test_emulator_gets_nothing_that_it_lacks(resources: dict[str, Any]) -> None:
+    # The laptop's emulator translates with the defaults, whatever parameters it is given.
+    emulated = {
+        name: resource
+        for name, resource in resources.items()
+        if resource.get("Condition") != "IsDeployed"
+    }
+    alarms = select(emulated, "AWS::CloudWatch::Alarm")
+    assert not any("Metrics" in alarm for alarm in alarms.values())
+    assert not select(emulated, "AWS::CloudWatch::Dashboard")
+    assert not select(emulated, "AWS::CodeDeploy::Application")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_samconfig_sets_parameters_of_the_template(
+    environment: str, template: dict[str, Any]
+) -> None:
+    overrides = dict(each.split("=", 1) for each in read_overrides(environment))
+    for name, value in overrides.items():
+        allowed = template["Parameters"][name].get("AllowedValues", [value])
+        assert value in [str(each) for each in allowed]
+
+
+def test_each_environment_is_a_stack_of_its_own() -> None:
+    names = {CONFIG[each]["global"]["parameters"]["stack_name"] for each in ENVIRONMENTS}
+    assert len(names) == len(ENVIRONMENTS)
+
+
+def test_prod_is_gradual_protected_and_asks_before_it_changes() -> None:
+    overrides = read_overrides("prod")
+    assert "DeletionProtection=true" in overrides
+    assert "DeploymentPreference=Canary10Percent5Minutes" in overrides
+    assert CONFIG["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
+
+
+@pytest.mark.parametrize("environment", ["", "production", "version"])
+def test_unknown_environment_is_refused_with_those_there_are(environment: str) -> None:
+    with pytest.raises(StackError, match="TO=name, with one of default, dev, staging, prod"):
+        read_overrides(environment)
+
+
+def test_every_parameter_is_described_and_stands_in_one_group(template: dict[str, Any]) -> None:
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])
+    assert all(each["Description"].endswith(".") for each in template["Parameters"].values())

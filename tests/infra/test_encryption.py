@@ -1,0 +1,118 @@
+"""What is at rest is encrypted with one key, which only those use who need it, and is not lost."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.infra.conftest import select
+
+KEY = {"Fn::If": ["HasNoKey", {"Fn::GetAtt": ["DataKey", "Arn"]}, {"Ref": "KmsKeyArn"}]}
+KEPT = ("DataKey", "StateTable", "DataLake", "FunctionLogs", "ApiLogs")
+
+
+def test_key_rotates_and_is_made_unless_one_is_given(resources: dict[str, Any]) -> None:
+    assert resources["DataKey"]["Properties"]["EnableKeyRotation"] is True
+    assert resources["DataKey"]["Condition"] == "HasNoKey"
+    assert resources["DataKeyAlias"]["Condition"] == "HasNoKey"
+
+
+def test_key_is_opened_to_iam_and_to_this_stacks_alarms_only(resources: dict[str, Any]) -> None:
+    account, alarms = resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
+    assert account["Principal"]["AWS"]["Fn::Sub"].endswith(":${AWS::AccountId}:root")
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    conditions = json.dumps(alarms["Condition"])
+    assert "alarm:${AWS::StackName}-*" in conditions
+    assert '"aws:SourceAccount": {"Ref": "AWS::AccountId"}' in conditions
+
+
+def test_table_data_lake_and_topic_use_the_key(resources: dict[str, Any]) -> None:
+    table = resources["StateTable"]["Properties"]["SSESpecification"]
+    [rule] = resources["DataLake"]["Properties"]["BucketEncryption"][
+        "ServerSideEncryptionConfiguration"
+    ]
+    default = rule["ServerSideEncryptionByDefault"]
+    topic = resources["AlarmTopic"]["Properties"]
+
+    assert (table["SSEEnabled"], table["SSEType"]) == (True, "KMS")
+    assert table["KMSMasterKeyId"] == KEY
+    assert default["SSEAlgorithm"] == "aws:kms"
+    assert default["KMSMasterKeyID"] == KEY
+    # Else each object costs a request to KMS, which takes a limited number of them.
+    assert rule["BucketKeyEnabled"] is True
+    assert topic["KmsMasterKeyId"] == KEY
+
+
+def test_queues_use_the_key_of_sqs(resources: dict[str, Any]) -> None:
+    # With a key of ours, S3 could not send to them.
+    queues = select(resources, "AWS::SQS::Queue")
+    assert len(queues) == 3
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    assert not any("KmsMasterKeyId" in queue for queue in queues.values())
+
+
+@pytest.mark.parametrize(
+    ("policy", "service"), [("TableKeyAccess", "dynamodb"), ("DataLakeKeyAccess", "s3")]
+)
+def test_key_is_used_through_the_service_that_needs_it_only(
+    resources: dict[str, Any], policy: str, service: str
+) -> None:
+    [statement] = resources[policy]["Properties"]["PolicyDocument"]["Statement"]
+    via = statement["Condition"]["StringEquals"]["kms:ViaService"]
+    assert via == {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}
+    assert statement["Resource"] == KEY
+    assert {"kms:Decrypt", "kms:GenerateDataKey"} <= set(statement["Action"])
+
+
+@pytest.mark.parametrize(
+    ("policy", "prefix"),
+    [
+        ("TableKeyAccess", "dynamodb:"),
+        ("DataLakeKeyAccess", ("s3:GetObject", "s3:PutObject")),
+    ],
+)
+def test_exactly_the_functions_that_read_or_write_data_may_use_its_key(
+    resources: dict[str, Any], policy: str, prefix: str | tuple[str, ...]
+) -> None:
+    roles = select(resources, "AWS::IAM::Role")
+    having = {name for name, role in roles.items() if {"Ref": policy} in role["ManagedPolicyArns"]}
+    needing = {
+        name
+        for name, role in roles.items()
+        for each in role.get("Policies", [])
+        for statement in each["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+        if action.startswith(prefix)
+    }
+    assert having == needing != set()
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_data_outlives_the_stack(resources: dict[str, Any], name: str) -> None:
+    assert resources[name]["DeletionPolicy"] == "Retain"
+    assert resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_table_can_be_protected_and_restored(template: dict[str, Any]) -> None:
+    table = template["Resources"]["StateTable"]["Properties"]
+    assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_data_lake_forgets_old_versions_and_never_current_ones(template: dict[str, Any]) -> None:
+    rules = template["Resources"]["DataLake"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    by_id = {rule["Id"]: rule for rule in rules}
+    old = by_id["old-versions"]
+    assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "OldVersionDays"}}
+    assert template["Parameters"]["OldVersionDays"]["Default"] == 30
+    assert not any(key.startswith("Expiration") for rule in rules for key in rule)
+
+
+def test_data_lake_and_topic_are_not_open(resources: dict[str, Any]) -> None:
+    [plain_http] = resources["DataLakePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    [publish] = resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert plain_http["Effect"] == "Deny"
+    assert plain_http["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert publish["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert publish["Action"] == "sns:Publish"
