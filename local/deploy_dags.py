@@ -35,9 +35,8 @@ UPDATABLE = frozenset({"AVAILABLE", "UPDATE_FAILED"})
 # Where no line has the option (a comment counts too), MWAA adds the constraints of its Airflow:
 # other versions than those that are locked here and tested beside Airflow.
 _CONSTRAINT_OPTION = re.compile(r"-c |--constraint ")
-NO_CONSTRAINT = (
-    "# Without --constraint of Airflow's: every version is locked here, with its hashes.\n"
-)
+_HASH = re.compile(r"\s*\\\n\s+--hash=\S+")
+NO_CONSTRAINT = "# Without --constraint of Airflow's: every version is locked here.\n"
 
 
 class RefusedError(Exception):
@@ -79,12 +78,15 @@ class Target:
         The environment; None: it is left alone.
     is_dry_run
         Whether it is only said what would be done.
+    has_hashes
+        Whether the requirements have their hashes, which pip then wants of all that it installs.
     """
 
     bucket: str
     prefix: str
     environment_name: str | None = None
     is_dry_run: bool = False
+    has_hashes: bool = True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,11 +101,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--environment", help="the MWAA environment, to install what DAGs need")
     parser.add_argument("--delete", action="store_true", help="delete what is not in dags/ too")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    parser.add_argument(
+        "--without-hashes", action="store_true", help="requirements with their versions only"
+    )
     options = parser.parse_args(arguments)
     prefix = options.prefix.strip("/")
     if not options.bucket or not prefix:
         parser.error("--bucket and --prefix must not be empty")
-    target = Target(options.bucket, prefix, options.environment or None, options.dry_run)
+    target = Target(
+        options.bucket,
+        prefix,
+        options.environment or None,
+        is_dry_run=options.dry_run,
+        has_hashes=not options.without_hashes,
+    )
     try:
         mwaa = connect("mwaa", n_attempts=1) if target.environment_name else None
         deploy(connect("s3", n_attempts=3), mwaa, target, ROOT / "dags", is_deleting=options.delete)
@@ -164,7 +175,8 @@ def deploy(s3: Any, mwaa: Any, target: Target, folder: Path, *, is_deleting: boo
     for file in files:
         upload(s3, file, target)
     path = (environment or {}).get("RequirementsS3Path") or REQUIREMENTS
-    version = upload(s3, SourceFile(path, read_requirements(folder)), target)
+    requirements = read_requirements(folder, has_hashes=target.has_hashes)
+    version = upload(s3, SourceFile(path, requirements), target)
     remove(s3, {file.key for file in files} | {path}, target, is_deleting=is_deleting)
     if environment is not None and version != environment.get("RequirementsS3ObjectVersion"):
         update_environment(mwaa, target, path, version)
@@ -208,9 +220,19 @@ def _is_deployed(path: Path) -> bool:
     return path.name == ".airflowignore" or not any(part.startswith(".") for part in path.parts)
 
 
-def read_requirements(folder: Path) -> bytes:
-    """Return the lock as MWAA is to get it: it must not add constraints of its own."""
+def read_requirements(folder: Path, *, has_hashes: bool = True) -> bytes:
+    """Return the lock as MWAA is to get it: it must not add constraints of its own.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    has_hashes
+        Whether the hashes stay in.
+    """
     text = (folder / REQUIREMENTS).read_text()
+    if not has_hashes:
+        text = _HASH.sub("", text)
     return (text if _CONSTRAINT_OPTION.search(text) else NO_CONSTRAINT + text).encode()
 
 

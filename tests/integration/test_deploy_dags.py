@@ -192,6 +192,26 @@ def test_mwaa_adds_no_constraints_to_the_lock(bucket: Any, dags: Path) -> None:
     ]
 
 
+def test_hashes_are_left_out_if_asked(bucket: Any, dags: Path) -> None:
+    numpy = "numpy==2.3.5 ; python_version >= '3.12'"
+    a, b, c = (f" \\\n    --hash=sha256:{each}" for each in "abc")
+    lock = f"{numpy}{a}{b}\nh5py==3{c}\n"
+    (dags / "requirements.txt").write_text(lock)
+
+    assert call("--without-hashes") == 0
+
+    assert read(bucket, "requirements.txt") == f"{NO_CONSTRAINT}{numpy}\nh5py==3\n"
+
+
+def test_our_own_lock_without_hashes_is_a_version_a_line() -> None:
+    folder = deploy_dags.ROOT / "dags"
+    whole = deploy_dags.read_requirements(folder).decode()
+    lines = deploy_dags.read_requirements(folder, has_hashes=False).decode().splitlines()
+
+    assert "--hash" in whole
+    assert [line for line in lines[1:] if not re.match(r"[\w.-]+==[\w.]+( ; [^\\]+)?$", line)] == []
+
+
 def test_requirements_with_a_constraint_stay_as_they_are(bucket: Any, dags: Path) -> None:
     text = '--constraint "/usr/local/airflow/dags/constraints.txt"\nnumpy\n'
     (dags / "requirements.txt").write_text(text)
