@@ -61,6 +61,12 @@ erase: setup ## Show what a deployed stack holds of PATIENT=id; DELETE=1 deletes
 build: setup ## Build the deployable artefact in .aws-sam/build
 	@$(BIN)/python -m local.build
 
+.PHONY: deploy-dags
+deploy-dags: setup ## Put dags/ into MWAA's BUCKET=name; MWAA=name updates it; PREFIX=, DRY_RUN=1, DELETE=1, NO_HASHES=1
+	@$(BIN)/python -m local.deploy_dags --bucket "$(BUCKET)" $(if $(PREFIX),--prefix "$(PREFIX)") \
+	  $(if $(MWAA),--environment "$(MWAA)") $(if $(DRY_RUN),--dry-run) $(if $(DELETE),--delete) \
+	  $(if $(NO_HASHES),--without-hashes)
+
 .PHONY: deploy
 deploy: setup ## Build and deploy to AWS what samconfig.toml says TO=dev, staging or prod
 	@$(BIN)/python -m local.deploy "$$TO"
