@@ -2,18 +2,37 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.fakes.log import read_log
 from tests.fakes.ports import MemoryPorts
-from tests.fakes.world import DAG_ID, at, make_dag_data
+from tests.fakes.world import (
+    DAG_ID,
+    NOW,
+    RECONSTRUCTION,
+    RECONSTRUCTION_ID,
+    SCAN,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_task,
+    make_dag_data,
+    make_exam_task,
+    make_raw_data,
+)
 from tests.unit.domain.test_trace import HOSTILE, TRACE_ID, TRACEPARENT, XRAY_ROOT, XRAY_TRACE_ID
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.domain.dag_run import DagRun, object_dag_run_id
 from workflow_manager.domain.errors import UpstreamUnreachableError
+from workflow_manager.domain.exam import ExamWorkflow, TaskType
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
+from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_dag_data import receive_dag_data
 
 
@@ -186,3 +205,35 @@ def test_reconciler_logs_each_run_in_its_own_trace(
     [line] = [line for line in read_log(log) if line["message"] == "DAG run finished"]
     assert line["dag_run_id"] == object_dag_run_id(make_dag_data())
     assert line["trace_id"] == TRACE_ID
+
+
+def test_callback_without_a_trace_is_logged_in_its_runs_trace_and_hands_it_on(
+    invoke: Invoke, world: MemoryPorts, log: io.StringIO
+) -> None:
+    # Given a chain of two DAG tasks, the first of which was started in a trace
+    then = make_exam_task("then", TaskType.PROCESSING_TASK, 3, args={"dag_id": DAG_ID})
+    world.exam.add_workflow(
+        ExamWorkflow(id=WORKFLOW_ID, exam_id="exam-1", tasks=[SCAN, RECONSTRUCTION, then])
+    )
+    started = (datetime.now(UTC) - NOW).total_seconds()
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(started))
+    deliver(world, make_raw_data(), started)
+    deliver_queue(world, started)
+    run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
+    first = world.store.get_dag_run(run_id)
+    token = callback_token(world, run_id)
+    success = {"success": True, "results": [{"type": "DICOM", "key": f"result/{run_id}/a.dcm"}]}
+
+    # When a DAG that knows no traces calls back
+    event = load_event("receive_results", "success") | {"body": json.dumps(success)}
+    answer = invoke("receive_results", with_header(event, "Authorization", f"Bearer {token}"))
+
+    # Then log and next run are in the trace of the first
+    second = world.store.get_dag_run(get_task(world, "then").dag_run_id or "")
+    assert answer["statusCode"] == 200
+    assert first is not None
+    assert second is not None
+    assert first.trace is not None
+    assert second.traceparent == first.traceparent
+    [line] = [line for line in read_log(log) if line["message"] == "DAG run finished"]
+    assert line["trace_id"] == first.trace.trace_id
