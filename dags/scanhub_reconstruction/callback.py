@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +18,9 @@ _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0)
 _RETRIED_STATUS_CODES = (502, 503, 504)
 # The server may or may not have seen the request; it records the same result once.
 _RETRIED_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+
+# https://www.w3.org/TR/trace-context/#traceparent-header-field-values
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _logger = logging.getLogger(__name__)
 
@@ -39,6 +44,8 @@ class ResultsCallback:
         The run's callback token.
     dag_id
         The DAG that speaks.
+    traceparent
+        W3C Trace Context of the run, sent along; left out if it is none.
     transport
         Stands in for the network in tests.
     sleep
@@ -51,15 +58,18 @@ class ResultsCallback:
         token: str,
         dag_id: str,
         *,
+        traceparent: object = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._endpoint = endpoint
         self._dag_id = dag_id
         self._sleep = sleep
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S, transport=transport
-        )
+        headers = {"Authorization": f"Bearer {token}"}
+        # A run that is started by hand may be told anything, and a bad header stops the request.
+        if isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent):
+            headers["traceparent"] = traceparent
+        self._client = httpx.Client(headers=headers, timeout=_TIMEOUT_S, transport=transport)
 
     def __enter__(self) -> Self:
         """Return the callback; leaving the block closes its connections."""
@@ -128,8 +138,10 @@ class ResultsCallback:
         self._post({"dag_id": self._dag_id, "success": False, "error": sentence})
 
     def _post(self, body: dict[str, Any]) -> None:
+        # Of the first try, so that the workflow manager sees how late it hears of the end.
+        headers = {"ScanHub-Ended-At": datetime.now(UTC).isoformat()}
         for back_off_s in (*_BACK_OFF_S, None):
-            outcome, is_retried = self._try_post(body)
+            outcome, is_retried = self._try_post(body, headers)
             if outcome is None:
                 return
             if not is_retried:
@@ -140,10 +152,10 @@ class ResultsCallback:
             self._sleep(back_off_s)
         raise CallbackLostError(f"The workflow manager could not be reached ({outcome}).")
 
-    def _try_post(self, body: dict[str, Any]) -> tuple[str | None, bool]:
+    def _try_post(self, body: dict[str, Any], headers: dict[str, str]) -> tuple[str | None, bool]:
         """Return what went wrong, None for nothing, and whether to try again."""
         try:
-            status_code = self._client.post(self._endpoint, json=body).status_code
+            status_code = self._client.post(self._endpoint, json=body, headers=headers).status_code
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return type(error).__name__, isinstance(error, _RETRIED_ERRORS)
         if httpx.codes.is_success(status_code):

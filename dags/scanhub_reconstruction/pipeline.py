@@ -47,7 +47,11 @@ def run_reconstruction(
     run = RunConf.from_mapping(conf)
     store = ObjectStore(run.bucket)
     with ResultsCallback(
-        run.workflow_manager_endpoint, run.user_token, dag_id, transport=transport
+        run.workflow_manager_endpoint,
+        run.user_token,
+        dag_id,
+        traceparent=run.traceparent,
+        transport=transport,
     ) as callback:
         raw = _fetch_raw_data(store, run)
         callback.report_progress(25)
@@ -88,7 +92,10 @@ def report_failure(
         _logger.warning("The run's configuration names nobody to report the failure to.")
         return
     try:
-        with ResultsCallback(endpoint, token, dag_id, transport=transport) as callback:
+        traceparent = conf.get("traceparent")
+        with ResultsCallback(
+            endpoint, token, dag_id, traceparent=traceparent, transport=transport
+        ) as callback:
             callback.report_failure(sentence)
     except CallbackError as error:
         _logger.error("%s", error)

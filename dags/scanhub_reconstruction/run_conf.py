@@ -36,6 +36,8 @@ class RunConf:
         The object's version; None takes the latest.
     study_instance_uid
         DICOM study that the images belong to; None makes one of the run's own.
+    traceparent
+        W3C Trace Context of the run, for its callback.
     """
 
     dag_run_id: str
@@ -46,6 +48,7 @@ class RunConf:
     user_token: str = field(repr=False)
     version_id: str | None = None
     study_instance_uid: str | None = None
+    traceparent: str | None = None
 
     @classmethod
     def from_mapping(cls, conf: Mapping[str, Any]) -> RunConf:
@@ -84,6 +87,7 @@ class RunConf:
             **{name: conf[name] for name in required},
             version_id=conf.get("version_id"),
             study_instance_uid=study_instance_uid,
+            traceparent=conf.get("traceparent"),
         )
 
 

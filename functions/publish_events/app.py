@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from workflow_manager.domain.entity import Event
 from workflow_manager.events.dynamodb_stream import process_stream
-from workflow_manager.observability import logger, metrics
+from workflow_manager.observability import begin_trace, logger, metrics
 from workflow_manager.services.publish_events import publish_events
 from workflow_manager.wiring import AwsPorts
 
@@ -16,6 +16,7 @@ from workflow_manager.wiring import AwsPorts
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tell others of state changes; what was not taken comes back by itself."""
+    begin_trace()
     ports = AwsPorts()
 
     def publish(events: Sequence[Event]) -> int:

@@ -3,34 +3,26 @@
 from fastapi import Depends
 
 from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dependencies import (
-    CallbackToken,
-    CauseDep,
-    ServicePortsDep,
-    check_callback_token,
-)
+from workflow_manager.http.dag_reports import DagReportDep
+from workflow_manager.http.dependencies import check_callback_token
 from workflow_manager.http.routing import ScanHubRouter
-from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.receive_results import Callback
 
 ANSWER = {"message": "Results ready notification sent successfully."}
 router = ScanHubRouter(400, 401, 409, 422, 503, dependencies=[Depends(check_callback_token)])
 
 
 @router.post("/results_ready/", operation_id="receive_results")
-def answer(
-    callback: Callback, token: CallbackToken, ports: ServicePortsDep, cause: CauseDep
-) -> dict[str, str]:
+def answer(callback: Callback, report: DagReportDep) -> dict[str, str]:
     """Record what a run reports: progress, results or failure."""
-    receive_results(ports, token, callback, cause)
+    report.record(callback)
     return ANSWER
 
 
 @router.post("/result_ready/{task_id}", operation_id="receive_task_results")
-def answer_for_task(
-    task_id: str, callback: Callback, token: CallbackToken, ports: ServicePortsDep, cause: CauseDep
-) -> dict[str, str]:
+def answer_for_task(task_id: str, callback: Callback, report: DagReportDep) -> dict[str, str]:
     """Record what the run of a task reports."""
-    receive_results(ports, token, callback, cause, task_id=task_id)
+    report.record(callback, task_id)
     return ANSWER
 
 

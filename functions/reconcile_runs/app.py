@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from workflow_manager.events.cause import event_cause
-from workflow_manager.observability import logger, metrics
+from workflow_manager.observability import begin_trace, logger, metrics
 from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.wiring import AwsPorts
 
@@ -14,5 +14,6 @@ from workflow_manager.wiring import AwsPorts
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Heal what was lost since the last turn."""
+    begin_trace()
     cause = event_cause("reconcile_runs", context.aws_request_id)
     return {"n_reconciled": reconcile_runs(AwsPorts(), cause)}

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from workflow_manager.events.cause import event_cause
 from workflow_manager.events.sqs import parse_body, process_records
-from workflow_manager.observability import logger, metrics
+from workflow_manager.observability import begin_trace, logger, metrics
 from workflow_manager.services.trigger_airflow import trigger_airflow
 from workflow_manager.wiring import AwsPorts
 
@@ -16,6 +16,7 @@ from workflow_manager.wiring import AwsPorts
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Trigger one DAG run per cause; a record that fails comes back by itself."""
+    begin_trace()
     ports = AwsPorts()
 
     def handle(record: SQSRecord) -> None:

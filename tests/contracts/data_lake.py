@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
+from workflow_manager.domain.data_lake import ObjectStart
 from workflow_manager.domain.errors import ConflictError
+from workflow_manager.domain.trace import TraceContext
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES, Part
 from workflow_manager.ports import DataLake
 
 KEY = "upload/dag_reco/upload-1/raw.h5"
+TRACE = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_sampled=True)
 PutPart = Callable[[str, bytes], str]
 # Body, Content-Disposition, Content-Type
 Download = Callable[[str], tuple[bytes, str, str]]
@@ -43,12 +46,26 @@ class DataLakeContract:
         second = lake.put(KEY, b"second version", "application/x-hdf5")
         unnamed = second.model_copy(update={"version_id": None})
         starts = [lake.read_start(version, 6) for version in (first, second, unnamed)]
-        assert starts == [b"first ", b"second", b"second"]
+        assert [start and start.content for start in starts] == [b"first ", b"second", b"second"]
 
     def test_read_start_returns_all_of_a_short_object(self, lake: DataLake) -> None:
         short = lake.put(KEY, b"short", "application/x-hdf5")
         empty = lake.put(KEY, b"", "application/x-hdf5")
-        assert (lake.read_start(short, 1024), lake.read_start(empty, 1024)) == (b"short", b"")
+        starts = [lake.read_start(version, 1024) for version in (short, empty)]
+        assert starts == [ObjectStart(b"short"), ObjectStart(b"")]
+
+    def test_object_keeps_the_trace_that_it_was_stored_by(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        put = lake.put(KEY, b"raw data", "application/x-hdf5", TRACE)
+        upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5", TRACE)
+        etag = put_part(lake.presign_part(KEY, upload_id, 1), b"raw data")
+        parts = [Part(part_number=1, etag=etag)]
+        joined = lake.complete_multipart_upload(KEY, upload_id, parts)
+        bare = lake.put(KEY, b"raw data", "application/x-hdf5")
+        assert joined is not None
+        starts = [lake.read_start(version, 3) for version in (put, joined, bare)]
+        assert starts == [ObjectStart(b"raw", trace) for trace in (TRACE, TRACE, None)]
 
     def test_read_start_returns_none_for_what_is_gone(self, lake: DataLake) -> None:
         gone = lake.put(f"{FOLDER}scan/raw.h5", b"1", "application/x-hdf5")

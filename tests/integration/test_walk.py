@@ -3,14 +3,19 @@
 import importlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
+import httpx
 import pytest
 
+from scanhub_reconstruction.pipeline import report_failure
 from tests.fakes.lambda_context import FakeLambdaContext
-from tests.integration.deployment import BUCKET, TABLE, Deployment, deploy, put_part
+from tests.fakes.log import capture_log, read_log
+from tests.integration.deployment import BUCKET, DAG_ID, TABLE, Deployment, deploy, put_part
 from tests.integration.patient import PATIENT_WORDS
 
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FORBIDDEN_WORDS = (*PATIENT_WORDS, "birth_date", "patient_height", "Jane")
 
 
@@ -49,6 +54,51 @@ def test_walk_from_scan_to_result(deployment: Deployment) -> None:
     assert (told["status"], told["progress"]) == ("FINISHED", 100)
     assert [result["filename"] for result in told["results"]] == ["image.dcm"]
     assert told["results"][0]["directory"] == f"s3://{BUCKET}/{conf['output_prefix']}"
+
+
+def test_walk_has_one_trace(deployment: Deployment) -> None:
+    # Given a scan; when its raw data is uploaded in a trace, and the DAG calls back
+    deployment.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
+    with capture_log() as log:
+        traced = {"traceparent": TRACEPARENT}
+        upload = {"task_id": deployment.task_ids[0], "file_name": "a.h5", "size_bytes": 4}
+        answer = deployment.call("create_upload", "POST", "/uploads/", upload, traced)
+        plan = json.loads(answer["body"])
+        body = {"parts": [{"part_number": 1, "etag": put_part(plan)}]}
+        path = f"/uploads/{plan['upload_id']}/complete/"
+        deployment.call("complete_upload", "POST", path, body)
+        deployment.drain_queue()
+        [run] = deployment.airflow.runs.values()
+        sent = call_back_from_dag(deployment, run["conf"])
+
+    # Then object, run, conf, callback and log name it
+    head = boto3.client("s3").head_object(Bucket=BUCKET, Key=run["conf"]["key"])
+    items = boto3.client("dynamodb").scan(TableName=TABLE)["Items"]
+    [item] = [item for item in items if item["SK"]["S"] == "DAGRUN"]
+    lines = [line for line in read_log(log) if "dag_run_id" in line]
+    assert head["Metadata"] == {"traceparent": TRACEPARENT}
+    assert item["traceparent"] == {"S": TRACEPARENT}
+    assert run["conf"]["traceparent"] == TRACEPARENT
+    assert sent.headers["traceparent"] == TRACEPARENT
+    assert [line["message"] for line in lines] == ["DAG run started", "DAG run finished"]
+    assert {line["trace_id"] for line in lines} == {TRACEPARENT.split("-")[1]}
+
+
+def call_back_from_dag(deployment: Deployment, conf: dict[str, Any]) -> httpx.Request:
+    """Let the DAGs' own code report a failure; return what it has sent."""
+    sent: list[httpx.Request] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        body, headers = json.loads(request.content), dict(request.headers)
+        path = "/results_ready/"
+        answer = deployment.call("receive_results", "POST", path, body, headers, actor=None)
+        return httpx.Response(answer["statusCode"])
+
+    transport = httpx.MockTransport(serve)
+    report_failure(conf, DAG_ID, "The file is empty.", transport=transport)
+    [request] = sent
+    return request
 
 
 def test_walk_leaves_no_token_and_no_patient_data_behind(deployment: Deployment) -> None:

@@ -1,12 +1,30 @@
-"""Log and metrics, one of each. Ids and sentences only: no body, no token, no patient data."""
+"""Log, metrics and trace, one of each. Ids and sentences only: no body, token, patient data."""
 
 import logging
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-__all__ = ["MetricUnit", "log_unexpected", "logger", "metrics"]
+from workflow_manager.domain.trace import (
+    TraceContext,
+    new_trace,
+    parse_traceparent,
+    parse_xray_header,
+)
+
+__all__ = [
+    "MetricUnit",
+    "begin_trace",
+    "log_unexpected",
+    "logger",
+    "metrics",
+    "switch_trace",
+    "traced",
+]
 SERVICE = "workflow-manager"
 # Most requests have nothing to count, and would each log a warning of it.
 warnings.filterwarnings("ignore", "No application metrics to publish")
@@ -15,6 +33,52 @@ logger = Logger(service=SERVICE)
 for name in ("httpx", "mangum.http"):
     logging.getLogger(name).setLevel(logging.WARNING)
 metrics = Metrics(namespace="ScanHub", service=SERVICE)
+# Two stacks of one account are told apart; nothing that grows is ever a dimension.
+metrics.set_default_dimensions(stack=os.environ.get("STACK_NAME") or "local")
+
+
+def begin_trace(traceparent: str | None = None) -> TraceContext:
+    """Return the trace of a call of a function, and let every line of its log carry the id.
+
+    Parameters
+    ----------
+    traceparent
+        What the caller sent; without one that is well formed it is X-Ray's, else a fresh one.
+    """
+    xray_header = os.environ.get("_X_AMZN_TRACE_ID")
+    trace = parse_traceparent(traceparent) or parse_xray_header(xray_header) or new_trace()
+    switch_trace(trace)
+    return trace
+
+
+def switch_trace(trace: TraceContext | None) -> None:
+    """Let the log go on in another trace; None leaves it in its own.
+
+    Parameters
+    ----------
+    trace
+        That of the run which is spoken of.
+    """
+    if trace is not None:
+        logger.append_keys(trace_id=trace.trace_id)
+
+
+@contextmanager
+def traced(trace: TraceContext | None) -> Iterator[None]:
+    """Let the log of a block be in another trace, and whatever `switch_trace` does in it.
+
+    Parameters
+    ----------
+    trace
+        That of the run which is spoken of; None leaves the log in its own.
+    """
+    # Powertools' own block would leave no id at all behind.
+    before = logger.get_current_keys().get("trace_id")
+    switch_trace(trace)
+    try:
+        yield
+    finally:
+        logger.append_keys(trace_id=before)
 
 
 def log_unexpected(error: BaseException) -> None:

@@ -10,6 +10,7 @@ from tests.integration.contract.runner import forget_logins, reset
 from tests.integration.contract.task_cells import DAG_TASK, SDK_TASK, SIMULATED_TASK, SIMULATOR_TASK
 from tests.integration.deployment import BUCKET, DAG_ID, Deployment
 from tests.integration.patient import BIRTH_DATE, HEIGHT_CM, PATIENT, WEIGHT_KG
+from workflow_manager.domain.trace import parse_traceparent
 from workflow_manager.services import simulate_reconstruction, start_dag_run
 from workflow_manager.services.calculate_age import calculate_age
 
@@ -18,7 +19,7 @@ START_PATH = "/api/v1/device/start_scan_via_websocket"
 LOGIN = "POST /api/v1/userlogin/login"
 CONF_KEYS = (
     "directory file_name workflow_manager_endpoint user_token "
-    "bucket key version_id dag_run_id task_id inputs output_prefix study_instance_uid"
+    "bucket key version_id dag_run_id task_id inputs output_prefix study_instance_uid traceparent"
 ).split()
 
 
@@ -161,8 +162,10 @@ def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: S
         "inputs": [],
         "output_prefix": f"result/{dag_run_id}",
         "study_instance_uid": conf["study_instance_uid"],
+        "traceparent": conf["traceparent"],
     }
     assert conf["user_token"].startswith(f"{dag_run_id}.")
+    assert parse_traceparent(conf["traceparent"])
     assert sent.deployment.token not in json.dumps(body)
 
 

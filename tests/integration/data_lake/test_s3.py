@@ -9,9 +9,9 @@ import requests
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 
-from tests.contracts.data_lake import KEY, DataLakeContract, Download, PutPart
+from tests.contracts.data_lake import KEY, TRACE, DataLakeContract, Download, PutPart
 from workflow_manager.data_lake.s3 import S3DataLake
-from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion
 from workflow_manager.domain.errors import (
     ConflictError,
     UpstreamError,
@@ -107,6 +107,19 @@ def test_put_stores_no_metadata(lake: S3DataLake, s3: Any) -> None:
     assert (stored["Metadata"], stored["ContentType"]) == ({}, "application/x-hdf5")
 
 
+def test_put_stores_the_trace_and_no_other_metadata(lake: S3DataLake, s3: Any) -> None:
+    lake.put(KEY, b"raw", "application/x-hdf5", TRACE)
+    stored = s3.head_object(Bucket=lake.bucket, Key=KEY)
+    assert stored["Metadata"] == {"traceparent": TRACE.traceparent}
+
+
+@pytest.mark.parametrize("text", ["Jane Doe", TRACE.traceparent.upper(), TRACE.traceparent + "0"])
+def test_read_start_ignores_metadata_that_is_no_trace(lake: S3DataLake, s3: Any, text: str) -> None:
+    s3.put_object(Bucket=lake.bucket, Key=KEY, Body=b"raw", Metadata={"traceparent": text})
+    data = ObjectVersion(bucket=lake.bucket, key=KEY)
+    assert lake.read_start(data, 3) == ObjectStart(b"raw")
+
+
 def test_head_returns_no_version_in_a_bucket_without_versioning(
     lake: S3DataLake, s3: Any, settings: Settings
 ) -> None:
@@ -150,14 +163,15 @@ def test_read_start_stops_reading_where_a_server_sends_everything() -> None:
 
     start = S3DataLake(client, Settings(bucket_name="data-lake")).read_start(data, 1024)
 
-    assert start == bytes(1024)
+    assert start == ObjectStart(bytes(1024))
     assert (body.n_bytes_read, body.closed) == (1024, True)
 
 
 @pytest.mark.parametrize(
-    ("code", "start"), [("NoSuchVersion", None), ("NoSuchKey", None), ("InvalidRange", b"")]
+    ("code", "start"),
+    [("NoSuchVersion", None), ("NoSuchKey", None), ("InvalidRange", ObjectStart(b""))],
 )
-def test_read_start_reads_what_s3_refuses(code: str, start: bytes | None) -> None:
+def test_read_start_reads_what_s3_refuses(code: str, start: ObjectStart | None) -> None:
     client = FailingClient(ClientError({"Error": {"Code": code}}, "GetObject"))
     data = ObjectVersion(bucket="data-lake", key=KEY, version_id="v1")
     assert S3DataLake(client, Settings(bucket_name="data-lake")).read_start(data, 8) == start

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from scanhub_reconstruction.callback import CallbackError, ResultsCallback
 
 ENDPOINT = "https://scanhub.test/api/v1/workflowmanager/results_ready/"
 TOKEN = "run.secret-of-the-run"
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Server:
@@ -65,6 +67,44 @@ def test_report_results_sends_token_and_body(connect: Connect) -> None:
         "success": True,
         "results": [{"type": "DICOM"}],
     }
+
+
+def test_callback_sends_the_trace_of_its_run() -> None:
+    server = Server(200, 200)
+    transport = httpx.MockTransport(server)
+
+    with ResultsCallback(
+        ENDPOINT, TOKEN, "some_dag", traceparent=TRACEPARENT, transport=transport
+    ) as callback:
+        callback.report_progress(25)
+        callback.report_results("s3://b/k.dcm", [])
+
+    assert [request.headers["traceparent"] for request in server.requests] == [TRACEPARENT] * 2
+
+
+@pytest.mark.parametrize(
+    "traceparent", [None, 1, "", "Jane Doe", TRACEPARENT.upper(), f"{TRACEPARENT}\r\nA: b", "ü"]
+)
+def test_callback_is_sent_without_what_is_no_trace(traceparent: object) -> None:
+    server = Server(200)
+
+    with ResultsCallback(
+        ENDPOINT, TOKEN, "some_dag", traceparent=traceparent, transport=httpx.MockTransport(server)
+    ) as callback:
+        callback.report_failure("The file is empty.")
+
+    assert "traceparent" not in server.requests[0].headers
+
+
+def test_callback_tells_of_one_end_however_often_it_is_tried(connect: Connect) -> None:
+    server = Server(503, 503, 200)
+    before = datetime.now(UTC)
+
+    with connect(server) as callback:
+        callback.report_results("s3://b/k.dcm", [])
+
+    [ended_at] = {request.headers["ScanHub-Ended-At"] for request in server.requests}
+    assert before <= datetime.fromisoformat(ended_at) <= datetime.now(UTC)
 
 
 def test_report_failure_sends_the_sentence(connect: Connect) -> None:

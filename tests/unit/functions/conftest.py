@@ -3,7 +3,6 @@
 import importlib
 import io
 import json
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.fakes.lambda_context import FakeLambdaContext
+from tests.fakes.log import capture_log
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import make_world
 from workflow_manager.http.dependencies import get_service_ports, get_user_ports
-from workflow_manager.observability import logger
 
 ROOT = Path(__file__).parents[3]
 Invoke = Callable[[str, dict[str, Any]], Any]
@@ -52,11 +51,5 @@ def invoke(world: MemoryPorts, monkeypatch: pytest.MonkeyPatch) -> Invoke:
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """All that goes to the log, as JSON lines."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logger.registered_formatter)
-    logging.getLogger().addHandler(handler)
-    logger.addHandler(handler)
-    yield stream
-    logger.removeHandler(handler)
-    logging.getLogger().removeHandler(handler)
+    with capture_log() as stream:
+        yield stream

@@ -21,7 +21,7 @@ from tests.fakes.world import (
 from workflow_manager.data_lake.memory import MemoryDataLake
 from workflow_manager.domain.content import START_SIZE_BYTES
 from workflow_manager.domain.dag_run import DagRun, object_dag_run_id
-from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion
 from workflow_manager.domain.errors import (
     InvalidInputError,
     UpstreamError,
@@ -29,7 +29,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.ports import Dag
-from workflow_manager.services.check_content import check_content
+from workflow_manager.services.check_content import check_content, read_inputs
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun, trigger_airflow
 
@@ -47,7 +47,7 @@ class RecordingLake(MemoryDataLake):
         self.read: list[tuple[ObjectVersion, int]] = []
         self.outage: UpstreamError | None = None
 
-    def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
+    def read_start(self, data: ObjectVersion, n_bytes: int) -> ObjectStart | None:
         self.read.append((data, n_bytes))
         if self.outage:
             raise self.outage
@@ -155,17 +155,16 @@ def test_every_input_of_a_join_is_checked_and_the_wrong_one_is_named(world: Memo
     result = ObjectVersion(bucket="data-lake", key="result/run-1/image.npy")
     gone = ObjectVersion(bucket="data-lake", key="upload/dag/gone/raw.h5", version_id="v1")
     with pytest.raises(InvalidInputError, match="object of input 2 is no longer"):
-        check_content(world, dag, [raw, gone])
+        check_content(dag, read_inputs(world, [raw, gone]))
     world.lake.put(result.key, NUMPY, "")
     with pytest.raises(InvalidInputError, match="ismrmrd; the object of input 2 is NumPy"):
-        check_content(world, dag, [raw, result])
-    check_content(
-        world, dag.model_copy(update={"tags": ("accepts:hdf5", "accepts:numpy")}), [raw, result]
-    )
+        check_content(dag, read_inputs(world, [raw, result]))
+    both = dag.model_copy(update={"tags": ("accepts:hdf5", "accepts:numpy")})
+    check_content(both, read_inputs(world, [raw, result]))
 
 
 def test_run_without_inputs_reads_nothing(world: MemoryPorts, lake: RecordingLake) -> None:
-    check_content(world, world.orchestrator.dags[DAG_ID], [])
+    check_content(world.orchestrator.dags[DAG_ID], read_inputs(world, []))
     assert lake.read == []
 
 
@@ -190,4 +189,4 @@ def test_path_that_a_dag_named_as_its_result_is_left_to_the_worker(
 ) -> None:
     # Given a result that is no object; when it is an input, then nothing is raised
     named = ObjectVersion(bucket=lake.bucket, key=key)
-    check_content(world, world.orchestrator.dags[DAG_ID], [named])
+    check_content(world.orchestrator.dags[DAG_ID], read_inputs(world, [named]))

@@ -90,6 +90,8 @@ def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
 
     [conf] = world.orchestrator.dag_runs.values()
     run_id = object_dag_run_id(data)
+    run = world.store.get_dag_run(run_id)
+    assert run is not None
     assert conf == {
         "directory": f"/upload/{DAG_ID}/upload-1",
         "file_name": "raw.h5",
@@ -103,6 +105,7 @@ def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
         "inputs": [{"bucket": "data-lake", "key": data.key, "version_id": "v1"}],
         "output_prefix": f"result/{run_id}",
         "study_instance_uid": None,
+        "traceparent": run.traceparent,
     }
     assert str(conf["user_token"]).startswith(f"{run_id}.")
 

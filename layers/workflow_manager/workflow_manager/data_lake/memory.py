@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
-from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
+from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion, check_prefix
 from workflow_manager.domain.download import format_disposition
 from workflow_manager.domain.errors import ConflictError
+from workflow_manager.domain.trace import TraceContext
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES, Part
 
 
 @dataclass
 class _OpenUpload:
     key: str
+    trace: TraceContext | None = None
     bodies: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -30,6 +32,7 @@ class MemoryDataLake:
     def __init__(self, bucket: str = "data-lake") -> None:
         self._bucket = bucket
         self._versions: dict[str, list[bytes]] = {}
+        self._traces: dict[str, list[TraceContext | None]] = {}
         self._uploads: dict[str, _OpenUpload] = {}
         self._n_uploads = 0
 
@@ -47,16 +50,21 @@ class MemoryDataLake:
         """Return the newest content of an object."""
         return self._versions[key][-1]
 
-    def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
-        """Store a small object."""
+    def put(
+        self, key: str, body: bytes, content_type: str, trace: TraceContext | None = None
+    ) -> ObjectVersion:
+        """Store a small object; the trace is its only metadata."""
         self._versions.setdefault(key, []).append(body)
+        self._traces.setdefault(key, []).append(trace)
         return self._newest(key)
 
-    def create_multipart_upload(self, key: str, content_type: str) -> str:
-        """Begin a multipart upload and return its id."""
+    def create_multipart_upload(
+        self, key: str, content_type: str, trace: TraceContext | None = None
+    ) -> str:
+        """Begin a multipart upload and return its id; the object keeps the trace."""
         self._n_uploads += 1
         s3_upload_id = f"multipart-{self._n_uploads}"
-        self._uploads[s3_upload_id] = _OpenUpload(key)
+        self._uploads[s3_upload_id] = _OpenUpload(key, trace)
         return s3_upload_id
 
     def presign_part(self, key: str, s3_upload_id: str, part_number: int) -> str:
@@ -113,7 +121,7 @@ class MemoryDataLake:
         if crc64nvme not in (None, _crc64nvme(b"".join(present))):
             raise ConflictError("The file in S3 has another CRC-64/NVME than yours.")
         del self._uploads[s3_upload_id]
-        return self.put(key, b"".join(present), "")
+        return self.put(key, b"".join(present), "", upload.trace)
 
     def abort_multipart_upload(self, key: str, s3_upload_id: str) -> None:
         """Delete the parts of an upload; one that is not open (any more) is left alone."""
@@ -124,13 +132,16 @@ class MemoryDataLake:
         """Return the newest version of an object, or None."""
         return self._newest(key) if key in self._versions else None
 
-    def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
-        """Return the first bytes of just this version, at most so many; None if it is gone."""
+    def read_start(self, data: ObjectVersion, n_bytes: int) -> ObjectStart | None:
+        """Return the beginning of just this version, at most so many bytes; None if it is gone."""
         bodies = self._versions.get(data.key, [])
-        held = {self._version(data.key, n).version_id: body for n, body in enumerate(bodies, 1)}
-        newest = bodies[-1] if bodies else None
-        body = held.get(data.version_id) if data.version_id else newest
-        return None if body is None else body[:n_bytes]
+        starts = [
+            ObjectStart(body[:n_bytes], trace)
+            for body, trace in zip(bodies, self._traces.get(data.key, []), strict=True)
+        ]
+        held = {self._version(data.key, n).version_id: start for n, start in enumerate(starts, 1)}
+        newest = starts[-1] if starts else None
+        return held.get(data.version_id) if data.version_id else newest
 
     def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
         """Return the newest versions below a prefix, by key."""
@@ -174,7 +185,7 @@ class MemoryDataLake:
         n_deleted = len(self.list_versions(prefix)) + len(self.list_open_uploads(prefix))
         for key in self.keys:
             if key.startswith(prefix):
-                del self._versions[key]
+                del self._versions[key], self._traces[key]
         for s3_upload_id, upload in list(self._uploads.items()):
             if upload.key.startswith(prefix):
                 del self._uploads[s3_upload_id]

@@ -1,4 +1,4 @@
-"""The `DataLake` on S3. Objects carry no metadata of ours: a client's file name might be a name."""
+"""The `DataLake` on S3. An object's only metadata is its trace: file names might be names."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -9,14 +9,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from workflow_manager.data_lake.s3_errors import code_of, s3_errors
-from workflow_manager.domain.data_lake import ObjectVersion, check_prefix
+from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion, check_prefix
 from workflow_manager.domain.download import format_disposition
 from workflow_manager.domain.errors import InvalidInputError, UpstreamError
+from workflow_manager.domain.trace import TraceContext, parse_traceparent
 from workflow_manager.domain.upload import Part
 from workflow_manager.settings import Settings
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_N_KEYS_PER_DELETE = 1_000
+TRACE_KEY = "traceparent"
 _NO_OBJECT = {"404", "NoSuchKey", "NotFound"}
 _NO_VERSION = _NO_OBJECT | {"NoSuchVersion"}
 
@@ -58,8 +60,10 @@ class S3DataLake:
         """Its name."""
         return self._bucket
 
-    def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
-        """Store a small object."""
+    def put(
+        self, key: str, body: bytes, content_type: str, trace: TraceContext | None = None
+    ) -> ObjectVersion:
+        """Store a small object; the trace is its only metadata."""
         with s3_errors():
             answer = self._client.put_object(
                 Bucket=self._bucket,
@@ -67,11 +71,14 @@ class S3DataLake:
                 Body=body,
                 ContentType=content_type,
                 ChecksumAlgorithm="CRC32",
+                Metadata=_metadata(trace),
             )
         return self._object_version(key, answer, len(body))
 
-    def create_multipart_upload(self, key: str, content_type: str) -> str:
-        """Begin a multipart upload and return S3's id of it."""
+    def create_multipart_upload(
+        self, key: str, content_type: str, trace: TraceContext | None = None
+    ) -> str:
+        """Begin a multipart upload and return S3's id of it; the object keeps the trace."""
         with s3_errors():
             # Of a full-object CRC, S3 computes the parts' itself where the client sends none.
             answer = self._client.create_multipart_upload(
@@ -80,6 +87,7 @@ class S3DataLake:
                 ContentType=content_type,
                 ChecksumAlgorithm="CRC64NVME",
                 ChecksumType="FULL_OBJECT",
+                Metadata=_metadata(trace),
             )
         return str(answer["UploadId"])
 
@@ -170,25 +178,28 @@ class S3DataLake:
                 return None
         return self._object_version(key, answer, answer["ContentLength"])
 
-    def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
-        """Return the first bytes of just this version, at most so many; None if it is gone."""
+    def read_start(self, data: ObjectVersion, n_bytes: int) -> ObjectStart | None:
+        """Return the beginning of just this version, at most so many bytes; None if it is gone."""
         version = {"VersionId": data.version_id} if data.version_id else {}
         asked = {"Bucket": data.bucket, "Key": data.key, "Range": f"bytes=0-{n_bytes - 1}"}
         with s3_errors():
             try:
-                body = self._client.get_object(**asked, **version)["Body"]
+                answer = self._client.get_object(**asked, **version)
             except ClientError as error:
                 # Of an empty object, no byte can be asked for.
                 if code_of(error) == "InvalidRange":
-                    return b""
+                    return ObjectStart(b"")
                 if code_of(error) == "InvalidObjectState":
                     raise InvalidInputError("The object is archived: restore it first.") from error
                 if code_of(error) not in _NO_VERSION:
                     raise
                 return None
             # Who does not know ranges answers with everything: what follows stays unread.
-            with closing(body):
-                return bytes(body.read(n_bytes))
+            with closing(answer["Body"]) as body:
+                content = bytes(body.read(n_bytes))
+        # Whoever may write to the bucket may have written it: it is parsed like any stranger's.
+        metadata = answer.get("Metadata", {})
+        return ObjectStart(content, parse_traceparent(metadata.get(TRACE_KEY)))
 
     def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
         """Return the newest versions below a prefix, by key."""
@@ -279,6 +290,10 @@ class S3DataLake:
             version_id=None if version_id == "null" else version_id,
             size_bytes=size_bytes,
         )
+
+
+def _metadata(trace: TraceContext | None) -> dict[str, str]:
+    return {TRACE_KEY: trace.traceparent} if trace else {}
 
 
 def total_size(parts: Sequence[Part]) -> int | None:

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime
 from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
 from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.result import Result
+from workflow_manager.domain.trace import TraceContext, parse_traceparent
 
 DAG_RUN_ID_LENGTH = 20
 # Made for this purpose once; changing it would tear studies apart.
@@ -82,6 +83,8 @@ class DagRun(Entity):
         Of the audit trail of a run that belongs to no workflow.
     is_overdue
         It failed for its deadline only; results that come late still count.
+    traceparent
+        W3C Trace Context of what caused it; None until its object has told.
     """
 
     dag_run_id: str
@@ -101,6 +104,7 @@ class DagRun(Entity):
     results: tuple[Result, ...] = ()
     outcome_hash: str | None = None
     is_overdue: bool = False
+    traceparent: str | None = None
     callback_token_hashes: tuple[str, ...] = ()
     n_start_attempts: int = 0
     next_attempt_at: AwareDatetime
@@ -126,6 +130,11 @@ class DagRun(Entity):
     def is_stop_confirmed(self) -> bool:
         """Whether a run that ended here has ended in Airflow too, as far as that knows it."""
         return self.stop_due_at is None and self.n_stop_attempts == 0
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The trace that it belongs to."""
+        return parse_traceparent(self.traceparent)
 
     @property
     def subject(self) -> str:
@@ -273,6 +282,7 @@ def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, A
         "inputs": [each.model_dump(include={"bucket", "key", "version_id"}) for each in run.inputs],
         "output_prefix": result_prefix(run.dag_run_id),
         "study_instance_uid": run.study_instance_uid,
+        "traceparent": run.traceparent,
     }
 
 

@@ -1,12 +1,13 @@
 """Names in the data lake: which key means what. A client's file name never becomes part of one."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
 from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.trace import TraceContext
 
 UPLOAD_PREFIX = "upload"
 ACQUISITION_PREFIX = "acquisition"
@@ -34,6 +35,22 @@ class ObjectVersion(BaseModel):
     key: str
     version_id: str | None = None
     size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class ObjectStart:
+    """The beginning of an object.
+
+    Parameters
+    ----------
+    content
+        Its first bytes.
+    trace
+        That of the request which stored it, from its metadata.
+    """
+
+    content: bytes = field(repr=False)
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True)

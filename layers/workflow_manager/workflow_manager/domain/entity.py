@@ -1,12 +1,14 @@
 """What every stored thing has in common."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from ulid import ULID
+
+from workflow_manager.domain.trace import TraceContext
 
 # Small beside the 80 random bits of a ULID, so that its time stays what it was.
 MAX_ID_STEP = 2**40
@@ -24,11 +26,29 @@ class Cause:
         The request that carried it, for the log.
     at
         The time of the decision, UTC.
+    trace
+        That of the request or run which led to it; None if a function acts by itself.
     """
 
     actor: str
     request_id: str
     at: datetime
+    trace: TraceContext | None = None
+
+    @property
+    def traceparent(self) -> str | None:
+        """The trace as its header has it."""
+        return self.trace.traceparent if self.trace else None
+
+    def within(self, trace: TraceContext | None) -> "Cause":
+        """Return the same cause as part of a trace; None leaves it in its own.
+
+        Parameters
+        ----------
+        trace
+            That of the run which is spoken of.
+        """
+        return replace(self, trace=trace) if trace else self
 
 
 class Entity(BaseModel):

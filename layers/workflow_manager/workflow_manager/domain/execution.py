@@ -151,6 +151,7 @@ class Execution(TaskMoves):
             next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
             deadline=cause.at + timedelta(seconds=policy.dag_start_timeout_s),
             created_at=cause.at,
+            traceparent=cause.traceparent,
         )
         claimed = task.evolve(dag_run_id=run.dag_run_id, deadline=None, is_mirror_due=True)
         self.put_task(claimed, cause)

@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import InvalidInputError, ScanHubError
+from workflow_manager.domain.timestamps import parse_time
 from workflow_manager.observability import log_unexpected, logger
 from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun
 
@@ -91,7 +92,8 @@ def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
                     key=unquote_plus(key),
                     version_id=entry.get("versionId"),
                     size_bytes=entry.get("size"),
-                )
+                ),
+                parse_time(record.get("eventTime")),
             )
     raise InvalidInputError("The record does not tell of a created object.")
 

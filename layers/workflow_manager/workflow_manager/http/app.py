@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from workflow_manager.http.problems import add_problem_handlers
 from workflow_manager.http.routing import PROBLEM_JSON, ScanHubRouter, strip_base_path
-from workflow_manager.observability import logger, metrics
+from workflow_manager.observability import begin_trace, logger, metrics
 from workflow_manager.settings import get_settings
 
 Handler = Callable[[LambdaEvent, LambdaContext], dict[str, Any]]
@@ -43,6 +43,12 @@ def _allow_web_origins(app: ASGIApp) -> CORSMiddleware:
     )
 
 
+def _find_header(event: LambdaEvent, name: str) -> str | None:
+    # API Gateway hands names on as the client spelt them.
+    headers = event.get("headers") or {}
+    return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
 def create_handler(app: FastAPI) -> Handler:
     """Make the handler that Lambda calls.
 
@@ -59,7 +65,9 @@ def create_handler(app: FastAPI) -> Handler:
     @metrics.log_metrics(capture_cold_start_metric=True)
     def lambda_handler(event: LambdaEvent, context: LambdaContext) -> dict[str, Any]:
         # Mangum's own base path option knows one prefix; ours depends on how we are reached.
-        below = {**event, "path": strip_base_path(event["path"])}
+        trace = begin_trace(_find_header(event, "traceparent"))
+        path = strip_base_path(event["path"])
+        below = {**event, "path": path, "traceparent": trace.traceparent}
         answer: dict[str, Any] = mangum(below, context)  # type: ignore[arg-type]
         return answer
 

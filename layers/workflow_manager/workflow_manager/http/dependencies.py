@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2Pas
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, PermissionDeniedError
+from workflow_manager.domain.trace import TraceContext, parse_traceparent
 from workflow_manager.ports import Ports
 from workflow_manager.services.receive_results import authenticate_callback
 from workflow_manager.settings import get_settings
@@ -39,16 +40,26 @@ class Caller:
     cause: Cause
 
 
-def _request_context(request: Request) -> dict[str, Any]:
+def _event(request: Request) -> dict[str, Any]:
     event: dict[str, Any] = request.scope.get("aws.event", {})
-    context: dict[str, Any] = event.get("requestContext") or {}
+    return event
+
+
+def _request_context(request: Request) -> dict[str, Any]:
+    context: dict[str, Any] = _event(request).get("requestContext") or {}
     return context
+
+
+def _trace(request: Request) -> TraceContext | None:
+    # Chosen by the handler, so that log and cause name the same one.
+    return parse_traceparent(_event(request).get("traceparent"))
 
 
 def get_cause(request: Request) -> Cause:
     """Return the cause of a request that needs no user: the function itself acts."""
     request_id = str(_request_context(request).get("requestId", ""))
-    return Cause(request.scope["route"].operation_id, request_id, datetime.now(UTC))
+    operation_id = request.scope["route"].operation_id
+    return Cause(operation_id, request_id, datetime.now(UTC), _trace(request))
 
 
 def get_caller(request: Request, token: Token) -> Caller:
@@ -69,8 +80,8 @@ def get_caller(request: Request, token: Token) -> Caller:
     operation_id = request.scope["route"].operation_id
     if not get_settings().may(authorizer.get("role", ""), operation_id):
         raise PermissionDeniedError("Your role does not allow this.")
-    cause = Cause(user_name, str(context.get("requestId", "")), datetime.now(UTC))
-    return Caller(token, cause)
+    request_id = str(context.get("requestId", ""))
+    return Caller(token, Cause(user_name, request_id, datetime.now(UTC), _trace(request)))
 
 
 def get_user_ports(caller: Annotated[Caller, Depends(get_caller)]) -> Ports:

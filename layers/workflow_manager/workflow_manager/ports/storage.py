@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from workflow_manager.domain.dag_run import DagRun
-from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.execution import Execution
@@ -13,6 +13,7 @@ from workflow_manager.domain.listing import ListQuery, Page
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
+from workflow_manager.domain.trace import TraceContext
 from workflow_manager.domain.upload import Part, Upload
 from workflow_manager.domain.workflow import Workflow
 
@@ -96,11 +97,15 @@ class DataLake(Protocol):
     def bucket(self) -> str:
         """Its name."""
 
-    def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
-        """Store a small object."""
+    def put(
+        self, key: str, body: bytes, content_type: str, trace: TraceContext | None = None
+    ) -> ObjectVersion:
+        """Store a small object; the trace is its only metadata."""
 
-    def create_multipart_upload(self, key: str, content_type: str) -> str:
-        """Begin a multipart upload and return S3's id of it."""
+    def create_multipart_upload(
+        self, key: str, content_type: str, trace: TraceContext | None = None
+    ) -> str:
+        """Begin a multipart upload and return S3's id of it; the object keeps the trace."""
 
     def presign_part(self, key: str, s3_upload_id: str, part_number: int) -> str:
         """Return a URL that takes one part by PUT for as long as `Settings` says."""
@@ -125,8 +130,8 @@ class DataLake(Protocol):
     def head(self, key: str) -> ObjectVersion | None:
         """Return the newest version of an object, or None."""
 
-    def read_start(self, data: ObjectVersion, n_bytes: int) -> bytes | None:
-        """Return the first bytes of just this version, at most so many; None if it is gone."""
+    def read_start(self, data: ObjectVersion, n_bytes: int) -> ObjectStart | None:
+        """Return the beginning of just this version, at most so many bytes; None if it is gone."""
 
     def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
         """Return what lies below a prefix, by key; without version ids, which S3 does not list.

@@ -63,7 +63,7 @@ def create_upload(ports: Ports, request: UploadRequest, cause: Cause) -> Upload:
         owner=cause.actor,
         file_name=request.file_name,
         key=key,
-        s3_upload_id=ports.lake.create_multipart_upload(key, request.content_type),
+        s3_upload_id=ports.lake.create_multipart_upload(key, request.content_type, cause.trace),
         size_bytes=request.size_bytes,
         part_size_bytes=part_size_bytes,
         content_type=request.content_type,

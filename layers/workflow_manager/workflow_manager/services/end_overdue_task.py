@@ -7,6 +7,7 @@ from workflow_manager.domain.errors import ScanHubError
 from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.observability import MetricUnit, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.follow_device_task import ask_exam_manager, note_missing
@@ -55,10 +56,17 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
             raise
         reason = UNFINISHED if task.start_lease_until is None else UNCONFIRMED
         execution.fail(task_id, f"{reason} {UNASKED}", cause)
-        commit_execution(ports, execution, cause)
-        return
-    _settle(ports, execution, task, reported, cause)
+    else:
+        _settle(ports, execution, task, reported, cause)
     commit_execution(ports, execution, cause)
+    if _has_missed_deadline(execution.tasks[task_id]):
+        metrics.add_metric("RunsPastDeadline", MetricUnit.Count, 1)
+
+
+def _has_missed_deadline(task: Task) -> bool:
+    # A start that nobody confirmed, or a task that is gone from exam-manager, was not too slow.
+    has_failed = task.status is TaskStatus.FAILED
+    return has_failed and (task.reason or "").startswith((UNFINISHED, NO_DATA))
 
 
 def _settle(

@@ -1,9 +1,11 @@
 """Let a run end, and its task and workflow with it."""
 
+from collections.abc import Mapping
+
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.transitions import DagRunEvent, move_run
-from workflow_manager.observability import MetricUnit, logger, metrics
+from workflow_manager.observability import MetricUnit, logger, metrics, traced
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -27,7 +29,7 @@ def finish_dag_run(
     cause
         Who and when.
     **outcome
-        Fields of the run: ``results``, ``reason``, ``outcome_hash``.
+        Fields of the run: ``results``, ``reason``, ``outcome_hash``, ``traceparent``.
 
     Returns
     -------
@@ -38,6 +40,13 @@ def finish_dag_run(
     is_late_result = run is not None and run.is_overdue and event is DagRunEvent.SUCCEED
     if run is None or (run.state.is_final and not is_late_result):
         return None
+    with traced(run.trace):
+        return _finish(ports, run, event, cause.within(run.trace), outcome)
+
+
+def _finish(
+    ports: Ports, run: DagRun, event: DagRunEvent, cause: Cause, outcome: Mapping[str, object]
+) -> DagRun:
     progress = 100 if event is DagRunEvent.SUCCEED else run.progress
     ended = {"finished_at": cause.at, "progress": progress, "is_overdue": False, **outcome}
     lives_on = event is DagRunEvent.CANCEL or ended["is_overdue"]
@@ -46,12 +55,12 @@ def finish_dag_run(
     if execution is None:
         finished, line = move_run(run, event, cause, **changes)
         ports.store.commit([finished], [line])
-        stop_dag_run(ports, dag_run_id, cause)
+        stop_dag_run(ports, run.dag_run_id, cause)
     else:
         finished = execution.move_run(run, event, cause, **changes)
         execution.follow_run(finished, cause)
         execution.advance(ports.settings.policy, cause)
         commit_execution(ports, execution, cause)
     metrics.add_metric(f"DagRuns{finished.state.title()}", MetricUnit.Count, 1)
-    logger.info("DAG run finished", extra={"dag_run_id": dag_run_id, "state": finished.state})
+    logger.info("DAG run finished", extra={"dag_run_id": run.dag_run_id, "state": finished.state})
     return finished

@@ -20,6 +20,7 @@ from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.keep_going import keep_going
+from workflow_manager.services.measure_callback_lag import measure_callback_lag
 from workflow_manager.services.note_progress import note_progress
 from workflow_manager.services.start_dag_run import mark_started
 
@@ -145,10 +146,11 @@ def _follow_end(
     metrics.add_metric("CallbacksLost", MetricUnit.Count, 1)
     if known.state is OrchestratorRunState.SUCCESS:
         results = _find_results(ports, run)
-        finish_dag_run(ports, run.dag_run_id, DagRunEvent.SUCCEED, cause, results=results)
+        ended = finish_dag_run(ports, run.dag_run_id, DagRunEvent.SUCCEED, cause, results=results)
     else:
         reason = _explain_failure(instances)
-        finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason)
+        ended = finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason)
+    measure_callback_lag(ports, ended, known.ended_at, cause)
 
 
 def _progress(instances: list[TaskInstance]) -> int:

@@ -7,6 +7,7 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, record_event
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.ports import Ports
+from workflow_manager.services.count_upload import count_upload
 
 
 def receive_dag_data(
@@ -43,6 +44,7 @@ def receive_dag_data(
         next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
         deadline=cause.at + timedelta(seconds=ports.settings.dag_start_timeout_s),
         created_at=cause.at,
+        traceparent=cause.traceparent,
     )
     entity = f"dag_run:{run.dag_run_id}"
     event = record_event(run.subject, entity, "create", (None, run.state), cause)
@@ -50,5 +52,7 @@ def receive_dag_data(
         ports.store.commit([run.evolve(last_event_id=event.event_id)], [event])
     except VersionConflictError:
         # The event came before: the run is there.
-        pass
+        return run.dag_run_id
+    if attempt == 1:
+        count_upload(data)
     return run.dag_run_id

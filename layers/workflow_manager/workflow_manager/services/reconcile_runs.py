@@ -9,6 +9,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.observability import MetricUnit, metrics, traced
 from workflow_manager.ports import Ports
 from workflow_manager.services.end_overdue_task import end_overdue_task
 from workflow_manager.services.finish_dag_run import finish_dag_run
@@ -96,9 +97,10 @@ def _reconcile_due(ports: Ports, due: Sequence[DagRun | Task], cause: Cause) -> 
         if ports.now() > until:
             return n_done
         if isinstance(item, DagRun) and _is_overdue(item, cause):
-            with keep_going("run not followed"):
+            with traced(item.trace), keep_going("run not followed"):
                 follow_dag_run(ports, item, answers, cause)
-        with keep_going("not reconciled"):
+        trace = item.trace if isinstance(item, DagRun) else None
+        with traced(trace), keep_going("not reconciled"):
             if isinstance(item, DagRun):
                 _reconcile_run(ports, item.dag_run_id, answers, cause)
             else:
@@ -126,9 +128,9 @@ def _reconcile_run(ports: Ports, dag_run_id: str, answers: Answers, cause: Cause
             if run.state is DagRunState.PENDING
             else "The run did not end before its deadline, so it was stopped."
         )
-        finish_dag_run(
-            ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason, is_overdue=True
-        )
+        outcome = {"reason": reason, "is_overdue": True}
+        if finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, **outcome):
+            metrics.add_metric("RunsPastDeadline", MetricUnit.Count, 1)
 
 
 def _follow_runs(ports: Ports, items: Sequence[DagRun | Task], cause: Cause) -> list[DagRun]:
@@ -143,7 +145,7 @@ def _follow_runs(ports: Ports, items: Sequence[DagRun | Task], cause: Cause) -> 
         for run in active:
             if _is_late(ports, cause, FOLLOW_BUDGET):
                 break
-            with keep_going("run not followed"):
+            with traced(run.trace), keep_going("run not followed"):
                 if follow_dag_run(ports, run, answers, cause):
                     moved.append(run)
     return moved

@@ -1,6 +1,7 @@
 """Start a pending run in Airflow: the only place that does."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState, dag_run_conf, new_callback_token
 from workflow_manager.domain.entity import Cause
@@ -11,10 +12,12 @@ from workflow_manager.domain.errors import (
     UpstreamError,
     VersionConflictError,
 )
+from workflow_manager.domain.timestamps import milliseconds_between
+from workflow_manager.domain.trace import new_trace
 from workflow_manager.domain.transitions import DagRunEvent, move_run
-from workflow_manager.observability import MetricUnit, logger, metrics
+from workflow_manager.observability import MetricUnit, logger, metrics, switch_trace, traced
 from workflow_manager.ports import Ports
-from workflow_manager.services.check_content import check_content
+from workflow_manager.services.check_content import InputStart, check_content, read_inputs
 from workflow_manager.services.check_dag import require_dag
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -25,7 +28,9 @@ CALLBACK_PATH = "/results_ready/"
 UNKNOWN_DAG_GRACE = timedelta(minutes=2)
 
 
-def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
+def start_dag_run(
+    ports: Ports, dag_run_id: str, cause: Cause, since: datetime | None = None
+) -> None:
     """Start a run if it is pending and nobody else is at it, and mark it.
 
     The id is derived from the cause, so Airflow itself refuses a second run of it; and the token of
@@ -39,18 +44,32 @@ def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
         The run.
     cause
         Who and when.
+    since
+        When the object came that the run is for; None counts from the run's creation.
     """
     run = ports.store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING or run.is_being_started(cause.at):
         return
+    with traced(run.trace):
+        _start(ports, run, cause, since or run.created_at)
+
+
+def _start(ports: Ports, run: DagRun, cause: Cause, since: datetime) -> None:
+    dag_run_id = run.dag_run_id
     try:
         if run.is_simulated:
             ports.queue.send_simulation_step(dag_run_id, 1, STEP_S)
         else:
-            check_content(ports, require_dag(ports, run.dag_id), run.inputs)
+            dag = require_dag(ports, run.dag_id)
+            starts = read_inputs(ports, run.inputs)
+            run = _join_trace(run, starts)
+            check_content(dag, starts)
             _trigger(ports, *_note_attempt(ports, run, cause))
+            latency_ms = milliseconds_between(since, ports.now())
+            metrics.add_metric("TriggerLatency", MetricUnit.Milliseconds, latency_ms)
     except InvalidInputError as error:
-        finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=error.detail)
+        outcome = {"reason": error.detail, "traceparent": run.traceparent}
+        finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, **outcome)
     except NotFoundError as error:
         # A DAG that was just deployed is not parsed yet, or a proxy answers for Airflow.
         if cause.at - run.created_at > UNKNOWN_DAG_GRACE:
@@ -65,6 +84,16 @@ def start_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
         _note_reason(ports, dag_run_id, error.detail, cause)
     else:
         mark_started(ports, dag_run_id, cause)
+
+
+def _join_trace(run: DagRun, starts: Sequence[InputStart]) -> DagRun:
+    """Return a run with the trace that it has, that its data came by, or a fresh one."""
+    if run.trace is not None:
+        return run
+    traces = [each.start.trace for each in starts if each.start]
+    trace = next((each for each in traces if each), None) or new_trace()
+    switch_trace(trace)
+    return run.evolve(traceparent=trace.traceparent)
 
 
 def _note_attempt(ports: Ports, run: DagRun, cause: Cause) -> tuple[DagRun, str]:

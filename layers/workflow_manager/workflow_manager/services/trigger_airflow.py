@@ -1,6 +1,7 @@
 """Turn an object in the data lake, or the message that a run waits, into one DAG run."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from workflow_manager.domain.data_lake import (
     AcquisitionData,
@@ -21,9 +22,18 @@ from workflow_manager.services.start_dag_run import start_dag_run
 
 @dataclass(frozen=True)
 class ObjectCreated:
-    """An object has come into the data lake."""
+    """An object has come into the data lake.
+
+    Parameters
+    ----------
+    data
+        The object version.
+    at
+        When, as S3 tells; None if it does not.
+    """
 
     data: ObjectVersion
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ def trigger_airflow(ports: Ports, command: ObjectCreated | StartDagRun, cause: C
     match parse_key(command.data.key):
         case DagData(dag_id):
             dag_run_id = receive_dag_data(ports, dag_id, command.data, cause)
-            start_dag_run(ports, dag_run_id, cause)
+            start_dag_run(ports, dag_run_id, cause, command.at)
         case AcquisitionData() as target:
             _receive_acquisition(ports, target, command.data, cause)
 

@@ -62,5 +62,5 @@ def upload_and_trigger(
     check_dag(ports, dag_id)
     upload_id = str(ULID.from_datetime(cause.at))
     key = dag_data_key(dag_id, upload_id, file_name)
-    data = ports.lake.put(key, body, "application/octet-stream")
+    data = ports.lake.put(key, body, "application/octet-stream", cause.trace)
     return TriggeredUpload(dag_id, object_dag_run_id(data), upload_id)
