@@ -1,0 +1,113 @@
+"""The sample events of `events/`, and how they fit a running laptop stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from local.config import ROOT
+from local.state import Stack
+
+# What the samples name, in the hospital that the unit tests have in memory.
+TOKEN = "a-users-token"  # noqa: S105 - a sample
+BUCKET = "data-lake"
+WORKFLOW_ID = "5b1d2a34-8f0e-4a77-9d4e-0c6f8f6f1a01"
+SCAN_ID = "0d9f6a52-53c5-4d0c-8d2c-7a3f3f0b2c02"
+RECONSTRUCTION_ID = "7c5e6d1f-1c8a-4c3b-9f64-5a1f0e9d3b03"
+CALL_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file of `events/`.
+
+    Attributes
+    ----------
+    function
+        Its folder, which is a function's.
+    case
+        Its name without the suffix.
+    """
+
+    function: str
+    case: str
+
+    def __str__(self) -> str:
+        """Return both names, as tests and pages show them."""
+        return f"{self.function}/{self.case}"
+
+    @property
+    def path(self) -> Path:
+        """The file, from the root of the repository."""
+        return Path("events", self.function, f"{self.case}.json")
+
+    @property
+    def logical_id(self) -> str:
+        """The function's name in the template."""
+        return "".join(word.title() for word in self.function.split("_")) + "Function"
+
+    def load(self, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return the event.
+
+        Parameters
+        ----------
+        names
+            What stands in the file, and what to put in its place.
+        """
+        text = (ROOT / self.path).read_text(encoding="utf-8")
+        for old, new in (names or {}).items():
+            text = text.replace(old, new)
+        return dict(json.loads(text))
+
+
+@dataclass(frozen=True)
+class Hospital:
+    """Where the samples find what they name: a running stack.
+
+    Attributes
+    ----------
+    stack
+        The stack.
+    """
+
+    stack: Stack = field(repr=False)
+
+    def make_names(self) -> dict[str, str]:
+        """Return what to put in place of a sample's names: a fresh workflow, bucket and token.
+
+        Its scanner is a new one: no scan of another sample is in its way.
+        """
+        device_id = f"scanner-{uuid4().hex[:8]}"
+        self._create("devices", {"id": device_id})
+        made = self._create("workflows", {"device_id": device_id})
+        scan_id, reconstruction_id = made["task_ids"]
+        return {
+            TOKEN: self.stack.token,
+            BUCKET: self.stack.bucket,
+            WORKFLOW_ID: made["workflow_id"],
+            SCAN_ID: scan_id,
+            RECONSTRUCTION_ID: reconstruction_id,
+        }
+
+    def _create(self, kind: str, content: Mapping[str, str]) -> dict[str, Any]:
+        # Loopback only: a proxy of the environment must not come in between.
+        answer = httpx.post(
+            f"{self.stack.scanhub_url}/_control/{kind}",
+            json=content,
+            headers={"Authorization": f"Bearer {self.stack.token}"},
+            timeout=CALL_TIMEOUT_S,
+            trust_env=False,
+        )
+        return dict(answer.raise_for_status().json())
+
+
+def list_samples() -> list[Sample]:
+    """Return all samples, by function and case."""
+    files = sorted((ROOT / "events").glob("*/*.json"))
+    return [Sample(file.parent.name, file.stem) for file in files]
