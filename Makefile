@@ -115,6 +115,10 @@ transitions: setup ## Draw the state machines into docs/transitions.md
 pictures: setup ## Picture the command line on the stack that is up into docs/images
 	@$(BIN)/python -m local.terminal_pictures
 
+.PHONY: sizing
+sizing: setup ## Memory and durations of every function, as Lambda runs it
+	@$(BIN)/python -m benchmarks.sizing
+
 .PHONY: benchmark-reconstruction
 benchmark-reconstruction: setup ## Time and memory of the reconstruction beside plain NumPy
 	@$(BIN)/python benchmarks/reconstruction.py

@@ -13,7 +13,7 @@ from tests.e2e.laptop import Json, Laptop, wait_until
 pytestmark = pytest.mark.load
 NOTHING = "nothing"
 N_EVENTS = 1000
-N_WORKFLOWS = 4
+N_WORKFLOWS = 100
 N_AT_ONCE = 10
 TIMEOUT_S = 900
 
