@@ -23,6 +23,7 @@ from scanhub_workflow import Client
 POLL_S = 0.2
 # A start that SQLite refused is tried again after half a minute, at the reconciler's next turn.
 RUN_TIMEOUT_S = 180.0
+ALIAS = "live"
 CALL_TIMEOUT_S = 60.0
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -270,18 +271,24 @@ class Laptop:
     def changed_environ(self, logical_id: str, **changes: str) -> Iterator[None]:
         """Let a function run with other variables for a while."""
         name = self.find_function(logical_id)
+        alias = {"FunctionName": name, "Name": ALIAS}
         before = self.functions.get_function_configuration(FunctionName=name)["Environment"]
+        version = self.functions.get_alias(**alias)["FunctionVersion"]
         changed = {"Variables": before["Variables"] | changes}
         self.functions.update_function_configuration(FunctionName=name, Environment=changed)
+        # All callers know the alias, which stays with its version.
+        published = self.functions.publish_version(FunctionName=name)["Version"]
+        self.functions.update_alias(**alias, FunctionVersion=published)
         try:
             yield
         finally:
             self.functions.update_function_configuration(FunctionName=name, Environment=before)
+            self.functions.update_alias(**alias, FunctionVersion=version)
 
     def reconcile(self) -> int:
         """Let the reconciler take a turn now; return how many items it looked at."""
         name = self.find_function("ReconcileRunsFunction")
-        answer = self.functions.invoke(FunctionName=name, Payload=b"{}")
+        answer = self.functions.invoke(FunctionName=name, Qualifier=ALIAS, Payload=b"{}")
         content = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, content
         return int(content["n_reconciled"])

@@ -13,7 +13,7 @@ from tests.e2e.laptop import Json, Laptop, wait_until
 pytestmark = pytest.mark.load
 NOTHING = "nothing"
 N_EVENTS = 1000
-N_WORKFLOWS = 100
+N_WORKFLOWS = 5
 N_AT_ONCE = 10
 TIMEOUT_S = 900
 
@@ -97,8 +97,9 @@ def test_a_hundred_workflows_at_once_are_all_completed(
     # Then all come to their end
     def read() -> list[Json] | None:
         workflows = [laptop.get_workflow(workflow_id) for workflow_id in ids]
-        is_done = all(workflow["status"] == "completed" for workflow in workflows)
-        return workflows if is_done else None
+        statuses = Counter(workflow["status"] for workflow in workflows)
+        assert not statuses.keys() - {"running", "completed"}, statuses
+        return workflows if statuses["completed"] == len(ids) else None
 
     workflows = wait_until(read, f"{N_WORKFLOWS} workflows", TIMEOUT_S)
     # And no task was begun or completed twice
