@@ -13,7 +13,7 @@ from tests.e2e.laptop import Json, Laptop, wait_until
 pytestmark = pytest.mark.load
 NOTHING = "nothing"
 N_EVENTS = 1000
-N_WORKFLOWS = 5
+N_WORKFLOWS = 100
 N_AT_ONCE = 10
 TIMEOUT_S = 900
 
@@ -79,7 +79,7 @@ def test_a_hundred_workflows_at_once_are_all_completed(
 ) -> None:
     # Given workflows of two tasks each, whose runs are simulated
     tasks = [
-        {"type": kind, "args": {"simulate": "true"}}
+        {"type": kind, "args": {"simulate": "true", "contrast": "T1"}}
         for kind in ("RECONSTRUCTION_TASK", "PROCESSING_TASK")
     ]
     ids = [laptop.define_workflow(*tasks)["workflow_id"] for _ in range(N_WORKFLOWS)]
