@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.template import Template
+from networkx import simple_cycles
 
 from local.config import StackError
 from local.deploy import mark_layer, read_overrides
@@ -14,6 +16,12 @@ from tests.infra.conftest import select, translate
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
 ENVIRONMENTS = ("dev", "staging", "prod")
+EVENT_FUNCTIONS = {
+    "TriggerAirflowFunction",
+    "SimulateReconstructionFunction",
+    "PublishEventsFunction",
+    "ReconcileRunsFunction",
+}
 
 
 def list_versions(translated: dict[str, Any]) -> set[str]:
@@ -75,12 +83,21 @@ def test_gradual_deployment_goes_back_at_an_alarm() -> None:
     resources = translate(DeploymentPreference="Canary10Percent5Minutes")["Resources"]
     groups = select(resources, "AWS::CodeDeploy::DeploymentGroup")
     assert len(groups) == 30
-    for group in groups.values():
-        condition, alarms, _ = group["AlarmConfiguration"]["Fn::If"]
-        names = [alarm["Name"]["Ref"] for alarm in alarms["Alarms"]]
-        assert (condition, names) == ("IsDeployed", ["ServerErrorAlarm", "FunctionErrorAlarm"])
+    for name, group in groups.items():
+        alarms = [each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]]
+        is_event_function = name.removesuffix("DeploymentGroup") in EVENT_FUNCTIONS
+        assert alarms == ["ServerErrorAlarm", "FunctionErrorAlarm"][: 1 + is_event_function]
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert len(resources) < 500
+
+
+@pytest.mark.parametrize("preference", ["None", "Canary10Percent5Minutes"])
+def test_no_resources_wait_for_each_other(preference: str) -> None:
+    # An alias waits for its deployment group, that for its alarms, those for functions.
+    translated = translate(DeploymentPreference=preference)
+    waiting = Template("template.yaml", translated, ["eu-central-1"]).graph
+    assert waiting
+    assert next(simple_cycles(waiting.graph), None) is None
 
 
 def test_emulator_gets_nothing_that_it_lacks(resources: dict[str, Any]) -> None:
