@@ -1,15 +1,20 @@
 """What is killed or lost in the middle: every cause still leads to one run and one result."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psutil
 import pytest
 
 from local.stack import check_health, start_service, stop_service
+from tests.e2e.alarms import list_ringing, read_metrics
 from tests.e2e.laptop import Json, Laptop, wait_until
 
 N_UPLOADS = 20
+LOST = "CallbacksLost"
+SIMULATED = {"type": "RECONSTRUCTION_TASK", "args": {"simulate": "true", "contrast": "T1"}}
 N_AT_ONCE = 3
 CHAOS_TIMEOUT_S = 240
 KILLED = ("TriggerAirflowFunction", "ReceiveResultsFunction", "ReconcileRunsFunction")
@@ -72,32 +77,51 @@ def test_airflow_is_killed_in_the_middle_of_20_uploads(laptop: Laptop, small_ksp
     check_one_result_each(laptop, run_ids, runs)
 
 
-def test_function_workers_are_killed_in_the_middle_of_uploads(
+def test_function_workers_are_killed_in_the_middle_of_uploads_and_10_workflows(
     laptop: Laptop, small_kspace: bytes
 ) -> None:
-    # Given a queue that hands a message out again after ten seconds, not after six minutes
-    attributes = {"VisibilityTimeout": "10"}
-    before = laptop.sqs.get_queue_attributes(
-        QueueUrl=laptop.stack.queue_url, AttributeNames=["VisibilityTimeout"]
-    )["Attributes"]
-    laptop.sqs.set_queue_attributes(QueueUrl=laptop.stack.queue_url, Attributes=attributes)
-    try:
-        # When all function processes are killed while uploads come in, three times over
+    # Given queues that hand a message out again after ten seconds, not after minutes
+    with quick_queues(laptop):
+        workflow_ids = [laptop.define_workflow(SIMULATED)["workflow_id"] for _ in range(10)]
+        # When all function processes are killed while uploads and workflows come in, over and over
         run_ids = []
         n_killed = 0
-        for _ in range(3):
+        for first in range(0, len(workflow_ids), 4):
+            for workflow_id in workflow_ids[first : first + 4]:
+                laptop.process(workflow_id).raise_for_status()
             run_ids += upload_many(laptop, small_kspace, 2)
             n_killed += kill_workers(laptop)
-        # Then each has one run and one result
+        # Then each upload has one run and one result
         assert n_killed > 0
         runs = wait_for_all(laptop, run_ids)
         check_one_result_each(laptop, run_ids, runs)
+        # And each workflow has come to its end, its task begun and completed once
+        for workflow_id in workflow_ids:
+            workflow = laptop.wait_for_workflow(workflow_id, "completed")
+            names = [event["name"] for event in workflow["events"]]
+            assert (names.count("claim"), names.count("complete")) == (1, 2)
+
+
+@contextmanager
+def quick_queues(laptop: Laptop) -> Iterator[None]:
+    urls = laptop.sqs.list_queues()["QueueUrls"]
+    names = ["VisibilityTimeout"]
+    before = {
+        url: laptop.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        for url in urls
+    }
+    for url in urls:
+        laptop.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "10"})
+    try:
+        yield
     finally:
-        laptop.sqs.set_queue_attributes(QueueUrl=laptop.stack.queue_url, Attributes=before)
+        for url, attributes in before.items():
+            laptop.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
 
 def test_every_callback_is_dropped(laptop: Laptop, small_kspace: bytes) -> None:
     # Given DAGs that are told to call back to where nobody is
+    began_ms = int(time.time() * 1000)
     with laptop.changed_environ("TriggerAirflowFunction", WORKFLOW_MANAGER_URL=NOWHERE):
         run_ids = upload_many(laptop, small_kspace, 3)
         ids = laptop.make_workflow()
@@ -120,6 +144,10 @@ def test_every_callback_is_dropped(laptop: Laptop, small_kspace: bytes) -> None:
     assert all(run["results"][0]["preview_key"].endswith("/preview.png") for run in runs)
     completed = [event for event in workflow["events"] if event["name"] == "complete"]
     assert completed[-1]["actor"] == "reconcile_runs"
+    # And has counted what was lost, which is no alarm: nobody has to do anything
+    lost = sum(n for (name, _), n in read_metrics(laptop, began_ms).items() if name == LOST)
+    assert lost == len(run_ids) + 1
+    assert list_ringing(laptop, began_ms) == set()
 
 
 def kill_workers(laptop: Laptop) -> int:

@@ -1,10 +1,12 @@
 """What an operator does beside starting: look ahead, cancel, retry, go step by step."""
 
+import time
 from uuid import uuid4
 
 import httpx
 
 from local.config import DAG_ID
+from tests.e2e.alarms import list_ringing
 from tests.e2e.laptop import Json, Laptop, wait_until
 
 SLEEPING = "sleeping"
@@ -30,6 +32,7 @@ def wait_for_start(laptop: Laptop, workflow_id: str) -> str:
 
 def test_reconcile_runs_stops_a_dag_that_sleeps_past_its_deadline(laptop: Laptop) -> None:
     # Given a task whose DAG may take three seconds, and takes ten minutes
+    began_ms = int(time.time() * 1000)
     ids = laptop.define_workflow(make_sleeping_task(timeout_minutes="0.05"))
     laptop.process(ids["workflow_id"]).raise_for_status()
     run_id = wait_for_start(laptop, ids["workflow_id"])
@@ -44,6 +47,8 @@ def test_reconcile_runs_stops_a_dag_that_sleeps_past_its_deadline(laptop: Laptop
     (task,) = laptop.get_workflow(ids["workflow_id"])["tasks"]
     assert task["reason"] == "The run did not end before its deadline, so it was stopped."
     wait_until(lambda: get_airflow_state(laptop, run_id) == "failed", "Airflow to stop the run")
+    # And the alarm of it would ring, and no other of ours
+    wait_until(lambda: list_ringing(laptop, began_ms) == {"RunsPastDeadline"}, "the alarm")
 
 
 def test_cancel_task_stops_the_run_in_airflow_and_retry_task_starts_another(
