@@ -8,12 +8,15 @@ from typing import Generic, TypeVar
 
 import httpx
 
-from scanhub_workflow.errors import NotFoundError
+from scanhub_workflow.errors import NotFoundError, ServerError, UnreachableError
 from scanhub_workflow.http import Api, Call, get, make_path, parse
 from scanhub_workflow.models import DagRunDetail, DagRunState, WorkflowView
 
 FIRST_WAIT_S = 1
 MAX_WAIT_S = 10
+# Each is tried several times: whoever follows something overnight outlives half an hour without the
+# API.
+MAX_N_OUTAGES = 60
 _ENDED_WORKFLOW = frozenset({"completed", "failed", "cancelled"})
 _ENDED_DAG_RUN = frozenset({DagRunState.SUCCEEDED, DagRunState.FAILED, DagRunState.CANCELLED})
 
@@ -91,6 +94,7 @@ def _watch(
     begun_s = clock.now()
     until_s = None if timeout_s is None else begun_s + timeout_s
     etag, wait_s, is_known = "", float(FIRST_WAIT_S), False
+    n_outages = 0
     while True:
         try:
             answer = _ask(api, watched.call, etag)
@@ -99,7 +103,12 @@ def _watch(
             if is_known or left_s <= 0:
                 raise
             wait_s = min(wait_s, left_s)
+        except (UnreachableError, ServerError):
+            n_outages += 1
+            if not is_known or n_outages > MAX_N_OUTAGES:
+                raise
         else:
+            n_outages = 0
             if answer.status_code != httpx.codes.NOT_MODIFIED:
                 etag, wait_s, is_known = answer.headers.get("ETag", ""), float(FIRST_WAIT_S), True
                 view = parse(answer, watched.view)

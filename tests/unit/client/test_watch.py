@@ -64,3 +64,36 @@ def test_unknown_workflow_is_said(make_client: Callable[..., Client]) -> None:
     client = make_client(lambda _: httpx.Response(404, json={"detail": "Workflow not found."}))
     with pytest.raises(errors.NotFoundError, match="Workflow not found"):
         next(client.watch("w"))
+
+
+def test_watch_outlives_an_outage(
+    make_client: Callable[..., Client], fake_clock: FakeClock
+) -> None:
+    # Given an API that is away for some minutes after its first answer
+    workflow = FakeWorkflow("running", "completed")
+    n_asked = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal n_asked
+        n_asked += 1
+        if 1 < n_asked < 40:
+            raise httpx.ConnectError("no route")
+        return workflow.answer(request)
+
+    # When the workflow is watched, then to its end
+    assert [each.status for each in make_client(answer).watch("w")] == ["running", "completed"]
+    assert fake_clock.at_s > 60
+
+
+@pytest.mark.parametrize("n_good", [0, 1])
+def test_outage_that_lasts_ends_a_watch(make_client: Callable[..., Client], n_good: int) -> None:
+    workflow = FakeWorkflow("running")
+    n_asked = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal n_asked
+        n_asked += 1
+        return workflow.answer(request) if n_asked <= n_good else httpx.Response(503)
+
+    with pytest.raises(errors.ServerError):
+        list(make_client(answer).watch("w"))
