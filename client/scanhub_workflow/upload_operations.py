@@ -47,7 +47,11 @@ class UploadOperations(Operations):
             return self._api.ask(call, TriggeredUploadView)
 
     def create_upload(
-        self, body: CreateUploadBody, *, idempotency_key: str | None = None
+        self,
+        body: CreateUploadBody,
+        *,
+        idempotency_key: str | None = None,
+        traceparent: str | None = None,
     ) -> UploadView:
         """Plan an upload.
 
@@ -57,8 +61,11 @@ class UploadOperations(Operations):
             The file, and what it is for.
         idempotency_key
             With it, the same call again is the same upload for a day.
+        traceparent
+            W3C trace by which upload and run are found in the logs; a fresh one if left out.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        headers |= _make_trace_header(traceparent)
         json = body.model_dump(exclude_none=True)
         arguments = {"json": json, "headers": headers}
         call = Call("POST", "uploads/", bool(idempotency_key), arguments)
@@ -80,7 +87,12 @@ class UploadOperations(Operations):
         return self._api.ask(get(make_path("uploads", upload_id), params=params), UploadView)
 
     def complete_upload(
-        self, upload_id: str, parts: Sequence[Part], crc64nvme: str | None = None
+        self,
+        upload_id: str,
+        parts: Sequence[Part],
+        crc64nvme: str | None = None,
+        *,
+        traceparent: str | None = None,
     ) -> CompletedUpload:
         """Make one object of the parts; the same call again finds it completed.
 
@@ -92,9 +104,12 @@ class UploadOperations(Operations):
             All of them, by number and ETag.
         crc64nvme
             CRC-64/NVME of the whole file, base64: S3 compares it.
+        traceparent
+            That of `create_upload`.
         """
         body = CompleteUploadBody(parts=list(parts), crc64nvme=crc64nvme)
-        arguments = {"json": body.model_dump(exclude_none=True)}
+        json = body.model_dump(exclude_none=True)
+        arguments = {"json": json, "headers": _make_trace_header(traceparent)}
         path = make_path("uploads", upload_id, "complete")
         return self._api.ask(Call("POST", path, True, arguments), CompletedUpload)
 
@@ -108,3 +123,7 @@ class UploadOperations(Operations):
         """
         call = Call("DELETE", make_path("uploads", upload_id), is_repeatable=True)
         return self._api.ask(call, AbortedUpload)
+
+
+def _make_trace_header(traceparent: str | None) -> dict[str, str]:
+    return {"traceparent": traceparent} if traceparent else {}

@@ -41,6 +41,11 @@ N_AT_ONCE = 8
 _Job = Callable[[], SentPart]
 
 
+def make_traceparent() -> str:
+    """Return a fresh trace (https://www.w3.org/TR/trace-context/), not sampled."""
+    return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00"
+
+
 @dataclass(frozen=True)
 class UploadProgress:
     """How far an upload has come.
@@ -97,8 +102,9 @@ class Uploader:
         body = CreateUploadBody(
             file_name=file_name, size_bytes=fingerprint.size_bytes, dag_id=dag_id, task_id=task_id
         )
-        view = self.api.create_upload(body, idempotency_key=uuid.uuid4().hex)
-        return FileUpload(self, view, path, fingerprint)
+        trace = make_traceparent()
+        view = self.api.create_upload(body, idempotency_key=uuid.uuid4().hex, traceparent=trace)
+        return FileUpload(self, view, path, fingerprint, trace)
 
     def resume(self, path: Path, upload_id: str) -> FileUpload:
         """Go on with an upload, here or begun elsewhere.
@@ -122,7 +128,7 @@ class Uploader:
             raise errors.UploadClosedError(upload_id)
         if view.size_bytes != fingerprint.size_bytes:
             raise errors.OtherFileError(upload_id, "its size is another")
-        return FileUpload(self, view, path, fingerprint)
+        return FileUpload(self, view, path, fingerprint, make_traceparent())
 
 
 @dataclass(frozen=True)
@@ -137,12 +143,15 @@ class FileUpload:
         The plan.
     path, fingerprint
         The file, as it was at first.
+    traceparent
+        What it is found by in the server's logs.
     """
 
     uploader: Uploader
     view: UploadView = field(repr=False)
     path: Path = field(repr=False)
     fingerprint: Fingerprint
+    traceparent: str
 
     def run(self, on_progress: OnProgress | None) -> CompletedUpload:
         """Send what is missing and complete the upload.
@@ -166,7 +175,9 @@ class FileUpload:
             self._check_file()
             crc = combine_crcs([(part.crc, part.size_bytes) for part in sent])
             parts = [Part(part_number=part.part_number, etag=part.etag) for part in sent]
-            return api.complete_upload(upload_id, parts, encode_crc(crc))
+            return api.complete_upload(
+                upload_id, parts, encode_crc(crc), traceparent=self.traceparent
+            )
 
     def _send(self, on_progress: OnProgress | None) -> list[SentPart]:
         meter = _Meter(self.view, on_progress)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from local.function_logs import FILE_NAME as FUNCTION_LOGS
 from local.function_logs import save_function_logs
 from local.scanhub.seed import PATIENT_ID
 from tests.e2e.conftest import Walk
-from tests.e2e.laptop import Json, Laptop
+from tests.e2e.laptop import Json, Laptop, wait_until
 
 # The seeded patient's names, date of birth and id, and the names under which more would travel.
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
@@ -130,3 +131,44 @@ def test_airflow_is_given_no_secret(laptop: Laptop, secrets: re.Pattern[bytes]) 
     assert confs
     for conf in confs:
         assert conf["user_token"].startswith(f"{conf['dag_run_id']}.")
+
+
+@contextmanager
+def held_up_queues(laptop: Laptop) -> Iterator[list[str]]:
+    """Return the URLs of the queues, while nobody takes from them."""
+    urls = laptop.sqs.list_queues()["QueueUrls"]
+    mappings = laptop.functions.list_event_source_mappings()["EventSourceMappings"]
+    ids = [each["UUID"] for each in mappings if ":sqs:" in each["EventSourceArn"]]
+    for mapping_id in ids:
+        laptop.functions.update_event_source_mapping(UUID=mapping_id, Enabled=False)
+    try:
+        yield urls
+    finally:
+        for mapping_id in ids:
+            laptop.functions.update_event_source_mapping(UUID=mapping_id, Enabled=True)
+
+
+def test_queues_hold_no_secret(
+    laptop: Laptop, secrets: re.Pattern[bytes], small_kspace: bytes, file_name: str
+) -> None:
+    # Given an upload and a task that wait to be started
+    task = {"type": "RECONSTRUCTION_TASK", "args": {"simulate": "true", "contrast": "T1"}}
+    workflow = laptop.define_workflow(task)
+    with held_up_queues(laptop) as urls:
+        laptop.upload_and_trigger(small_kspace, file_name).raise_for_status()
+        laptop.process(workflow["workflow_id"]).raise_for_status()
+        bodies: set[str] = set()
+
+        # When all messages are read, and left where they are
+        def are_there() -> bool:
+            for url in urls:
+                answer = laptop.sqs.receive_message(
+                    QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0
+                )
+                bodies.update(message["Body"] for message in answer.get("Messages", []))
+            return len(bodies) >= 2
+
+        wait_until(are_there, "an event of S3 and a start")
+    # Then they hold ids and keys only
+    assert find_secrets(secrets, "\n".join(sorted(bodies)).encode()) == []
+    laptop.wait_for_workflow(workflow["workflow_id"], "completed")

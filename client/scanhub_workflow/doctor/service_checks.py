@@ -33,7 +33,7 @@ _AIRFLOW = (
 _DEGRADED = {
     "airflow": _AIRFLOW,
     "reconciler": (
-        "The reconciler has been silent for more than 3 minutes: states may be old.",
+        "The reconciler was not heard of for 3 minutes, or not yet: states may be old.",
         "Tell the operator to look at the function reconcile_runs, its schedule and its log.",
     ),
 }

@@ -320,7 +320,7 @@ def test_unknown_date_is_skipped(server: FakeDoctorServer, date: str | None) -> 
 @pytest.mark.parametrize(
     ("names", "detail", "advice"),
     [
-        (["reconciler"], "silent for more than 3 minutes", "reconcile_runs"),
+        (["reconciler"], "not heard of for 3 minutes", "reconcile_runs"),
         (["airflow"], "scheduler", "Airflow must be looked after"),
         (["flux"], "Does not work: flux", "operator"),
     ],

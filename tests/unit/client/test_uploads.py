@@ -251,3 +251,15 @@ def test_no_signature_reaches_the_log(
     assert "data-lake.s3.invalid" in caplog.text
     assert "secret" not in caplog.text
     assert "a-token" not in caplog.text
+
+
+def test_upload_is_one_trace(client: Client, server: FakeUploadServer, file: Path) -> None:
+    # When two files are uploaded
+    for _ in range(2):
+        server.state, server.parts = "CREATED", {}
+        client.upload(file, dag_id="fft")
+
+    # Then what plans and what completes one have its trace in common, and nothing with the other
+    traces = [r.headers["traceparent"] for r in server.requests if r.method == "POST"]
+    assert traces[0] == traces[1] != traces[2] == traces[3]
+    assert all(re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", trace) for trace in traces)
