@@ -24,7 +24,7 @@ from tests.e2e.test_large_upload import (
 
 LARGE_BYTES = 2 * 2**30
 MAX_PEAK_BYTES = 100e6
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 
 
 @dataclass(frozen=True)
