@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import make_client
@@ -9,7 +11,7 @@ from local.config import StackConfig
 from local.probes import is_aws_ready
 
 FILE_NAME = "functions.log"
-GROUP_PREFIX = "/aws/lambda/"
+FUNCTION_NAME = re.compile(r'"function_name": ?"([^"]+)"')
 
 
 def save_function_logs(config: StackConfig) -> None:
@@ -32,10 +34,13 @@ def _read_events(config: StackConfig) -> list[tuple[int, str, str]]:
         for group in groups["logGroups"]:
             name = group["logGroupName"]
             pages = client.get_paginator("filter_log_events").paginate(logGroupName=name)
-            short = name.removeprefix(GROUP_PREFIX)
-            events += [
-                (event["timestamp"], short, event["message"])
-                for page in pages
-                for event in page["events"]
-            ]
-    return events
+            events += [event for page in pages for event in page["events"]]
+    # All functions share a log group, and each process of one has a stream.
+    names: dict[str, str] = {}
+    for event in events:
+        if found := FUNCTION_NAME.search(event["message"]):
+            names[event["logStreamName"]] = found[1]
+    return [
+        (event["timestamp"], names.get(event["logStreamName"], "-"), event["message"])
+        for event in events
+    ]

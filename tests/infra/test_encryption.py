@@ -116,3 +116,13 @@ def test_data_lake_and_topic_are_not_open(resources: dict[str, Any]) -> None:
     assert plain_http["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert publish["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert publish["Action"] == "sns:Publish"
+
+
+def test_protected_data_is_not_open_to_pages_of_anybodys_computer(
+    template: dict[str, Any],
+) -> None:
+    rule = template["Rules"]["WebOriginIsChosen"]
+    default = template["Parameters"]["WebOrigin"]["Default"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "DeletionProtection"}, "true"]}
+    [assertion] = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "WebOrigin"}, default]}]}
