@@ -7,11 +7,11 @@ import json
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 from typing import Any
 
 from local.openapi import DOCUMENT, ROOT
+from local.tools import install_tool
 
 MODELS = ROOT / "client/scanhub_workflow/models.py"
 REQUIREMENTS = ROOT / "requirements/client-models.txt"
@@ -54,7 +54,8 @@ def main() -> None:
         header.write_text(make_header())
         document.write_text(_make_document())
         paths = ["--input", document, "--output", MODELS, "--custom-file-header-path", header]
-        command = [str(part) for part in (_install_generator(), *OPTIONS, *paths)]
+        tools = install_tool(REQUIREMENTS, ENVIRONMENT)
+        command = [str(part) for part in (tools / "datamodel-codegen", *OPTIONS, *paths)]
         subprocess.run(command, check=True)  # noqa: S603 - our own words, no shell
     ruff = str(Path(sys.executable).with_name("ruff"))
     for arguments in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
@@ -75,16 +76,6 @@ def _make_document() -> str:
     info = {"title": "ScanHub Workflow Manager", "version": "1"}
     components = {"schemas": read_schemas()}
     return json.dumps({"openapi": "3.1.0", "info": info, "paths": {}, "components": components})
-
-
-def _install_generator() -> Path:
-    generator = ENVIRONMENT / "bin/datamodel-codegen"
-    if not generator.is_file():
-        venv.create(ENVIRONMENT, clear=True, with_pip=True)
-    python = str(ENVIRONMENT / "bin/python")
-    pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(REQUIREMENTS)]
-    subprocess.run(pip, check=True)  # noqa: S603 - our own words, no shell
-    return generator
 
 
 if __name__ == "__main__":

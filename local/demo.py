@@ -68,7 +68,7 @@ class Operator:
         command = [str(Path(sys.executable).with_name(COMMAND)), *arguments]
         sys.stdout.flush()
         try:
-            subprocess.run(  # noqa: S603 - of our own
+            subprocess.run(  # noqa: S603 - our own command, no shell
                 command, env=self.environ, check=True, timeout=TIMEOUT_S
             )
         except subprocess.CalledProcessError as error:

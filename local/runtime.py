@@ -139,7 +139,6 @@ class RuntimeEmulator:
         self._client = httpx.Client(
             timeout=function.timeout_s + INIT_TIMEOUT_S + STOP_TIMEOUT_S, trust_env=False
         )
-        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RuntimeEmulator:
         """Start the emulator and wait until it listens; it starts the function when first invoked.
@@ -172,7 +171,6 @@ class RuntimeEmulator:
     def __exit__(self, *_: object) -> None:
         """End the emulator and its function."""
         self._client.close()
-        assert self._process is not None  # noqa: S101 - for mypy: the context was entered
         children = psutil.Process(self._process.pid).children() if self._is_running() else []
         self._process.terminate()
         try:
@@ -223,7 +221,7 @@ class RuntimeEmulator:
         StackError
             The function does not run.
         """
-        children = psutil.Process(self._process.pid).children() if self._process else []
+        children = psutil.Process(self._process.pid).children()
         if len(children) != 1:
             raise StackError(f"{self.function.logical_id} does not run; invoke it first.")
         [process] = children
@@ -235,10 +233,9 @@ class RuntimeEmulator:
         return Usage(int(peak[1]) * 1024, times.user + times.system)
 
     def _is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process.poll() is None
 
     def _wait_until_listening(self, port: int) -> None:
-        assert self._process is not None  # noqa: S101 - for mypy: it was just started
         for _ in range(int(START_TIMEOUT_S / POLL_S)):
             with socket.socket() as probe:
                 if probe.connect_ex((HOST, port)) == 0:

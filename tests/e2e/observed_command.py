@@ -25,7 +25,7 @@ def observe(notes: Path) -> None:
         requests.append((request.method, request.url.path, size_bytes))
         return send(transport, request)
 
-    httpx.HTTPTransport.handle_request = note  # type: ignore[method-assign] - to look on
+    httpx.HTTPTransport.handle_request = note  # type: ignore[method-assign] - the requests are noted on their way
     try:
         main()
     finally:

@@ -36,7 +36,7 @@ class Shell:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         notes = self.home / "notes.json"
-        return subprocess.Popen(  # noqa: S603 - of our own
+        return subprocess.Popen(  # noqa: S603 - our own command, no shell
             [sys.executable, "-m", "tests.e2e.observed_command", str(notes), *arguments],
             cwd=ROOT,
             env=self.environ,

@@ -53,7 +53,7 @@ class Person:
         self, *arguments: str, **environ: str
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command with both outputs in pipes."""
-        return subprocess.run(  # noqa: S603 - of our own
+        return subprocess.run(  # noqa: S603 - our own command, no shell
             [*COMMAND, *arguments],
             env={**self.environ, **environ},
             stdin=subprocess.DEVNULL,
