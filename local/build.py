@@ -10,10 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from local.config import ROOT, StackConfig, StackError, host_architecture, python_runtime
+from local.layer import finish_build
 from local.processes import Processes
 
 BUILD_TIMEOUT_S = 600
-SOURCE_FOLDERS = ("functions", "layers")
+SOURCES = ("functions", "layers", "local/layer.py")
 SAM = str(Path(sys.executable).parent / "sam")
 
 
@@ -36,21 +37,9 @@ def build(config: StackConfig, processes: Processes) -> Path:
     command += ["--cache-dir", str(config.build_folder.with_name("cache"))]
     command += ["--config-env", "laptop", "--parameter-overrides", *runtime_parameters()]
     processes.run("sam-build", command, _make_environ(), BUILD_TIMEOUT_S)
-    compile_layers(config, processes)
+    print(f"layer with a function: {finish_build(config.build_folder)}")
     stamp.write_text(digest)
     return built
-
-
-def compile_layers(config: StackConfig, processes: Processes) -> None:
-    """Add bytecode to the built layers: a cold start is several times faster with it.
-
-    It is not checked against the source's time, which unpacking the layer changes.
-    """
-    folders = [str(folder) for folder in config.build_folder.glob("*/python") if folder.is_dir()]
-    if folders:
-        command = [sys.executable, "-m", "compileall", "-q", "-j", "2"]
-        command += ["--invalidation-mode", "unchecked-hash", *folders]
-        processes.run("compile-layers", command, _make_environ(), BUILD_TIMEOUT_S)
 
 
 def runtime_parameters() -> list[str]:
@@ -69,8 +58,9 @@ def digest_inputs(template: Path) -> str:
 
 
 def _sources(root: Path) -> Iterator[Path]:
-    for folder in SOURCE_FOLDERS:
-        for file in sorted((root / folder).rglob("*")):
+    for source in SOURCES:
+        path = root / source
+        for file in [path] if path.is_file() else sorted(path.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 yield file
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from local.build import SAM
 from local.config import ROOT, StackError, python_runtime
+from local.layer import LAYER, finish_build
 
 CONFIG = ROOT / "samconfig.toml"
 BUILD_FOLDER = ROOT / ".aws-sam/deploy"
-LAYER = "WorkflowManagerLayer/python"
 RUNTIME = "python3.13"
 
 
@@ -39,7 +39,8 @@ def deploy(environment: str) -> None:
     chosen = ["--config-file", str(CONFIG), "--config-env", environment]
     _run(SAM, "build", *chosen, "--build-dir", str(BUILD_FOLDER))
     mark_layer(BUILD_FOLDER / LAYER, overrides)
-    compile_layer(BUILD_FOLDER / LAYER, overrides)
+    runtime = dict(each.split("=", 1) for each in overrides).get("PythonRuntime", RUNTIME)
+    print(finish_build(BUILD_FOLDER, has_bytecode=python_runtime() == runtime))
     _run(SAM, "deploy", *chosen, "--template-file", str(BUILD_FOLDER / "template.yaml"))
 
 
@@ -74,28 +75,12 @@ def mark_layer(layer: Path, overrides: Sequence[str]) -> None:
     Parameters
     ----------
     layer
-        Its Python folder.
+        Its folder.
     overrides
         The parameters.
     """
     digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()
-    layer.with_name("parameters.sha256").write_text(digest)
-
-
-def compile_layer(layer: Path, overrides: Sequence[str]) -> None:
-    """Add bytecode if this Python is the functions': a cold start is several times faster with it.
-
-    Parameters
-    ----------
-    layer
-        Its Python folder.
-    overrides
-        The parameters.
-    """
-    chosen = dict(each.split("=", 1) for each in overrides).get("PythonRuntime", RUNTIME)
-    if python_runtime() == chosen:
-        command = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(layer)]
-        _run(sys.executable, *command)
+    (layer / "parameters.sha256").write_text(digest)
 
 
 def _run(*command: str) -> None:

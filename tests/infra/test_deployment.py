@@ -66,7 +66,7 @@ def test_same_layer_publishes_nothing() -> None:
 def test_other_parameters_make_another_layer(tmp_path: Path) -> None:
     # SAM does not publish for a parameter's value, so `make deploy` writes it into the layer.
     def mark(*overrides: str) -> str:
-        mark_layer(tmp_path / "python", overrides)
+        mark_layer(tmp_path, overrides)
         return (tmp_path / "parameters.sha256").read_text()
 
     first = mark("AutoAdvance=true", "LogRetentionDays=7")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import httpx
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
+    from workflow_manager.aws import AwsService
     from workflow_manager.ports import (
         DataLake,
         EventBus,
@@ -111,16 +112,15 @@ class AwsPorts:
 
 
 @cache
-def _aws_client(service: str) -> Any:
-    import boto3
+def _aws_client(service: "AwsService") -> Any:
     from botocore.config import Config
+
+    from workflow_manager.aws import build_aws_client
 
     config = Config(
         connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    # boto3's stubs know services by name only.
-    build: Any = boto3.client
-    return build(service, config=config)
+    return build_aws_client(service, config)
 
 
 @cache

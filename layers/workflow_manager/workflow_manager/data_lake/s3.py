@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from workflow_manager.aws import build_aws_client
 from workflow_manager.data_lake.s3_errors import code_of, s3_errors
 from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion, check_prefix
 from workflow_manager.domain.download import format_disposition
@@ -35,7 +35,7 @@ def build_s3_client() -> Any:
         read_timeout=10,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
-    return boto3.client("s3", config=config)
+    return build_aws_client("s3", config)
 
 
 class S3DataLake:

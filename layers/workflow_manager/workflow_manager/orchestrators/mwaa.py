@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -17,6 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from workflow_manager.aws import build_aws_client
 from workflow_manager.domain.errors import (
     UpstreamError,
     UpstreamRefusedError,
@@ -53,7 +53,7 @@ def build_mwaa_client() -> Any:
         # In AWS the host is env.airflow...; an emulator has one name for everything.
         inject_host_prefix=not any(os.environ.get(name) for name in _EMULATED),
     )
-    return boto3.client("mwaa", config=config)
+    return build_aws_client("mwaa", config)
 
 
 class MwaaOrchestrator(AirflowOrchestrator):

@@ -1,0 +1,24 @@
+"""Clients of AWS, all of one session."""
+
+from typing import Any, Literal
+
+import boto3
+from botocore.config import Config
+
+# The build leaves the data of all other services out of the layer (local/layer.py).
+AwsService = Literal["dynamodb", "events", "mwaa", "s3", "secretsmanager", "sqs"]
+
+
+def build_aws_client(service: AwsService, config: Config) -> Any:
+    """Return a client of boto3's default session.
+
+    Parameters
+    ----------
+    service
+        What it speaks to.
+    config
+        Timeouts and retries, at least.
+    """
+    # boto3's stubs know services by name only.
+    build: Any = boto3.client
+    return build(service, config=config)

@@ -1,0 +1,232 @@
+"""Make what ``sam build`` built lean: bytecode in, and out what no function reads.
+
+sam knows the functions' architecture and runs pip for it; this comes after it, in place, and does
+not mind being run twice.
+"""
+
+from __future__ import annotations
+
+import ast
+import compileall
+import gzip
+import json
+import shutil
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import Any
+
+from local.config import ROOT, StackError
+
+LAYER = "WorkflowManagerLayer"
+# Where Lambda puts them. Bytecode that names another place is corrected at each import, and would
+# differ between machines.
+LAYER_ROOT, TASK_ROOT = "/opt/python", "/var/task"
+AWS_MODULE = ROOT / "layers" / "workflow_manager" / "workflow_manager" / "aws.py"
+# What is kept of a dist-info: packages ask for their version there, and Amazon Inspector looks.
+KEPT_METADATA = "METADATA"
+USELESS = (
+    "bin",
+    "**/__pycache__",
+    "**/tests",
+    "**/*.pyi",
+    "**/py.typed",
+    # FastAPI asks whether a model is one of Pydantic 1, and takes "not installed" for an answer:
+    # 12 ms of every cold start.
+    "pydantic/v1",
+    "pydantic/mypy.py",
+    "boto3/data",
+    "boto3/examples",
+    "botocore/data/*/*/examples-1.json*",
+)
+BOTOCORE_DATA = Path("botocore", "data")
+
+
+@dataclass(frozen=True)
+class ArtefactSize:
+    """How large a layer with one function is.
+
+    Attributes
+    ----------
+    unpacked_bytes, zip_bytes
+        On Lambda's disk, and as it is uploaded [bytes].
+    """
+
+    unpacked_bytes: int
+    zip_bytes: int
+
+    def __add__(self, other: ArtefactSize) -> ArtefactSize:
+        """Return both together."""
+        return ArtefactSize(
+            self.unpacked_bytes + other.unpacked_bytes, self.zip_bytes + other.zip_bytes
+        )
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        return f"{self.unpacked_bytes / 1e6:.1f} MB, {self.zip_bytes / 1e6:.1f} MB as zip"
+
+
+def finish_build(folder: Path, *, has_bytecode: bool = True) -> ArtefactSize:
+    """Make the layer and the functions of a build lean.
+
+    Parameters
+    ----------
+    folder
+        What ``sam build`` wrote.
+    has_bytecode
+        Whether to add bytecode: only the functions' own version of Python can.
+
+    Returns
+    -------
+    ArtefactSize
+        Of the layer and its largest function together.
+
+    Raises
+    ------
+    StackError
+        A service of AWS is gone from botocore, or a file does not compile.
+    """
+    layer = folder / LAYER / "python"
+    functions = [path.parent for path in folder.glob("*/app.py")]
+    remove_useless(layer)
+    trim_botocore(layer / BOTOCORE_DATA, list_aws_services())
+    if has_bytecode:
+        compile_folder(layer, LAYER_ROOT)
+        for function in functions:
+            compile_folder(function, TASK_ROOT)
+    largest = max(map(measure_size, functions), key=lambda size: size.zip_bytes)
+    return measure_size(layer.parent) + largest
+
+
+def list_aws_services() -> tuple[str, ...]:
+    """Return the services that the layer makes clients of, as its type `AwsService` names them."""
+    for node in ast.parse(AWS_MODULE.read_text()).body:
+        match node:
+            case ast.Assign(targets=[ast.Name("AwsService")], value=ast.Subscript(slice=names)):
+                return tuple(ast.literal_eval(names))
+    raise StackError(f"{AWS_MODULE} does not define AwsService.")
+
+
+def remove_useless(layer: Path) -> None:
+    """Remove what no function reads.
+
+    Parameters
+    ----------
+    layer
+        Its Python folder.
+    """
+    for pattern in USELESS:
+        for path in list(layer.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    for path in [*layer.glob("*.dist-info/**/*")]:
+        if path.is_file() and path.name != KEPT_METADATA:
+            path.unlink()
+
+
+def trim_botocore(data: Path, services: Iterable[str]) -> None:
+    """Leave what botocore knows of some services, without its documentation.
+
+    Parsing it is a good part of making a client: 20 ms of a cold start, and 10 MB of memory.
+
+    Parameters
+    ----------
+    data
+        Its folder ``data``.
+    services
+        As boto3 names them.
+
+    Raises
+    ------
+    StackError
+        botocore does not know one of them.
+    """
+    for folder in [path for path in data.iterdir() if path.is_dir()]:
+        if folder.name not in services:
+            shutil.rmtree(folder)
+    prefixes = {_find_endpoint_prefix(data / service) for service in services}
+    for path in list(data.rglob("*.json*")):
+        content = _load(path)
+        if path.name.startswith("endpoints.json"):
+            for partition in content["partitions"]:
+                known = partition["services"]
+                partition["services"] = {name: known[name] for name in known if name in prefixes}
+        path.unlink()
+        # Not compressed: the layer is, as a whole.
+        text = json.dumps(_without_documentation(content), separators=(",", ":"))
+        path.with_name(path.name.removesuffix(".gz")).write_text(text)
+
+
+def _find_endpoint_prefix(service: Path) -> str:
+    models = sorted(service.glob("*/service-2.json*"))
+    if not models:
+        raise StackError(f"botocore knows no service {service.name}.")
+    return str(_load(models[-1])["metadata"]["endpointPrefix"])
+
+
+def _load(path: Path) -> Any:
+    content = path.read_bytes()
+    return json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+
+
+def _without_documentation(value: Any) -> Any:
+    match value:
+        case Mapping():
+            # A shape's member may have that name, too, but is no text.
+            return {
+                key: _without_documentation(each)
+                for key, each in value.items()
+                if not (key == "documentation" and isinstance(each, str))
+            }
+        case list():
+            return [_without_documentation(each) for each in value]
+    return value
+
+
+def compile_folder(folder: Path, place: str) -> None:
+    """Add bytecode: a cold start without it takes 2.7 times as long, for Lambda's disk is read-only.
+
+    It is not checked against the source's time, which unpacking changes.
+
+    Parameters
+    ----------
+    folder
+        Holds the sources.
+    place
+        Where they will lie.
+
+    Raises
+    ------
+    StackError
+        A file does not compile.
+    """
+    is_done = compileall.compile_dir(
+        folder,
+        quiet=1,
+        stripdir=str(folder),
+        prependdir=place,
+        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not is_done:
+        raise StackError(f"{folder} does not compile.")
+
+
+def measure_size(folder: Path) -> ArtefactSize:
+    """Return the size of what is deployed from a folder.
+
+    Parameters
+    ----------
+    folder
+        A layer's or a function's.
+    """
+    packed = BytesIO()
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            archive.write(path, path.relative_to(folder))
+    return ArtefactSize(sum(path.stat().st_size for path in files), packed.tell())
