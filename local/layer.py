@@ -189,7 +189,7 @@ def _without_documentation(value: Any) -> Any:
 
 
 def compile_folder(folder: Path, place: str) -> None:
-    """Add bytecode: a cold start without it takes 2.7 times as long, for Lambda's disk is read-only.
+    """Add bytecode: without it a cold start takes 2.7 times as long, the disk being read-only.
 
     It is not checked against the source's time, which unpacking changes.
 

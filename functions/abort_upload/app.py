@@ -17,4 +17,4 @@ def answer(upload_id: str, ports: UserPortsDep, caller: CallerDep) -> AbortedUpl
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "store", "lake")

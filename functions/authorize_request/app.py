@@ -4,14 +4,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from workflow_manager.entry import lambda_entry
 from workflow_manager.events.authorizer import make_policy, read_token
-from workflow_manager.observability import begin_trace, logger, metrics
+from workflow_manager.observability import begin_trace
 from workflow_manager.services.authorize_request import authorize_request
 from workflow_manager.wiring import AwsPorts
 
 
-@logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics(capture_cold_start_metric=True)
+@lambda_entry("users")
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Allow the whole stage to a known user, deny it to everybody else."""
     begin_trace()

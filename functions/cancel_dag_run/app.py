@@ -16,4 +16,4 @@ def answer(dag_run_id: str, ports: UserPortsDep, caller: CallerDep) -> Cancelled
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "store", "orchestrator", "exam")

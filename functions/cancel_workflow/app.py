@@ -17,4 +17,4 @@ def answer(workflow_id: str, ports: UserPortsDep, caller: CallerDep) -> Cancelle
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "store", "exam", "orchestrator")

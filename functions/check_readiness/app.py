@@ -15,4 +15,4 @@ def answer(ports: ServicePortsDep, cause: CauseDep) -> dict[str, str | list[str]
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "store")

@@ -26,4 +26,4 @@ def answer(
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "orchestrator", "exam", "store", "lake")

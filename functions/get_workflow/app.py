@@ -29,4 +29,4 @@ def answer(
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "store", "exam")

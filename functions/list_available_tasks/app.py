@@ -16,4 +16,4 @@ def answer(ports: UserPortsDep) -> AvailableTasks:
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "orchestrator")

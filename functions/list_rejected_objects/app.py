@@ -17,4 +17,4 @@ def answer(ports: UserPortsDep, query: ListQueryDep) -> RejectedObjectList:
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "store")

@@ -19,4 +19,4 @@ def answer(
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "store")

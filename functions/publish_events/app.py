@@ -6,14 +6,14 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from workflow_manager.domain.entity import Event
+from workflow_manager.entry import lambda_entry
 from workflow_manager.events.dynamodb_stream import process_stream
-from workflow_manager.observability import begin_trace, logger, metrics
+from workflow_manager.observability import begin_trace
 from workflow_manager.services.publish_events import publish_events
 from workflow_manager.wiring import AwsPorts
 
 
-@logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics(capture_cold_start_metric=True)
+@lambda_entry("bus")
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tell others of state changes; what was not taken comes back by itself."""
     begin_trace()

@@ -27,4 +27,4 @@ def answer_for_task(task_id: str, callback: Callback, report: DagReportDep) -> d
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "store", "lake", "exam", "queue")

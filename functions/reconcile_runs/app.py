@@ -4,14 +4,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from workflow_manager.entry import lambda_entry
 from workflow_manager.events.cause import event_cause
-from workflow_manager.observability import begin_trace, logger, metrics
+from workflow_manager.observability import begin_trace
 from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.wiring import AwsPorts
 
 
-@logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics(capture_cold_start_metric=True)
+@lambda_entry("store", "orchestrator", "exam", "queue")
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Heal what was lost since the last turn."""
     begin_trace()

@@ -2,26 +2,25 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from workflow_manager.entry import lambda_entry
 from workflow_manager.events.cause import event_cause
-from workflow_manager.events.sqs import parse_body, process_records
-from workflow_manager.observability import begin_trace, logger, metrics
+from workflow_manager.events.sqs import parse_body, process_messages
+from workflow_manager.observability import begin_trace
 from workflow_manager.services.trigger_airflow import trigger_airflow
 from workflow_manager.wiring import AwsPorts
 
 
-@logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics(capture_cold_start_metric=True)
+@lambda_entry("store", "lake", "orchestrator", "exam", "queue")
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Trigger one DAG run per cause; a record that fails comes back by itself."""
     begin_trace()
     ports = AwsPorts()
 
-    def handle(record: SQSRecord) -> None:
+    def handle(body: str) -> None:
         cause = event_cause("trigger_airflow", context.aws_request_id)
-        for command in parse_body(record.body):
+        for command in parse_body(body):
             trigger_airflow(ports, command, cause)
 
-    return process_records(event, handle, context)
+    return process_messages(event, handle)

@@ -17,4 +17,4 @@ def answer(task_id: str, ports: UserPortsDep, caller: CallerDep) -> TriggeredTas
 
 
 app = create_app(router)
-lambda_handler = create_handler(app)
+lambda_handler = create_handler(app, "exam", "store", "scan", "queue")

@@ -5,7 +5,7 @@ Imports are local: a function loads only what it uses, and importing this needs 
 
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from workflow_manager.settings import Settings, get_settings
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         WorkflowStore,
     )
     from workflow_manager.secrets import Credentials
+
+
+PortName = Literal["store", "lake", "queue", "bus", "orchestrator", "exam", "scan", "users"]
 
 
 class AwsPorts:
@@ -109,6 +112,28 @@ class AwsPorts:
         from workflow_manager.clients.auth import BearerAuth
 
         return _service_account_auth() if self._token is None else BearerAuth(self._token)
+
+
+def make_ready(*names: PortName) -> None:
+    """Build what ports stand on; nothing is called.
+
+    Parameters
+    ----------
+    *names
+        Properties of `AwsPorts`.
+    """
+    ports = AwsPorts()
+    for name in names:
+        getattr(ports, name)
+
+
+def forget() -> None:
+    """Drop clients, connections, credentials and tokens; the next use builds them anew."""
+    import boto3
+
+    for built in _KEPT:
+        built.cache_clear()
+    boto3.setup_default_session()
 
 
 @cache
@@ -204,3 +229,14 @@ def _credentials(secret_arn: str) -> "Credentials":
     from workflow_manager.secrets import load_credentials
 
     return load_credentials(secret_arn, _aws_client("secretsmanager"))
+
+
+_KEPT = (
+    _aws_client,
+    build_idempotency_store,
+    _s3_client,
+    _http_client,
+    _unpooled_http_client,
+    _orchestrator,
+    _service_account_auth,
+)

@@ -1,24 +1,26 @@
 """The table's stream: new lines of the audit trail."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes import DynamoDBStreamEvent
-from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from boto3.dynamodb.types import TypeDeserializer
 from pydantic import ValidationError
 
 from workflow_manager.domain.entity import Event
 from workflow_manager.domain.errors import InvalidInputError, UpstreamError
 from workflow_manager.observability import logger
 
+_deserializer = TypeDeserializer()
 
-def parse_record(record: DynamoDBRecord) -> Event:
+
+def parse_record(record: Mapping[str, Any]) -> Event:
     """Return the line of the audit trail that was written.
 
     Parameters
     ----------
     record
-        One record of the stream, with its new image.
+        One record of the stream, with its new image
+        (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html).
 
     Raises
     ------
@@ -26,7 +28,8 @@ def parse_record(record: DynamoDBRecord) -> Event:
         It holds no such line.
     """
     try:
-        return Event.model_validate(record.dynamodb.new_image if record.dynamodb else {})
+        image = record.get("dynamodb", {}).get("NewImage", {})
+        return Event.model_validate(_deserializer.deserialize({"M": image}))
     except ValidationError:
         # Without its cause: pydantic quotes what it was given.
         raise InvalidInputError("The record is no line of the audit trail.") from None
@@ -52,7 +55,7 @@ def process_stream(
     UpstreamError
         Nothing was taken.
     """
-    records = list(DynamoDBStreamEvent(event).records)
+    records = event["Records"]
     lines, unreadable = _read_lines(records)
     n_published = publish(lines) if lines else 0
     if n_published == len(records):
@@ -62,12 +65,13 @@ def process_stream(
         # With lines before it, an unreadable record is not what held them up.
         refused = UpstreamError("The event bus took nothing.")
         raise refused if lines or unreadable is None else unreadable
-    stream_record = records[n_published].dynamodb
-    sequence_number = stream_record.sequence_number if stream_record else None
+    sequence_number = records[n_published]["dynamodb"]["SequenceNumber"]
     return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
 
 
-def _read_lines(records: list[DynamoDBRecord]) -> tuple[list[Event], InvalidInputError | None]:
+def _read_lines(
+    records: Sequence[Mapping[str, Any]],
+) -> tuple[list[Event], InvalidInputError | None]:
     lines: list[Event] = []
     for record in records:
         try:

@@ -5,14 +5,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_plus
 
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import InvalidInputError, ScanHubError
 from workflow_manager.domain.timestamps import parse_time
@@ -98,24 +90,40 @@ def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
     raise InvalidInputError("The record does not tell of a created object.")
 
 
-def process_records(
-    event: dict[str, Any], handle: Callable[[SQSRecord], None], context: LambdaContext
-) -> dict[str, Any]:
-    """Handle every record and name those that failed, so that only they come again.
+def process_messages(event: dict[str, Any], handle: Callable[[str], None]) -> dict[str, Any]:
+    """Handle every message and name those that failed, so that only they come again.
+
+    Powertools' batch processor does the same, for a tenth of a cold start (docs/performance.md).
 
     Parameters
     ----------
     event
         What SQS sent; a bare S3 event is taken too, for ``sam local invoke``.
     handle
-        Handles one record.
-    context
-        Lambda's.
+        Handles the body of one message.
+
+    Returns
+    -------
+    dict[str, Any]
+        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
-    if any("s3" in record for record in event.get("Records", [])):
-        event = {"Records": [{"messageId": "s3", "body": json.dumps(event)}]}
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(event, _logged(handle), processor, context))
+    records = event["Records"]
+    if any("s3" in record for record in records):
+        records = [{"messageId": "s3", "body": json.dumps(event)}]
+    failed = [each["messageId"] for each in records if not _has_handled(each["body"], handle)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _has_handled(body: str, handle: Callable[[str], None]) -> bool:
+    try:
+        handle(body)
+    except ScanHubError as error:
+        logger.error("message failed", extra={"reason": error.detail})
+    except Exception as error:  # noqa: BLE001 - one message must not take the others with it
+        log_unexpected(error)
+    else:
+        return True
+    return False
 
 
 def _load(body: str) -> Any:
@@ -123,17 +131,3 @@ def _load(body: str) -> Any:
         return json.loads(body)
     except ValueError:
         raise InvalidInputError("The message is not JSON.") from None
-
-
-def _logged(handle: Callable[[SQSRecord], None]) -> Callable[[SQSRecord], None]:
-    def wrapper(record: SQSRecord) -> None:
-        try:
-            handle(record)
-        except ScanHubError as error:
-            logger.error("message failed", extra={"reason": error.detail})
-            raise
-        except Exception as error:
-            log_unexpected(error)
-            raise
-
-    return wrapper

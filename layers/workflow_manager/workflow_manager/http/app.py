@@ -1,6 +1,5 @@
 """A router becomes a Lambda handler."""
 
-from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -10,12 +9,12 @@ from mangum.types import LambdaEvent
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from workflow_manager.entry import Handler, lambda_entry
 from workflow_manager.http.problems import add_problem_handlers
 from workflow_manager.http.routing import PROBLEM_JSON, ScanHubRouter, strip_base_path
-from workflow_manager.observability import begin_trace, logger, metrics
+from workflow_manager.observability import begin_trace
 from workflow_manager.settings import get_settings
-
-Handler = Callable[[LambdaEvent, LambdaContext], dict[str, Any]]
+from workflow_manager.wiring import PortName
 
 
 def create_app(router: ScanHubRouter) -> FastAPI:
@@ -49,20 +48,22 @@ def _find_header(event: LambdaEvent, name: str) -> str | None:
     return next((value for key, value in headers.items() if key.lower() == name), None)
 
 
-def create_handler(app: FastAPI) -> Handler:
+def create_handler(app: FastAPI, *ports: PortName) -> Handler:
     """Make the handler that Lambda calls.
 
     Parameters
     ----------
     app
         The function's app.
+    *ports
+        What it calls, in this order.
     """
+    # No lifespan: the app has none, and asking costs 70 us a request.
     mangum = Mangum(
         app, lifespan="off", text_mime_types=["text/", "application/json", PROBLEM_JSON]
     )
 
-    @logger.inject_lambda_context(clear_state=True)
-    @metrics.log_metrics(capture_cold_start_metric=True)
+    @lambda_entry(*ports)
     def lambda_handler(event: LambdaEvent, context: LambdaContext) -> dict[str, Any]:
         # Mangum's own base path option knows one prefix; ours depends on how we are reached.
         trace = begin_trace(_find_header(event, "traceparent"))
@@ -71,5 +72,4 @@ def create_handler(app: FastAPI) -> Handler:
         answer: dict[str, Any] = mangum(below, context)  # type: ignore[arg-type]
         return answer
 
-    handler: Handler = lambda_handler
-    return handler
+    return lambda_handler

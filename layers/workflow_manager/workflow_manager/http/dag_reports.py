@@ -53,7 +53,7 @@ class DagReport:
         measure_callback_lag(self.ports, run, self.ended_at, self.cause)
 
 
-def get_dag_report(
+async def get_dag_report(
     request: Request, token: CallbackToken, ports: ServicePortsDep, cause: CauseDep
 ) -> DagReport:
     """Return the callback of a request."""

@@ -1,4 +1,7 @@
-"""What an endpoint is given: the caller, and the outside world on the caller's behalf."""
+"""What an endpoint is given: the caller, and the outside world on the caller's behalf.
+
+None of it awaits anything. It is ``async`` so that FastAPI calls it where it is, not in a thread.
+"""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,14 +58,14 @@ def _trace(request: Request) -> TraceContext | None:
     return parse_traceparent(_event(request).get("traceparent"))
 
 
-def get_cause(request: Request) -> Cause:
+async def get_cause(request: Request) -> Cause:
     """Return the cause of a request that needs no user: the function itself acts."""
     request_id = str(_request_context(request).get("requestId", ""))
     operation_id = request.scope["route"].operation_id
     return Cause(operation_id, request_id, datetime.now(UTC), _trace(request))
 
 
-def get_caller(request: Request, token: Token) -> Caller:
+async def get_caller(request: Request, token: Token) -> Caller:
     """Return the user whom the authorizer let through.
 
     Raises
@@ -84,12 +87,12 @@ def get_caller(request: Request, token: Token) -> Caller:
     return Caller(token, Cause(user_name, request_id, datetime.now(UTC), _trace(request)))
 
 
-def get_user_ports(caller: Annotated[Caller, Depends(get_caller)]) -> Ports:
+async def get_user_ports(caller: Annotated[Caller, Depends(get_caller)]) -> Ports:
     """Return the outside world on the caller's behalf."""
     return AwsPorts(token=caller.token)
 
 
-def get_service_ports() -> Ports:
+async def get_service_ports() -> Ports:
     """Return the outside world on the service account's behalf."""
     return AwsPorts()
 
@@ -100,7 +103,7 @@ UserPortsDep = Annotated[Ports, Depends(get_user_ports)]
 ServicePortsDep = Annotated[Ports, Depends(get_service_ports)]
 
 
-def get_callback_token(
+async def get_callback_token(
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(callback_scheme)],
 ) -> str:
     """Return the token of a callback."""
@@ -110,6 +113,8 @@ def get_callback_token(
 CallbackToken = Annotated[str, Depends(get_callback_token)]
 
 
-def check_callback_token(token: CallbackToken, ports: ServicePortsDep, cause: CauseDep) -> None:
+async def check_callback_token(
+    token: CallbackToken, ports: ServicePortsDep, cause: CauseDep
+) -> None:
     """Refuse a stranger before a word is said about the body."""
     authenticate_callback(ports, token, cause)

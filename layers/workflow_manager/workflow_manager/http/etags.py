@@ -51,23 +51,14 @@ class Revalidation:
 
     Parameters
     ----------
-    request
-        The request.
+    known
+        Tags of what the client knows.
     response
         Its headers go to the answer.
-    if_none_match
-        Tags of what the client knows; here for the OpenAPI, for the header may come several times.
     """
 
-    def __init__(
-        self,
-        request: Request,
-        response: Response,
-        if_none_match: Annotated[
-            str | None, Header(alias="If-None-Match", description="Tags of answers you have.")
-        ] = None,
-    ) -> None:
-        self._known = ",".join(request.headers.getlist("if-none-match"))
+    def __init__(self, known: str, response: Response) -> None:
+        self._known = known
         self._response = response
 
     def answer_unchanged(self, *facts: object) -> Response | None:
@@ -85,4 +76,15 @@ class Revalidation:
         return Response(status_code=304, headers=headers) if is_known(self._known, etag) else None
 
 
-RevalidationDep = Annotated[Revalidation, Depends()]
+async def get_revalidation(
+    request: Request,
+    response: Response,
+    if_none_match: Annotated[
+        str | None, Header(alias="If-None-Match", description="Tags of answers you have.")
+    ] = None,
+) -> Revalidation:
+    """Return what the client knows; the parameter is for the OpenAPI, the header may repeat."""
+    return Revalidation(",".join(request.headers.getlist("if-none-match")), response)
+
+
+RevalidationDep = Annotated[Revalidation, Depends(get_revalidation)]

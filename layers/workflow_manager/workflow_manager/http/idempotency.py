@@ -30,7 +30,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-def get_idempotency_store() -> "Callable[[], BasePersistenceLayer]":
+async def get_idempotency_store() -> "Callable[[], BasePersistenceLayer]":
     """Return what builds the memory of past requests; few requests need it."""
     return build_idempotency_store
 
@@ -111,7 +111,7 @@ class Once:
             raise StoreUnavailableError("The table cannot be reached.") from error
 
 
-def get_once(
+async def get_once(
     request: Request,
     caller: CallerDep,
     build_store: Annotated[Any, Depends(get_idempotency_store)],

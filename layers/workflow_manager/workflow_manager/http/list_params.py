@@ -52,7 +52,7 @@ _To = Annotated[
 ]
 
 
-def get_list_query(
+async def get_list_query(
     caller: CallerDep,
     since: _From = None,
     until: _To = None,

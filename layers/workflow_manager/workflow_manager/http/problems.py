@@ -76,18 +76,18 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_middleware(UnexpectedErrorMiddleware)
 
     @app.exception_handler(errors.ScanHubError)
-    def answer_known(_: Request, error: errors.ScanHubError) -> JSONResponse:
+    async def answer_known(_: Request, error: errors.ScanHubError) -> JSONResponse:
         logger.info("refused", extra={"error": type(error).__name__, "status": status_of(error)})
         return problem(status_of(error), error.detail, error.reason)
 
     @app.exception_handler(HTTPException)
-    def answer_framework(_: Request, error: HTTPException) -> JSONResponse:
+    async def answer_framework(_: Request, error: HTTPException) -> JSONResponse:
         answer = problem(error.status_code, error.detail)
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(RequestValidationError)
-    def answer_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def answer_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         # Without `input`: what was sent must not come back into somebody's log.
         kept = [{name: item[name] for name in ("loc", "msg", "type")} for item in error.errors()]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, kept)

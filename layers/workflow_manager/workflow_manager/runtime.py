@@ -1,0 +1,60 @@
+"""A quick start: what is held while a function is imported, made at its end, renewed by a restore.
+
+Everything here only happens on Lambda. Figures are shares of a cold start of `get_workflow`, one
+processor, measured by benchmarks/cold_start.py with and without; docs/performance.md has the rest.
+"""
+
+import gc
+import os
+import random
+from collections.abc import Callable
+
+_ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+def begin_init() -> None:
+    """Hold back what the import of a function does not need."""
+    if not _ON_LAMBDA:
+        return
+    # Next to nothing that is imported is garbage: looking for it takes 8 %.
+    gc.disable()
+    from pydantic import BaseModel
+
+    # Validators are built when first used. Most never are, FastAPI's 40 classes of OpenAPI above
+    # all: 15 %. What a request needs, it builds in some milliseconds, once.
+    BaseModel.model_config["defer_build"] = True
+
+
+def end_init(make_clients: Callable[[], None], renew: Callable[[], None]) -> None:
+    """Make ready what the first event needs; the environment may be frozen or copied after it.
+
+    Parameters
+    ----------
+    make_clients
+        Makes what the first event calls.
+    renew
+        Forgets clients, tokens and credentials: those of a snapshot are old, and not its alone.
+    """
+    if not _ON_LAMBDA:
+        return
+    make_clients()
+    # What is there now stays: no collection needs to look at it again.
+    gc.freeze()
+    gc.enable()
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        # Part of Lambda's runtime from Python 3.12 on, where SnapStart begins.
+        from snapshot_restore_py import register_after_restore
+
+        def restore() -> None:
+            # All copies of a snapshot would pause between retries alike. Our ids are the
+            # operating system's random numbers, which differ anyway.
+            random.seed()
+            renew()
+            make_clients()
+
+        register_after_restore(restore)
+
+
+def is_made_ahead() -> bool:
+    """Whether nobody waits for this start: a snapshot, or concurrency that is paid for."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand"
