@@ -74,8 +74,9 @@ def draw_bars(path: Path, bars: Sequence[Bar], titles: Sequence[str], label: str
             _dress(panel)
         panels[0].set_yticks(range(len(bars)), [bar.name for bar in bars])
         panels[0].set_ylim(len(bars) - 0.4, -0.6)
-        panels[-1].legend(loc="lower right", facecolor=_GROUND)
-        figure.supxlabel(label, fontsize=9)
+        named = panels[0].get_legend_handles_labels()
+        figure.legend(*named, loc="outside lower right", ncols=len(kinds), frameon=False)
+        figure.supxlabel(label, x=0.02, ha="left", fontsize=9)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 

@@ -146,7 +146,7 @@ def take_turns(
     rounds = []
     for i in range(n_unmeasured + n_runs):
         rounds.append([measure(item) for item in items])
-        print(f"round {i + 1} of {n_unmeasured + n_runs}", file=sys.stderr)
+        print(f"{measure.__name__}: {i + 1} of {n_unmeasured + n_runs}", file=sys.stderr)
     by_item = zip(*rounds[n_unmeasured:], strict=True)
     return [take_median(starts) for starts in by_item]
 
