@@ -127,6 +127,10 @@ benchmark-reconstruction: setup ## Time and memory of the reconstruction beside 
 benchmark-upload: setup ## Speed and memory of uploads beside boto3 and a form; QUICK=1 for 10 MB only
 	@$(BIN)/python -m benchmarks.upload $(if $(QUICK),--quick)
 
+.PHONY: benchmark-cold-start
+benchmark-cold-start: setup ## Start of every function beside the usual Lambda; QUICK=1 for five, WRITE=1 into docs
+	@$(BIN)/python -m benchmarks.cold_start $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix

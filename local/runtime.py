@@ -160,7 +160,7 @@ class RuntimeEmulator:
             self._process = subprocess.Popen(  # noqa: S603 - AWS's emulator with our own words
                 [find_emulator(), *arguments],
                 cwd=self._task_root,
-                env=self._make_environ(client_folder),
+                env=make_environ(self.function, self._task_root, self._layer, client_folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -248,27 +248,39 @@ class RuntimeEmulator:
         self.__exit__()
         raise StackError(f"The emulator did not listen in {START_TIMEOUT_S:.0f} s.")
 
-    def _make_environ(self, client_folder: Path) -> dict[str, str]:
-        """Return the variables that Lambda defines, and the function's own."""
-        function = self.function
-        folders = [self._task_root, self._layer / "python", client_folder]
-        return {
-            **function.environ,
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_{python_runtime()}",
-            "AWS_LAMBDA_FUNCTION_NAME": function.logical_id,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-            "AWS_LAMBDA_LOG_FORMAT": "JSON",
-            "LAMBDA_TASK_ROOT": str(self._task_root),
-            "_HANDLER": function.handler,
-            "LANG": "en_US.UTF-8",
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "PYTHONPATH": ":".join(map(str, folders)),
-            # Lambda's disks are read-only; bytecode must not get into the artefact.
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "TZ": ":UTC",
-        }
+
+def make_environ(
+    function: RuntimeFunction, task_root: Path, layer: Path, client_folder: Path
+) -> dict[str, str]:
+    """Return the variables that Lambda defines, and the function's own.
+
+    Parameters
+    ----------
+    function
+        What runs.
+    task_root, layer
+        Its built folder, and the built layer.
+    client_folder
+        From `link_runtime_client`.
+    """
+    folders = [task_root, layer / "python", client_folder]
+    return {
+        **function.environ,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{python_runtime()}",
+        "AWS_LAMBDA_FUNCTION_NAME": function.logical_id,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "LAMBDA_TASK_ROOT": str(task_root),
+        "_HANDLER": function.handler,
+        "LANG": "en_US.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PYTHONPATH": ":".join(map(str, folders)),
+        # Lambda's disks are read-only; bytecode must not get into the artefact.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TZ": ":UTC",
+    }
 
 
 def find_emulator() -> Path:

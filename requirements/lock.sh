@@ -17,6 +17,7 @@ lock() { # lock <input> <output> [constraints]
 lock requirements/bootstrap.in requirements/bootstrap.txt
 lock requirements/dev.in requirements/dev.txt requirements/bootstrap.txt
 lock layers/workflow_manager/requirements.in layers/workflow_manager/requirements.txt requirements/dev.txt
+lock benchmarks/reference/requirements.in benchmarks/reference/requirements.txt layers/workflow_manager/requirements.txt
 lock dags/requirements.in dags/requirements.txt requirements/dev.txt
 lock requirements/airflow.in requirements/airflow.txt dags/requirements.txt
 lock requirements/airflow2.in requirements/airflow2.txt dags/requirements.txt

@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import FastAPI
 from mangum import Mangum
+from mangum.types import LambdaContext
 from pydantic import BaseModel
 
 logger = Logger(service="reference")

@@ -1,0 +1,53 @@
+"""The fresh process of `benchmarks.cold_start`: import a handler, say what that took.
+
+    python -S -s -P cold_start_runner.py [module [port]]
+
+Nothing is imported here that the handler might import: it would be free for it.
+"""
+
+import time
+
+_STARTED_S, _STARTED_CPU_S = time.perf_counter(), time.process_time()
+
+
+def main(module: str = "", port: str = "") -> None:
+    """Measure and print one line of JSON.
+
+    Parameters
+    ----------
+    module
+        Where the handler is; nothing measures the interpreter alone, since it was started.
+    port
+        The property of `AwsPorts` whose client the first call of the function needs. Building it
+        does no I/O, and one that is there already costs nothing.
+    """
+    import sys
+
+    n_before = len(sys.modules)
+    if module:
+        __import__(module)
+    if port:
+        from workflow_manager.wiring import AwsPorts
+
+        getattr(AwsPorts("token"), port)
+    wall_s, cpu_s = time.perf_counter() - _STARTED_S, time.process_time()
+    if module:
+        cpu_s -= _STARTED_CPU_S
+    n_modules = len(sys.modules) - n_before
+
+    import json
+
+    numbers = {"wall_s": wall_s, "cpu_s": cpu_s, "n_modules": n_modules}
+    print(json.dumps(numbers | {"rss_bytes": _read_rss_bytes()}))
+
+
+def _read_rss_bytes() -> int:
+    with open("/proc/self/status") as file:  # noqa: PTH123 - pathlib is large
+        [line] = (line for line in file if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    from sys import argv
+
+    main(*argv[1:])

@@ -1,0 +1,38 @@
+from datetime import date
+
+import pytest
+
+from benchmarks.report import describe_machine, make_table, replace_block
+
+PAGE = "# Page\n\n<!-- cold -->\nold\n<!-- /cold -->\n\n<!-- warm -->\nkept\n<!-- /warm -->\n"
+
+
+def test_only_what_stands_between_the_marks_is_replaced() -> None:
+    # When a block is replaced twice
+    page = replace_block(PAGE, "cold", "between")
+    page = replace_block(page, "cold", "new\n")
+    # Then it holds what came last, and everything else is as it was
+    assert page == PAGE.replace("\nold\n", "\nnew\n")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "no marks",
+        "<!-- cold -->",
+        "<!-- /cold --><!-- cold -->",
+        "<!-- cold --><!-- /cold --><!-- cold --><!-- /cold -->",
+        "<!-- cold --><!-- /cold --><!-- /cold -->",
+    ],
+)
+def test_a_page_without_both_marks_is_refused(page: str) -> None:
+    with pytest.raises(ValueError, match="cold"):
+        replace_block(page, "cold", "new")
+
+
+def test_a_table_is_markdown() -> None:
+    assert make_table(["a", "b"], [["c", "1"]]) == "| a | b |\n| --- | --: |\n| c | 1 |"
+
+
+def test_the_machine_is_described_with_the_day() -> None:
+    assert describe_machine(date(2026, 3, 1)).endswith(", 1 March 2026")
