@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from workflow_manager.entry import lambda_entry
 from workflow_manager.events.authorizer import make_policy, read_token
 from workflow_manager.observability import begin_trace
 from workflow_manager.services.authorize_request import authorize_request
 from workflow_manager.wiring import AwsPorts
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @lambda_entry("users")

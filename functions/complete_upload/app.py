@@ -1,12 +1,12 @@
 """POST /uploads/{upload_id}/complete/."""
 
-from fastapi import Request
-
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import CallerDep, UserPortsDep
 from workflow_manager.http.routing import ScanHubRouter, status_url
 from workflow_manager.http.upload_schemas import CompletedUpload, CompleteUploadBody
 from workflow_manager.services.complete_upload import SentFile, complete_upload, dag_run_of
+
+from fastapi import Request
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Query, Response
-
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dag_run_schemas import DagRunDetail
 from workflow_manager.http.dependencies import UserPortsDep
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.get_dag_run import get_dag_run, look_into_airflow
+
+from fastapi import Query, Response
 
 WithAirflow = Annotated[bool, Query(alias="task_instances", description="Ask Airflow too.")]
 router = ScanHubRouter(401, 403, 404, 422, 503)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from fastapi import Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
-
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.get_openapi import get_openapi
+
+from fastapi import Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
 router = ScanHubRouter()

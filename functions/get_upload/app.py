@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Query
-
 from workflow_manager.domain.upload import MAX_N_PARTS, MAX_N_URLS
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import CallerDep, UserPortsDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.upload_schemas import UploadView, expiry_of_urls
 from workflow_manager.services.get_upload import DEFAULT_N_URLS, PartWindow, get_upload
+
+from fastapi import Query
 
 FromPart = Annotated[int, Query(ge=1, le=MAX_N_PARTS, description="Parts before it are not asked.")]
 Limit = Annotated[int, Query(ge=0, le=MAX_N_URLS, description="The most URLs to answer.")]

@@ -1,13 +1,13 @@
 """GET /workflows/{workflow_id}/."""
 
-from fastapi import Response
-
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import CallerDep, UserPortsDep
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import WorkflowView
 from workflow_manager.services.get_workflow import describe_version, get_workflow, list_trail
+
+from fastapi import Response
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Query
-
 from workflow_manager.domain.dag_run import DagRunState
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import UserPortsDep
@@ -12,6 +10,8 @@ from workflow_manager.http.list_params import ListQueryDep
 from workflow_manager.http.list_schemas import DagRunList
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.list_dag_runs import list_dag_runs
+
+from fastapi import Query
 
 router = ScanHubRouter(401, 403, 422, 503)
 

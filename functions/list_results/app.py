@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from fastapi import Response
-
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import CallerDep, UserPortsDep
 from workflow_manager.http.list_params import DEFAULT_LIMIT, KeyCursor, Limit
@@ -11,6 +9,8 @@ from workflow_manager.http.result_schemas import ResultList
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.get_dag_run import get_dag_run
 from workflow_manager.services.list_results import list_results
+
+from fastapi import Response
 
 router = ScanHubRouter(401, 403, 404, 422, 502, 503, 504)
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Query
-
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import CallerDep, UserPortsDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import ProcessedWorkflowView
 from workflow_manager.services.process_workflow import process_workflow
+
+from fastapi import Query
 
 AutoAdvance = Annotated[
     bool | None,

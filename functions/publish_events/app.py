@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from workflow_manager.domain.entity import Event
 from workflow_manager.entry import lambda_entry
 from workflow_manager.events.dynamodb_stream import process_stream
 from workflow_manager.observability import begin_trace
 from workflow_manager.services.publish_events import publish_events
 from workflow_manager.wiring import AwsPorts
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @lambda_entry("bus")

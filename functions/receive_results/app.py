@@ -1,12 +1,12 @@
 """POST /results_ready/ and /result_ready/{task_id}: called by DAGs with the run's own token."""
 
-from fastapi import Depends
-
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dag_reports import DagReportDep
 from workflow_manager.http.dependencies import check_callback_token
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.receive_results import Callback
+
+from fastapi import Depends
 
 ANSWER = {"message": "Results ready notification sent successfully."}
 router = ScanHubRouter(400, 401, 409, 422, 503, dependencies=[Depends(check_callback_token)])

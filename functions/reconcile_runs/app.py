@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from workflow_manager.entry import lambda_entry
 from workflow_manager.events.cause import event_cause
 from workflow_manager.observability import begin_trace
 from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.wiring import AwsPorts
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @lambda_entry("store", "orchestrator", "exam", "queue")

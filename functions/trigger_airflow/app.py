@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from workflow_manager.entry import lambda_entry
 from workflow_manager.events.cause import event_cause
 from workflow_manager.events.sqs import parse_body, process_messages
 from workflow_manager.observability import begin_trace
 from workflow_manager.services.trigger_airflow import trigger_airflow
 from workflow_manager.wiring import AwsPorts
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @lambda_entry("store", "lake", "orchestrator", "exam", "queue")

@@ -1,12 +1,12 @@
 """POST /upload_and_trigger/{dag_id}/."""
 
-from fastapi import File, Request, UploadFile
-
 from workflow_manager.http.app import create_app, create_handler
 from workflow_manager.http.dependencies import CallerDep, UserPortsDep
 from workflow_manager.http.routing import ScanHubRouter, status_url
 from workflow_manager.http.upload_schemas import TriggeredUploadView
 from workflow_manager.services.upload_and_trigger import upload_and_trigger
+
+from fastapi import File, Request, UploadFile
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 413, 422, 502, 503, 504)
 
