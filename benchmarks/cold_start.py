@@ -83,8 +83,7 @@ class Bench:
             starter.function, starter.task_root, starter.layer, self._client_folder
         )
         module = starter.function.handler.partition(".")[0]
-        arguments = [module, *([starter.port] if starter.port else [])]
-        return Start(**_run(arguments, starter.task_root, environ))
+        return Start(**_run([module], starter.task_root, environ))
 
     def emulate(self, starter: Starter) -> Start:
         """Start a function in the emulator; nobody's event lets it be initialized.

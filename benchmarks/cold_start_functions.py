@@ -16,40 +16,6 @@ from local.runtime import RuntimeFunction
 # Nobody listens there: whoever makes a call while a function starts is refused at once.
 CLOSED_URL = f"https://{HOST}:9"
 _SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:scanhub"  # noqa: S105 - a name
-FIRST_NEIGHBOUR: Mapping[str, str | None] = {
-    "abort_upload": "store",
-    "authorize_request": "users",
-    "cancel_dag_run": "store",
-    "cancel_task": "store",
-    "cancel_workflow": "store",
-    "check_readiness": "store",
-    "complete_upload": "store",
-    "create_upload": "orchestrator",
-    "get_dag_run": "store",
-    "get_openapi": None,
-    "get_upload": "store",
-    "get_workflow": "store",
-    "hello": None,
-    "list_available_tasks": "orchestrator",
-    "list_dag_runs": "store",
-    "list_rejected_objects": "store",
-    "list_results": "store",
-    "list_workflow_events": "store",
-    "list_workflows": "store",
-    "process_workflow": "store",
-    "publish_events": "bus",
-    "receive_results": "store",
-    "reconcile_runs": "store",
-    "retry_dag_run": "store",
-    "retry_task": "store",
-    "simulate_reconstruction": "store",
-    "trigger_airflow": "store",
-    "trigger_task": "exam",
-    "upload_and_trigger": "orchestrator",
-    "validate_workflow": "store",
-}
-"""Function → the property of `AwsPorts` that its use case calls first; None: it calls nobody."""
-
 # What the template refers to and only a deployment knows. The orchestrator is MWAA: its client is
 # all that the first call takes, where an Airflow by URL asks Secrets Manager before.
 VALUES: Mapping[str, str] = {
@@ -86,8 +52,6 @@ class Starter:
         Its configuration.
     task_root, layer
         Its built folder, and its layer.
-    port
-        Of `FIRST_NEIGHBOUR`.
     """
 
     name: str
@@ -95,7 +59,6 @@ class Starter:
     function: RuntimeFunction
     task_root: Path
     layer: Path
-    port: str | None = None
 
 
 def list_functions(template: Mapping[str, Any], build: Path, layer: Path) -> list[Starter]:
@@ -127,8 +90,7 @@ def list_functions(template: Mapping[str, Any], build: Path, layer: Path) -> lis
             timeout_s=own.get("Timeout", common["Timeout"]),
             memory_mb=own.get("MemorySize", common["MemorySize"]),
         )
-        kind, port = _kind_of(own), FIRST_NEIGHBOUR[name]
-        found.append(Starter(name, kind, function, build / logical_id, layer, port))
+        found.append(Starter(name, _kind_of(own), function, build / logical_id, layer))
     return sorted(found, key=lambda each: (each.kind != HTTP, each.name))
 
 

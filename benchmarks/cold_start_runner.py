@@ -1,6 +1,6 @@
 """The fresh process of `benchmarks.cold_start`: import a handler, say what that took.
 
-    python -S -s -P cold_start_runner.py [module [port]]
+    python -S -s -P cold_start_runner.py [module]
 
 Nothing is imported here that the handler might import: it would be free for it.
 """
@@ -10,26 +10,19 @@ import time
 _STARTED_S, _STARTED_CPU_S = time.perf_counter(), time.process_time()
 
 
-def main(module: str = "", port: str = "") -> None:
+def main(module: str = "") -> None:
     """Measure and print one line of JSON.
 
     Parameters
     ----------
     module
         Where the handler is; nothing measures the interpreter alone, since it was started.
-    port
-        The property of `AwsPorts` whose client the first call of the function needs. Building it
-        does no I/O, and one that is there already costs nothing.
     """
     import sys
 
     n_before = len(sys.modules)
     if module:
         __import__(module)
-    if port:
-        from workflow_manager.wiring import AwsPorts
-
-        getattr(AwsPorts("token"), port)
     wall_s, cpu_s = time.perf_counter() - _STARTED_S, time.process_time()
     if module:
         cpu_s -= _STARTED_CPU_S

@@ -13,7 +13,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
@@ -308,10 +308,24 @@ def link_runtime_client(folder: Path) -> Path:
     StackError
         The client is not installed.
     """
-    folder.mkdir()
     try:
         needed = [re.split(r"[^\w-]", line)[0] for line in requires(CLIENT_PACKAGE) or []]
-        for name in (CLIENT_PACKAGE, *needed):
+    except PackageNotFoundError as error:
+        raise StackError(f"{error.name} is needed: make setup.") from None
+    return link_packages(folder, [CLIENT_PACKAGE, *needed])
+
+
+def link_packages(folder: Path, names: Iterable[str]) -> Path:
+    """Make a folder with some installed packages and nothing else; return it.
+
+    Raises
+    ------
+    StackError
+        One is not installed.
+    """
+    folder.mkdir()
+    try:
+        for name in names:
             package = distribution(name)
             for top in {file.parts[0] for file in package.files or []} - {"..", "__pycache__"}:
                 (folder / top).symlink_to(Path(str(package.locate_file(top))).resolve())

@@ -16,4 +16,4 @@ def answer(workflow_id: str, ports: UserPortsDep, caller: CallerDep) -> Validate
 
 
 app = create_app(router)
-lambda_handler = create_handler(app, "store", "exam", "orchestrator")
+lambda_handler = create_handler(app, "store", "exam", "orchestrator", "scan")

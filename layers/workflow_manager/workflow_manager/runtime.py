@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import Callable
 
-_ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+_ON_LAMBDA = bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
 
 
 def begin_init() -> None:

@@ -1,6 +1,5 @@
-"""What is started, and what each function calls first."""
+"""What is started, and how."""
 
-import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -10,44 +9,14 @@ import pytest
 from benchmarks.cold_start_functions import (
     CLOSED_URL,
     EVENT,
-    FIRST_NEIGHBOUR,
     HTTP,
     list_functions,
     name_of,
     read_template,
 )
 from local.config import ROOT, StackError
-from local.samples import list_samples
-from tests.fakes.lambda_context import FakeLambdaContext
-from tests.fakes.world import make_world
-from workflow_manager.http.dependencies import get_service_ports, get_user_ports
 
 LAYER = Path("layer")
-PORTS = {"store", "lake", "queue", "bus", "orchestrator", "exam", "scan", "users"}
-CASES = {"create_upload": "for_dag", "trigger_airflow": "upload_arrived"}
-
-
-class Recorder:
-    """The outside world, which writes down who is called."""
-
-    def __init__(self, ports: Any) -> None:
-        self._ports = ports
-        self.called: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._ports, name)
-        return RecordedPort(name, value, self.called) if name in PORTS else value
-
-
-class RecordedPort:
-    def __init__(self, name: str, port: Any, called: list[str]) -> None:
-        self._name, self._port, self._called = name, port, called
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._port, name)
-        if callable(value):
-            self._called.append(self._name)
-        return value
 
 
 @pytest.fixture(scope="module")
@@ -55,37 +24,12 @@ def template() -> dict[str, Any]:
     return read_template(ROOT / "template.yaml")
 
 
-def choose_event(function: str) -> dict[str, Any]:
-    samples = [each for each in list_samples() if each.function == function]
-    wanted = CASES.get(function, "success")
-    return next((each for each in samples if each.case == wanted), samples[0]).load()
-
-
-@pytest.mark.parametrize("function", sorted(FIRST_NEIGHBOUR))
-def test_the_table_names_who_is_called_first(
-    function: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a function in a hospital in memory that notes every call
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "ScanHub")
-    world = Recorder(make_world())
-    module = importlib.import_module(f"functions.{function}.app")
-    if hasattr(module, "app"):
-        overrides = {get_user_ports: lambda: world, get_service_ports: lambda: world}
-        monkeypatch.setattr(module.app, "dependency_overrides", overrides)
-    else:
-        monkeypatch.setattr(module, "AwsPorts", lambda: world)
-    # When it is called with its sample
-    module.lambda_handler(choose_event(function), FakeLambdaContext())
-    # Then the first to be called is the one whose client the benchmark waits for
-    assert next(iter(world.called), None) == FIRST_NEIGHBOUR[function]
-
-
 def test_every_function_of_the_template_is_started(template: dict[str, Any]) -> None:
     # When the functions are listed
     starters = list_functions(template, Path("build"), LAYER)
     # Then they are those of the repository, HTTP first, each with its own folder
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
-    assert {each.name for each in starters} == folders == set(FIRST_NEIGHBOUR)
+    assert {each.name for each in starters} == folders
     kinds = [each.kind for each in starters]
     assert kinds == [HTTP] * kinds.count(HTTP) + [EVENT] * kinds.count(EVENT)
     assert all(each.task_root == Path("build", each.function.logical_id) for each in starters)

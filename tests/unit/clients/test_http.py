@@ -3,14 +3,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.fakes.http import FakeServer
-from workflow_manager.clients.http import (
-    TIMEOUT_S,
-    build_http_client,
-    quote_segment,
-    read_json,
-    read_model,
-    send,
-)
+from workflow_manager.clients.http import TIMEOUT_S, build_http_client, read_json, read_model, send
 from workflow_manager.domain.errors import (
     InvalidInputError,
     NeighbourRefusedError,
@@ -18,6 +11,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from workflow_manager.domain.urls import quote_segment
 
 URL = "http://exam-manager:8000/x"
 

@@ -3,7 +3,7 @@
 import httpx
 from pydantic import RootModel
 
-from workflow_manager.clients.http import quote_segment, read_json, read_model, send
+from workflow_manager.clients.http import read_json, read_model, send
 from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.domain.exam import (
     Exam,
@@ -13,6 +13,7 @@ from workflow_manager.domain.exam import (
     PatientExam,
     ResultType,
 )
+from workflow_manager.domain.urls import quote_segment
 
 TASK_NOT_FOUND = "Task not found"
 # How exam-manager itself refuses a workflow or task for good; a proxy says something else.

@@ -7,7 +7,7 @@ import httpx
 from pydantic import BaseModel, Field
 
 from workflow_manager.clients.device_address import check_device_address
-from workflow_manager.clients.http import exchange, quote_segment, read_json, read_model, send
+from workflow_manager.clients.http import exchange, read_json, read_model, send
 from workflow_manager.domain.errors import (
     InvalidInputError,
     NeighbourRefusedError,
@@ -16,6 +16,7 @@ from workflow_manager.domain.errors import (
     UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import DeviceTask, Patient, TaskType
+from workflow_manager.domain.urls import quote_segment
 from workflow_manager.settings import Settings
 
 START_DETAIL = "Error at starting device task."

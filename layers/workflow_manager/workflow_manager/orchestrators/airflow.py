@@ -9,9 +9,9 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from workflow_manager.clients.http import quote_segment
 from workflow_manager.domain.errors import InvalidInputError, UpstreamError
 from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
+from workflow_manager.domain.urls import quote_segment
 from workflow_manager.orchestrators.airflow_api import (
     AIRFLOW_APIS,
     MAX_N_PAGES,

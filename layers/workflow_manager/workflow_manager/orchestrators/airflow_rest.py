@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 
 from workflow_manager.clients.auth import AuthFlow, LoginAuth
-from workflow_manager.clients.http import exchange, quote_segment
+from workflow_manager.clients.http import exchange
+from workflow_manager.domain.urls import quote_segment
 from workflow_manager.orchestrators.airflow import DETAIL, AirflowOrchestrator, Answer
 from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.secrets import Credentials
