@@ -131,6 +131,11 @@ benchmark-upload: setup ## Speed and memory of uploads beside boto3 and a form; 
 benchmark-cold-start: setup ## Start of every function beside the usual Lambda; QUICK=1 for five, WRITE=1 into docs
 	@$(BIN)/python -m benchmarks.cold_start $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
+.PHONY: benchmark-requests
+benchmark-requests: setup ## Warm requests beside a server as ScanHub's; QUICK=1 for fewer, WRITE=1 into docs
+	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.requests \
+	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix

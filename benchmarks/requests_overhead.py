@@ -1,0 +1,101 @@
+"""Processor time of a warm POST around the use case: adapter, framework, log and metrics.
+
+    python -m benchmarks.requests_overhead reference|ours N
+
+The use case is one line of the log, one metric and an answer that is there already. Of the
+reference (`benchmarks/reference/app.py`) that is all there is to its POST; in `trigger_task` it
+stands in for the service function. The reference is found as `app`, in the folder that it was
+installed to. Prints the time of a request [µs].
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.requests_environments import TRACE_ID, LambdaContext
+
+TASK_ID = "0d9f6a52-53c5-4d0c-8d2c-7a3f3f0b2c02"
+N_WARM_UP = 100
+EVENT = Path(__file__).parents[1] / "events" / "trigger_task" / "device_task.json"
+
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+Event = dict[str, Any]
+
+
+def load_reference() -> tuple[Handler, Event]:
+    """Return the reference's handler and an event for it."""
+    body = {"name": "scan", "type": "DEVICE_TASK_SDK", "args": {"sequence_id": "1"}}
+    event = json.loads(EVENT.read_text())
+    event |= {"path": f"/trigger_task/{TASK_ID}", "body": json.dumps(body)}
+    event["headers"]["Content-Type"] = "application/json"
+    event["multiValueHeaders"]["Content-Type"] = ["application/json"]
+    handler: Handler = importlib.import_module("app").lambda_handler
+    return handler, event
+
+
+def load_ours() -> tuple[Handler, Event]:
+    """Return the handler of `trigger_task`, its use case replaced, and an event for it."""
+    from workflow_manager.domain.exam import TaskType
+    from workflow_manager.domain.task import Task, TaskStatus
+    from workflow_manager.observability import MetricUnit, logger, metrics
+
+    now = datetime.now(UTC)
+    task = Task(
+        workflow_id="5b1d2a34-8f0e-4a77-9d4e-0c6f8f6f1a01",
+        task_id=TASK_ID,
+        task_type=TaskType.DEVICE_TASK_SDK,
+        status=TaskStatus.IN_PROGRESS,
+        attempt=1,
+        defined_at="2026-11-23T20:01:00",
+        deadline=now,
+        updated_at=now,
+    )
+
+    def answer_at_once(_ports: object, task_id: str, _token: str, _cause: object) -> Task:
+        metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
+        logger.info("scan started", extra={"task_id": task_id, "attempt": 1})
+        return task
+
+    module = importlib.import_module("functions.trigger_task.app")
+    module.trigger_task = answer_at_once  # type: ignore[attr-defined]
+    return module.lambda_handler, json.loads(EVENT.read_text())
+
+
+def measure_us(handler: Handler, event: Event, n_requests: int) -> float:
+    """Return the processor time of a request [µs].
+
+    Raises
+    ------
+    RuntimeError
+        The handler does not answer 200.
+    """
+    context = LambdaContext()
+    for _ in range(N_WARM_UP):
+        if handler(event, context)["statusCode"] != 200:
+            raise RuntimeError("The handler does not answer 200.")
+    started_s = time.process_time()
+    for _ in range(n_requests):
+        handler(event, context)
+    return (time.process_time() - started_s) / n_requests * 1e6
+
+
+def main() -> None:
+    """Measure the side that the command line names."""
+    side, n_requests = sys.argv[1], int(sys.argv[2])
+    os.environ["_X_AMZN_TRACE_ID"] = TRACE_ID.replace("Sampled=0", "Sampled=1")
+    # The log is written, as on Lambda, and not kept; loggers take the stream at import.
+    results, sys.stdout = sys.stdout, Path(os.devnull).open("w")
+    handler, event = load_reference() if side == "reference" else load_ours()
+    print(measure_us(handler, event, n_requests), file=results)
+
+
+if __name__ == "__main__":
+    main()
