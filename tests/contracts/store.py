@@ -130,6 +130,12 @@ class StoreContract(StoreListingContract):
         assert execution is not None
         assert execution.tasks == {}
 
+    def test_get_task_returns_it_as_committed_or_none(self, store: WorkflowStore) -> None:
+        store.commit([make_workflow(), make_task("a")])
+        assert store.get_task("workflow-1", "a") == make_task("a").evolve(version=1)
+        assert store.get_task("workflow-1", "b") is None
+        assert store.get_task("workflow-2", "a") is None
+
     def test_list_events_returns_one_subject_oldest_first(self, store: WorkflowStore) -> None:
         late = make_event(at=NOW + timedelta(seconds=1))
         early = make_event(at=NOW)

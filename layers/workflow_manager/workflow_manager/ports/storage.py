@@ -24,6 +24,9 @@ class WorkflowStore(Protocol):
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
 
+    def get_task(self, workflow_id: str, task_id: str) -> Task | None:
+        """Return one task of a workflow, or None."""
+
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
 

@@ -93,8 +93,7 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
 
 def _check_claim(ports: Ports, task: Task) -> None:
     # ScanHub's services may have taken seconds, in which somebody has cancelled it.
-    execution = ports.store.get_execution(task.workflow_id)
-    now = execution.tasks.get(task.task_id) if execution else None
+    now = ports.store.get_task(task.workflow_id, task.task_id)
     if now is None or (now.status, now.attempt) != (task.status, task.attempt):
         raise ConflictError("Not started: the task was cancelled meanwhile.")
 

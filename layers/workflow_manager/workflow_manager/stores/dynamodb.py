@@ -54,6 +54,10 @@ class DynamoDBStore:
         tasks = self._query(Task, items.workflow_key(workflow_id).pk, items.TASK_PREFIX)
         return Execution(workflow=workflow, tasks=items.order_tasks(tasks))
 
+    def get_task(self, workflow_id: str, task_id: str) -> Task | None:
+        """Return one task of a workflow, or None."""
+        return self._get(Task, items.task_key(workflow_id, task_id))
+
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
         return self._get(DagRun, items.dag_run_key(dag_run_id))

@@ -58,6 +58,11 @@ def workflow_key(workflow_id: str) -> ItemKey:
     return ItemKey(f"WORKFLOW#{workflow_id}", "WORKFLOW")
 
 
+def task_key(workflow_id: str, task_id: str) -> ItemKey:
+    """Return the key of a task of a workflow."""
+    return ItemKey(workflow_key(workflow_id).pk, TASK_PREFIX + task_id)
+
+
 def dag_run_key(dag_run_id: str) -> ItemKey:
     """Return the key of a DAG run."""
     return ItemKey(f"DAGRUN#{dag_run_id}", "DAGRUN")
@@ -101,7 +106,7 @@ def entity_key(entity: Entity) -> ItemKey:
         case Workflow():
             return workflow_key(entity.workflow_id)
         case Task():
-            return ItemKey(workflow_key(entity.workflow_id).pk, TASK_PREFIX + entity.task_id)
+            return task_key(entity.workflow_id, entity.task_id)
         case DagRun():
             return dag_run_key(entity.dag_run_id)
         case Upload():

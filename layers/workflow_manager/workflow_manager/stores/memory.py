@@ -41,6 +41,11 @@ class MemoryStore:
         own = (task for task in tasks if task.workflow_id == workflow_id)
         return Execution(workflow=workflow, tasks=items.order_tasks(own))
 
+    def get_task(self, workflow_id: str, task_id: str) -> Task | None:
+        """Return one task of a workflow, or None."""
+        task = self._get(items.task_key(workflow_id, task_id))
+        return task if isinstance(task, Task) else None
+
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
         run = self._get(items.dag_run_key(dag_run_id))

@@ -47,10 +47,12 @@ class Table:
 
     def query(self, **request: Any) -> Iterator[Item]:
         """Yield the items of a query, page by page as they are wanted."""
-        with _store_errors(_NOT_READ):
-            pages = self._client.get_paginator("query").paginate(TableName=self._name, **request)
-            for page in pages:
-                yield from page["Items"]
+        # botocore's paginator takes as long again as the call, to find the end of a single page.
+        page = self.query_page(**request)
+        yield from page["Items"]
+        while last := page.get("LastEvaluatedKey"):
+            page = self.query_page(**request | {"ExclusiveStartKey": last})
+            yield from page["Items"]
 
     def query_page(self, **request: Any) -> dict[str, Any]:
         """Return the answer to one request."""
