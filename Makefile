@@ -127,6 +127,11 @@ benchmark-reconstruction: setup ## Time and memory of the reconstruction beside 
 benchmark-upload: setup ## Speed and memory of uploads beside boto3 and a form; QUICK=1 for 10 MB only
 	@$(BIN)/python -m benchmarks.upload $(if $(QUICK),--quick)
 
+.PHONY: benchmark-cost
+benchmark-cost: setup ## Cost of a scan at list prices, into docs/cost.md; COUNT=1 counts a scan's calls anew
+	@PYTHONPATH=layers/workflow_manager:dags:client $(BIN)/python -m benchmarks.cost --write \
+	  $(if $(COUNT),--count)
+
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix

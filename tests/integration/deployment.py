@@ -111,7 +111,7 @@ class Deployment:
         return self.invoke(function, event)
 
     def call_back(self, conf: dict[str, Any], body: Any) -> int:
-        headers = {"Authorization": f"Bearer {conf['user_token']}"}
+        headers: dict[str, str | None] = {"Authorization": f"Bearer {conf['user_token']}"}
         path = "/results_ready/"
         answer = self.call("receive_results", "POST", path, body, headers, actor=None)
         return int(answer["statusCode"])
