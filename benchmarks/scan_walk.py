@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import httpx
@@ -175,16 +176,21 @@ def count_scan(timeline: Timeline) -> ScanCounts:
 
 @contextmanager
 def _begin() -> Iterator[Walk]:
+    # No real account is asked, whatever the shell has.
     environ = {"AWS_DEFAULT_REGION": _REGION, "EVENT_BUS_NAME": _BUS}
+    environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
     with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, environ))
+        os.environ.pop("AWS_ENDPOINT_URL", None)
         stack.enter_context(mock_aws())
-        os.environ.update(environ)
         boto3.setup_default_session()
+        stack.callback(setattr, boto3, "DEFAULT_SESSION", None)
         meter = AwsMeter(boto3.DEFAULT_SESSION, boto3.Session().client("dynamodb"))
         deployment = stack.enter_context(deploy())
         boto3.Session().client("events").create_event_bus(Name=_BUS)
         log = io.StringIO()
-        logger.registered_handler.setStream(log)  # type: ignore[attr-defined]
+        handler: Any = logger.registered_handler
+        stack.callback(handler.setStream, handler.setStream(log))
 
         def count_request(request: httpx.Request) -> None:
             is_airflow = str(request.url).startswith(AIRFLOW_URL)

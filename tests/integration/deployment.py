@@ -169,10 +169,12 @@ def serve_scanhub() -> Iterator[tuple[StandIn, httpx.Client]]:
     server = make_server(make_app(stand_in))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
-        yield stand_in, client
-    server.should_exit = True
-    thread.join()
+    try:
+        with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
+            yield stand_in, client
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def break_off(path: Path) -> None:
