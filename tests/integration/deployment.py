@@ -111,7 +111,7 @@ class Deployment:
         return self.invoke(function, event)
 
     def call_back(self, conf: dict[str, Any], body: Any) -> int:
-        headers = {"Authorization": f"Bearer {conf['user_token']}"}
+        headers: dict[str, str | None] = {"Authorization": f"Bearer {conf['user_token']}"}
         path = "/results_ready/"
         answer = self.call("receive_results", "POST", path, body, headers, actor=None)
         return int(answer["statusCode"])
@@ -169,10 +169,12 @@ def serve_scanhub() -> Iterator[tuple[StandIn, httpx.Client]]:
     server = make_server(make_app(stand_in))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
-        yield stand_in, client
-    server.should_exit = True
-    thread.join()
+    try:
+        with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
+            yield stand_in, client
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def break_off(path: Path) -> None:

@@ -210,10 +210,14 @@ class DynamoDBStore:
                 ":due": {"S": partition},
                 ":now": {"S": items.format_due(now)},
             },
-            PaginationConfig={"MaxItems": limit},
+            Limit=limit,
         )
         # The index lags: what the table has as moved on belongs to the other part, or to none.
-        active = [e for e in self._read_active(list(keys)) if items.due_partition(e) == partition]
+        active = [
+            e
+            for e in self._read_active(list(islice(keys, limit)))
+            if items.due_partition(e) == partition
+        ]
         due = ((entity.due_at, entity) for entity in active)
         overdue = [(due_at, entity) for due_at, entity in due if due_at and due_at <= now]
         return [entity for _, entity in sorted(overdue, key=lambda pair: pair[0])]

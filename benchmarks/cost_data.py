@@ -1,0 +1,200 @@
+"""Prices, what one scan is, and what was counted of it: three files of data, read and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_FOLDER = Path(__file__).parent
+PRICES = _FOLDER / "prices.toml"
+PROFILE = _FOLDER / "scan_profile.toml"
+COUNTS = _FOLDER / "scan_counts.toml"
+
+Counts = Mapping[str, float]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Price(_Data):
+    """What a unit costs.
+
+    Attributes
+    ----------
+    tiers
+        Up to how many units a month, and what one of them costs then [USD]; the last without end.
+    checked
+        The day on which a page was read that states it; None: it is as known.
+    """
+
+    unit: str
+    tiers: tuple[tuple[float, ...], ...] = Field(min_length=1)
+    source: str = Field(pattern="^https://")
+    checked: date | None = None
+
+    def cost(self, n_units: float) -> float:
+        """Return what so many units a month cost [USD].
+
+        Parameters
+        ----------
+        n_units
+            Of this month.
+        """
+        cost_usd, begin = 0.0, 0.0
+        for *ends, each_usd in self.tiers:
+            end = ends[0] if ends else n_units
+            cost_usd += max(0.0, min(n_units, end) - begin) * each_usd
+            begin = end
+        return cost_usd
+
+
+class Prices(_Data):
+    """The price list.
+
+    Attributes
+    ----------
+    known_on
+        The day of those that have no other.
+    resources
+        Types of resources, each with the names of its prices.
+    """
+
+    currency: str
+    region: str
+    known_on: date
+    resources: dict[str, list[str]]
+    prices: dict[str, Price]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: dict[str, Any]) -> dict[str, Any]:
+        prices = {name: each for name, each in data.items() if "tiers" in str(each)}
+        return {name: each for name, each in data.items() if name not in prices} | {
+            "prices": prices
+        }
+
+
+class Timeline(_Data):
+    """How long what takes [min]: from the start of the scan to that of the upload, and so on."""
+
+    scan_min: int
+    upload_min: int
+    reconstruction_min: int
+
+    @property
+    def total_min(self) -> int:
+        """From the operator's call to the result [min]."""
+        return self.scan_min + self.upload_min + self.reconstruction_min
+
+
+class Function(_Data):
+    """What a call of a function takes.
+
+    Attributes
+    ----------
+    cold_cpu_s
+        Of a cold start with its first event, on a whole processor [s].
+    warm_s, warm_cpu_s
+        Of another event [s], and what of it is computing on a whole processor [s].
+    """
+
+    memory_mb: int
+    cold_cpu_s: float
+    warm_s: float
+    warm_cpu_s: float = 0
+
+
+class Instance(_Data):
+    """A kind of server: its processors, and how many of them it may use all day."""
+
+    price: str
+    n_cpus: float
+    n_sustained_cpus: float
+
+
+class Server(_Data):
+    """The application on instances."""
+
+    cpu_per_request_s: float
+    peak_factor: float
+    disk_gb: float
+    load_balancer_units: float
+    instances: tuple[Instance, ...]
+
+
+class Profile(_Data):
+    """What one scan is, and what it is assumed to be."""
+
+    architecture: str
+    timeline: Timeline
+    data: dict[str, float]
+    times: dict[str, float]
+    bytes: dict[str, int]
+    fixed: dict[str, int]
+    background: dict[str, float]
+    sampling: dict[str, float]
+    functions: dict[str, Function]
+    server: Server
+
+
+class ScanCounts(_Data):
+    """What was counted.
+
+    Attributes
+    ----------
+    n_metrics
+        Custom metrics that a scan sends to, cold starts apart.
+    idle
+        A turn of the reconciler in which nothing runs.
+    functions
+        Of one scan, by function.
+    """
+
+    n_metrics: int
+    idle: dict[str, float]
+    functions: dict[str, dict[str, float]]
+
+    def sum(self, unit: str) -> float:
+        """Return how much all functions of a scan use.
+
+        Parameters
+        ----------
+        unit
+            Its name.
+        """
+        return sum(counts.get(unit, 0) for counts in self.functions.values())
+
+
+def load_prices() -> Prices:
+    """Return the price list."""
+    return Prices.model_validate(tomllib.loads(PRICES.read_text()))
+
+
+def load_profile() -> Profile:
+    """Return what one scan is."""
+    return Profile.model_validate(tomllib.loads(PROFILE.read_text()))
+
+
+def load_counts() -> ScanCounts:
+    """Return what was counted of it."""
+    return ScanCounts.model_validate(tomllib.loads(COUNTS.read_text()))
+
+
+def format_counts(counts: ScanCounts) -> str:
+    """Return what was counted as the file that `load_counts` reads."""
+    lines = [
+        "# Counted by `make benchmark-cost COUNT=1`: a scan, and an idle turn of the reconciler.",
+        f"n_metrics = {counts.n_metrics}",
+    ]
+    tables = {"idle": counts.idle}
+    tables |= {f"functions.{name}": each for name, each in sorted(counts.functions.items())}
+    for name, table in tables.items():
+        lines += ["", f"[{name}]"]
+        lines += [f"{unit} = {n:g}" for unit, n in sorted(table.items()) if n]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,260 @@
+"""One scan from `process` to the files, through the real handlers on moto, every call counted.
+
+What takes time is not waited for: minutes pass by turns of the reconciler, a watching client asks
+as often as it does in a minute, and the file has four bytes, so that what the 64 parts of a real
+one cost is added by `benchmarks.cost`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import httpx
+from moto import mock_aws
+
+from benchmarks.aws_meter import AwsMeter
+from benchmarks.cost_data import ScanCounts, Timeline
+from local.scanhub.recorder import find_service
+from scanhub_workflow.watch import FIRST_WAIT_S, MAX_WAIT_S
+from tests.fakes.wire import AIRFLOW_URL
+from tests.integration.deployment import Deployment, deploy, put_part
+from workflow_manager import wiring
+from workflow_manager.observability import logger
+
+_BUS = "scanhub"
+# Any but the oldest, where a bucket is made without naming it.
+_REGION = "eu-central-1"
+_MINUTE_S = 60
+# What cartesian_reconstruction reports of its coils at most, and before and after them.
+_REPORTED_PERCENT = (25, *range(30, 75, 5), 75)
+
+
+@dataclass
+class Walk:
+    """A scan that is counted.
+
+    Attributes
+    ----------
+    deployment
+        Everything in this process.
+    meter
+        Of boto3's calls.
+    metrics
+        Custom metrics, each by name and dimensions.
+    """
+
+    deployment: Deployment
+    meter: AwsMeter
+    log: io.StringIO
+    metrics: set[tuple[str, ...]] = field(default_factory=set)
+    etag: str = ""
+
+    def call(self, function: str, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a function as API Gateway does, and return what it answers."""
+        answer = self._meter(
+            function, lambda: self.deployment.call(function, method, path, *args, **kwargs)
+        )
+        counts = self.meter.counts[function]
+        counts["api_requests"] += 1
+        counts["api_bytes"] += len(json.dumps(answer))
+        if answer["statusCode"] >= 400:
+            raise RuntimeError(f"{function}: {answer}")
+        return answer
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Call a function with an event."""
+        return self._meter(function, lambda: self.deployment.invoke(function, event))
+
+    def watch(self, n: int) -> None:
+        """Ask for the workflow so many times, as `watch_workflow` does."""
+        for _ in range(n):
+            headers = {"If-None-Match": self.etag} if self.etag else {}
+            path = f"/workflows/{self.deployment.workflow_id}/"
+            answer = self.call("get_workflow", "GET", path, None, headers)
+            self.etag = {k.lower(): v for k, v in answer["headers"].items()}.get("etag", self.etag)
+
+    def drain(self) -> None:
+        """Hand over the messages that wait, one by one, as the event source does."""
+        sqs, url = boto3.Session().client("sqs"), os.environ["QUEUE_URL"]
+        while messages := sqs.receive_message(QueueUrl=url).get("Messages"):
+            for message in messages:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                if is_delivered(body := message["Body"]):
+                    record = {"messageId": "m", "body": body, "eventSource": "aws:sqs"}
+                    self.invoke("trigger_airflow", {"Records": [record]})
+                    # S3 pays nothing for what it sends: we do, as for each receipt and deletion.
+                    n_requests = 3 if "Records" in json.loads(body) else 2
+                    self.meter.counts["trigger_airflow"]["sqs_requests"] += n_requests
+
+    def publish(self) -> None:
+        """Hand over the audit trail's new lines: one batch for each commit, which is the most."""
+        while self.meter.commits:
+            items = self.meter.commits.pop(0)
+            lines = [item for item in items if item["SK"]["S"].startswith("EVENT#")]
+            if lines:
+                records = [make_record(i, line) for i, line in enumerate(lines)]
+                self.invoke("publish_events", {"Records": records})
+
+    def _meter(self, function: str, call: Any) -> Any:
+        counts = self.meter.switch(function)
+        printed = io.StringIO()
+        begun = len(self.log.getvalue())
+        with redirect_stdout(printed):
+            answer = call()
+        self.meter.switch(None)
+        counts["invocations"] += 1
+        counts["log_bytes"] += len(self.log.getvalue()) - begun + len(printed.getvalue())
+        self.metrics |= set(find_metrics(printed.getvalue()))
+        return answer
+
+
+def is_delivered(body: str) -> bool:
+    """Tell whether a scan makes this: of a completed upload, moto tells twice."""
+    message = json.loads(body)
+    events = [record["eventName"] for record in message.get("Records", [])]
+    is_test = message.get("Event") == "s3:TestEvent"
+    return not is_test and all(name.endswith("CompleteMultipartUpload") for name in events)
+
+
+def make_record(n: int, item: Any) -> dict[str, Any]:
+    """Return a new item as the table's stream shows it."""
+    change = {"Keys": {"PK": item["PK"], "SK": item["SK"]}, "NewImage": item}
+    return {"eventName": "INSERT", "dynamodb": change | {"SequenceNumber": str(n)}}
+
+
+def find_metrics(printed: str) -> Iterator[tuple[str, ...]]:
+    """Yield name and dimensions of each metric in lines of embedded metric format."""
+    for line in printed.splitlines():
+        for directive in json.loads(line)["_aws"]["CloudWatchMetrics"]:
+            for metric in directive["Metrics"]:
+                for dimensions in directive["Dimensions"]:
+                    yield (metric["Name"], *sorted(dimensions))
+
+
+def count_polls_per_minute() -> int:
+    """Return how often a watching client asks in the minute after a change."""
+    n_polls, waited_s, wait_s = 0, 0.0, float(FIRST_WAIT_S)
+    while waited_s + wait_s <= _MINUTE_S:
+        n_polls, waited_s, wait_s = n_polls + 1, waited_s + wait_s, min(2 * wait_s, MAX_WAIT_S)
+    return n_polls
+
+
+def count_scan(timeline: Timeline) -> ScanCounts:
+    """Walk through a scan and return what was counted.
+
+    Parameters
+    ----------
+    timeline
+        How many minutes pass where.
+    """
+    with _begin() as walk:
+        walk.invoke("reconcile_runs", {})
+        walk.meter.counts.clear()
+        # What belongs to the scan is what a turn costs more than this one.
+        walk.invoke("reconcile_runs", {})
+        idle = walk.meter.counts.pop("reconcile_runs")
+        _scan(walk, timeline)
+        counts = walk.meter.counts
+        # They are called in any case.
+        for unit, n in idle.items():
+            counts["reconcile_runs"][unit] -= n * timeline.total_min
+        n_metrics = len([metric for metric in walk.metrics if metric[0] != "ColdStart"])
+        return ScanCounts(
+            n_metrics=n_metrics,
+            idle=dict(idle),
+            functions={name: dict(each) for name, each in counts.items()},
+        )
+
+
+@contextmanager
+def _begin() -> Iterator[Walk]:
+    # No real account is asked, whatever the shell has.
+    environ = {"AWS_DEFAULT_REGION": _REGION, "EVENT_BUS_NAME": _BUS}
+    environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, environ))
+        os.environ.pop("AWS_ENDPOINT_URL", None)
+        stack.enter_context(mock_aws())
+        boto3.setup_default_session()
+        stack.callback(setattr, boto3, "DEFAULT_SESSION", None)
+        meter = AwsMeter(boto3.DEFAULT_SESSION, boto3.Session().client("dynamodb"))
+        deployment = stack.enter_context(deploy())
+        boto3.Session().client("events").create_event_bus(Name=_BUS)
+        log = io.StringIO()
+        handler: Any = logger.registered_handler
+        stack.callback(handler.setStream, handler.setStream(log))
+
+        def count_request(request: httpx.Request) -> None:
+            is_airflow = str(request.url).startswith(AIRFLOW_URL)
+            meter.add("airflow_calls" if is_airflow else "scanhub_calls")
+            if not is_airflow and find_service(request.url.path) is None:
+                raise RuntimeError(f"Nobody's: {request.url.path}")
+
+        wiring._http_client().event_hooks = {"request": [count_request]}
+        yield Walk(deployment, meter, log)
+
+
+def _scan(walk: Walk, timeline: Timeline) -> None:
+    deployment, n_polls = walk.deployment, count_polls_per_minute()
+    [scan_id, _] = deployment.task_ids
+    arn = "arn:aws:execute-api:us-east-1:123456789012:abc/api/GET/v1/workflowmanager/hello"
+    asked = {"type": "TOKEN", "authorizationToken": f"Bearer {deployment.token}", "methodArn": arn}
+    for _ in range(timeline.total_min):
+        walk.invoke("authorize_request", asked)
+    walk.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
+    for minute in range(timeline.scan_min):
+        _tell_progress(deployment, scan_id, 100 * minute // timeline.scan_min)
+        _pass_a_minute(walk, n_polls)
+
+    upload = {"task_id": scan_id, "file_name": "raw.h5", "size_bytes": 4}
+    key = {"Idempotency-Key": "b0d9c0f8a4564d8b8ad9d2ac0ad3a9b1"}
+    plan = json.loads(walk.call("create_upload", "POST", "/uploads/", upload, key)["body"])
+    for _ in range(timeline.upload_min):
+        _pass_a_minute(walk, n_polls)
+    done = {"parts": [{"part_number": 1, "etag": put_part(plan)}]}
+    walk.call("complete_upload", "POST", f"/uploads/{plan['upload_id']}/complete/", done)
+    walk.drain()
+    _reconstruct(walk, timeline, n_polls)
+
+
+def _reconstruct(walk: Walk, timeline: Timeline, n_polls: int) -> None:
+    deployment = walk.deployment
+    [run] = deployment.airflow.runs.values()
+    for percent in _REPORTED_PERCENT:
+        _call_back(walk, run["conf"], {"progress": percent})
+    for _ in range(timeline.reconstruction_min):
+        _pass_a_minute(walk, n_polls)
+    key = f"{run['conf']['output_prefix']}/image.dcm"
+    boto3.Session().client("s3").put_object(Bucket=run["conf"]["bucket"], Key=key, Body=b"d")
+    results = [{"type": "DICOM", "key": key}]
+    _call_back(walk, run["conf"], {"success": True, "results": results})
+    walk.watch(1)
+    walk.call("list_results", "GET", f"/dag_runs/{run['conf']['dag_run_id']}/results/")
+    walk.publish()
+
+
+def _pass_a_minute(walk: Walk, n_polls: int) -> None:
+    walk.invoke("reconcile_runs", {})
+    walk.watch(n_polls)
+    walk.publish()
+
+
+def _tell_progress(deployment: Deployment, task_id: str, percent: int) -> None:
+    """Let device-manager tell exam-manager how far the scan is."""
+    path = f"/api/v1/exam/task/{task_id}"
+    task = deployment.scanhub.get(path).raise_for_status().json()
+    deployment.scanhub.put(path, json=task | {"progress": percent}).raise_for_status()
+
+
+def _call_back(walk: Walk, conf: dict[str, Any], body: Any) -> None:
+    headers = {"Authorization": f"Bearer {conf['user_token']}"}
+    walk.call("receive_results", "POST", "/results_ready/", body, headers, actor=None)
+    walk.publish()
