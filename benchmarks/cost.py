@@ -10,7 +10,6 @@ writes down every call (scan_counts.toml). Prices (prices.toml) and what a scan 
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -38,6 +37,7 @@ from benchmarks.cost_server import (
     use_one_server,
     use_two_servers,
 )
+from benchmarks.report import replace_block
 from local.config import ROOT
 
 DOC = ROOT / "docs" / "cost.md"
@@ -200,32 +200,6 @@ def _usd(amount: float) -> str:
     return f"{amount:.2g}" if amount >= 1e-4 or amount == 0 else f"{amount:.1e}"
 
 
-def replace_marked(text: str, name: str, content: str) -> str:
-    """Return a document with what stands between two markers replaced.
-
-    Parameters
-    ----------
-    text
-        The document.
-    name
-        The markers are ``<!-- cost{name} -->`` and ``<!-- /cost{name} -->``.
-    content
-        What comes between them.
-
-    Raises
-    ------
-    ValueError
-        There are no such markers.
-    """
-    begin, end = f"<!-- cost{name} -->", f"<!-- /cost{name} -->"
-    new, n_replaced = re.subn(
-        f"{begin}.*?{end}", lambda _: f"{begin}\n{content}\n{end}", text, flags=re.DOTALL
-    )
-    if n_replaced != 1:
-        raise ValueError(f"There is no one place for cost{name}.")
-    return new
-
-
 def count(path: Path = COUNTS) -> None:
     """Count one scan and write that down."""
     # Only this needs moto and the tests' deployment.
@@ -253,7 +227,7 @@ def main() -> None:
     text = DOC.read_text() if asked.write else ""
     for name, make in parts.items():
         print(make(), end="\n\n")
-        text = replace_marked(text, name, make()) if asked.write else text
+        text = replace_block(text, f"cost{name}", make()) if asked.write else text
     if asked.write:
         DOC.write_text(text)
 

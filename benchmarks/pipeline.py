@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import re
 import shutil
 import statistics
 import sys
@@ -34,7 +33,8 @@ from uuid import uuid4
 import httpx
 import numpy as np
 
-from benchmarks.pipeline_stats import Passage, make_table
+from benchmarks.pipeline_stats import Passage, compare
+from benchmarks.report import describe_machine, replace_block
 from local import airflow
 from local.aws import make_client
 from local.config import DAG_ID, ROOT, StackConfig, StackError, python_runtime
@@ -234,20 +234,6 @@ def measure(pipeline: Pipeline, raw: bytes, n_objects: int) -> tuple[list[Passag
     return ours[1:], floor[1:]
 
 
-def write(table: str) -> None:
-    """Put the table between its markers in docs/performance.md."""
-    begin, end = "<!-- pipeline -->", "<!-- /pipeline -->"
-    text, n_replaced = re.subn(
-        f"{begin}.*?{end}",
-        lambda _: f"{begin}\n{table}\n{end}",
-        DOC.read_text(),
-        flags=re.DOTALL,
-    )
-    if n_replaced != 1:
-        raise StackError(f"{DOC} has no one place for the pipeline.")
-    DOC.write_text(text)
-
-
 def run(n_objects: int) -> str:
     """Measure on the stack, which is left as it was found, and return the table."""
     config = replace(StackConfig.from_environ(), dags_folder=make_dags_folder())
@@ -261,8 +247,9 @@ def run(n_objects: int) -> str:
         if not was_up:
             down(config)
     alone_ms = time_reconstruction(raw, n_objects) * 1000
-    said = f"{n_objects} objects of each. Of our task, the reconstruction alone: {alone_ms:.0f} ms."
-    return f"{make_table(ours, floor)}\n\n{said}"
+    said = f"{describe_machine()}; {n_objects} objects of each."
+    said += f" Of our task, the reconstruction alone: {alone_ms:.0f} ms."
+    return f"{compare(ours, floor)}\n\n{said}"
 
 
 def main() -> int:
@@ -275,7 +262,7 @@ def main() -> int:
         table = run(N_QUICK if asked.quick else N_OBJECTS)
         print(table)
         if asked.write:
-            write(table)
+            DOC.write_text(replace_block(DOC.read_text(), "pipeline", table))
     except StackError as error:
         print(error, file=sys.stderr)
         return 1

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from benchmarks.report import make_table
+
 TOTAL = "**PUT of the object → result recorded**"
 _N_QUANTILES = 20
 
@@ -102,7 +104,7 @@ def take_spread(durations_s: Sequence[float]) -> Spread:
     return Spread(statistics.median(durations_s), p95_s)
 
 
-def make_table(ours: Sequence[Passage], floor: Sequence[Passage]) -> str:
+def compare(ours: Sequence[Passage], floor: Sequence[Passage]) -> str:
     """Return the parts of both ways as a table in Markdown.
 
     Parameters
@@ -110,10 +112,8 @@ def make_table(ours: Sequence[Passage], floor: Sequence[Passage]) -> str:
     ours, floor
         As many passages of each.
     """
-    lines = [
-        "| | ours: median ms | p95 ms | floor: median ms | p95 ms | ours / floor |",
-        "|---|---|---|---|---|---|",
-    ]
+    head = ["", "ours: median ms", "p95 ms", "floor: median ms", "p95 ms", "ours / floor"]
+    rows = []
     for name in ours[0].split():
         mine, least = (
             take_spread([passage.split()[name] for passage in passages])
@@ -121,5 +121,5 @@ def make_table(ours: Sequence[Passage], floor: Sequence[Passage]) -> str:
         )
         cells = [mine.median_s, mine.p95_s, least.median_s, least.p95_s]
         ratio = f"{mine.median_s / least.median_s:.1f}" if least.median_s > 0 else "-"
-        lines.append(f"| {name} | {' | '.join(f'{cell * 1000:.0f}' for cell in cells)} | {ratio} |")
-    return "\n".join(lines)
+        rows.append([name, *(f"{cell * 1000:.0f}" for cell in cells), ratio])
+    return make_table(head, rows)

@@ -21,7 +21,7 @@ from workflow_manager.domain.errors import StoreUnavailableError, VersionConflic
 from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, format_place
 from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
-from workflow_manager.stores.items import ItemKey, encode_entity, encode_key
+from workflow_manager.stores.items import ItemKey, encode_entity, encode_event, encode_key
 from workflow_manager.stores.listing_index import MAX_N_QUERIES
 
 
@@ -146,21 +146,21 @@ def test_list_due_drops_index_entries_that_lag_behind(settings: Settings) -> Non
     lagging = {"PK": {"S": "DAGRUN#run-1"}, "SK": {"S": "DAGRUN"}}
     final = encode_entity(make_finished_run(version=1), settings)
     client = StubClient(
+        query=[{"Items": [lagging]}],
         batch_get_item=[{"Responses": {settings.table_name: [final]}}],
     )
-    client.__dict__["get_paginator"] = lambda _: StubClient(paginate=[[{"Items": [lagging]}]])
     # When, then
     assert DynamoDBStore(client, settings).list_due(NOW, 10) == []
-    assert client.calls[0][1]["RequestItems"][settings.table_name]["ConsistentRead"] is True
+    assert client.calls[1][1]["RequestItems"][settings.table_name]["ConsistentRead"] is True
 
 
 def test_list_due_asks_again_for_unprocessed_keys_and_then_stops(settings: Settings) -> None:
     key = {"PK": {"S": "DAGRUN#run-1"}, "SK": {"S": "DAGRUN"}}
     left = {settings.table_name: {"Keys": [key], "ConsistentRead": True}}
-    client = StubClient(batch_get_item=[{"Responses": {}, "UnprocessedKeys": left}] * 3)
-    client.__dict__["get_paginator"] = lambda _: StubClient(paginate=[[{"Items": [key]}]])
+    unread = {"Responses": {}, "UnprocessedKeys": left}
+    client = StubClient(query=[{"Items": [key]}], batch_get_item=[unread] * 3)
     assert DynamoDBStore(client, settings).list_due(NOW + timedelta(hours=1), 10) == []
-    assert [operation for operation, _ in client.calls] == ["batch_get_item"] * 3
+    assert [operation for operation, _ in client.calls] == ["query", *["batch_get_item"] * 3]
 
 
 def listing_client(**answers: list[Any]) -> StubClient:
@@ -217,11 +217,12 @@ def test_list_looks_at_a_bounded_number_of_entries(settings: Settings) -> None:
 def test_delete_removes_the_head_first_and_says_if_something_is_left(settings: Settings) -> None:
     keys = [encode_key(ItemKey("DAGRUN#run-1", sk)) for sk in ("EVENT#1", "DAGRUN")]
     left = {settings.table_name: [{"DeleteRequest": {"Key": keys[0]}}]}
-    client = StubClient(batch_write_item=[{}, *[{"UnprocessedItems": left}] * 3])
-    client.__dict__["get_paginator"] = lambda _: StubClient(paginate=[[{"Items": keys}]])
+    client = StubClient(
+        query=[{"Items": keys}], batch_write_item=[{}, *[{"UnprocessedItems": left}] * 3]
+    )
     with pytest.raises(StoreUnavailableError):
         DynamoDBStore(client, settings).delete_dag_run("run-1")
-    [head] = client.calls[0][1]["RequestItems"][settings.table_name]
+    [head] = client.calls[1][1]["RequestItems"][settings.table_name]
     assert head["DeleteRequest"]["Key"]["SK"] == {"S": "DAGRUN"}
 
 
@@ -274,6 +275,16 @@ def test_commit_maps_the_reason_of_a_cancelled_transaction(
     store = DynamoDBStore(StubClient(transact_write_items=[error]), settings)
     with pytest.raises(expected):
         store.commit([make_run()], [make_event()])
+
+
+def test_query_goes_on_where_a_page_ended(settings: Settings) -> None:
+    events = [encode_event(make_event(), settings) for _ in range(2)]
+    place = {"PK": {"S": "x"}, "SK": {"S": "y"}}
+    client = StubClient(
+        query=[{"Items": events[:1], "LastEvaluatedKey": place}, {"Items": events[1:]}]
+    )
+    assert len(DynamoDBStore(client, settings).list_events("workflow:workflow-1")) == 2
+    assert client.calls[1][1]["ExclusiveStartKey"] == place
 
 
 def test_get_execution_reads_the_workflow_before_its_tasks(settings: Settings) -> None:

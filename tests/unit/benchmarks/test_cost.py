@@ -3,7 +3,7 @@ import tomllib
 
 import pytest
 
-from benchmarks.cost import N_SCANS_PER_DAY, Estimate, make_comparison, replace_marked
+from benchmarks.cost import N_SCANS_PER_DAY, Estimate, make_comparison
 from benchmarks.cost_data import (
     Price,
     Profile,
@@ -172,11 +172,3 @@ def test_docs_show_what_the_data_say(estimate: Estimate) -> None:
     text = (ROOT / "docs/cost.md").read_text()
 
     assert make_comparison(estimate) in text
-
-
-def test_tables_go_between_their_markers_only() -> None:
-    text = "a\n<!-- cost -->\nold\n<!-- /cost -->\nb <!-- cost-x --><!-- /cost-x -->"
-
-    assert replace_marked(text, "", "new") == text.replace("old", "new")
-    with pytest.raises(ValueError, match="cost-y"):
-        replace_marked(text, "-y", "new")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import floor_handler, pipeline
+from benchmarks import floor_handler
 from benchmarks.pipeline import make_raw_data, time_reconstruction, zip_handler
-from benchmarks.pipeline_stats import TOTAL, Passage, make_table, take_spread
+from benchmarks.pipeline_stats import TOTAL, Passage, compare, take_spread
 
 SENT = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -46,14 +46,14 @@ def test_spread_is_median_and_95th_percentile() -> None:
 def test_table_compares_the_medians() -> None:
     ours = [make_passage(2.0), make_passage(2.0), make_passage(9.0)]
 
-    table = make_table(ours, [make_passage()] * 3)
+    table = compare(ours, [make_passage()] * 3)
 
     [row] = [line for line in table.splitlines() if TOTAL in line]
     assert row == f"| {TOTAL} | 20000 | 83000 | 10000 | 10000 | 2.0 |"
 
 
 def test_table_has_no_ratio_to_nothing() -> None:
-    table = make_table([make_passage()] * 2, [make_passage(0)] * 2)
+    table = compare([make_passage()] * 2, [make_passage(0)] * 2)
 
     assert all(line.endswith("| - |") for line in table.splitlines()[2:])
 
@@ -95,15 +95,3 @@ def test_floor_handler_needs_no_package() -> None:
 
 def test_reconstruction_alone_takes_time() -> None:
     assert time_reconstruction(make_raw_data(), 1) > 0
-
-
-def test_table_is_written_between_its_markers(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    doc = tmp_path / "performance.md"
-    doc.write_text("a\n<!-- pipeline -->\nold\n<!-- /pipeline -->\nb")
-    monkeypatch.setattr(pipeline, "DOC", doc)
-
-    pipeline.write("new")
-
-    assert doc.read_text() == "a\n<!-- pipeline -->\nnew\n<!-- /pipeline -->\nb"
