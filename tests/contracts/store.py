@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.contracts.samples import (
+    CAUSE,
     NOW,
     make_due_task,
     make_event,
@@ -129,6 +130,20 @@ class StoreContract(StoreListingContract):
         execution = store.get_execution("workflow-1")
         assert execution is not None
         assert execution.tasks == {}
+
+    def test_committed_execution_is_what_a_read_returns(self, store: WorkflowStore) -> None:
+        store.commit([make_workflow(), make_task("a"), make_task("b")])
+        execution = store.get_execution("workflow-1")
+        assert execution is not None
+        execution.put_task(execution.tasks["a"].evolve(progress=7), CAUSE)
+        execution.follow_tasks(CAUSE)
+
+        store.commit(execution.changes, execution.events)
+
+        committed, read = execution.as_committed(), store.get_execution("workflow-1")
+        assert read is not None
+        assert (committed.workflow, committed.tasks) == (read.workflow, read.tasks)
+        assert committed.changes == []
 
     def test_get_task_returns_it_as_committed_or_none(self, store: WorkflowStore) -> None:
         store.commit([make_workflow(), make_task("a")])

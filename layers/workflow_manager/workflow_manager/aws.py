@@ -5,6 +5,9 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 
+# boto3 would put its own together for every request, of 60 facts: a fifth of what a call takes.
+USER_AGENT = f"scanhub-workflow-manager Boto3/{boto3.__version__}"
+
 # The build leaves the data of all other services out of the layer (local/layer.py).
 AwsService = Literal["dynamodb", "events", "mwaa", "s3", "secretsmanager", "sqs"]
 
@@ -21,4 +24,4 @@ def build_aws_client(service: AwsService, config: Config) -> Any:
     """
     # boto3's stubs know services by name only.
     build: Any = boto3.client
-    return build(service, config=config)
+    return build(service, config=config.merge(Config(user_agent=USER_AGENT)))

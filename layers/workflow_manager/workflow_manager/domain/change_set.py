@@ -1,6 +1,7 @@
 """What is to be committed about a workflow, kept while it is being decided."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause, Entity, Event, record_event
@@ -34,6 +35,18 @@ class ChangeSet(TaskGraph):
     def changed_runs(self) -> list[DagRun]:
         """Runs that wait for a message to start them, that have moved or are to be stopped."""
         return [entity for entity in self._changed.values() if isinstance(entity, DagRun)]
+
+    def as_committed(self) -> Self:
+        """Return the workflow as the commit of its changes has left it."""
+        if not self.changes:
+            return self
+        workflow = self.workflow.evolve(version=self.workflow.version + 1)
+        changed = {
+            task_id: task.evolve(version=task.version + 1)
+            for task_id, task in self.tasks.items()
+            if task_id in self._changed
+        }
+        return type(self)(workflow=workflow, tasks=self.tasks | changed)
 
     def put_run(self, run: DagRun) -> None:
         """Create or change a run of the workflow."""

@@ -1,14 +1,16 @@
 """Note that a device has started."""
 
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
-@retry_on_conflict
-def confirm_scan(ports: Ports, claimed: Task, cause: Cause) -> TaskStatus | None:
+def confirm_scan(
+    ports: Ports, claimed: Task, cause: Cause, committed: Execution | None = None
+) -> TaskStatus | None:
     """Give an attempt at a device task its full time; one that has ended meanwhile stays ended.
 
     Parameters
@@ -19,13 +21,23 @@ def confirm_scan(ports: Ports, claimed: Task, cause: Cause) -> TaskStatus | None
         The attempt.
     cause
         Who knows, and when.
+    committed
+        Its workflow as the caller has just left it; None reads it.
 
     Returns
     -------
     TaskStatus | None
         Where the attempt stands; None if it is history.
     """
-    execution = ports.store.get_execution(claimed.workflow_id)
+    return _confirm(ports, [committed] if committed else [], claimed, cause)
+
+
+@retry_on_conflict
+def _confirm(
+    ports: Ports, known: list[Execution], claimed: Task, cause: Cause
+) -> TaskStatus | None:
+    # What is known is good for one try: if anybody wrote since, the commit fails.
+    execution = known.pop() if known else ports.store.get_execution(claimed.workflow_id)
     task = execution.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
         return None

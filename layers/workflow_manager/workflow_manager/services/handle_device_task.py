@@ -63,7 +63,7 @@ def handle_device_task(
         ports.exam.report_task(task.task_id, ItemStatus.NEW, 0)
     ports.store.commit([*execution.changes, *([lock] if lock else [])], execution.events)
     try:
-        _start(ports, claimed, order, cause)
+        _start(ports, execution.as_committed(), claimed, order, cause)
     finally:
         # Only now: no scanner waits for an Airflow that is slow to stop a run on old data.
         follow_up(ports, execution, cause)
@@ -72,7 +72,9 @@ def handle_device_task(
     return claimed
 
 
-def _start(ports: Ports, claimed: Task, order: ScanOrder, cause: Cause) -> None:
+def _start(
+    ports: Ports, committed: Execution, claimed: Task, order: ScanOrder, cause: Cause
+) -> None:
     try:
         _report_started(ports, claimed)
         start_scan(ports, claimed, order, cause)
@@ -84,7 +86,7 @@ def _start(ports: Ports, claimed: Task, order: ScanOrder, cause: Cause) -> None:
         # Whatever it was, a claimed task must not stay behind in progress.
         _record_failure(ports, claimed, "Start not confirmed: an unexpected error.", cause)
         raise
-    if _is_cancelled(ports, claimed, cause):
+    if _is_cancelled(ports, committed, claimed, cause):
         raise ConflictError(
             "The task was cancelled in the moment in which its scan was started. "
             "The scanner was not stopped: stop it at its console."
@@ -102,9 +104,9 @@ def _report_started(ports: Ports, task: Task) -> None:
         )
 
 
-def _is_cancelled(ports: Ports, claimed: Task, cause: Cause) -> bool:
+def _is_cancelled(ports: Ports, committed: Execution, claimed: Task, cause: Cause) -> bool:
     try:
-        return confirm_scan(ports, claimed, cause) is TaskStatus.CANCELLED
+        return confirm_scan(ports, claimed, cause, committed) is TaskStatus.CANCELLED
     except ScanHubError as error:
         # The caller must hear of the start; the reconciler finds out that the device scans.
         log_unexpected(error)
