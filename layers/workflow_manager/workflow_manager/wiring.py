@@ -98,7 +98,8 @@ class AwsPorts:
         """What starting a scan takes."""
         from workflow_manager.clients.scan import HttpScanClient
 
-        return HttpScanClient(_unpooled_http_client(), self.settings, self._auth)
+        clients = (_http_client(), _unpooled_http_client())
+        return HttpScanClient(*clients, self.settings, self._auth)
 
     @cached_property
     def users(self) -> "UserClient":

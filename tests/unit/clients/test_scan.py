@@ -79,14 +79,15 @@ def refuse() -> None:
     raise ConflictError("Not wanted any more.")
 
 
-def make_client(server: FakeServer) -> HttpScanClient:
+def make_client(server: FakeServer, start_server: FakeServer | None = None) -> HttpScanClient:
     settings = Settings(
         patient_manager_uri="http://patient-manager:8100",
         sequence_manager_uri="http://sequence-manager:8000",
         device_manager_uri="http://device-manager:8000",
         device_networks=(ip_network("127.0.0.0/8"), ip_network("fd00::/8")),
     )
-    return HttpScanClient(server.client, settings, BearerAuth("token-1"))
+    clients = (server.client, (start_server or server).client)
+    return HttpScanClient(*clients, settings, BearerAuth("token-1"))
 
 
 def address(ip_address: object) -> httpx.Response:
@@ -108,6 +109,14 @@ def test_get_patient_fails_with_scanhubs_text(answer: httpx.Response) -> None:
     with pytest.raises(UpstreamError) as caught:
         make_client(FakeServer(answer)).get_patient("1")
     assert caught.value.detail == "Failed to fetch patient"
+
+
+def test_only_a_start_goes_over_a_connection_of_its_own() -> None:
+    server, start_server = FakeServer(address("127.0.0.1:7")), FakeServer(httpx.Response(200))
+    client = make_client(server, start_server)
+    client.start(SIMULATOR, DEVICE_TASK, agree)
+    assert [len(each.requests) for each in (server, start_server)] == [1, 1]
+    assert start_server.lines == ["POST http://127.0.0.1:7/api/start-scan"]
 
 
 def test_get_sequence_returns_the_document_as_it_came() -> None:

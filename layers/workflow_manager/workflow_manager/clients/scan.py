@@ -29,16 +29,23 @@ class HttpScanClient:
 
     Parameters
     ----------
-    client
-        From `build_http_client`.
+    client, start_client
+        From `build_http_client`; the one that sends starts keeps no connection.
     settings
         Names the services and the networks in which devices may be.
     auth
         On whose behalf.
     """
 
-    def __init__(self, client: httpx.Client, settings: Settings, auth: httpx.Auth) -> None:
+    def __init__(
+        self,
+        client: httpx.Client,
+        start_client: httpx.Client,
+        settings: Settings,
+        auth: httpx.Auth,
+    ) -> None:
         self._client = client
+        self._start_client = start_client
         self._patient_url = f"{settings.patient_manager_uri.rstrip('/')}/api/v1/patient"
         self._sequence_url = f"{settings.sequence_manager_uri.rstrip('/')}/api/v1/mri/sequences"
         self._device_url = f"{settings.device_manager_uri.rstrip('/')}/api/v1/device"
@@ -108,13 +115,13 @@ class HttpScanClient:
         return check_device_address(found.ip_address, self._networks)
 
     def _post(self, url: str, device_task: DeviceTask, auth: httpx.Auth | None) -> None:
-        request = self._client.build_request(
+        request = self._start_client.build_request(
             "POST",
             url,
             content=device_task.model_dump_json(by_alias=True),
             headers={"Content-Type": "application/json"},
         )
-        response = exchange(self._client, request, START_DETAIL, auth)
+        response = exchange(self._start_client, request, START_DETAIL, auth)
         if _is_refusal(response):
             raise UpstreamRefusedError(START_DETAIL, response.status_code)
         if response.status_code != httpx.codes.OK:
