@@ -177,11 +177,13 @@ def _load(path: Path) -> Any:
 def _without_documentation(value: Any) -> Any:
     match value:
         case Mapping():
-            # A shape's member may have that name, too, but is no text.
+            # The key stays: botocore asks for it here and there. A shape's member may have that
+            # name, too, but is no text.
             return {
-                key: _without_documentation(each)
+                key: ""
+                if key == "documentation" and isinstance(each, str)
+                else _without_documentation(each)
                 for key, each in value.items()
-                if not (key == "documentation" and isinstance(each, str))
             }
         case list():
             return [_without_documentation(each) for each in value]

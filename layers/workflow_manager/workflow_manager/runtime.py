@@ -7,6 +7,7 @@ processor, measured by benchmarks/cold_start.py with and without; docs/performan
 import gc
 import os
 import random
+import warnings
 from collections.abc import Callable
 
 _ON_LAMBDA = bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
@@ -18,11 +19,16 @@ def begin_init() -> None:
         return
     # Next to nothing that is imported is garbage: looking for it takes 8 %.
     gc.disable()
+    if is_made_ahead():
+        return
     from pydantic import BaseModel
+    from pydantic.warnings import UnsupportedFieldAttributeWarning
 
     # Validators are built when first used. Most never are, FastAPI's 40 classes of OpenAPI above
     # all: 15 %. What a request needs, it builds in some milliseconds, once.
     BaseModel.model_config["defer_build"] = True
+    # FastAPI ignores it while it builds; now it is built later.
+    warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
 
 
 def end_init(make_clients: Callable[[], None], renew: Callable[[], None]) -> None:
