@@ -1,7 +1,7 @@
 """The API's uploads as far as `Client.upload` calls them: planned, signed, completed, not kept.
 
 Parts are planned and signed by the code of the real functions. What these also do, the table and
-the comparison of the parts with S3's list, is left out.
+the comparison of the parts with S3's list, is left out. As there, nothing is called in a thread.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def make_app(lake: S3DataLake, settings: Settings) -> FastAPI:
         return UploadView.of(UploadProgress(upload, missing=parts), expires_at)
 
     @app.post("/uploads/", status_code=201)
-    def create_upload(body: CreateUploadBody) -> UploadView:
+    async def create_upload(body: CreateUploadBody) -> UploadView:
         key = uuid4().hex
         upload = Upload(
             **body.model_dump(),
@@ -63,11 +63,13 @@ def make_app(lake: S3DataLake, settings: Settings) -> FastAPI:
         return show(upload, 1, DEFAULT_N_URLS)
 
     @app.get("/uploads/{upload_id}/")
-    def get_upload(upload_id: str, from_part: int = 1, limit: int = DEFAULT_N_URLS) -> UploadView:
+    async def get_upload(
+        upload_id: str, from_part: int = 1, limit: int = DEFAULT_N_URLS
+    ) -> UploadView:
         return show(uploads[upload_id], from_part, limit)
 
     @app.post("/uploads/{upload_id}/complete/")
-    def complete_upload(upload_id: str, body: CompleteUploadBody) -> CompletedUpload:
+    async def complete_upload(upload_id: str, body: CompleteUploadBody) -> CompletedUpload:
         upload = uploads[upload_id]
         lake.complete_multipart_upload(upload.key, upload.s3_upload_id, body.parts, body.crc64nvme)
         return CompletedUpload(
