@@ -26,13 +26,14 @@ from typing import TypeVar
 
 from benchmarks.chart import Bar, draw_bars
 from benchmarks.cold_start_functions import Starter, list_functions, read_template
-from benchmarks.cold_start_reference import build_reference, measure_zip_bytes
+from benchmarks.cold_start_reference import build_reference
 from benchmarks.cold_start_report import Row, make_report
 from benchmarks.report import replace_block
 from local.build import build
 from local.config import ROOT, StackConfig, StackError
+from local.layer import LAYER, measure_size
 from local.processes import Processes
-from local.runtime import LAYER, RuntimeEmulator, link_runtime_client, make_environ
+from local.runtime import RuntimeEmulator, link_runtime_client, make_environ
 
 N_RUNS, N_QUICK_RUNS = 15, 3
 QUICK_NAMES = {"hello", "get_workflow", "trigger_task", "trigger_airflow", "authorize_request"}
@@ -160,7 +161,9 @@ def measure(starters: Sequence[Starter], n_runs: int, folder: Path) -> list[Row]
     bench = Bench(folder)
     plain = take_turns(starters, bench.start, n_runs, n_unmeasured=1)
     emulated = take_turns(starters, bench.emulate, n_runs)
-    layers = {each.layer: measure_zip_bytes(each.layer) for each in starters if each.layer.is_dir()}
+    layers = {
+        each.layer: measure_size(each.layer).zip_bytes for each in starters if each.layer.is_dir()
+    }
     return [
         Row(
             name=starter.name,
@@ -171,7 +174,7 @@ def measure(starters: Sequence[Starter], n_runs: int, folder: Path) -> list[Row]
             n_modules=round(start.n_modules),
             init_ms=runtime.wall_s * 1e3,
             init_cpu_ms=runtime.cpu_s * 1e3,
-            zip_mb=(measure_zip_bytes(starter.task_root) + layers.get(starter.layer, 0)) / 1e6,
+            zip_mb=(measure_size(starter.task_root).zip_bytes + layers.get(starter.layer, 0)) / 1e6,
         )
         for starter, start, runtime in zip(starters, plain, emulated, strict=True)
     ]

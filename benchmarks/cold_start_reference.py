@@ -6,8 +6,6 @@ import hashlib
 import os
 import shutil
 import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 from benchmarks.cold_start_functions import Starter, make_function
@@ -62,12 +60,3 @@ def _digest_sources() -> str:
     for name in ("app.py", "requirements.txt"):
         digest.update((SOURCES / name).read_bytes())
     return digest.hexdigest()
-
-
-def measure_zip_bytes(folder: Path) -> int:
-    """Return the size of a folder as it is sent to Lambda [bytes]."""
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(folder.rglob("*")):
-                archive.write(path, path.relative_to(folder))
-        return file.seek(0, os.SEEK_END)

@@ -10,7 +10,8 @@ writes down every call (scan_counts.toml). Prices (prices.toml) and what a scan 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -30,14 +31,18 @@ from benchmarks.cost_model import (
     price_usage,
     use_control_plane,
     use_data_lake,
+    use_restore,
+    use_snapshots,
 )
 from benchmarks.cost_server import (
     choose_instances,
+    choose_one,
     find_break_even,
+    find_limit,
     use_one_server,
     use_two_servers,
 )
-from benchmarks.report import replace_block
+from benchmarks.report import make_table, replace_block
 from local.config import ROOT
 
 DOC = ROOT / "docs" / "cost.md"
@@ -80,13 +85,13 @@ class Estimate:
         return sum(self.ours(n_scans_per_day).values())
 
     def one_server(self, n_scans_per_day: float) -> float:
-        """Return that of the cheapest server."""
-        usage = use_one_server(self._profile, self._counts, n_scans_per_day)
-        return sum(price_usage(self._prices, usage).values())
+        """Return that of the cheapest server; infinite if a single one cannot carry the load."""
+        usage = use_one_server(self._prices, self._profile, self._counts, n_scans_per_day)
+        return math.inf if usage is None else sum(price_usage(self._prices, usage).values())
 
     def two_servers(self, n_scans_per_day: float) -> float:
         """Return that of servers in two zones."""
-        usage = use_two_servers(self._profile, self._counts, n_scans_per_day)
+        usage = use_two_servers(self._prices, self._profile, self._counts, n_scans_per_day)
         return sum(price_usage(self._prices, usage).values())
 
     def data_lake(self, n_scans_per_day: float) -> dict[str, float]:
@@ -99,48 +104,60 @@ class Estimate:
         """Return that of something that is always on."""
         return n * self._prices.prices[name].cost(MONTH_HOURS)
 
-    def describe_servers(self, n_scans_per_day: float, n_spare: int) -> str:
-        """Return number and kind of the instances."""
-        kind, n_instances = choose_instances(self._profile, self._counts, n_scans_per_day)
-        return f"{n_instances + n_spare} of {kind.replace('_', '.')}"
+    def snapshots(self) -> float:
+        """Return that of the snapshots of one published version of all functions."""
+        return sum(price_usage(self._prices, use_snapshots(self._profile)).values())
+
+    def restore(self) -> float:
+        """Return what it costs to start the largest function from its snapshot."""
+        largest = max(self._profile.functions.values(), key=lambda each: each.memory_mb)
+        return sum(price_usage(self._prices, use_restore(largest)).values())
+
+    def limit_of_one_server(self) -> int:
+        """Return how many scans a day a single server carries."""
+        return find_limit(self._profile, self._counts)
+
+    def describe_servers(self, n_scans_per_day: float) -> str:
+        """Return number and kind of the instances, in one zone and in two."""
+        files = self._prices, self._profile, self._counts
+        one = choose_one(*files, n_scans_per_day)
+        kind, n_instances = choose_instances(*files, n_scans_per_day)
+        said = f"{f'1 of {one}' if one else '-'} / {n_instances} of {kind}"
+        return said.replace("_", ".")
 
 
 def make_comparison(estimate: Estimate) -> str:
     """Return cost of a month and of a scan, ours and the servers', as a table in Markdown."""
-    rows: list[tuple[str, Callable[[float], float]]] = [
+    costs: list[tuple[str, Callable[[float], float]]] = [
         ("**workflow manager, serverless**", estimate.ours_in_sum),
         ("server in one zone", estimate.one_server),
         ("servers in two zones", estimate.two_servers),
     ]
-    lines = [_row("USD a month", _columns()), "|---" * (1 + len(N_SCANS_PER_DAY)) + "|"]
-    lines += [_row(name, [_usd(cost(n)) for n in N_SCANS_PER_DAY]) for name, cost in rows]
-    instances = [_instances(estimate, n) for n in N_SCANS_PER_DAY]
-    lines.append(_row("instances of these, one zone / two", instances))
-    lines += [_row("**USD a scan**", [""] * len(N_SCANS_PER_DAY))]
-    for name, cost in rows:
-        per_scan = [_usd(cost(n) / (n * MONTH_DAYS)) for n in N_SCANS_PER_DAY]
-        lines.append(_row(name, per_scan))
-    lines.append(_row("**the same for all, USD a month**", [""] * len(N_SCANS_PER_DAY)))
+    blank = [""] * len(N_SCANS_PER_DAY)
     lakes = [estimate.data_lake(n) for n in N_SCANS_PER_DAY]
-    lines.append(_row("raw data and results, kept", [_usd(lake["kept"]) for lake in lakes]))
-    lines.append(_row("brought in and out", [_usd(lake["moved"]) for lake in lakes]))
     mwaa = _usd(estimate.of_hours("mwaa_small"))
-    lines.append(_row("Airflow on MWAA, one mw1.small without more workers", [mwaa] * len(lakes)))
-    return "\n".join(lines)
-
-
-def _instances(estimate: Estimate, n: float) -> str:
-    return f"{estimate.describe_servers(n, 0)} / {estimate.describe_servers(n, 1)}"
+    instances = [estimate.describe_servers(n) for n in N_SCANS_PER_DAY]
+    rows = [
+        *([name, *(_usd(cost(n)) for n in N_SCANS_PER_DAY)] for name, cost in costs),
+        ["instances of these, one zone / two", *instances],
+        ["**USD a scan**", *blank],
+        *(
+            [name, *(_usd(cost(n) / (n * MONTH_DAYS)) for n in N_SCANS_PER_DAY)]
+            for name, cost in costs
+        ),
+        ["**the same for all, USD a month**", *blank],
+        ["raw data and results, kept", *(_usd(lake["kept"]) for lake in lakes)],
+        ["brought in and out", *(_usd(lake["moved"]) for lake in lakes)],
+        ["Airflow on MWAA, one mw1.small without more workers", *[mwaa] * len(lakes)],
+    ]
+    return make_table(["USD a month", *_columns()], rows)
 
 
 def make_break_down(estimate: Estimate) -> str:
     """Return which services cost how much in a month, as a table in Markdown."""
     columns = [estimate.ours(n) for n in (0, *N_SCANS_PER_DAY)]
-    lines = [_row("USD a month", ["no scan", *_columns()]), "|---" * (1 + len(columns)) + "|"]
-    for group in GROUPS:
-        cells = [_share(costs, group) for costs in columns]
-        lines.append(_row(group, cells))
-    return "\n".join(lines)
+    rows = [[group, *(_share(costs, group) for costs in columns)] for group in GROUPS]
+    return make_table(["USD a month", "no scan", *_columns()], rows)
 
 
 def _share(costs: Mapping[str, float], group: str) -> str:
@@ -149,18 +166,27 @@ def _share(costs: Mapping[str, float], group: str) -> str:
 
 def make_sentences(estimate: Estimate) -> str:
     """Return where which is cheaper, as a list in Markdown."""
-    lines = []
-    for name, server in (
-        ("server in one zone", estimate.one_server),
-        ("servers in two zones", estimate.two_servers),
-    ):
-        n = find_break_even(estimate.ours_in_sum, server)
-        said = f"{name}: cheaper from {n:,.0f} scans a day on" if n else f"{name}: never cheaper"
-        lines.append(f"- {said[0].upper()}{said[1:]}.")
+    one, two = estimate.one_server, estimate.two_servers
+    limit = estimate.limit_of_one_server()
     idle_usd, nat_usd = estimate.ours_in_sum(0), estimate.of_hours("nat_gateway", 2)
-    lines.append(f"- With no scan at all, ours costs {_usd(idle_usd)} USD a month.")
-    lines.append(f"- In a VPC (`SubnetIds`), two NAT gateways add {_usd(nat_usd)} USD a month.")
-    return "\n".join(lines)
+    snapshots_usd, restore_usd = estimate.snapshots(), estimate.restore()
+    sentences = [
+        f"Server in one zone: {_say_break_even(find_break_even(estimate.ours_in_sum, one, limit))};"
+        f" one alone carries at most {limit:,} scans a day.",
+        f"Servers in two zones: {_say_break_even(find_break_even(estimate.ours_in_sum, two))}.",
+        f"With no scan at all, ours costs {_usd(idle_usd)} USD a month.",
+        f"In a VPC (`SubnetIds`), two NAT gateways add {_usd(nat_usd)} USD a month.",
+        "With `SnapStart`, the snapshots of one published version of all functions add"
+        f" {_usd(snapshots_usd)} USD a month, and each restore {_usd(restore_usd)} USD; old"
+        " versions count until they are deleted.",
+    ]
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _say_break_even(n_scans_per_day: float | None) -> str:
+    if n_scans_per_day is None:
+        return "never cheaper"
+    return f"cheaper from {n_scans_per_day:,.0f} scans a day on"
 
 
 def make_counts(counts: ScanCounts) -> str:
@@ -173,26 +199,21 @@ def make_counts(counts: ScanCounts) -> str:
         "scanhub_calls": "ScanHub",
         "airflow_calls": "Airflow",
     }
-    lines = [f"| function | {' | '.join(units.values())} |", "|---" * (1 + len(units)) + "|"]
-    for name, each in sorted(counts.functions.items()):
-        lines.append(_row(f"`{name}`", [f"{each.get(unit, 0):g}" for unit in units]))
-    sums = [f"{counts.sum(unit):g}" for unit in units]
-    lines.append(_row("**sum**", sums))
-    idle = [f"{counts.idle.get(unit, 0):g}" for unit in units]
-    lines.append(_row("an idle turn of `reconcile_runs`", idle))
-    return "\n".join(lines)
+    tables = {f"`{name}`": each for name, each in sorted(counts.functions.items())}
+    tables["**sum**"] = {unit: counts.sum(unit) for unit in units}
+    tables["an idle turn of `reconcile_runs`"] = counts.idle
+    rows = [[name, *(f"{each.get(unit, 0):g}" for unit in units)] for name, each in tables.items()]
+    return make_table(["function", *units.values()], rows)
 
 
 def _columns() -> list[str]:
     return [f"{n:,} scans a day" for n in N_SCANS_PER_DAY]
 
 
-def _row(name: str, cells: Sequence[str]) -> str:
-    return f"| {name} | {' | '.join(cells)} |"
-
-
 def _usd(amount: float) -> str:
-    """Write two digits that count, and no more cents than there are."""
+    """Write two digits that count, and no more cents than there are; "-" is not for any money."""
+    if math.isinf(amount):
+        return "-"
     if amount >= 100:
         return f"{amount:,.0f}"
     if amount >= 1:

@@ -191,6 +191,17 @@ def _use_always(
     }
 
 
+def use_snapshots(profile: Profile) -> Usage:
+    """Return what SnapStart keeps in a month of one published version of all functions."""
+    kept_gb = profile.fixed["functions_mb"] / _MB_PER_GB
+    return {"snapshot_cache": kept_gb * MONTH_DAYS * DAY_S}
+
+
+def use_restore(function: Function) -> Usage:
+    """Return what SnapStart reads to start a function once."""
+    return {"snapshot_restores": function.memory_mb / _MB_PER_GB}
+
+
 def share_of_hours(n_per_day: float) -> float:
     """Return in how many hours something happens that comes at random; CloudWatch charges those."""
     return 1 - math.exp(-n_per_day / _DAY_HOURS)

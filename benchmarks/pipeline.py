@@ -1,13 +1,13 @@
 """From an object in S3 to a recorded result on the laptop stack, beside the least there can be.
 
-    make benchmark-pipeline [QUICK=1]
+    make benchmark-pipeline [QUICK=1] [WRITE=1]
 
 Ours is the deployed stack: S3, SQS, `trigger_airflow`, Airflow, the reconstruction, its callbacks.
 The floor is on the same stack at the same time: S3 calls a function of one file that does nothing
 but POST to Airflow (benchmarks/floor_handler.py), which runs a DAG whose task does nothing
 (benchmarks/dags/floor.py). Objects take turns, one at a time, after one of each to warm up. Times
 are the client's before the PUT, and those that Airflow and our API show. Airflow's scheduler looks
-in rounds: pauses of random length keep the turns from falling into step with it. `--write` puts the
+in rounds: pauses of random length keep the turns from falling into step with it. WRITE=1 puts the
 table into docs/performance.md.
 """
 

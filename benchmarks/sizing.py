@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from local.config import StackConfig, StackError
-from local.runtime import LAYER, RuntimeEmulator, RuntimeFunction, list_deployed_functions
+from local.layer import LAYER
+from local.runtime import RuntimeEmulator, RuntimeFunction, list_deployed_functions
 from local.samples import Hospital, Sample, list_samples
 from local.stack import down, is_up, up
 

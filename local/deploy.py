@@ -40,7 +40,12 @@ def deploy(environment: str) -> None:
     _run(SAM, "build", *chosen, "--build-dir", str(BUILD_FOLDER))
     mark_layer(BUILD_FOLDER / LAYER, overrides)
     runtime = dict(each.split("=", 1) for each in overrides).get("PythonRuntime", RUNTIME)
-    print(finish_build(BUILD_FOLDER, has_bytecode=python_runtime() == runtime))
+    has_bytecode = python_runtime() == runtime
+    if not has_bytecode:
+        print(
+            f"No bytecode: this is {python_runtime()}. With {runtime}, starts take 0.4 of the time."
+        )
+    print(f"layer with a function: {finish_build(BUILD_FOLDER, has_bytecode=has_bytecode)}")
     _run(SAM, "deploy", *chosen, "--template-file", str(BUILD_FOLDER / "template.yaml"))
 
 

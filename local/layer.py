@@ -26,8 +26,9 @@ LAYER = "WorkflowManagerLayer"
 # differ between machines.
 LAYER_ROOT, TASK_ROOT = "/opt/python", "/var/task"
 AWS_MODULE = ROOT / "layers" / "workflow_manager" / "workflow_manager" / "aws.py"
-# What is kept of a dist-info: packages ask for their version there, and Amazon Inspector looks.
-KEPT_METADATA = "METADATA"
+# What is kept of a dist-info: packages ask for their version there, and Amazon Inspector looks;
+# and the licences, for whoever hands the layer on.
+KEPT_METADATA = ("METADATA", "LICEN", "NOTICE", "COPYING")
 USELESS = (
     "bin",
     "**/__pycache__",
@@ -123,9 +124,10 @@ def remove_useless(layer: Path) -> None:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                path.unlink()
-    for path in [*layer.glob("*.dist-info/**/*")]:
-        if path.is_file() and path.name != KEPT_METADATA:
+                # One inside another is gone with it.
+                path.unlink(missing_ok=True)
+    for path in list(layer.glob("*.dist-info/**/*")):
+        if path.is_file() and not path.name.startswith(KEPT_METADATA):
             path.unlink()
 
 

@@ -33,7 +33,6 @@ from local.config import (
     python_runtime,
 )
 
-LAYER = "WorkflowManagerLayer"
 CLIENT_PACKAGE = "awslambdaric"
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 START_TIMEOUT_S = 20.0

@@ -151,6 +151,10 @@ class StoreContract(StoreListingContract):
         assert store.get_task("workflow-1", "b") is None
         assert store.get_task("workflow-2", "a") is None
 
+    def test_get_task_returns_none_without_its_workflow(self, store: WorkflowStore) -> None:
+        store.commit([make_task("a")])
+        assert store.get_task("workflow-1", "a") is None
+
     def test_list_events_returns_one_subject_oldest_first(self, store: WorkflowStore) -> None:
         late = make_event(at=NOW + timedelta(seconds=1))
         early = make_event(at=NOW)

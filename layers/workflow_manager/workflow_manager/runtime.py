@@ -1,7 +1,7 @@
 """A quick start: what is held while a function is imported, made at its end, renewed by a restore.
 
-Everything here only happens on Lambda. Figures are shares of a cold start of `get_workflow`, one
-processor, measured by benchmarks/cold_start.py with and without; docs/performance.md has the rest.
+Everything here only happens on Lambda. Figures are shares of a start of `get_workflow`, with and
+without, medians of 15 processes taking turns; docs/adr/0015-a-quick-start.md has the rest.
 """
 
 import gc
@@ -17,7 +17,7 @@ def begin_init() -> None:
     """Hold back what the import of a function does not need."""
     if not _ON_LAMBDA:
         return
-    # Next to nothing that is imported is garbage: looking for it takes 8 %.
+    # Next to nothing that is imported is garbage: looking for it takes 7 %.
     gc.disable()
     if is_made_ahead():
         return
@@ -25,7 +25,7 @@ def begin_init() -> None:
     from pydantic.warnings import UnsupportedFieldAttributeWarning
 
     # Validators are built when first used. Most never are, FastAPI's 40 classes of OpenAPI above
-    # all: 15 %. What a request needs, it builds in some milliseconds, once.
+    # all: 16 %. What a request needs, it builds in some milliseconds, once.
     BaseModel.model_config["defer_build"] = True
     # FastAPI ignores it while it builds; now it is built later.
     warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)

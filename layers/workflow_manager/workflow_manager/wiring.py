@@ -3,6 +3,7 @@
 Imports are local: a function loads only what it uses, and importing this needs no environment.
 """
 
+import sys
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -130,11 +131,11 @@ def make_ready(*names: PortName) -> None:
 
 def forget() -> None:
     """Drop clients, connections, credentials and tokens; the next use builds them anew."""
-    import boto3
-
     for built in _KEPT:
         built.cache_clear()
-    boto3.setup_default_session()
+    # Who has not loaded it has no session, and shall not wait for it now.
+    if boto3 := sys.modules.get("boto3"):
+        boto3.setup_default_session()
 
 
 @cache

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from benchmarks import cold_start_runner
 from benchmarks.chart import Bar, draw_bars
 from benchmarks.cold_start import Start, take_median, take_turns
 from benchmarks.cold_start_functions import EVENT, HTTP
-from benchmarks.cold_start_reference import measure_zip_bytes
 from benchmarks.cold_start_report import Row, make_report, make_summary
 
 REFERENCE = Row("reference", "reference", 400, 200, 100, 700, 500, 250, 25)
@@ -84,19 +82,6 @@ def test_the_reference_is_in_the_table_with_the_interpreter_above() -> None:
     assert find_line(report, "hello")[1:6] == ["HTTP", "100", "0.25", "40", "0.20"]
     assert "14 ms, 7 ms of CPU and 9 MB" in report
     assert "15 processes" in report
-
-
-def test_a_folder_is_packed_as_it_is_sent(tmp_path: Path) -> None:
-    # Given a folder with something that packs well
-    folder = tmp_path / "folder"
-    (folder / "below").mkdir(parents=True)
-    (folder / "below" / "zeros").write_bytes(bytes(100_000))
-    # When its size is measured, then it is that of a zip file
-    expected = tmp_path / "expected.zip"
-    with zipfile.ZipFile(expected, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(folder / "below", "below")
-        archive.write(folder / "below" / "zeros", "below/zeros")
-    assert measure_zip_bytes(folder) == expected.stat().st_size < 1000
 
 
 def test_the_runner_counts_what_a_module_takes(tmp_path: Path) -> None:

@@ -1,11 +1,21 @@
+import math
 import re
 import tomllib
+from collections.abc import Callable
 
 import pytest
 
-from benchmarks.cost import N_SCANS_PER_DAY, Estimate, make_comparison
+from benchmarks.cost import (
+    N_SCANS_PER_DAY,
+    Estimate,
+    make_break_down,
+    make_comparison,
+    make_counts,
+    make_sentences,
+)
 from benchmarks.cost_data import (
     Price,
+    Prices,
     Profile,
     ScanCounts,
     format_counts,
@@ -20,13 +30,24 @@ from benchmarks.cost_model import (
     estimate_gb_s,
     price_usage,
     sample_traces,
+    share_of_hours,
     use_control_plane,
     use_data_lake,
+    use_restore,
+    use_snapshots,
 )
-from benchmarks.cost_server import choose_instances, find_break_even, use_two_servers
+from benchmarks.cost_server import (
+    choose_instances,
+    choose_one,
+    find_break_even,
+    find_limit,
+    use_one_server,
+    use_two_servers,
+)
 from local.config import ROOT
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
+DOC = (ROOT / "docs/cost.md").read_text()
 
 
 @pytest.fixture
@@ -35,8 +56,18 @@ def profile() -> Profile:
 
 
 @pytest.fixture
-def estimate(profile: Profile) -> Estimate:
-    return Estimate(load_prices(), profile, load_counts())
+def prices() -> Prices:
+    return load_prices()
+
+
+@pytest.fixture
+def counts() -> ScanCounts:
+    return load_counts()
+
+
+@pytest.fixture
+def estimate(prices: Prices, profile: Profile, counts: ScanCounts) -> Estimate:
+    return Estimate(prices, profile, counts)
 
 
 def make_price(*tiers: tuple[float, ...]) -> Price:
@@ -89,7 +120,8 @@ def test_control_plane_is_a_fixed_part_and_one_by_scans(profile: Profile) -> Non
 
 def test_scan_costs_less_the_more_there_are(estimate: Estimate) -> None:
     for cost in (estimate.ours_in_sum, estimate.one_server, estimate.two_servers):
-        per_scan = [cost(n) / n for n in N_SCANS_PER_DAY]
+        per_scan = [cost(n) / n for n in N_SCANS_PER_DAY if math.isfinite(cost(n))]
+        assert len(per_scan) > 1
         assert per_scan == sorted(per_scan, reverse=True)
 
 
@@ -110,16 +142,73 @@ def test_data_lake_holds_the_days_that_are_kept(profile: Profile) -> None:
     assert count_parts(profile) == 64
 
 
-def test_servers_in_two_zones_have_one_to_spare(profile: Profile) -> None:
-    counts = load_counts()
-    kind, n_instances = choose_instances(profile, counts, 10)
+def test_servers_in_two_zones_have_one_to_spare(
+    prices: Prices, profile: Profile, counts: ScanCounts
+) -> None:
+    assert choose_instances(prices, profile, counts, 10) == ("t4g_small", 2)
+    assert use_two_servers(prices, profile, counts, 10)["t4g_small"] == pytest.approx(2 * 730)
 
-    assert (kind, n_instances) == ("t4g_small", 1)
-    assert use_two_servers(profile, counts, 10)[kind] == pytest.approx(2 * 730)
+
+@pytest.mark.parametrize(
+    ("small_usd", "chosen"),
+    [(0.0168, ("t4g_small", 4)), (0.0543, ("t4g_small", 4)), (0.0544, ("c7g_large", 3))],
+)
+def test_cheapest_instances_are_chosen_not_the_fewest(
+    profile: Profile, counts: ScanCounts, small_usd: float, chosen: tuple[str, int]
+) -> None:
+    # Given a load for 3 small instances or 2 large ones, and one to spare: 4 or 3
+    prices = make_prices(small_usd, 0.0725)
+
+    assert choose_instances(prices, profile, counts, 100_000) == chosen
 
 
-def test_load_beyond_one_instance_takes_more(profile: Profile) -> None:
-    _, n_instances = choose_instances(profile, load_counts(), 1e6)
+def make_prices(small_usd: float, large_usd: float) -> Prices:
+    prices = load_prices()
+    changed = {"t4g_small": make_price((small_usd,)), "c7g_large": make_price((large_usd,))}
+    return prices.model_copy(update={"prices": {**prices.prices, **changed}})
+
+
+def test_one_server_is_the_cheapest_that_is_enough_alone(
+    prices: Prices, profile: Profile, counts: ScanCounts
+) -> None:
+    assert choose_one(prices, profile, counts, 1_000) == "t4g_small"
+    assert choose_one(make_prices(2, 1), profile, counts, 1_000) == "c7g_large"
+    assert choose_one(prices, profile, counts, 50_000) == "c7g_large"
+
+
+def test_one_server_carries_no_more_than_its_largest_kind(
+    prices: Prices, profile: Profile, counts: ScanCounts
+) -> None:
+    limit = find_limit(profile, counts)
+
+    assert use_one_server(prices, profile, counts, limit) is not None
+    assert use_one_server(prices, profile, counts, limit + 1) is None
+
+
+def test_table_shows_a_dash_where_one_server_is_not_enough(estimate: Estimate) -> None:
+    lines = make_comparison(estimate).splitlines()
+
+    rows = [line.split(" | ") for line in lines if line.startswith("| server in one zone")]
+    assert [row[-1] for row in rows] == ["- |", "- |"]
+    assert all("-" not in row[1] for row in rows)
+    assert "| - / 4 of t4g.small |" in "\n".join(lines)
+
+
+def test_servers_in_two_zones_pay_for_the_log_they_keep_and_our_metrics(
+    prices: Prices, profile: Profile, counts: ScanCounts
+) -> None:
+    usage, ours = use_two_servers(prices, profile, counts, 10), use_control_plane
+    n_kept_days = profile.data["log_days"]
+
+    assert usage["log_storage"] == pytest.approx(usage["log_ingestion"] / MONTH_DAYS * n_kept_days)
+    assert 0 < usage["log_storage"] < ours(profile, counts, 10)["log_storage"]
+    assert usage["custom_metrics"] == pytest.approx(counts.n_metrics * share_of_hours(10))
+
+
+def test_load_beyond_one_instance_takes_more(
+    prices: Prices, profile: Profile, counts: ScanCounts
+) -> None:
+    _, n_instances = choose_instances(prices, profile, counts, 1e6)
 
     assert n_instances > 10
 
@@ -128,6 +217,50 @@ def test_break_even_is_where_the_lines_cross() -> None:
     assert find_break_even(lambda n: 5 + n, lambda n: 105) == pytest.approx(100)
     assert find_break_even(lambda n: 5, lambda n: 105) is None
     assert find_break_even(lambda n: 200, lambda n: 105) == pytest.approx(0, abs=1e-6)
+
+
+def test_break_even_is_found_below_what_one_server_carries() -> None:
+    def server(n: float) -> float:
+        return 105 if n <= 120 else math.inf
+
+    # 128, the next power of two, is too much for it.
+    assert find_break_even(lambda n: 5 + n, server, 120) == pytest.approx(100)
+    assert find_break_even(lambda n: 5 + n, server, 90) is None
+
+
+def test_sentences_tell_where_one_server_ends(
+    estimate: Estimate, profile: Profile, counts: ScanCounts
+) -> None:
+    first, second, *_ = make_sentences(estimate).splitlines()
+
+    assert f"at most {find_limit(profile, counts):,} scans a day" in first
+    assert re.match(r"- Servers in two zones: cheaper from [\d,]+ scans a day on\.$", second)
+
+
+def test_sentences_tell_if_a_server_is_never_cheaper(profile: Profile, counts: ScanCounts) -> None:
+    first, second, *_ = make_sentences(
+        Estimate(make_prices(1e6, 1e6), profile, counts)
+    ).splitlines()
+
+    assert "never cheaper;" in first
+    assert second == "- Servers in two zones: never cheaper."
+
+
+def test_snapshots_are_charged_by_the_memory_of_all_functions(
+    prices: Prices, profile: Profile
+) -> None:
+    (kept_gb_s,) = use_snapshots(profile).values()
+    restore = use_restore(profile.functions["publish_events"])
+
+    assert kept_gb_s == pytest.approx(profile.fixed["functions_mb"] / 1024 * 730 * 3600)
+    assert price_usage(prices, restore) == {"snapshot_restores": pytest.approx(0.0001397998 / 2)}
+
+
+def test_sentences_tell_what_snapshots_cost(estimate: Estimate) -> None:
+    last = make_sentences(estimate).splitlines()[-1]
+
+    assert f"{estimate.snapshots():,.0f} USD a month" in last
+    assert f"each restore {estimate.restore():.2g} USD" in last
 
 
 def test_every_resource_of_the_template_has_a_price_or_is_free() -> None:
@@ -162,13 +295,32 @@ def test_functions_have_the_memory_of_the_template(profile: Profile) -> None:
         assert function.memory_mb == (int(own[1]) if own else sizes[""])
 
 
+def test_memory_of_snapshots_is_that_of_all_functions_of_the_template(profile: Profile) -> None:
+    every = int(re.findall(r"^    MemorySize: (\d+)", TEMPLATE, flags=re.MULTILINE)[0])
+    own = [int(mb) for mb in re.findall(r"^      MemorySize: (\d+)", TEMPLATE, flags=re.MULTILINE)]
+    n_functions = TEMPLATE.count("    Type: AWS::Serverless::Function\n")
+
+    assert profile.fixed["functions_mb"] == sum(own) + (n_functions - len(own)) * every
+
+
 def test_counts_are_read_as_they_were_written() -> None:
     counts = ScanCounts(n_metrics=5, idle={"a": 3.5}, functions={"hello": {"invocations": 2}})
 
     assert ScanCounts.model_validate(tomllib.loads(format_counts(counts))) == counts
 
 
-def test_docs_show_what_the_data_say(estimate: Estimate) -> None:
-    text = (ROOT / "docs/cost.md").read_text()
+@pytest.mark.parametrize("make", [make_comparison, make_break_down, make_sentences])
+def test_docs_show_what_the_data_say(estimate: Estimate, make: Callable[[Estimate], str]) -> None:
+    assert make(estimate) in DOC
 
-    assert make_comparison(estimate) in text
+
+def test_docs_show_what_was_counted(counts: ScanCounts) -> None:
+    assert make_counts(counts) in DOC
+
+
+def test_numbers_of_all_tables_stand_on_the_right(estimate: Estimate, counts: ScanCounts) -> None:
+    tables = [make_comparison(estimate), make_break_down(estimate), make_counts(counts)]
+
+    for table in tables:
+        head, rule, *_ = table.splitlines()
+        assert rule == f"| --- |{' --: |' * (head.count('|') - 2)}"

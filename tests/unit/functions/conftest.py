@@ -36,10 +36,13 @@ def world() -> MemoryPorts:
 def invoke(world: MemoryPorts, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "ScanHub")
 
+    async def get_world() -> MemoryPorts:
+        return world
+
     def call(function: str, event: dict[str, Any]) -> Any:
         module = importlib.import_module(f"functions.{function}.app")
         if hasattr(module, "app"):
-            overrides = {get_user_ports: lambda: world, get_service_ports: lambda: world}
+            overrides = {get_user_ports: get_world, get_service_ports: get_world}
             monkeypatch.setattr(module.app, "dependency_overrides", overrides)
         else:
             monkeypatch.setattr(module, "AwsPorts", lambda: world)

@@ -136,7 +136,24 @@ def test_function_says_whom_it_calls_and_whom_first(
 
     declared = list_declared_ports(function)
     assert next(iter(world.called), None) == next(iter(declared), None)
+    for sample in list_samples():
+        if sample.function == function:
+            invoke(function, sample.load())
     assert set(world.called) <= set(declared)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_request_waits_for_a_thread(
+    function: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr("anyio.to_thread.run_sync", refuse)
+    for sample in list_samples():
+        if sample.function == function:
+            answer = invoke(function, sample.load())
+            assert not isinstance(answer, dict) or answer.get("statusCode", 0) < 500
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -233,6 +250,21 @@ def test_restored_snapshot_has_its_own_clients_and_random_numbers(
     done = run_on_lambda("get_workflow", RESTORE, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start")
 
     assert done == dict.fromkeys(done, True)
+
+
+def test_client_that_cannot_be_made_fails_nobody_yet(run_on_lambda: RunOnLambda) -> None:
+    assert run_on_lambda("get_workflow", "print(json.dumps(1))", AWS_DEFAULT_REGION="") == 1
+
+
+def test_restore_without_aws_does_not_load_it(run_on_lambda: RunOnLambda) -> None:
+    code = """
+from snapshot_restore_py import get_after_restore
+for hook, arguments, options in get_after_restore():
+    hook(*arguments, **options)
+print(json.dumps("boto3" in sys.modules))
+"""
+    ahead = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+    assert run_on_lambda("authorize_request", code, **ahead) is False
 
 
 def test_ordinary_start_registers_nothing_for_a_restore(run_on_lambda: RunOnLambda) -> None:

@@ -8,6 +8,7 @@ import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any, get_args
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import botocore
 import pytest
@@ -24,6 +25,7 @@ from local.layer import (
     compile_folder,
     finish_build,
     list_aws_services,
+    measure_size,
     remove_useless,
     trim_botocore,
 )
@@ -152,14 +154,20 @@ def write(path: Path, text: str = "") -> None:
 def test_what_no_function_reads_is_removed(tmp_path: Path) -> None:
     useless = (
         "pkg-1.dist-info/RECORD",
-        "pkg-1.dist-info/licenses/LICENSE",
         "pkg/tests/test_it.py",
+        "pkg/tests/data/tests/it.json",
         "pkg/it.pyi",
         "pkg/py.typed",
         "pydantic/v1/main.py",
         "bin/tool",
     )
-    kept = ("pkg/it.py", "pkg-1.dist-info/METADATA", "pydantic/main.py", "tests.py")
+    kept = (
+        "pkg/it.py",
+        "pkg-1.dist-info/METADATA",
+        "pkg-1.dist-info/licenses/LICENSE",
+        "pydantic/main.py",
+        "tests.py",
+    )
     for name in (*useless, *kept):
         write(tmp_path / name)
 
@@ -184,6 +192,18 @@ def test_bytecode_is_used_unchecked_and_names_lambdas_folder(tmp_path: Path) -> 
     [bytecode] = (tmp_path / "__pycache__").iterdir()
     assert b"/opt/python/it.py" in bytecode.read_bytes()
     assert str(tmp_path).encode() not in bytecode.read_bytes()
+
+
+def test_size_is_that_of_a_zip_file(tmp_path: Path) -> None:
+    write(tmp_path / "folder" / "below" / "zeros", "0" * 100_000)
+    expected = tmp_path / "expected.zip"
+    with ZipFile(expected, "w", ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "folder" / "below" / "zeros", "below/zeros")
+
+    size = measure_size(tmp_path / "folder")
+
+    assert size.zip_bytes == expected.stat().st_size < 1000
+    assert size.unpacked_bytes == 100_000
 
 
 def test_code_that_does_not_compile_is_an_error(tmp_path: Path) -> None:

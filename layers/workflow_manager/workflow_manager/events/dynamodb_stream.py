@@ -65,7 +65,7 @@ def process_stream(
         # With lines before it, an unreadable record is not what held them up.
         refused = UpstreamError("The event bus took nothing.")
         raise refused if lines or unreadable is None else unreadable
-    sequence_number = records[n_published]["dynamodb"]["SequenceNumber"]
+    sequence_number = records[n_published].get("dynamodb", {}).get("SequenceNumber")
     return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
 
 

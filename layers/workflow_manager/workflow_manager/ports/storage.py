@@ -25,7 +25,7 @@ class WorkflowStore(Protocol):
         """Return a workflow with its tasks, or None if it was never processed."""
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
-        """Return one task of a workflow, or None."""
+        """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""

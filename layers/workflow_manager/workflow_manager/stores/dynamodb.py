@@ -55,8 +55,11 @@ class DynamoDBStore:
         return Execution(workflow=workflow, tasks=items.order_tasks(tasks))
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
-        """Return one task of a workflow, or None."""
-        return self._get(Task, items.task_key(workflow_id, task_id))
+        """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
+        keys = [items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)]
+        found = self._table.read([items.encode_key(key) for key in keys], is_complete=True)
+        read = {_key_of(item): item for item in found}
+        return items.decode(Task, read[keys[1]]) if len(read) == len(keys) else None
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""

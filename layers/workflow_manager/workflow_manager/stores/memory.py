@@ -42,9 +42,9 @@ class MemoryStore:
         return Execution(workflow=workflow, tasks=items.order_tasks(own))
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
-        """Return one task of a workflow, or None."""
-        task = self._get(items.task_key(workflow_id, task_id))
-        return task if isinstance(task, Task) else None
+        """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
+        execution = self.get_execution(workflow_id)
+        return execution.tasks.get(task_id) if execution else None
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
