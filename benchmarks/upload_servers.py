@@ -79,9 +79,9 @@ def run_api(folder: Path) -> Iterator[int]:
         # The first answers take 30 ms more; those of functions that are in use do not.
         tiny = folder / "tiny"
         tiny.write_bytes(b"x")
-        client = Client(f"http://{HOST}:{port}", "any")
-        for _ in range(N_WARM_UP_UPLOADS):
-            client.upload(tiny, dag_id=DAG_ID)
+        with Client(f"http://{HOST}:{port}", "any") as client:
+            for _ in range(N_WARM_UP_UPLOADS):
+                client.upload(tiny, dag_id=DAG_ID)
         yield port
 
 

@@ -93,7 +93,7 @@ def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
 def process_messages(event: dict[str, Any], handle: Callable[[str], None]) -> dict[str, Any]:
     """Handle every message and name those that failed, so that only they come again.
 
-    Powertools' batch processor does the same, for 45 ms of a cold start (docs/adr/0015-a-quick-start.md).
+    Powertools' batch processor does the same for 45 ms of a start (docs/adr/0015-a-quick-start.md).
 
     Parameters
     ----------
