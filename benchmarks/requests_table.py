@@ -44,6 +44,8 @@ class MemoryTable:
         match operation:
             case "GetItem":
                 return 200, self._get(request)
+            case "BatchGetItem":
+                return 200, self._get_all(request)
             case "Query":
                 return 200, self._query(request)
             case "PutItem":
@@ -67,6 +69,11 @@ class MemoryTable:
     def _get(self, request: dict[str, Any]) -> dict[str, Any]:
         item = self._find(request["Key"])
         return {"Item": item} if item else {}
+
+    def _get_all(self, request: dict[str, Any]) -> dict[str, Any]:
+        [(name, wanted)] = request["RequestItems"].items()
+        found = [self._find(key) for key in wanted["Keys"]]
+        return {"Responses": {name: [item for item in found if item]}, "UnprocessedKeys": {}}
 
     def _query(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["KeyConditionExpression"] != _QUERIED or "Limit" in request:

@@ -142,6 +142,18 @@ def test_the_table_replaces_what_is_still_as_it_was_read() -> None:
     assert table.answer("GetItem", {"Key": KEY})[1]["Item"]["version"] == {"N": "2"}
 
 
+def test_the_table_returns_of_several_items_those_that_are_there() -> None:
+    table = MemoryTable()
+    table.answer("PutItem", is_new(1))
+    missing = {"PK": {"S": "another"}, "SK": {"S": "b"}}
+
+    request = {"RequestItems": {"any": {"Keys": [missing, KEY]}}}
+    status, answer = table.answer("BatchGetItem", request)
+
+    assert status == 200
+    assert [item["PK"] for item in answer["Responses"]["any"]] == [KEY["PK"]]
+
+
 @pytest.mark.parametrize(
     ("operation", "request_"),
     [
