@@ -6,6 +6,7 @@ from benchmarks.requests_load import Bench, Figures, Load, Round, percentile, su
 from benchmarks.requests_neighbours import Neighbours
 from benchmarks.requests_report import Comparison, Overhead, make_report
 from benchmarks.requests_sides import Caller, Kind, Side, make_sqs_event, name_task, task_id_of
+from tests.unit.benchmarks.conftest import Run
 from workflow_manager.events.sqs import parse_body
 from workflow_manager.services.trigger_airflow import StartDagRun
 
@@ -60,25 +61,24 @@ def test_sum_up_takes_medians_of_rounds() -> None:
     assert figures.cpu_ms == pytest.approx(200)
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(("has_one_process", "cpu_s"), [(True, 1), (False, 2)])
-async def test_measure_counts_each_process_and_each_call_once(
-    has_one_process: bool, cpu_s: float
+def test_measure_counts_each_process_and_each_call_once(
+    has_one_process: bool, cpu_s: float, run: Run
 ) -> None:
     callers = [CountingCaller() for _ in range(3)]
     side = Side("a side", callers, has_one_process)
 
-    seen = await Bench(Neighbours(), duration_s=0).measure(side, Load(Kind.SCAN, 2))
+    seen = run(Bench(Neighbours(), duration_s=0).measure(side, Load(Kind.SCAN, 2)))
 
     assert [len(each.calls) for each in callers] == [1, 1, 0]
     assert (len(seen.latencies_s), seen.cpu_s) == (2, cpu_s)
 
 
-@pytest.mark.anyio
-async def test_warm_up_asks_for_everything_twice_about_new_workflows() -> None:
+def test_warm_up_asks_for_everything_twice_about_new_workflows(run: Run) -> None:
     caller = CountingCaller()
+    side = Side("a side", [caller], has_one_process=True)
 
-    await Bench(Neighbours(), duration_s=0).warm_up(Side("a side", [caller], has_one_process=True))
+    run(Bench(Neighbours(), duration_s=0).warm_up(side))
 
     kinds, numbers = zip(*caller.calls, strict=True)
     assert kinds == (*Kind, *Kind)

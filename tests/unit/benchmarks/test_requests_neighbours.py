@@ -7,6 +7,7 @@ import pytest
 from benchmarks import requests_hospital as hospital
 from benchmarks.requests_neighbours import DELAY_S, TOKEN, Call, Neighbours, read_call
 from benchmarks.requests_table import MemoryTable, UnknownRequestError
+from tests.unit.benchmarks.conftest import Run
 from workflow_manager.domain.exam import Exam, ExamTask, ExamWorkflow, ItemStatus, Patient
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.settings import Settings
@@ -185,13 +186,16 @@ def test_a_store_may_fill_the_table() -> None:
     assert item["Item"]["version"] == {"N": "1"}
 
 
-@pytest.mark.anyio
-async def test_requests_of_one_connection_are_read_one_by_one() -> None:
-    reader = asyncio.StreamReader()
-    reader.feed_data(b"PUT /a?b=c HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}GET /d HTTP/1.1\r\n\r\n")
-    reader.feed_eof()
+def test_requests_of_one_connection_are_read_one_by_one(run: Run) -> None:
+    async def read_three() -> list[Call | None]:
+        reader = asyncio.StreamReader()
+        reader.feed_data(
+            b"PUT /a?b=c HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}GET /d HTTP/1.1\r\n\r\n"
+        )
+        reader.feed_eof()
+        return [await read_call(reader) for _ in range(3)]
 
-    first, second, end = [await read_call(reader) for _ in range(3)]
+    first, second, end = run(read_three())
 
     assert first is not None
     assert second is not None
