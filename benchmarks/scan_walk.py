@@ -156,8 +156,10 @@ def count_scan(timeline: Timeline) -> ScanCounts:
         How many minutes pass where.
     """
     with _begin() as walk:
+        # The first turn also sends what others in this process have left behind.
         walk.invoke("reconcile_runs", {})
         walk.meter.counts.clear()
+        walk.metrics.clear()
         # What belongs to the scan is what a turn costs more than this one.
         walk.invoke("reconcile_runs", {})
         idle = walk.meter.counts.pop("reconcile_runs")
