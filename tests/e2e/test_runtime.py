@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import pytest
 
 from local.config import HOST
+from local.layer import LAYER
 from local.runtime import (
     INIT_TIMEOUT_S,
-    LAYER,
     RuntimeEmulator,
     RuntimeFunction,
     list_deployed_functions,
