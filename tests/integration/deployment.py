@@ -190,9 +190,8 @@ def log_in(client: httpx.Client, stand_in: StandIn) -> str:
 
 def clear_caches() -> None:
     """Make every function cold."""
-    cached = (wiring._aws_client, wiring._s3_client, wiring._orchestrator)
-    for function in (settings.get_settings, wiring._service_account_auth, *cached):
-        function.cache_clear()
+    for built in (settings.get_settings, *wiring._KEPT):
+        built.cache_clear()
 
 
 def create_resources(scanhub_url: str) -> dict[str, str]:
