@@ -36,5 +36,5 @@ def _post(path: str, body: dict[str, Any], token: str = "") -> dict[str, Any]:
     request = urllib.request.Request(  # noqa: S310 - our own stack's address
         os.environ["AIRFLOW_URL"] + path, json.dumps(body).encode(), headers
     )
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
         return dict(json.load(answer))

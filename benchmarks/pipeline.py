@@ -215,6 +215,7 @@ def time_reconstruction(raw: bytes, n_repeats: int) -> float:
         path.write_bytes(raw)
         for _ in range(n_repeats + 1):
             begun_s = time.perf_counter()
+            # The class of the real store is no protocol; this has the one method that is called.
             store_images(read_raw_data(path), run, _Nowhere(), lambda: None)  # type: ignore[arg-type]
             durations_s.append(time.perf_counter() - begun_s)
     return statistics.median(durations_s[1:])

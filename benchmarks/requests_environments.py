@@ -18,30 +18,15 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.process_usage import cpu_s
+from tests.fakes.lambda_context import FakeLambdaContext
 
 FUNCTIONS = ("hello", "trigger_task", "trigger_airflow")
 TRACE_ID = "Root=1-6742f0a1-1b2c3d4e5f60718293a4b5c6;Parent=53995c3f42cd8ad8;Sampled=0"
 
 Handlers = dict[str, Callable[[dict[str, Any], object], dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class LambdaContext:
-    """What a handler is given beside the event."""
-
-    function_name: str = "function"
-    function_version: str = "$LATEST"
-    memory_limit_in_mb: int = 1769
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:function"
-    aws_request_id: str = "52fdfc07-2182-154f-163f-5f0f9a621d72"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return how long the function may still run [ms]."""
-        return 29_000
 
 
 def serve(connection: socket.socket, handlers: Handlers) -> None:
@@ -51,7 +36,7 @@ def serve(connection: socket.socket, handlers: Handlers) -> None:
             request = json.loads(line)
             answer: object = cpu_s()
             if name := request["function"]:
-                answer = handlers[name](request["event"], LambdaContext())
+                answer = handlers[name](request["event"], FakeLambdaContext())
             stream.write(json.dumps(answer).encode() + b"\n")
             stream.flush()
 

@@ -11,7 +11,7 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=False,
 ):
-
+    # This environment has no Airflow, so mypy sees no type of it.
     @task  # type: ignore[untyped-decorator]
     def nothing() -> None:
         """Do nothing."""
