@@ -6,6 +6,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
+# Where the tests write down which function called what of AWS.
+RECORDED := $(CURDIR)/.local-permissions
 # The raw data of `make demo`; passed as a variable of the shell, so blanks and quotes are safe.
 export FILE ?=
 # The patient of `make erase`.
@@ -83,12 +85,21 @@ check: setup ## Lint, types, architecture, template, unit and integration tests;
 	  client/scanhub_workflow
 	PYTHONPATH=layers/workflow_manager:client $(BIN)/lint-imports
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
-	$(BIN)/pytest -n 2 $(COVERAGE) tests/unit tests/integration tests/infra
+	rm -rf $(RECORDED)
+	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 $(COVERAGE) tests/unit tests/integration tests/infra
+	RECORDED_CALLS_FOLDER=$(RECORDED) $(BIN)/pytest tests/permissions
+
+.PHONY: permissions
+permissions: setup ## Compare every AWS call of the integration suite with role and boundary of its function
+	rm -rf $(RECORDED)
+	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 -q tests/integration
+	RECORDED_CALLS_FOLDER=$(RECORDED) $(BIN)/pytest tests/permissions
 
 .PHONY: test
 test: ## Everything: check with coverage, then end-to-end on the laptop stack
 	$(MAKE) check COVERAGE="--cov --cov-report=term:skip-covered"
-	$(BIN)/pytest tests/e2e
+	RECORDED_CALLS_FOLDER=$(RECORDED)/e2e $(BIN)/pytest tests/e2e
+	RECORDED_CALLS_FOLDER=$(RECORDED) $(BIN)/pytest tests/permissions
 
 .PHONY: test-airflow2
 test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.11
@@ -158,6 +169,6 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-client-models .local-checkov \
-	  .local-dynamodb .local-test-dags .local-benchmark-dags .aws-sam out \
+	  .local-dynamodb .local-permissions .local-test-dags .local-benchmark-dags .aws-sam out \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

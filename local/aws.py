@@ -53,8 +53,11 @@ def start_aws(config: StackConfig, processes: Processes) -> None:
         LAMBDA_EXECUTOR="local",
         # Else it listens for MQTT on all interfaces.
         IOT_MTLS_ENABLED="0",
+        # Roles and boundary hold as in an account.
+        AUTH="true",
         STATE_DIR=str(config.folder / "aws" / "state"),
         TMPDIR=str(temporary),
+        **config.function_environ,
     )
     processes.start("aws", [sys.executable, "-m", "local.emulator"], environ)
     processes.wait_until("aws", lambda: is_aws_ready(config), "its first answer", READY_TIMEOUT_S)

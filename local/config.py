@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +45,8 @@ class StackConfig:
         What Airflow reads.
     dag_id
         The DAG that must be listed before the stack is ready.
+    function_environ
+        More variables for the emulator, and so for the processes of the functions.
     """
 
     folder: Path = ROOT / ".local"
@@ -55,6 +57,7 @@ class StackConfig:
     build_folder: Path = ROOT / ".aws-sam" / "build"
     dags_folder: Path = ROOT / "dags"
     dag_id: str = DAG_ID
+    function_environ: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> StackConfig:

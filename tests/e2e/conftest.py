@@ -1,5 +1,6 @@
 """One laptop stack for all end-to-end tests, and one walk through it that several look at."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,9 @@ from local.config import ROOT, StackConfig
 from local.phantom import simulate_kspace
 from local.stack import down, is_up, up
 from tests.e2e.laptop import Json, Laptop
+from tests.permissions.recorder import FOLDER_VARIABLE
+
+INJECTED = ROOT / "tests" / "permissions" / "injected"
 
 SCAN_DURATION_S = 0.9
 # Whatever takes a service away comes late, and what looks at all traces comes after everything.
@@ -66,7 +70,9 @@ def dags_folder() -> Path:
 @pytest.fixture(scope="session")
 def laptop(dags_folder: Path) -> Iterator[Laptop]:
     """Return the stack, brought up unless it is up already, and left as it was found."""
-    config = replace(StackConfig.from_environ(), dags_folder=dags_folder)
+    config = replace(
+        StackConfig.from_environ(), dags_folder=dags_folder, function_environ=record_calls()
+    )
     was_up = is_up(config)
     stack = up(config)
     try:
@@ -80,6 +86,12 @@ def laptop(dags_folder: Path) -> Iterator[Laptop]:
     finally:
         if not was_up:
             down(config)
+
+
+def record_calls() -> dict[str, str]:
+    """Return the variables that make functions write down their calls of AWS, if that is wanted."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    return {FOLDER_VARIABLE: folder, "PYTHONPATH": str(INJECTED)} if folder else {}
 
 
 @pytest.fixture(autouse=True)

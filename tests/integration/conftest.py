@@ -5,13 +5,17 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import signers
 from moto import mock_aws
 
 from local.dynamodb import UnavailableError, fetch, serve
+from tests.permissions.recorder import watch
 from workflow_manager.data_lake.s3 import build_s3_client
 from workflow_manager.settings import Settings
 
 REGION = "eu-central-1"
+
+watch(signers)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.wire import AIRFLOW_URL, Wire
 from tests.integration.conftest import create_table
 from tests.integration.patient import seed_exam
+from tests.permissions.recorder import record_as
 from workflow_manager import settings, wiring
 from workflow_manager.clients.http import build_http_client
 from workflow_manager.ports import WorkflowStore
@@ -133,7 +134,8 @@ class Deployment:
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         module = importlib.import_module(f"functions.{function}.app")
-        return dict(module.lambda_handler(event, FakeLambdaContext()))
+        with record_as(function):
+            return dict(module.lambda_handler(event, FakeLambdaContext()))
 
 
 @contextmanager
@@ -186,6 +188,12 @@ def log_in(client: httpx.Client, stand_in: StandIn) -> str:
     known = stand_in.credentials
     form = {"username": known["username"], "password": known["password"]}
     return str(client.post("/api/v1/userlogin/login", data=form).json()["access_token"])
+
+
+def forget_logins() -> None:
+    """Let the next call log in again, in ScanHub and in Airflow."""
+    wiring._service_account_auth.cache_clear()
+    wiring._orchestrator.cache_clear()
 
 
 def clear_caches() -> None:

@@ -1,6 +1,5 @@
 """The walk from scan to result through the real handlers and adapters."""
 
-import importlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +9,6 @@ import httpx
 import pytest
 
 from scanhub_reconstruction.pipeline import report_failure
-from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.log import capture_log, read_log
 from tests.integration.deployment import BUCKET, DAG_ID, TABLE, Deployment, deploy, put_part
 from tests.integration.patient import PATIENT_WORDS
@@ -116,10 +114,9 @@ def test_walk_leaves_no_token_and_no_patient_data_behind(deployment: Deployment)
 
 
 def test_reconcile_runs_notes_that_airflow_is_not_healthy(deployment: Deployment) -> None:
-    module = importlib.import_module("functions.reconcile_runs.app")
     deployment.airflow.health["scheduler"] = {"status": "unhealthy"}
 
-    assert module.lambda_handler({}, FakeLambdaContext()) == {"n_reconciled": 0}
+    assert deployment.invoke("reconcile_runs", {}) == {"n_reconciled": 0}
 
     answer = deployment.call("check_readiness", "GET", "/health/readiness")
     assert json.loads(answer["body"]) == {"status": "ok", "degraded": ["airflow"]}

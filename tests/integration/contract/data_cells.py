@@ -75,7 +75,7 @@ def abort_upload(deployment: Deployment, ids: Ids) -> None:
 
 def start_run(deployment: Deployment, ids: Ids) -> None:
     trigger_before(deployment, ids)
-    deliver()
+    deliver(deployment)
     [run] = deployment.airflow.runs.values()
     ids["callback_token"] = run["conf"]["user_token"]
     ids["dag_run_id"] = run["conf"]["dag_run_id"]

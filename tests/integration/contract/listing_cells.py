@@ -66,7 +66,7 @@ def dropped(label: str, key: str, reason: str, body: bytes = b"raw data") -> Cel
     """Return a cell of an object that somebody put into the bucket, whose event came twice."""
 
     def drop(deployment: Deployment, ids: Ids) -> None:
-        drop_by_hand(key.format(**ids), body)
+        drop_by_hand(deployment, key.format(**ids), body)
 
     shown = {
         "rejected_objects.0.reason": reason,
@@ -77,12 +77,12 @@ def dropped(label: str, key: str, reason: str, body: bytes = b"raw data") -> Cel
     return case(replace(LIST_REJECTED, prepare=drop), label, 200, shows=shown, ours=UNTOUCHED)
 
 
-def drop_by_hand(key: str, body: bytes) -> None:
+def drop_by_hand(deployment: Deployment, key: str, body: bytes) -> None:
     """Put an object into the bucket past all of us; its event comes twice."""
     wiring._s3_client().put_object(Bucket=BUCKET, Key=key, Body=body)
     messages = resources("sqs", "queues")["events"]._messages
     messages.extend(list(messages))
-    deliver()
+    deliver(deployment)
 
 
 def refused(label: str, reason: str, tags: tuple[str, ...], is_deleted: bool = False) -> Cell:
@@ -94,7 +94,7 @@ def refused(label: str, reason: str, tags: tuple[str, ...], is_deleted: bool = F
         assert deployment.call(*call)["statusCode"] == 200
         if is_deleted:
             AwsPorts().lake.delete_prefix(f"upload/{DAG_ID}/")
-        deliver()
+        deliver(deployment)
         assert deployment.airflow.runs == {}
         # moto's events name no version, of which an id is made.
         now = datetime.now(UTC)

@@ -1,6 +1,5 @@
 """Runs a cell and asserts what holds in all of them."""
 
-import importlib
 import json
 from copy import copy
 from dataclasses import dataclass
@@ -12,16 +11,16 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from local.scanhub.faults import Fault
-from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.wire import WireFault
 from tests.integration.conftest import REGION
 from tests.integration.contract.cells import POINTS, RESOURCES, UNTOUCHED, Cell, Ids
-from tests.integration.deployment import Deployment
+from tests.integration.deployment import TABLE, Deployment, forget_logins
 from tests.integration.patient import PATIENT_WORDS, seed_exam
 from workflow_manager import settings, wiring
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import WorkflowStore
 from workflow_manager.services.mirror_task import mirror_task
 from workflow_manager.stores.dynamodb import DynamoDBStore
 from workflow_manager.stores.memory import MemoryStore
@@ -32,7 +31,6 @@ TOLD = {"PENDING": "NEW", "COMPLETED": "FINISHED", "FAILED": "NEW", "CANCELLED":
 GONE: list[tuple[dict[str, Any], str, Any]] = []
 # It has deleted the task: telling it again is of no use.
 GONE_IN_EXAM_MANAGER = (("task", "404"), ("update", "404"), ("result", "404"))
-DELIVER_TO = importlib.import_module("functions.trigger_airflow.app")
 START_PATHS = ("/api/v1/device/start_scan_via_websocket", "/api/start-scan")
 
 
@@ -48,10 +46,18 @@ class Outcome:
     n_starts: int
 
 
-def reset(deployment: Deployment) -> None:
+def make_store(is_on_table: bool) -> WorkflowStore:
+    """Return an empty store."""
+    if not is_on_table:
+        return MemoryStore()
+    resources("dynamodb", "tables")[TABLE].items.clear()
+    return DynamoDBStore(wiring._aws_client("dynamodb"), settings.get_settings())
+
+
+def reset(deployment: Deployment, is_on_table: bool) -> None:
     """Make it new: nothing in table, queues and Airflow, nobody logged in there."""
     # Past the API of AWS, which purges a queue once a minute.
-    deployment.store = MemoryStore()
+    deployment.store = make_store(is_on_table)
     for queue in resources("sqs", "queues").values():
         queue._messages.clear()
     clear_failures(deployment)
@@ -60,18 +66,13 @@ def reset(deployment: Deployment) -> None:
     deployment.airflow.run_states.clear()
 
 
-def forget_logins() -> None:
-    """Let the next call log in again, in ScanHub and in Airflow."""
-    wiring._service_account_auth.cache_clear()
-    wiring._orchestrator.cache_clear()
-
-
-def deliver() -> None:
+def deliver(deployment: Deployment) -> None:
     """Hand over what is queued: past SQS itself, for whose answers most cells would wait."""
     messages = resources("sqs", "queues")["events"]._messages
     while messages:
         record = {"messageId": "m", "body": messages.pop(0).body, "eventSource": "aws:sqs"}
-        answer = DELIVER_TO.lambda_handler({"Records": [record]}, FakeLambdaContext())
+        forget_logins()
+        answer = deployment.invoke("trigger_airflow", {"Records": [record]})
         assert answer == {"batchItemFailures": []}
 
 
@@ -89,9 +90,9 @@ def clear_failures(deployment: Deployment) -> None:
         held[name] = resource
 
 
-def run_cell(deployment: Deployment, cell: Cell) -> Outcome:
-    """Prepare, fail, call, deliver what was queued, and look."""
-    reset(deployment)
+def run_cell(deployment: Deployment, cell: Cell, is_on_table: bool = False) -> Outcome:
+    """Prepare, fail, call, deliver what was queued, and look; state is in memory, or in moto."""
+    reset(deployment, is_on_table)
     scenario = cell.scenario
     if scenario.tasks:
         # An exam comes with all its workflows, which would soon be hundreds.
@@ -107,9 +108,9 @@ def run_cell(deployment: Deployment, cell: Cell) -> Outcome:
         scenario.prepare(deployment, ids)
     deployment.stand_in.recorder.clear()
     before = picture(deployment)
+    # Functions share this process, but on Lambda no login and no secret.
+    forget_logins()
     for point, kind in cell.faults:
-        if "login" in point:
-            forget_logins()
         fail(deployment, ids, point, kind)
     path, body = scenario.path.format(**ids), fill(scenario.body, ids)
     headers = fill(scenario.headers, ids)
@@ -118,7 +119,7 @@ def run_cell(deployment: Deployment, cell: Cell) -> Outcome:
     )
     n_starts = count_starts(deployment)
     if scenario.has_messages:
-        deliver()
+        deliver(deployment)
     clear_failures(deployment)
     if scenario.is_looking or scenario.method == "GET":
         assert picture(deployment) == before
@@ -134,8 +135,9 @@ def picture(deployment: Deployment) -> list[Any]:
     """Return all that a call could change in table, queues and Airflow."""
     held, airflow = vars(deployment.store), deployment.airflow
     queued = [list(queue._messages) for queue in resources("sqs", "queues").values()]
-    kept = held["_entities"], held["_events"], airflow.runs, airflow.run_states
-    return [queued, *(copy(each) for each in kept)]
+    kept = held.get("_entities"), held.get("_events"), airflow.runs, airflow.run_states
+    items = wiring._aws_client("dynamodb").scan(TableName=TABLE)["Items"]
+    return [queued, items, *(copy(each) for each in kept)]
 
 
 def fail(deployment: Deployment, ids: Ids, point: str, kind: str) -> None:

@@ -19,7 +19,7 @@ def scan(deployment: Deployment, ids: Ids) -> None:
 
 def scan_all(deployment: Deployment, ids: Ids) -> None:
     end_upload(deployment, ids)
-    deliver()
+    deliver(deployment)
 
 
 def reconstruct(deployment: Deployment, ids: Ids) -> None:
@@ -53,7 +53,7 @@ def upload_run(deployment: Deployment, ids: Ids) -> None:
     """Let a DAG work on a file of its own."""
     answer = deployment.call("upload_and_trigger", "POST", UPLOAD.path, UPLOAD.body, UPLOAD.headers)
     assert answer["statusCode"] == 200
-    deliver()
+    deliver(deployment)
     remember_run(deployment, ids)
 
 
@@ -80,7 +80,7 @@ def step_by_step(deployment: Deployment, ids: Ids) -> None:
     send_data(deployment, ids, {"task_id": ids["task_id"]})
     body = {"parts": [{"part_number": 1, "etag": ids["etag"]}]}
     deployment.call("complete_upload", "POST", f"/uploads/{ids['upload_id']}/complete/", body)
-    deliver()
+    deliver(deployment)
 
 
 def cancel_run(deployment: Deployment, ids: Ids) -> None:

@@ -42,3 +42,10 @@ def test_contract_is_kept(deployment: Deployment, cell: Cell) -> None:
 
     check_expected(deployment, cell, outcome)
     check_always(deployment, cell, outcome)
+
+
+@pytest.mark.parametrize("cell", [c for c in CELLS if c.status < 300 and not c.faults], ids=str)
+def test_success_is_the_same_on_the_table(deployment: Deployment, cell: Cell) -> None:
+    outcome = run_cell(deployment, cell, is_on_table=True)
+
+    check_expected(deployment, cell, outcome)

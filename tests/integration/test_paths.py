@@ -1,0 +1,229 @@
+"""Rarer paths through the real handlers and adapters, on what AWS really sends and keeps."""
+
+import importlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote_plus
+
+import boto3
+import pytest
+
+from local.scanhub.models import TaskType
+from local.scanhub.seed import TaskSpec
+from tests.fakes.wire import WireFault
+from tests.integration.deployment import BUCKET, DAG_ID, Deployment, deploy, forget_logins, put_part
+from workflow_manager.domain.entity import Cause
+from workflow_manager.services import simulate_reconstruction, start_dag_run
+from workflow_manager.wiring import AwsPorts
+
+SCAN = TaskSpec(type=TaskType.DEVICE_TASK_SDK)
+RECONSTRUCTION = TaskSpec(type=TaskType.RECONSTRUCTION_TASK)
+PROCESSING = TaskSpec(type=TaskType.PROCESSING_TASK, destinations={"dag_id": DAG_ID})
+SIMULATION = TaskSpec(
+    type=TaskType.RECONSTRUCTION_TASK, args={"simulate": "true", "contrast": "T1"}
+)
+
+
+@pytest.fixture
+def deployment() -> Iterator[Deployment]:
+    with deploy() as deployment:
+        yield deployment
+
+
+def begin_upload(deployment: Deployment, **target: str) -> dict[str, Any]:
+    body = {**target, "file_name": "a.h5", "size_bytes": 4}
+    answer = deployment.call("create_upload", "POST", "/uploads/", body)
+    assert answer["statusCode"] == 201
+    return dict(json.loads(answer["body"]))
+
+
+def end_upload(deployment: Deployment, plan: dict[str, Any]) -> int:
+    body = {"parts": [{"part_number": 1, "etag": put_part(plan)}]}
+    path = f"/uploads/{plan['upload_id']}/complete/"
+    return int(deployment.call("complete_upload", "POST", path, body)["statusCode"])
+
+
+def tell_of_newest_object(deployment: Deployment) -> str:
+    """Send S3's event of it, with the version that S3 names and moto does not; return its key."""
+    versions = boto3.client("s3").list_object_versions(Bucket=BUCKET)["Versions"]
+    newest = max(versions, key=lambda version: version["LastModified"])
+    s3_object = {"key": quote_plus(newest["Key"]), "size": newest["Size"]}
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:CompleteMultipartUpload",
+        "s3": {
+            "bucket": {"name": BUCKET},
+            "object": s3_object | {"versionId": newest["VersionId"], "sequencer": "01"},
+        },
+    }
+    deployment.invoke("trigger_airflow", {"Records": [record]})
+    return str(newest["Key"])
+
+
+def process(deployment: Deployment) -> None:
+    answer = deployment.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
+    assert answer["statusCode"] == 200
+
+
+def scan(deployment: Deployment) -> None:
+    process(deployment)
+    assert end_upload(deployment, begin_upload(deployment, task_id=deployment.task_ids[0])) == 200
+    deployment.drain_queue()
+
+
+def shown_states(deployment: Deployment) -> list[str]:
+    answer = deployment.call("get_workflow", "GET", f"/workflows/{deployment.workflow_id}/")
+    return [task["status"] for task in json.loads(answer["body"])["tasks"]]
+
+
+def test_object_version_of_an_upload_becomes_one_run(deployment: Deployment) -> None:
+    assert end_upload(deployment, begin_upload(deployment, dag_id=DAG_ID)) == 200
+
+    key = tell_of_newest_object(deployment)
+
+    [run] = deployment.airflow.runs.values()
+    assert run["conf"]["key"] == key
+    assert run["conf"]["version_id"]
+
+
+def test_object_version_of_a_scan_completes_it(deployment: Deployment) -> None:
+    deployment.add_workflow(SCAN, RECONSTRUCTION)
+    process(deployment)
+    plan = begin_upload(deployment, task_id=deployment.task_ids[0])
+    assert end_upload(deployment, plan) == 200
+
+    key = tell_of_newest_object(deployment)
+    deployment.drain_queue()
+
+    [run] = deployment.airflow.runs.values()
+    assert (run["conf"]["key"], bool(run["conf"]["version_id"])) == (key, True)
+    assert shown_states(deployment) == ["COMPLETED", "IN_PROGRESS"]
+
+
+@pytest.mark.parametrize("target", ["dag", "task"])
+def test_upload_that_s3_has_lost_is_said_to_be_aborted(deployment: Deployment, target: str) -> None:
+    # Given uploads whose parts S3 no longer has, as after 14 days
+    deployment.add_workflow(SCAN)
+    process(deployment)
+    named = {"dag": {"dag_id": DAG_ID}, "task": {"task_id": deployment.task_ids[0]}}[target]
+    plans = [begin_upload(deployment, **named) for _ in range(3)]
+    s3 = boto3.client("s3")
+    for each in s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]:
+        s3.abort_multipart_upload(Bucket=BUCKET, Key=each["Key"], UploadId=each["UploadId"])
+
+    # Then who asks, who completes and who aborts hears it
+    looked, completed, aborted = (f"/uploads/{plan['upload_id']}/" for plan in plans)
+    shown = deployment.call("get_upload", "GET", looked)
+    body = {"parts": [{"part_number": 1, "etag": "a"}]}
+    refused = deployment.call("complete_upload", "POST", f"{completed}complete/", body)
+    assert json.loads(shown["body"])["state"] == "ABORTED"
+    assert refused["statusCode"] == 409
+    assert deployment.call("abort_upload", "DELETE", aborted)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("target", ["dag", "task"])
+def test_upload_goes_on_with_urls_of_missing_parts(deployment: Deployment, target: str) -> None:
+    deployment.add_workflow(SCAN)
+    process(deployment)
+    named = {"dag": {"dag_id": DAG_ID}, "task": {"task_id": deployment.task_ids[0]}}[target]
+    plan = begin_upload(deployment, **named)
+
+    shown = deployment.call("get_upload", "GET", f"/uploads/{plan['upload_id']}/")
+
+    assert [part["part_number"] for part in json.loads(shown["body"])["parts"]] == [1]
+    assert end_upload(deployment, json.loads(shown["body"]) | plan) == 200
+
+
+def test_results_start_the_task_that_takes_them(deployment: Deployment) -> None:
+    # Given a scan, its reconstruction, and a DAG that takes the image
+    deployment.add_workflow(SCAN, RECONSTRUCTION, PROCESSING)
+    scan(deployment)
+    [first] = deployment.airflow.runs.values()
+    key = f"{first['conf']['output_prefix']}/image.dcm"
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"image")
+
+    # When the reconstruction reports it
+    results = {"success": True, "results": [{"type": "DICOM", "key": key}]}
+    assert deployment.call_back(first["conf"], results) == 200
+    deployment.drain_queue()
+
+    # Then the image is the input of the next run
+    [second] = [run for run in deployment.airflow.runs.values() if run is not first]
+    assert second["conf"]["key"] == key
+    assert shown_states(deployment) == ["COMPLETED", "COMPLETED", "IN_PROGRESS"]
+
+
+def test_rescan_stops_the_reconstruction_that_goes_on(deployment: Deployment) -> None:
+    deployment.add_workflow(SCAN, RECONSTRUCTION)
+    scan(deployment)
+    [run_id] = deployment.airflow.runs
+    forget_logins()
+
+    path = f"/trigger_task/{deployment.task_ids[0]}/"
+    assert deployment.call("trigger_task", "POST", path)["statusCode"] == 200
+
+    assert deployment.airflow.run_states[run_id]["state"] == "failed"
+
+
+def test_simulated_tasks_follow_each_other(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given steps that follow at once: moto would hold delayed messages back
+    monkeypatch.setattr(simulate_reconstruction, "STEP_S", 0)
+    monkeypatch.setattr(start_dag_run, "STEP_S", 0)
+    deployment.add_workflow(SIMULATION, SIMULATION)
+
+    process(deployment)
+    for _ in deployment.task_ids:
+        deployment.drain_queue()
+        deployment.drain_queue("simulate_reconstruction")
+
+    assert shown_states(deployment) == ["COMPLETED", "COMPLETED"]
+    assert deployment.airflow.runs == {}
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whatever waits be due."""
+    at = datetime.now(UTC) + timedelta(minutes=10)
+    later = Cause(actor="reconcile_runs", request_id="r", at=at)
+    module = importlib.import_module("functions.reconcile_runs.app")
+    monkeypatch.setattr(module, "event_cause", lambda *_: later)
+    monkeypatch.setattr(AwsPorts, "now", lambda _: later.at)
+
+
+def test_reconciler_finds_what_a_lost_callback_would_have_told(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.add_workflow(SCAN, RECONSTRUCTION, PROCESSING)
+    scan(deployment)
+    [(run_id, run)] = deployment.airflow.runs.items()
+    key = f"{run['conf']['output_prefix']}/image.dcm"
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"image")
+    ended = {"state": "success", "end_date": datetime.now(UTC).isoformat()}
+    deployment.airflow.run_states[run_id] = ended
+
+    pass_time(monkeypatch)
+    deployment.invoke("reconcile_runs", {})
+
+    assert shown_states(deployment) == ["COMPLETED", "COMPLETED", "IN_PROGRESS"]
+
+
+def test_reconciler_queues_again_what_airflow_did_not_take(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a run that waits for an Airflow that is away
+    deployment.add_workflow(SCAN, RECONSTRUCTION)
+    away = WireFault("airflow", "POST", "/dagRuns", "refused")
+    deployment.wire.faults.append(away)
+    scan(deployment)
+    assert deployment.airflow.runs == {}
+
+    # When it is back and the reconciler has its turn
+    deployment.wire.faults.clear()
+    pass_time(monkeypatch)
+    deployment.invoke("reconcile_runs", {})
+    deployment.drain_queue()
+
+    assert len(deployment.airflow.runs) == 1
