@@ -89,9 +89,17 @@ def test_exactly_the_functions_that_read_or_write_data_may_use_its_key(
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_data_outlives_the_stack(resources: dict[str, Any], name: str) -> None:
-    assert resources[name]["DeletionPolicy"] == "Retain"
+def test_data_outlives_the_stack_unless_its_first_deployment_fails(
+    resources: dict[str, Any], name: str
+) -> None:
+    assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_first_deployment_that_fails_leaves_nothing(resources: dict[str, Any]) -> None:
+    left = {each["Type"] for each in resources.values() if each.get("DeletionPolicy") == "Retain"}
+    # Versions go with their function.
+    assert left == {"AWS::Lambda::Version"}
 
 
 def test_table_can_be_protected_and_restored(template: dict[str, Any]) -> None:
