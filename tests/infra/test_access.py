@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.infra.conftest import select
 
-# X-Ray knows no resources; of EC2's actions, those that describe.
-WITHOUT_RESOURCES = ("xray:", "ec2:")
+# X-Ray knows no resources; of EC2's actions, those that describe; of streams, their list.
+WITHOUT_RESOURCES = ("xray:", "ec2:", "dynamodb:ListStreams")
 SECRET_WORDS = ("PASSWORD", "TOKEN", "SECRET", "KEY")
 
 

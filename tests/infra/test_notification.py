@@ -21,7 +21,6 @@ STREAM_READS = {
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
     "dynamodb:GetShardIterator",
-    "dynamodb:ListStreams",
 }
 
 
@@ -72,6 +71,7 @@ def test_publish_events_may_read_the_stream_put_events_and_give_up_no_more(
     assert allowed == [
         ({"events:PutEvents"}, {"Fn::GetAtt": ["ScanHubEventBus", "Arn"]}),
         (STREAM_READS, {"Fn::Sub": "${StateTable.Arn}/stream/*"}),
+        ({"dynamodb:ListStreams"}, "*"),
         ({"sqs:SendMessage"}, {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}),
     ]
     assert "DynamoDB" not in json.dumps(role["ManagedPolicyArns"])
