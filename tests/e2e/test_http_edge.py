@@ -113,14 +113,3 @@ def test_api_is_public_at_one_stage_only(laptop: Laptop) -> None:
     stages = gateway.get_stages(restApiId=api["id"])["item"]
     # Then there is the one that is throttled, logged and watched
     assert [stage["stageName"] for stage in stages] == ["api"]
-
-
-def test_browser_is_told_that_the_web_page_may_call(laptop: Laptop) -> None:
-    # Given the web page's origin; when its browser asks before a call
-    origin = "https://localhost:8443"
-    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    answer = laptop.anonymous.options("/uploads", headers=headers)
-    # Then it may, with the user's login
-    assert answer.is_success
-    assert answer.headers["access-control-allow-origin"] == origin
-    assert answer.headers["access-control-allow-credentials"] == "true"
