@@ -5,6 +5,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from local.aws import make_client
 from tests.e2e.conftest import Walk
 from tests.e2e.laptop import Laptop
 
@@ -103,3 +104,12 @@ def test_check_readiness_needs_no_token(laptop: Laptop, slash: str) -> None:
     answer = laptop.anonymous.get(f"/health/readiness{slash}")
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok", "degraded": []}
+
+
+def test_api_is_public_at_one_stage_only(laptop: Laptop) -> None:
+    # Given the deployed API; when its stages are listed
+    gateway = make_client(laptop.config, "apigateway")
+    [api] = gateway.get_rest_apis()["items"]
+    stages = gateway.get_stages(restApiId=api["id"])["item"]
+    # Then there is the one that is throttled, logged and watched
+    assert [stage["stageName"] for stage in stages] == ["api"]

@@ -8,12 +8,13 @@ from cfnlint.decode import decode
 from samtranslator.translator.transform import transform
 
 ROOT = Path(__file__).parents[2]
+SECRETS = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:"
 PARAMETERS = {
     "PythonRuntime": "python3.13",
     "Architecture": "arm64",
     "AirflowUrl": "https://airflow.example.org",
-    "AirflowSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:airflow",
-    "ServiceAccountSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:scanhub",
+    "AirflowSecretArn": SECRETS + "airflow-a1B2c3",
+    "ServiceAccountSecretArn": SECRETS + "scanhub-a1B2c3",
     "UserLoginManagerUri": "https://user-login-manager.example.org",
     "ExamManagerUri": "https://exam-manager.example.org",
     "PatientManagerUri": "https://patient-manager.example.org",

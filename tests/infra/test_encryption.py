@@ -71,9 +71,17 @@ def test_key_is_used_through_the_service_that_needs_it_only(
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_data_outlives_the_stack(resources: dict[str, Any], name: str) -> None:
-    assert resources[name]["DeletionPolicy"] == "Retain"
+def test_data_outlives_the_stack_unless_its_first_deployment_fails(
+    resources: dict[str, Any], name: str
+) -> None:
+    assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_first_deployment_that_fails_leaves_nothing(resources: dict[str, Any]) -> None:
+    left = {each["Type"] for each in resources.values() if each.get("DeletionPolicy") == "Retain"}
+    # Versions go with their function.
+    assert left == {"AWS::Lambda::Version"}
 
 
 def test_table_can_be_protected_and_restored(template: dict[str, Any]) -> None:

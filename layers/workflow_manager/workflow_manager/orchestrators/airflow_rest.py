@@ -72,7 +72,7 @@ class AirflowRestOrchestrator(AirflowOrchestrator):
     client
         From `build_http_client`.
     airflow_url
-        Scheme, host and port.
+        Scheme, host, port and the path below which Airflow is served, if any.
     load_credentials
         Reads user name and password of our account in Airflow.
     api_version
