@@ -20,13 +20,23 @@ from tests.fakes.aws_denials import (
 from tests.fakes.aws_wire import WireAnswer, answering
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.log import capture_log, read_log
+from tests.integration.deployment import deploy
+from workflow_manager import wiring
 from workflow_manager.aws import AwsService, build_aws_client
 from workflow_manager.domain.errors import MissingPermissionError
 from workflow_manager.observability import metrics
+from workflow_manager.orchestrators import mwaa
+from workflow_manager.orchestrators.mwaa import MwaaOrchestrator
 
 ROOT = Path(__file__).parents[2]
 DIMENSIONS = {"service": "workflow-manager", "stack": "local"}
 Watched = Callable[[Callable[[], object]], tuple[list[dict[str, Any]], list[float]]]
+
+
+@pytest.fixture(autouse=True)
+def clean() -> None:
+    # What calls counted outside of a function.
+    metrics.clear_metrics()
 
 
 @pytest.fixture
@@ -34,7 +44,6 @@ def watch(capsys: pytest.CaptureFixture[str]) -> Watched:
     """Return what runs something as a function, and tells what it said and counted."""
 
     def run(act: Callable[[], object]) -> tuple[list[dict[str, Any]], list[float]]:
-        metrics.clear_metrics()
         capsys.readouterr()
         with capture_log() as stream:
             metrics.log_metrics(lambda event, context: act())({}, FakeLambdaContext())
@@ -123,6 +132,48 @@ def test_other_refusals_are_no_missing_permission(
             call(client)
 
     assert watch(act) == ([], [])
+
+
+def find_denial(service: AwsService) -> Denial:
+    return next(each for each in DENIALS if each.service == service)
+
+
+def test_mwaa_is_asked_once_though_it_is_a_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mwaa, "RETRY_PAUSE_S", 0)
+    client, asked = build("mwaa"), []
+
+    with answering(client, find_denial("mwaa").answer, asked):
+        with pytest.raises(MissingPermissionError):
+            MwaaOrchestrator(client, "scanhub").get_dag("dag")
+
+    assert asked == ["InvokeRestApi"]
+
+
+MESSAGES = {"Records": [{"messageId": "m", "body": json.dumps({"start_dag_run": "run-1"})}]}
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "answer"),
+    [
+        # Not done and not dropped: it comes again, at last to the dead-letter queue.
+        ("trigger_airflow", MESSAGES, {"batchItemFailures": [{"itemIdentifier": "m"}]}),
+        # Gives up, and is called again.
+        ("reconcile_runs", {}, None),
+    ],
+)
+def test_function_without_a_caller_publishes_the_count_and_does_not_count_it_as_done(
+    function: str, event: Any, answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with deploy() as deployment:
+        client = wiring._aws_client("dynamodb")
+        with answering(client, find_denial("dynamodb").answer):
+            capsys.readouterr()
+            try:
+                assert deployment.invoke(function, event) == answer
+            except MissingPermissionError:
+                assert answer is None
+
+    assert read_counted(capsys.readouterr().out) == [1.0]
 
 
 def test_no_client_is_built_past_the_one_place() -> None:
