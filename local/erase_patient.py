@@ -17,7 +17,12 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.config import STACK_NAME
-from workflow_manager.domain.errors import ConflictError, ScanHubError, UpstreamRefusedError
+from workflow_manager.domain.errors import (
+    ConflictError,
+    MissingPermissionError,
+    ScanHubError,
+    UpstreamRefusedError,
+)
 from workflow_manager.ports import Ports
 from workflow_manager.services.erase_patient_data import erase_patient_data
 from workflow_manager.services.find_patient_data import PatientData, find_patient_data
@@ -73,6 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(StackPorts(settings, token), options.patient, is_deleting=options.delete)
     except UpstreamRefusedError as error:
         print(f"Failed: {error.detail} (status {error.status})", file=sys.stderr)
+    except MissingPermissionError:
+        # Not the deployment's: here the operator's own account calls.
+        print("Failed: your AWS account lacks the permission named above.", file=sys.stderr)
     except ScanHubError as error:
         print(f"Failed: {error.detail}", file=sys.stderr)
     except (BotoCoreError, ClientError, LookupError) as error:

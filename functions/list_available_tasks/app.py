@@ -6,7 +6,7 @@ from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import AvailableTasks
 from workflow_manager.services.list_available_tasks import list_available_tasks
 
-router = ScanHubRouter(401, 403, 502, 504)
+router = ScanHubRouter(401, 403, 502, 503, 504)
 
 
 @router.get("/tasks/", operation_id="list_available_tasks")

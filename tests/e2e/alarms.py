@@ -48,7 +48,8 @@ def list_ringing(laptop: Laptop, since_ms: int) -> set[str]:
     for alarm in alarms:
         if alarm.get("Namespace") != NAMESPACE:
             continue
-        assert (alarm["Statistic"], alarm["EvaluationPeriods"]) == ("Sum", 1)
+        n_breaching = alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]
+        assert (alarm["Statistic"], n_breaching) == ("Sum", 1)
         dimensions = frozenset((each["Name"], each["Value"]) for each in alarm["Dimensions"])
         if sums[alarm["MetricName"], dimensions] > alarm["Threshold"]:
             ringing.add(alarm["MetricName"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.infra.conftest import select
+from workflow_manager.domain.dag_run import LAST_RETRY_S
 
 ALARMS = {
     "DeadLetterAlarm",
@@ -16,6 +17,7 @@ ALARMS = {
     "FunctionErrorAlarm",
     "ReconcilerSilentAlarm",
     "RunsPastDeadlineAlarm",
+    "MissingPermissionAlarm",
 }
 OURS = [
     {"Name": "service", "Value": "workflow-manager"},
@@ -75,6 +77,23 @@ def test_runs_past_their_deadline_are_those_of_this_stack(
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     assert (alarm["Namespace"], alarm["Dimensions"]) == ("ScanHub", OURS)
     assert variables["STACK_NAME"] == {"Ref": "AWS::StackName"}
+
+
+def test_first_missing_permission_rings_and_goes_on_while_it_is_tried_again(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    alarm = alarms["MissingPermissionAlarm"]
+    assert (alarm["Namespace"], alarm["Dimensions"]) == ("ScanHub", OURS)
+    # What `note_missing_permission` counts; one of it within a minute is enough.
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (
+        "MissingPermission",
+        "Sum",
+        60,
+    )
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert alarm["DatapointsToAlarm"] == 1
+    # Else it would come and go, with an e-mail each, whenever a waiting run is tried again.
+    assert alarm["Period"] * alarm["EvaluationPeriods"] > LAST_RETRY_S
 
 
 def test_errors_of_all_functions_without_a_caller_count(

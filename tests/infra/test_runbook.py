@@ -26,6 +26,7 @@ ALARMS = (
     "FunctionErrorAlarm",
     "ReconcilerSilentAlarm",
     "RunsPastDeadlineAlarm",
+    "MissingPermissionAlarm",
 )
 PARTS = ("What it means.", "How to look.", "What to do.", "It is over")
 # What the command line knows beside the API's parameters, and commands that are none of the API.

@@ -8,8 +8,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests.fakes.aws_denials import DENIALS
+from tests.fakes.aws_wire import answering
 from tests.integration.conftest import REGION
 from tests.integration.deployment import BUCKET, DAG_ID, TABLE, Deployment, deploy
+from workflow_manager import wiring
+from workflow_manager.domain.errors import MissingPermissionError
 
 BODY = {"dag_id": DAG_ID, "file_name": "Jane Doe.h5", "size_bytes": 4}
 
@@ -106,6 +110,18 @@ def test_create_upload_with_a_key_says_that_the_table_is_away(deployment: Deploy
     status, _ = create(deployment, "key-1")
 
     assert status == 503
+
+
+def test_create_upload_with_a_key_says_that_the_table_may_not_be_used(
+    deployment: Deployment,
+) -> None:
+    client = wiring._aws_client("dynamodb")
+    denial = next(each for each in DENIALS if each.service == "dynamodb")
+
+    with answering(client, denial.answer):
+        status, problem = create(deployment, "key-1")
+
+    assert (status, problem["detail"]) == (503, MissingPermissionError().detail)
 
 
 def test_create_upload_with_the_key_of_an_aborted_upload_asks_for_a_new_key(

@@ -14,6 +14,7 @@ from local.scanhub.faults import Fault
 from tests.fakes.wire import WireFault
 from tests.integration.conftest import REGION
 from tests.integration.contract.cells import POINTS, RESOURCES, UNTOUCHED, Cell, Ids
+from tests.integration.contract.denials import allow_again, refuse
 from tests.integration.deployment import TABLE, Deployment, forget_logins
 from tests.integration.patient import PATIENT_WORDS, seed_exam
 from workflow_manager import settings, wiring
@@ -85,6 +86,7 @@ def resources(service: str, kind: str) -> dict[str, Any]:
 def clear_failures(deployment: Deployment) -> None:
     deployment.wire.faults.clear()
     deployment.stand_in.faults.clear()
+    allow_again()
     while GONE:
         held, name, resource = GONE.pop()
         held[name] = resource
@@ -141,10 +143,14 @@ def picture(deployment: Deployment) -> list[Any]:
 
 
 def fail(deployment: Deployment, ids: Ids, point: str, kind: str) -> None:
+    if kind == "denied":
+        refuse(point)
     if point == "table":
         gone = settings.get_settings().model_copy(update={"table_name": "gone"})
         GONE.append((vars(deployment), "store", deployment.store))
         deployment.store = DynamoDBStore(wiring._aws_client("dynamodb"), gone)
+        return
+    if kind == "denied":
         return
     if point == "bucket":
         # moto itself breaks without the bucket, so another one is asked for.

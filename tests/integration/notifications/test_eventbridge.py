@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tests.contracts.event_bus import EventBusContract, ReadBus, make_notifications
+from workflow_manager.domain.errors import MissingPermissionError
 from workflow_manager.notifications.eventbridge import EventBridgeBus
 
 BUS = "scanhub"
@@ -82,9 +83,10 @@ UNAVAILABLE = ClientError({"Error": {"Code": "InternalException", "Message": ""}
         ({"FailedEntryCount": 1, "Entries": [{"EventId": "e"}, REFUSED, {"EventId": "e"}]}, 11),
         ({"FailedEntryCount": 1, "Entries": [REFUSED]}, 10),
         (UNAVAILABLE, 10),
+        (MissingPermissionError(), 10),
         (EndpointConnectionError(endpoint_url="https://events"), 10),
     ],
-    ids=["part of a call", "first of a call", "service", "network"],
+    ids=["part of a call", "first of a call", "service", "permission", "network"],
 )
 def test_publish_stops_at_the_first_that_was_not_taken(second: Any, n_taken: int) -> None:
     client = StubEvents(TEN_TAKEN, second)

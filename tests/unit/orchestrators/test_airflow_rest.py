@@ -5,12 +5,15 @@ import pytest
 from pydantic import SecretStr
 
 from tests.contracts.orchestrator import OrchestratorContract
+from tests.contracts.samples import NOW
 from tests.fakes.airflow import FakeAirflow
 from tests.fakes.http import FakeServer, load_sample_credentials
+from tests.fakes.log import capture_log, read_log
 from workflow_manager.clients.http import build_http_client
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
+    MissingPermissionError,
     NotFoundError,
     ScanHubError,
     UpstreamError,
@@ -18,12 +21,14 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from workflow_manager.domain.orchestrator_run import RunKey
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
 from workflow_manager.ports import Dag
 from workflow_manager.secrets import Credentials
 from workflow_manager.settings import AirflowApiVersion
 
 URL = "http://airflow:8080"
+RUN = RunKey(dag_id="Jane", dag_run_id="run-1", created_at=NOW)
 LOGIN = httpx.Response(201, json={"access_token": "token-1"})
 
 
@@ -161,16 +166,47 @@ def test_calls_share_one_login_until_the_token_runs_out() -> None:
     assert list(airflow.runs) == [("dag_000", "run-1")]
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_trigger_dag_run_logs_in_again_once_when_refused(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "expected"), [(401, UpstreamRefusedError), (403, MissingPermissionError)]
+)
+def test_trigger_dag_run_logs_in_again_once_when_refused(
+    status: int, expected: type[ScanHubError]
+) -> None:
     refusal = httpx.Response(status)
     server = FakeServer(LOGIN, httpx.Response(200), refusal, LOGIN, refusal)
     orchestrator = make_failing(server)
     orchestrator.trigger_dag_run("dag", "run-1", {})
-    with pytest.raises(UpstreamRefusedError) as caught:
+    with pytest.raises(expected):
         orchestrator.trigger_dag_run("dag", "run-2", {})
-    assert caught.value.status == status
     assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    ("call", "action", "resource_type"),
+    [
+        (lambda orchestrator: orchestrator.list_dags(), "GET", "DAG"),
+        (lambda orchestrator: orchestrator.get_dag("Jane"), "GET", "DAG"),
+        (lambda orchestrator: orchestrator.has_dag_run("Jane", "run-1"), "GET", "DAG run"),
+        (lambda orchestrator: orchestrator.cancel_dag_run("Jane", "run-1"), "GET", "DAG run"),
+        (lambda orchestrator: orchestrator.list_dag_runs([RUN]), "POST", "DAG run"),
+        (lambda orchestrator: orchestrator.list_task_instances([RUN]), "POST", "task instance"),
+    ],
+)
+def test_what_our_account_may_not_do_is_told_without_ids(
+    call: Callable[[AirflowRestOrchestrator], object], action: str, resource_type: str
+) -> None:
+    server = FakeServer(LOGIN, httpx.Response(403))
+    with capture_log() as log, pytest.raises(MissingPermissionError):
+        call(make_failing(server))
+    [line] = read_log(log)
+    told = {name: line[name] for name in ("message", "service", "action", "resource_type")}
+    assert told == {
+        "message": "missing permission",
+        "service": "Airflow",
+        "action": action,
+        "resource_type": resource_type,
+    }
+    assert "Jane" not in log.getvalue()
 
 
 def test_wrong_credentials_are_refused_without_being_repeated() -> None:

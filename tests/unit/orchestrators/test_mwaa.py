@@ -16,6 +16,7 @@ from tests.fakes.mwaa import ENVIRONMENT, connect_mwaa, serve_mwaa
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
+    MissingPermissionError,
     NotFoundError,
     ScanHubError,
     UpstreamError,
@@ -179,7 +180,7 @@ def test_dag_run_url_is_unknown(connect: Connect) -> None:
 
 def test_requests_keep_the_pace() -> None:
     naps_s: list[float] = []
-    client = Failing(make_client_error("AccessDeniedException", 403))
+    client = Failing(make_client_error("ValidationException", 400))
     pace = Pace(0.1, lambda: 0.0, naps_s.append)
     orchestrator = MwaaOrchestrator(client, ENVIRONMENT, "v2", pace)
     for _ in range(3):
@@ -195,7 +196,7 @@ def test_requests_keep_the_pace() -> None:
         (httpx.Response(404, json={"detail": "conf"}), NotFoundError),
         (httpx.Response(400, json={"detail": "conf"}), InvalidInputError),
         (httpx.Response(422, json={"detail": ["conf"]}), InvalidInputError),
-        (httpx.Response(403, json={"detail": "conf"}), UpstreamRefusedError),
+        (httpx.Response(403, json={"detail": "conf"}), MissingPermissionError),
         (httpx.Response(500, text="<html>conf"), UpstreamRefusedError),
         (httpx.Response(503, text="conf"), UpstreamRefusedError),
     ],
@@ -229,8 +230,8 @@ def test_a_missing_environment_is_not_taken_for_a_missing_dag(
     ("error", "expected"),
     [
         (make_client_error("ThrottlingException", 429), UpstreamRefusedError),
-        (make_client_error("AccessDeniedException", 403), UpstreamRefusedError),
         (make_client_error("RestApiServerException", 400), UpstreamRefusedError),
+        (MissingPermissionError(), MissingPermissionError),
         (EndpointConnectionError(endpoint_url="https://mwaa"), UpstreamUnreachableError),
         (BotoReadTimeoutError(endpoint_url="https://mwaa"), UpstreamTimeoutError),
         (ConnectionClosedError(endpoint_url="https://mwaa"), UpstreamError),
@@ -267,7 +268,9 @@ def test_reads_are_repeated_once_when_the_failure_may_pass(error: Exception) -> 
 @pytest.mark.parametrize(
     "error",
     [
-        make_client_error("AccessDeniedException", 403),
+        MissingPermissionError(),
+        make_client_error("ValidationException", 400),
+        make_client_error("RestApiServerException", 400, RestApiStatusCode=403),
         make_client_error("RestApiServerException", 400, RestApiStatusCode=500),
         BotoReadTimeoutError(endpoint_url="https://mwaa"),
     ],

@@ -24,6 +24,7 @@ from workflow_manager.domain.dag_run import DagRun, object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion
 from workflow_manager.domain.errors import (
     InvalidInputError,
+    MissingPermissionError,
     UpstreamError,
     UpstreamUnreachableError,
 )
@@ -123,10 +124,15 @@ def test_object_that_was_deleted_meanwhile_fails_its_run(
     assert world.orchestrator.dag_runs == {}
 
 
-def test_run_waits_while_the_data_lake_is_away(world: MemoryPorts, lake: RecordingLake) -> None:
-    lake.outage = UpstreamUnreachableError("The data lake failed.")
+@pytest.mark.parametrize(
+    "error", [UpstreamUnreachableError("The data lake failed."), MissingPermissionError()]
+)
+def test_run_waits_while_the_data_lake_cannot_be_asked(
+    world: MemoryPorts, lake: RecordingLake, error: UpstreamError
+) -> None:
+    lake.outage = error
     arrive(world, HDF5)
-    assert (get_run(world).state, get_run(world).reason) == ("PENDING", "The data lake failed.")
+    assert (get_run(world).state, get_run(world).reason) == ("PENDING", error.detail)
     assert world.store.list_due(at(60).at, 10) == [get_run(world)]
 
     lake.outage = None

@@ -26,6 +26,7 @@ from tests.fakes.world import (
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
+    MissingPermissionError,
     UpstreamTimeoutError,
 )
 from workflow_manager.domain.exam import DeviceTask, ItemStatus, TaskType
@@ -67,6 +68,22 @@ def test_scan_that_is_cancelled_before_its_start_is_sent_is_not_started(
     assert world.scan.starts == []
     # Exam-manager, which was told of a start, hears of the end after all.
     assert world.exam.tasks[SCAN_ID].status is ItemStatus.NEW
+
+
+def test_scan_whose_claim_may_not_be_read_again_is_not_started_and_no_device_is_blamed(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MissingPermissionError
+
+    monkeypatch.setattr(world.store, "get_task", refuse)
+
+    with pytest.raises(MissingPermissionError):
+        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+
+    assert world.scan.starts == []
+    task = get_task(world, SCAN_ID)
+    assert (task.status, task.reason) == (TaskStatus.FAILED, MissingPermissionError().detail)
 
 
 def test_scan_that_is_cancelled_and_started_anew_meanwhile_is_started_once(

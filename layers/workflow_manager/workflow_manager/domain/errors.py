@@ -15,6 +15,7 @@ ScanHubError
     │   └── NeighbourRefusedError    a service of ScanHub, asked with the caller's token
     ├── UpstreamUnreachableError no connection: the request was certainly not carried out
     ├── UpstreamTimeoutError     no answer in time: the outcome is unknown
+    ├── MissingPermissionError   AWS or Airflow refuses the deployment itself: no outage
     └── DeviceStartError         a scan was not started, or nobody knows whether it was
 """
 
@@ -117,6 +118,13 @@ class UpstreamUnreachableError(UpstreamError):
 
 class UpstreamTimeoutError(UpstreamError):
     """No answer came in time, so the outcome is unknown."""
+
+
+class MissingPermissionError(UpstreamError):
+    """AWS or Airflow refuses what the deployment, not the caller, may do: it takes its operator."""
+
+    def __init__(self) -> None:
+        super().__init__("The deployment lacks a permission; its operator was told.")
 
 
 class DeviceStartError(UpstreamError):

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Request
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
+    MissingPermissionError,
     StoreUnavailableError,
 )
 from workflow_manager.http.dependencies import Caller, CallerDep
@@ -75,6 +76,8 @@ class Once:
             The first request is still at work.
         StoreUnavailableError
             Nobody can tell whether there was one.
+        MissingPermissionError
+            Likewise, until the deployment is mended.
         """
         if self._scope[1] is None:
             return operation()
@@ -108,6 +111,8 @@ class Once:
         ) as error:
             raise ConflictError("The first request with this key is still at work.") from error
         except exceptions.IdempotencyPersistenceLayerError as error:
+            if isinstance(error.__cause__, MissingPermissionError):
+                raise error.__cause__ from None
             raise StoreUnavailableError("The table cannot be reached.") from error
 
 

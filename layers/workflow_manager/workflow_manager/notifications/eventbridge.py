@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from workflow_manager.domain.errors import MissingPermissionError
 from workflow_manager.domain.notification import Notification
 from workflow_manager.observability import logger
 
@@ -43,6 +44,9 @@ class EventBridgeBus:
     def _put(self, batch: Sequence[Notification]) -> int:
         try:
             answer = self._client.put_events(Entries=[self._entry(each) for each in batch])
+        except MissingPermissionError:
+            # Told already; the stream comes again with what follows those taken before.
+            return 0
         except ClientError as error:
             return _count_taken([error.response["Error"]["Code"]])
         except BotoCoreError as error:

@@ -25,6 +25,7 @@ from workflow_manager.orchestrators.airflow_api import (
     Page,
     TaskInstancePage,
     check_found,
+    check_permission,
     check_status,
     check_success,
 )
@@ -87,6 +88,8 @@ class AirflowOrchestrator(ABC):
     """
 
     max_path_length: ClassVar[int | None] = None
+    # Whether a 403 is a word about what our account may do, and not about its password.
+    is_login_certain = True
 
     def __init__(self, api_version: AirflowApiVersion, pace: Pace | None = None) -> None:
         self._api = AIRFLOW_APIS[api_version]
@@ -218,7 +221,10 @@ class AirflowOrchestrator(ABC):
     ) -> Answer:
         # A login and the second try of a GET belong to their request.
         with self._pace.keep():
-            return self._exchange(method, path, params, body)
+            answer = self._exchange(method, path, params, body)
+        if self.is_login_certain:
+            check_permission(answer.status, method, path)
+        return answer
 
     def _make_list(self, path: str, body: Mapping[str, Any]) -> Callable[[int], Answer]:
         def ask(offset: int) -> Answer:

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
+    MissingPermissionError,
     NotFoundError,
     UpstreamRefusedError,
 )
@@ -20,6 +21,7 @@ from workflow_manager.domain.orchestrator_run import (
     RunKey,
     TaskInstance,
 )
+from workflow_manager.missing_permission import note_missing_permission
 from workflow_manager.ports import Dag
 from workflow_manager.settings import AirflowApiVersion
 
@@ -206,6 +208,30 @@ class HealthDocument(BaseModel):
     def is_healthy(self) -> bool:
         """Whether runs would be started."""
         return self.metadatabase.status == self.scheduler.status == "healthy"
+
+
+def check_permission(status: int, method: str, path: str) -> None:
+    """Raise if Airflow has let our account in, and does not let it do this.
+
+    Parameters
+    ----------
+    status
+        HTTP status of the answer.
+    method, path
+        The request.
+
+    Raises
+    ------
+    MissingPermissionError
+        The account lacks a role.
+    """
+    if status != HTTPStatus.FORBIDDEN:
+        return
+    # The kind of thing, as Airflow's roles name it; never its ids.
+    run_or_dag = "DAG run" if "/dagRuns" in path else "DAG"
+    resource_type = "task instance" if "/taskInstances" in path else run_or_dag
+    note_missing_permission("Airflow", method, resource_type)
+    raise MissingPermissionError
 
 
 def check_success(status: int) -> None:

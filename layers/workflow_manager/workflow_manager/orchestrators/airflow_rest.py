@@ -90,6 +90,7 @@ class AirflowRestOrchestrator(AirflowOrchestrator):
         pace: Pace | None = None,
     ) -> None:
         super().__init__(api_version, pace)
+        self.is_login_certain = api_version != "v1"
         self._client = client
         self._root = root = airflow_url.rstrip("/")
         self._base_url = f"{root}/api/{api_version}"

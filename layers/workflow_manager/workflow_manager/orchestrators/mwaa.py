@@ -18,6 +18,7 @@ from botocore.exceptions import (
 
 from workflow_manager.aws import build_aws_client
 from workflow_manager.domain.errors import (
+    MissingPermissionError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
@@ -106,7 +107,7 @@ class MwaaOrchestrator(AirflowOrchestrator):
             answer = self._invoke(request)
             if answer.status not in TRANSIENT_STATUSES:
                 return answer
-        except UpstreamTimeoutError:
+        except (UpstreamTimeoutError, MissingPermissionError):
             raise
         except UpstreamRefusedError as error:
             if error.status not in _FROM_MWAA_AND_TRANSIENT:

@@ -1,6 +1,7 @@
 """List the DAGs that tasks can name."""
 
 from workflow_manager.domain.errors import (
+    MissingPermissionError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
@@ -28,9 +29,13 @@ def list_available_tasks(ports: Ports) -> list[Dag]:
     ------
     UpstreamError
         Airflow failed; the reason names the status that it answered.
+    MissingPermissionError
+        Airflow, or AWS before it, refuses our account.
     """
     try:
         return ports.orchestrator.list_dags()
+    except MissingPermissionError:
+        raise
     except UpstreamTimeoutError as error:
         raise UpstreamTimeoutError(DETAIL, "Airflow did not answer in time.") from error
     except UpstreamRefusedError as error:

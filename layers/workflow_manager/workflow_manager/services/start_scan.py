@@ -12,6 +12,7 @@ from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
     InvalidInputError,
+    MissingPermissionError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
@@ -72,6 +73,8 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
         The device did not start, or nobody knows whether it did.
     ConflictError
         The task was cancelled meanwhile; nothing was sent.
+    MissingPermissionError
+        Whether it was cancelled may not be read; nothing was sent.
     """
     parameters = parse_parameters(task)
     sequence = ports.scan.get_sequence(require_arg(task, "sequence_id"))
@@ -87,6 +90,9 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
         raise DeviceStartError("Not started: ScanHub's services answered too slowly.")
     try:
         ports.scan.start(task.task_type, device_task, partial(_check_claim, ports, task))
+    except MissingPermissionError:
+        # Of the look at our own claim: nothing was sent.
+        raise
     except UpstreamError as error:
         raise DeviceStartError(_explain(error)) from error
 
