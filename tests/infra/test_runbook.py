@@ -26,6 +26,10 @@ ALARMS = (
     "FunctionErrorAlarm",
     "ReconcilerSilentAlarm",
     "RunsPastDeadlineAlarm",
+    "ScanStartsFailedAlarm",
+    "AirflowUnhealthyAlarm",
+    "RunsWaitingAlarm",
+    "DegradedAlarm",
 )
 PARTS = ("What it means.", "How to look.", "What to do.", "It is over")
 # What the command line knows beside the API's parameters, and commands that are none of the API.

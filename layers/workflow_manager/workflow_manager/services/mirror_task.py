@@ -13,6 +13,7 @@ from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import logger
 from workflow_manager.ports import Ports
+from workflow_manager.services.keep_going import count_left_undone
 
 # Exam-manager knows neither failure nor cancel: NEW lets the operator start again, and the comment
 # says why.
@@ -55,6 +56,7 @@ def mirror_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> N
             "exam-manager not told, left to the reconciler",
             extra={"task_id": task_id, "reason": error.detail},
         )
+        count_left_undone()
 
 
 def _find(ports: Ports, workflow_id: str, task_id: str) -> Task | None:
