@@ -1,13 +1,14 @@
 """What each turn of the reconciler tells of Airflow, and of the run that has waited longest."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from tests.contracts.samples import make_run
 from tests.fakes.cloudwatch import read_samples
 from tests.fakes.ports import MemoryPorts
-from tests.fakes.world import NOW, at, make_world
+from tests.fakes.world import NOW, TOKEN, WORKFLOW_ID, at, deliver, make_raw_data, make_world
 from tests.unit.services.test_reconcile_runs import hang
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.errors import (
@@ -17,6 +18,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.observability import metrics
 from workflow_manager.services.keep_going import keep_going
+from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import BATCH_SIZE, N_FOLLOWED, reconcile_runs
 
 Capture = pytest.CaptureFixture[str]
@@ -172,3 +174,29 @@ def test_keep_going_counts_what_is_left_undone(
         raise error
 
     assert read_told(capsys).get("Degraded", 0) == n_counted
+
+
+def test_scan_that_cannot_be_followed_is_told_of_in_each_turn(
+    world: MemoryPorts, capsys: Capture
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["get_task"] = NeighbourRefusedError("wrong password", 401)
+
+    assert [tell(world, capsys, minute)["Degraded"] for minute in range(1, 4)] == [1, 1, 1]
+
+
+def test_exam_manager_that_is_not_told_is_told_of_whenever_that_is_tried_again(
+    world: MemoryPorts, capsys: Capture
+) -> None:
+    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["report_task"] = NeighbourRefusedError("wrong password", 401)
+    deliver(world, make_raw_data(), 1)
+    assert read_told(capsys)["Degraded"] == 1
+
+    told = [1, *(tell(world, capsys, minute)["Degraded"] for minute in range(1, 40))]
+
+    # Less and less often, yet two periods of the alarm in a row have one, wherever they begin.
+    for begin in range(10):
+        periods = [told[max(0, start) : start + 10] for start in range(begin - 10, 20, 10)]
+        tries = [max(period, default=0) for period in periods]
+        assert (1, 1) in set(pairwise(tries)), begin
