@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workflow_manager.domain.errors import ScanHubError, VersionConflictError
-from workflow_manager.observability import MetricUnit, log_unexpected, logger, metrics
+from workflow_manager.observability import count_left_undone, log_unexpected, logger
 
 
 @contextmanager
@@ -27,8 +27,3 @@ def keep_going(message: str) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - a broken item must not keep the others waiting
         log_unexpected(error)
         count_left_undone()
-
-
-def count_left_undone(n_items: int = 1) -> None:
-    """Count what is left to a later turn, or nothing, so that an alarm goes back."""
-    metrics.add_metric("Degraded", MetricUnit.Count, n_items)

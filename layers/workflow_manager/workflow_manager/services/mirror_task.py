@@ -11,9 +11,8 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.observability import logger
+from workflow_manager.observability import count_left_undone, logger
 from workflow_manager.ports import Ports
-from workflow_manager.services.keep_going import count_left_undone
 
 # Exam-manager knows neither failure nor cancel: NEW lets the operator start again, and the comment
 # says why.

@@ -10,13 +10,13 @@ from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.observability import MetricUnit, metrics, traced
+from workflow_manager.observability import MetricUnit, count_left_undone, metrics, traced
 from workflow_manager.ports import Ports
 from workflow_manager.services.end_overdue_task import end_overdue_task
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.follow_dag_runs import Answers, ask_airflow, follow_dag_run
 from workflow_manager.services.follow_device_task import follow_device_task
-from workflow_manager.services.keep_going import count_left_undone, keep_going
+from workflow_manager.services.keep_going import keep_going
 from workflow_manager.services.mirror_task import mirror_task
 from workflow_manager.services.stop_dag_run import stop_dag_run
 
