@@ -149,7 +149,9 @@ class ScanCounts(_Data):
     Attributes
     ----------
     n_metrics
-        Custom metrics that a scan sends to, cold starts apart.
+        Custom metrics that a scan sends to.
+    n_idle_metrics
+        Those that an idle turn of the reconciler sends to.
     idle
         A turn of the reconciler in which nothing runs.
     functions
@@ -157,6 +159,7 @@ class ScanCounts(_Data):
     """
 
     n_metrics: int
+    n_idle_metrics: int
     idle: dict[str, float]
     functions: dict[str, dict[str, float]]
 
@@ -191,6 +194,7 @@ def format_counts(counts: ScanCounts) -> str:
     lines = [
         "# Counted by `make benchmark-cost COUNT=1`: a scan, and an idle turn of the reconciler.",
         f"n_metrics = {counts.n_metrics}",
+        f"n_idle_metrics = {counts.n_idle_metrics}",
     ]
     tables = {"idle": counts.idle}
     tables |= {f"functions.{name}": each for name, each in sorted(counts.functions.items())}

@@ -176,9 +176,7 @@ def _use_always(
     """Return what is paid by the month: alarms, keys, and what is kept."""
     fixed, data = profile.fixed, profile.data
     kept_gb = n_scans_per_day * data["state_days"] * counts.sum("stored_bytes") / GB
-    cold_share = estimate_cold_share(n_scans_per_day, profile)
-    n_metrics = counts.n_metrics * share_of_hours(n_scans_per_day)
-    n_metrics += fixed["n_cold_start_metrics"] * share_of_hours(n_scans_per_day * cold_share)
+    n_metrics = counts.n_idle_metrics + counts.n_metrics * share_of_hours(n_scans_per_day)
     return {
         "dynamodb_storage": kept_gb,
         "dynamodb_pitr": kept_gb,

@@ -14,7 +14,6 @@ from benchmarks.cost_model import (
     MONTH_HOURS,
     Usage,
     count_traces,
-    share_of_hours,
     use_control_plane,
 )
 
@@ -139,7 +138,7 @@ def use_two_servers(
     platform_gb = counts.sum("invocations") * profile.bytes["platform_log_bytes"] / GB
     log_gb = max(0.0, ours["log_ingestion"] - n_scans_per_day * MONTH_DAYS * platform_gb)
     same = "dynamodb_writes dynamodb_reads dynamodb_storage dynamodb_pitr data_out"
-    same += " alarms dashboards keys key_requests secrets"
+    same += " custom_metrics alarms dashboards keys key_requests secrets"
     return {
         kind: n_instances * MONTH_HOURS,
         "disk": n_instances * profile.server.disk_gb,
@@ -149,8 +148,6 @@ def use_two_servers(
         "load_balancer_units": profile.server.load_balancer_units * MONTH_HOURS,
         "log_ingestion": log_gb,
         "log_storage": log_gb / MONTH_DAYS * profile.data["log_days"],
-        # Ours without those of cold starts.
-        "custom_metrics": counts.n_metrics * share_of_hours(n_scans_per_day),
     } | {name: ours[name] for name in same.split()}
 
 

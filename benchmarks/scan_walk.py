@@ -163,14 +163,15 @@ def count_scan(timeline: Timeline) -> ScanCounts:
         # What belongs to the scan is what a turn costs more than this one.
         walk.invoke("reconcile_runs", {})
         idle = walk.meter.counts.pop("reconcile_runs")
+        idle_metrics = set(walk.metrics)
         _scan(walk, timeline)
         counts = walk.meter.counts
         # They are called in any case.
         for unit, n in idle.items():
             counts["reconcile_runs"][unit] -= n * timeline.total_min
-        n_metrics = len([metric for metric in walk.metrics if metric[0] != "ColdStart"])
         return ScanCounts(
-            n_metrics=n_metrics,
+            n_metrics=len(walk.metrics - idle_metrics),
+            n_idle_metrics=len(idle_metrics),
             idle=dict(idle),
             functions={name: dict(each) for name, each in counts.items()},
         )

@@ -3,54 +3,64 @@
 The emulator takes alarms and embedded metrics, and evaluates neither.
 """
 
-import json
 from collections import Counter
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any
 
 from local.aws import make_client
-from tests.e2e.laptop import Json, Laptop
+from tests.e2e.laptop import Laptop
+from tests.fakes.cloudwatch import Metric, Sample, has_rung, read_samples
 
 NAMESPACE = "ScanHub"
-Metric = tuple[str, frozenset[tuple[str, str]]]
+MINUTE_MS = 60_000
+FIRST_OF_TURN = "RunsWaiting"
 
 
-def read_metrics(laptop: Laptop, since_ms: int) -> Counter[Metric]:
-    """Return the sum of each metric by name and dimensions since a moment [ms]."""
-    sums: Counter[Metric] = Counter()
+def read_metrics(laptop: Laptop, since_ms: int) -> list[Sample]:
+    """Return what functions have written of each metric since a moment [ms], oldest first."""
+    samples: list[Sample] = []
     client = make_client(laptop.config, "logs")
     groups = client.describe_log_groups()["logGroups"]
     for group in groups:
         pages = client.get_paginator("filter_log_events").paginate(
             logGroupName=group["logGroupName"], startTime=since_ms
         )
-        for page in pages:
-            for event in page["events"]:
-                _, brace, text = event["message"].partition('{"_aws"')
-                if brace:
-                    add_metrics(sums, json.loads(brace + text))
+        lines = (event["message"] for page in pages for event in page["events"])
+        samples += [sample for line in lines for sample in read_samples(line)]
+    assert {sample.metric.namespace for sample in samples} <= {NAMESPACE}
+    return sorted(samples, key=lambda sample: sample.at_ms)
+
+
+def sum_metrics(laptop: Laptop, since_ms: int) -> Counter[str]:
+    """Return the sum of each metric by name since a moment [ms]."""
+    sums: Counter[str] = Counter()
+    for sample in read_metrics(laptop, since_ms):
+        sums[sample.metric.name] += int(sum(sample.values))
     return sums
 
 
-def add_metrics(sums: Counter[Metric], record: Json) -> None:
-    for directive in record["_aws"]["CloudWatchMetrics"]:
-        assert directive["Namespace"] == NAMESPACE
-        for names in directive["Dimensions"]:
-            dimensions = frozenset((name, str(record[name])) for name in names)
-            for metric in directive["Metrics"]:
-                values = record[metric["Name"]]
-                sums[metric["Name"], dimensions] += sum(values)
+def list_ringing(laptop: Laptop, since_ms: int, *, is_turn_a_minute: bool = False) -> set[str]:
+    """Return the names of the metrics whose alarms have rung since a moment [ms].
 
-
-def list_ringing(laptop: Laptop, since_ms: int) -> set[str]:
-    """Return the names of the metrics whose alarms would ring."""
-    sums = read_metrics(laptop, since_ms)
+    With `is_turn_a_minute`, turns of the reconciler that follow each other at once count as one
+    a minute.
+    """
+    samples = read_metrics(laptop, since_ms)
+    turns = accumulate(sample.metric.name == FIRST_OF_TURN for sample in samples)
+    minutes = turns if is_turn_a_minute else (each.at_ms // MINUTE_MS for each in samples)
+    by_minute = list(zip(minutes, samples, strict=True))
     alarms = make_client(laptop.config, "cloudwatch").describe_alarms()["MetricAlarms"]
-    ringing = set()
-    for alarm in alarms:
-        if alarm.get("Namespace") != NAMESPACE:
-            continue
-        n_breaching = alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]
-        assert (alarm["Statistic"], n_breaching) == ("Sum", 1)
-        dimensions = frozenset((each["Name"], each["Value"]) for each in alarm["Dimensions"])
-        if sums[alarm["MetricName"], dimensions] > alarm["Threshold"]:
-            ringing.add(alarm["MetricName"])
-    return ringing
+    ours = [alarm for alarm in alarms if alarm.get("Namespace") == NAMESPACE]
+    assert ours
+    return {alarm["MetricName"] for alarm in ours if _has_rung(alarm, by_minute)}
+
+
+def _has_rung(alarm: Mapping[str, Any], by_minute: list[tuple[int, Sample]]) -> bool:
+    dimensions = frozenset((each["Name"], each["Value"]) for each in alarm["Dimensions"])
+    metric = Metric(alarm["Namespace"], alarm["MetricName"], dimensions)
+    periods: dict[int, list[float]] = {}
+    for minute, sample in by_minute:
+        if sample.metric == metric:
+            periods.setdefault(minute // (alarm["Period"] // 60), []).extend(sample.values)
+    return has_rung(alarm, list(periods.values()))

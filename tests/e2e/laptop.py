@@ -355,6 +355,16 @@ class Laptop:
                 },
             )
 
+    def make_older(self, dag_run_id: str, age: timedelta) -> None:
+        """Let a run have been made so long ago."""
+        made_at = datetime.now(UTC) - age
+        self.dynamodb.update_item(
+            TableName=self.stack.table,
+            Key=_run_key(dag_run_id),
+            UpdateExpression="SET created_at = :made",
+            ExpressionAttributeValues={":made": {"S": made_at.isoformat()}},
+        )
+
     def scan_table(self) -> list[Json]:
         """Return every item of the table, as DynamoDB holds it."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.stack.table)

@@ -1,11 +1,19 @@
 """Airflow is away: nothing is lost, nothing is started twice, and the readiness check says so."""
 
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from local.stack import check_health, start_service, stop_service
+from tests.e2e.alarms import list_ringing, read_metrics
 from tests.e2e.laptop import Laptop, wait_until
+
+# More turns than either alarm takes minutes; and a run that old rings.
+N_TURNS = 6
+WAITED = timedelta(minutes=11)
+RINGING = {"AirflowUnhealthy", "RunsWaiting"}
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +47,7 @@ def test_trigger_airflow_starts_the_run_once_when_airflow_is_back(
     laptop: Laptop, small_kspace: bytes
 ) -> None:
     # Given an Airflow that is down when an object comes
+    began_ms = int(time.time() * 1000)
     answer = laptop.upload_and_trigger(small_kspace).raise_for_status()
     run_id = answer.json()["data"]["dag_run_id"]
     wait_until(lambda: laptop.find_run(run_id), f"the event to create run {run_id}")
@@ -48,6 +57,14 @@ def test_trigger_airflow_starts_the_run_once_when_airflow_is_back(
     assert waiting
     assert (waiting["state"], waiting["started_at"]) == ("PENDING", None)
     assert laptop.count_messages(laptop.stack.dlq_url) == 0
+
+    # And after some turns, which are a minute each, alarms ring
+    def hear() -> bool:
+        laptop.make_older(run_id, WAITED)
+        laptop.reconcile()
+        return list_ringing(laptop, began_ms, is_turn_a_minute=True) >= RINGING
+
+    wait_until(hear, "the alarms")
     # When Airflow is back, and the reconciler takes its turn
     start_service("airflow", laptop.config)
     laptop.let_retry_be_due(run_id)
@@ -60,8 +77,12 @@ def test_trigger_airflow_starts_the_run_once_when_airflow_is_back(
     key = laptop.read_run_item(run_id)["data"]["M"]["key"]["S"]
     (airflow_run,) = laptop.list_airflow_runs_of(key)
     assert airflow_run["dag_run_id"] == run["dag_run_id"]
-    # And the readiness check knows that all is well again
-    laptop.reconcile()
+    # And the readiness check knows that all is well again, and so do the alarms
+    over_ms = int(time.time() * 1000)
+    for _ in range(N_TURNS):
+        laptop.reconcile()
+    wait_until(lambda: has_told(laptop, over_ms), "the reconciler's metrics")
+    assert list_ringing(laptop, over_ms, is_turn_a_minute=True) == set()
     answer = laptop.anonymous.get("/health/readiness")
     assert answer.json() == {"status": "ok", "degraded": []}
 
@@ -69,3 +90,8 @@ def test_trigger_airflow_starts_the_run_once_when_airflow_is_back(
 def _has_started(laptop: Laptop, run_id: str) -> bool:
     run = laptop.find_run(run_id)
     return bool(run and run["state"] != "PENDING")
+
+
+def has_told(laptop: Laptop, since_ms: int) -> bool:
+    samples = read_metrics(laptop, since_ms)
+    return sum(sample.metric.name == "AirflowUnhealthy" for sample in samples) >= N_TURNS

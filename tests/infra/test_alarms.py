@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.infra.aws_metrics import AWS_METRICS
 from tests.infra.conftest import select
 from workflow_manager.domain.dag_run import LAST_RETRY_S
 
@@ -18,11 +20,18 @@ ALARMS = {
     "ReconcilerSilentAlarm",
     "RunsPastDeadlineAlarm",
     "MissingPermissionAlarm",
+    "ScanStartsFailedAlarm",
+    "AirflowUnhealthyAlarm",
+    "RunsWaitingAlarm",
+    "DegradedAlarm",
 }
-OURS = [
-    {"Name": "service", "Value": "workflow-manager"},
-    {"Name": "stack", "Value": {"Ref": "AWS::StackName"}},
-]
+# What silence means where it is not that all is well: the reconciler is away, or nobody knows.
+SILENCE = {
+    "ReconcilerSilentAlarm": "missing",
+    "AirflowUnhealthyAlarm": "ignore",
+    "RunsWaitingAlarm": "ignore",
+    "DegradedAlarm": "ignore",
+}
 
 
 @pytest.fixture
@@ -44,8 +53,7 @@ def test_alarm_says_where_its_runbook_is_and_what_silence_means(
 ) -> None:
     anchor = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
     assert alarms[name]["AlarmDescription"].endswith(f" docs/operations.md#{anchor}")
-    silence = "missing" if name == "ReconcilerSilentAlarm" else "notBreaching"
-    assert alarms[name]["TreatMissingData"] == silence
+    assert alarms[name]["TreatMissingData"] == SILENCE.get(name, "notBreaching")
 
 
 def test_somebody_is_told_if_an_address_is_given(resources: dict[str, Any]) -> None:
@@ -70,12 +78,9 @@ def test_silent_reconciler_is_told_after_ten_minutes_and_a_new_one_is_not(
     assert alarm["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]
 
 
-def test_runs_past_their_deadline_are_those_of_this_stack(
-    alarms: dict[str, dict[str, Any]], template: dict[str, Any]
-) -> None:
-    alarm = alarms["RunsPastDeadlineAlarm"]
+def test_functions_are_told_whose_metrics_theirs_are(template: dict[str, Any]) -> None:
+    # What they count, tests/unit/functions/test_alarms.py compares with the alarms.
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
-    assert (alarm["Namespace"], alarm["Dimensions"]) == ("ScanHub", OURS)
     assert variables["STACK_NAME"] == {"Ref": "AWS::StackName"}
 
 
@@ -83,7 +88,6 @@ def test_first_missing_permission_rings_and_goes_on_while_it_is_tried_again(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     alarm = alarms["MissingPermissionAlarm"]
-    assert (alarm["Namespace"], alarm["Dimensions"]) == ("ScanHub", OURS)
     # What `note_missing_permission` counts; one of it within a minute is enough.
     assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (
         "MissingPermission",
@@ -94,6 +98,96 @@ def test_first_missing_permission_rings_and_goes_on_while_it_is_tried_again(
     assert alarm["DatapointsToAlarm"] == 1
     # Else it would come and go, with an e-mail each, whenever a waiting run is tried again.
     assert alarm["Period"] * alarm["EvaluationPeriods"] > LAST_RETRY_S
+
+
+def list_watched(alarms: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield namespace, name and dimensions of each metric that alarms look at."""
+    for alarm in alarms.values():
+        several = [
+            each["MetricStat"]["Metric"]
+            for each in alarm.get("Metrics", [])
+            if "MetricStat" in each
+        ]
+        for metric in several or [alarm]:
+            dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", [])}
+            yield metric["Namespace"], metric["MetricName"], dimensions
+
+
+def list_shown(resources: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the same of the dashboard, with what is filled in as CloudFormation would name it."""
+    for widget in read_dashboard(resources)["widgets"]:
+        for namespace, name, *rest in widget["properties"].get("metrics", []):
+            words = [each for each in rest if isinstance(each, str)]
+            values = [to_reference(each) for each in words[1::2]]
+            yield namespace, name, dict(zip(words[::2], values, strict=True))
+
+
+def to_reference(text: str) -> Any:
+    name, _, attribute = text.removeprefix("${").removesuffix("}").partition(".")
+    if not text.startswith("${"):
+        return text
+    return {"Fn::GetAtt": [name, attribute]} if attribute else {"Ref": name}
+
+
+def read_dashboard(resources: dict[str, Any]) -> dict[str, Any]:
+    body, values = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    return dict(json.loads(body.replace("${Ours}", values["Ours"]["Fn::Sub"])))
+
+
+def test_metrics_of_aws_are_there_by_these_dimensions(
+    alarms: dict[str, dict[str, Any]], resources: dict[str, Any]
+) -> None:
+    looked_at = [*list_watched(alarms), *list_shown(resources)]
+    of_aws = [each for each in looked_at if each[0].startswith("AWS/")]
+
+    assert len(of_aws) > 15
+    for namespace, name, dimensions in of_aws:
+        assert frozenset(dimensions) in AWS_METRICS[namespace, name], (namespace, name)
+        for dimension, value in dimensions.items():
+            assert value in list_values(resources, dimension), (name, dimension)
+
+
+def list_values(resources: dict[str, Any], dimension: str) -> list[Any]:
+    """Return what a dimension of AWS may be in this stack."""
+    match dimension:
+        case "FunctionName":
+            return [{"Ref": name} for name in select(resources, "AWS::Lambda::Function")]
+        case "QueueName":
+            queues = select(resources, "AWS::SQS::Queue")
+            return [{"Fn::GetAtt": [name, "QueueName"]} for name in queues]
+        case "ApiName":
+            return [api["Name"] for api in select(resources, "AWS::ApiGateway::RestApi").values()]
+        case "Stage":
+            stages = select(resources, "AWS::ApiGateway::Stage").values()
+            return [stage["StageName"] for stage in stages]
+    return []
+
+
+def test_dead_letter_alarm_looks_where_all_that_fails_ends(
+    alarms: dict[str, dict[str, Any]], resources: dict[str, Any]
+) -> None:
+    [dimension] = alarms["DeadLetterAlarm"]["Dimensions"]
+    queue, _ = dimension["Value"]["Fn::GetAtt"]
+    queues = select(resources, "AWS::SQS::Queue")
+    redrives = [each["RedrivePolicy"] for name, each in queues.items() if name != queue]
+    streams = select(resources, "AWS::Lambda::EventSourceMapping").values()
+    ends = [each["deadLetterTargetArn"] for each in redrives]
+    ends += [
+        each["DestinationConfig"]["OnFailure"]["Destination"]
+        for each in streams
+        if "DestinationConfig" in each
+    ]
+
+    assert ends == [{"Fn::GetAtt": [queue, "Arn"]}] * 3
+
+
+def test_only_the_schedule_calls_a_function_without_waiting(resources: dict[str, Any]) -> None:
+    # Another one would need an alarm on what Lambda drops.
+    callers = [each["Principal"] for each in select(resources, "AWS::Lambda::Permission").values()]
+    rules = select(resources, "AWS::Events::Rule")
+
+    assert set(callers) == {"apigateway.amazonaws.com", "events.amazonaws.com"}
+    assert callers.count("events.amazonaws.com") == len(rules) == 1
 
 
 def test_errors_of_all_functions_without_a_caller_count(
@@ -111,12 +205,10 @@ def test_errors_of_all_functions_without_a_caller_count(
 
 
 def test_dashboard_is_json_and_shows_every_alarm(resources: dict[str, Any]) -> None:
-    body, values = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    text = body.replace("${Ours}", values["Ours"]["Fn::Sub"])
-    shown = json.loads(re.sub(r"\$\{[\w:.]+\}", "x", text))
-    titles = [widget["properties"]["title"] for widget in shown["widgets"]]
-    assert all(f"${{{name}.Arn}}" in body for name in ALARMS)
-    assert "Runs by outcome" in titles
+    shown = read_dashboard(resources)["widgets"]
+    assert set(shown[0]["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ALARMS}
+    places = [(each["x"], each["y"]) for each in shown]
+    assert len(set(places)) == len(places)
 
 
 def test_api_logs_the_path_of_the_template_and_nothing_of_the_caller(

@@ -27,6 +27,10 @@ ALARMS = (
     "ReconcilerSilentAlarm",
     "RunsPastDeadlineAlarm",
     "MissingPermissionAlarm",
+    "ScanStartsFailedAlarm",
+    "AirflowUnhealthyAlarm",
+    "RunsWaitingAlarm",
+    "DegradedAlarm",
 )
 PARTS = ("What it means.", "How to look.", "What to do.", "It is over")
 # What the command line knows beside the API's parameters, and commands that are none of the API.

@@ -17,6 +17,7 @@ def test_scan_calls_what_was_counted_of_it() -> None:
     counted = count_scan(load_profile().timeline)
 
     assert counted.n_metrics == known.n_metrics
+    assert counted.n_idle_metrics == known.n_idle_metrics
     assert take_units(counted.idle) == take_units(known.idle)
     for name, counts in counted.functions.items():
         # If this is meant: make benchmark-cost COUNT=1

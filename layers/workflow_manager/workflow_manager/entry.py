@@ -24,7 +24,7 @@ def lambda_entry(*ports: PortName) -> Callable[[Handler], Handler]:
     """
 
     def decorate(handle: Handler) -> Handler:
-        with_metrics = metrics.log_metrics(capture_cold_start_metric=True)(handle)
+        with_metrics = metrics.log_metrics(handle)
         handler: Handler = logger.inject_lambda_context(clear_state=True)(with_metrics)
         end_init(partial(_try_to_make_ready, ports if is_made_ahead() else ports[:1]), forget)
         return handler

@@ -19,6 +19,7 @@ from workflow_manager.domain.trace import (
 __all__ = [
     "MetricUnit",
     "begin_trace",
+    "count_left_undone",
     "log_unexpected",
     "logger",
     "metrics",
@@ -79,6 +80,11 @@ def traced(trace: TraceContext | None) -> Iterator[None]:
         yield
     finally:
         logger.append_keys(trace_id=before)
+
+
+def count_left_undone(n_items: int = 1) -> None:
+    """Count what is left to a later turn, or nothing, so that an alarm goes back."""
+    metrics.add_metric("Degraded", MetricUnit.Count, n_items)
 
 
 def log_unexpected(error: BaseException) -> None:

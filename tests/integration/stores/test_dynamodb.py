@@ -19,6 +19,7 @@ from tests.contracts.store import StoreContract
 from workflow_manager.domain.dag_run import DagRunState
 from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
 from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, format_place
+from workflow_manager.observability import metrics
 from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
 from workflow_manager.stores.items import ItemKey, encode_entity, encode_event, encode_key
@@ -180,12 +181,15 @@ def test_list_drops_index_entries_that_lag_behind(settings: Settings) -> None:
     assert client.calls[1][1]["RequestItems"][settings.table_name]["ConsistentRead"] is True
 
 
-def test_list_leaves_a_broken_item_out(settings: Settings, capsys: Any) -> None:
+def test_list_leaves_a_broken_item_out_and_counts_it(settings: Settings, capsys: Any) -> None:
+    metrics.clear_metrics()
     whole = encode_entity(make_run(), settings)
     broken = {name: value for name, value in whole.items() if name != "deadline"}
     client = listing_client(batch_get_item=[{"Responses": {settings.table_name: [broken]}}])
     query = ListQuery(since=NOW, until=NOW, limit=10)
     assert DynamoDBStore(client, settings).list_dag_runs(query) == Page([], None)
+    metrics.flush_metrics()
+    assert '"Degraded":[1.0]' in capsys.readouterr().out
 
 
 def test_list_fails_rather_than_to_leave_out_what_was_not_read(settings: Settings) -> None:

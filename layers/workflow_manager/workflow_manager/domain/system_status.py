@@ -1,5 +1,6 @@
 """What the reconciler leaves behind for the readiness check, and the lease that keeps it single."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from pydantic import AwareDatetime
@@ -20,12 +21,19 @@ class SystemStatus(Entity):
         Where the next turn goes on with all that is active; None: from the start.
     lease_until
         Until when the present turn of the reconciler keeps others out.
+    waiting_since
+        When the oldest run that waits for Airflow was made, as the last whole round through all
+        that is active has shown; None: no run waits.
+    round_waiting_since
+        The same of the round under way, so far.
     """
 
     checked_at: AwareDatetime | None = None
     degraded: tuple[str, ...] = ()
     cursor: str | None = None
     lease_until: AwareDatetime | None = None
+    waiting_since: AwareDatetime | None = None
+    round_waiting_since: AwareDatetime | None = None
 
     def is_leased(self, at: AwareDatetime) -> bool:
         """Tell whether another turn is under way."""
@@ -34,6 +42,27 @@ class SystemStatus(Entity):
     def lease(self, duration_s: int, cause: Cause) -> "SystemStatus":
         """Return the status with the lease taken for `duration_s` [s]."""
         return self.evolve(lease_until=cause.at + timedelta(seconds=duration_s))
+
+    def see_waiting(self, made_at: Iterable[AwareDatetime], cursor: str | None) -> "SystemStatus":
+        """Return the status after one turn's part of the round.
+
+        Parameters
+        ----------
+        made_at
+            When the waiting runs were made that this turn has seen.
+        cursor
+            Where the next turn goes on; None: the round is over, and a new one begins.
+        """
+        so_far = [self.round_waiting_since] if self.round_waiting_since else []
+        oldest = min([*made_at, *so_far], default=None)
+        if cursor is None:
+            return self.evolve(cursor=None, waiting_since=oldest, round_waiting_since=None)
+        return self.evolve(cursor=cursor, round_waiting_since=oldest)
+
+    def waiting_s(self, at: AwareDatetime) -> float:
+        """Return how long the oldest known run has waited [s]; 0 if none waits."""
+        known = [each for each in (self.waiting_since, self.round_waiting_since) if each]
+        return max(0.0, (at - min(known, default=at)).total_seconds())
 
     def degraded_at(self, at: AwareDatetime) -> list[str]:
         """Return what does not work, a silent reconciler included."""

@@ -59,14 +59,16 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
     else:
         _settle(ports, execution, task, reported, cause)
     commit_execution(ports, execution, cause)
-    if _has_missed_deadline(execution.tasks[task_id]):
+    if execution.tasks[task_id].status is TaskStatus.FAILED:
+        _count(execution.tasks[task_id].reason or "")
+
+
+def _count(reason: str) -> None:
+    if reason.startswith(UNCONFIRMED):
+        metrics.add_metric("ScanStartsFailed", MetricUnit.Count, 1)
+    elif reason.startswith((UNFINISHED, NO_DATA)):
+        # A task that is gone from exam-manager was not too slow.
         metrics.add_metric("RunsPastDeadline", MetricUnit.Count, 1)
-
-
-def _has_missed_deadline(task: Task) -> bool:
-    # A start that nobody confirmed, or a task that is gone from exam-manager, was not too slow.
-    has_failed = task.status is TaskStatus.FAILED
-    return has_failed and (task.reason or "").startswith((UNFINISHED, NO_DATA))
 
 
 def _settle(

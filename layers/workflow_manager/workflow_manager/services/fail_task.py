@@ -8,7 +8,7 @@ from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
 @retry_on_conflict
-def fail_task(ports: Ports, claimed: Task, reason: str, cause: Cause) -> None:
+def fail_task(ports: Ports, claimed: Task, reason: str, cause: Cause) -> bool:
     """Fail an attempt at a task if it is still in progress; what completed stays completed.
 
     Parameters
@@ -21,14 +21,21 @@ def fail_task(ports: Ports, claimed: Task, reason: str, cause: Cause) -> None:
         One sentence for the operator, free of patient data.
     cause
         Who and when.
+
+    Returns
+    -------
+    bool
+        Whether the attempt has failed by this.
     """
     execution = ports.store.get_execution(claimed.workflow_id)
     task = execution.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
-        return
-    if task.status is TaskStatus.IN_PROGRESS:
+        return False
+    is_in_progress = task.status is TaskStatus.IN_PROGRESS
+    if is_in_progress:
         execution.fail(task.task_id, reason, cause)
     else:
         # Exam-manager was told of the start after it was told of the end.
         execution.tell_again(task.task_id, cause)
     commit_execution(ports, execution, cause)
+    return is_in_progress

@@ -115,7 +115,11 @@ def _is_cancelled(ports: Ports, committed: Execution, claimed: Task, cause: Caus
 
 def _record_failure(ports: Ports, task: Task, reason: str, cause: Cause) -> None:
     try:
-        fail_task(ports, task, reason, cause)
+        has_failed = fail_task(ports, task, reason, cause)
     except ScanHubError as error:
         # The caller must hear of the start; the deadline ends the task.
         log_unexpected(error)
+        # It may be written down or not: it is rather counted twice than never.
+        has_failed = True
+    if has_failed:
+        metrics.add_metric("ScanStartsFailed", MetricUnit.Count, 1)

@@ -11,7 +11,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.observability import logger
+from workflow_manager.observability import count_left_undone, logger
 from workflow_manager.ports import Ports
 
 # Exam-manager knows neither failure nor cancel: NEW lets the operator start again, and the comment
@@ -55,6 +55,7 @@ def mirror_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> N
             "exam-manager not told, left to the reconciler",
             extra={"task_id": task_id, "reason": error.detail},
         )
+        count_left_undone()
 
 
 def _find(ports: Ports, workflow_id: str, task_id: str) -> Task | None:

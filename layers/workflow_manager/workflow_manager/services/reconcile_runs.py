@@ -1,15 +1,16 @@
 """Heal what was lost: starts, stops, callbacks, deadlines, reports to exam-manager."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import VersionConflictError
+from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.observability import MetricUnit, metrics, traced
+from workflow_manager.observability import MetricUnit, count_left_undone, metrics, traced
 from workflow_manager.ports import Ports
 from workflow_manager.services.end_overdue_task import end_overdue_task
 from workflow_manager.services.finish_dag_run import finish_dag_run
@@ -64,17 +65,32 @@ def reconcile_runs(ports: Ports, cause: Cause) -> int:
         ports.store.commit([status.lease(LEASE_S, cause)])
     except VersionConflictError:
         return 0
-    cursor: str | None = None
+    seen = status.evolve(cursor=None)
     try:
         due = ports.store.list_due(cause.at, BATCH_SIZE)
         active, cursor = ports.store.list_active(status.cursor, N_FOLLOWED)
+        seen = status.see_waiting(_list_waiting([*due, *active]), cursor)
+        _tell_waiting(seen, cause)
         n_done = _reconcile_due(ports, due, cause)
         active = _rotate(active, cause)
         moved = _follow_runs(ports, active, cause)
         _follow_scans(ports, active, cause)
         return n_done + _tell_exam_manager(ports, moved, cause)
     finally:
-        _note_status(ports, cursor, cause)
+        _note_status(ports, seen, cause)
+
+
+def _list_waiting(items: Sequence[DagRun | Task]) -> list[datetime]:
+    """Return when runs were made that Airflow has not taken; those played here need none."""
+    runs = [item for item in items if isinstance(item, DagRun) and not item.is_simulated]
+    return [run.created_at for run in runs if run.state is DagRunState.PENDING]
+
+
+def _tell_waiting(seen: SystemStatus, cause: Cause) -> None:
+    metrics.add_metric("RunsWaiting", MetricUnit.Seconds, seen.waiting_s(cause.at))
+    count_left_undone(0)
+    # Now: a neighbour that hangs may cost the turn its life.
+    metrics.flush_metrics()
 
 
 def _is_late(ports: Ports, cause: Cause, budget: timedelta) -> bool:
@@ -176,13 +192,22 @@ def _tell_exam_manager(ports: Ports, moved: Sequence[DagRun], cause: Cause) -> i
     return len(due)
 
 
-def _note_status(ports: Ports, cursor: str | None, cause: Cause) -> None:
-    leased = ports.store.get_system_status()
-    degraded = leased.degraded
+def _note_status(ports: Ports, seen: SystemStatus, cause: Cause) -> None:
+    degraded = seen.degraded
     if not _is_late(ports, cause, HEALTH_BUDGET):
         degraded = ("airflow",)
         with keep_going("Airflow is not healthy"):
             ports.orchestrator.check_health()
             degraded = ()
-    noted = leased.evolve(checked_at=cause.at, degraded=degraded, cursor=cursor, lease_until=None)
+    # Before the table, which may be what does not answer.
+    metrics.add_metric("AirflowUnhealthy", MetricUnit.Count, int("airflow" in degraded))
+    leased = ports.store.get_system_status()
+    noted = leased.evolve(
+        checked_at=cause.at,
+        degraded=degraded,
+        cursor=seen.cursor,
+        waiting_since=seen.waiting_since,
+        round_waiting_since=seen.round_waiting_since,
+        lease_until=None,
+    )
     ports.store.commit([noted])

@@ -17,7 +17,7 @@ from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
-from workflow_manager.observability import log_unexpected
+from workflow_manager.observability import count_left_undone, log_unexpected
 from workflow_manager.settings import Settings
 from workflow_manager.stores import items
 from workflow_manager.stores.items import Item, ItemKey, ModelT
@@ -267,4 +267,5 @@ def _decode(model: type[ModelT], item: Item) -> ModelT | None:
     except ValidationError as error:
         # One broken item must not keep anybody from all others.
         log_unexpected(error)
+        count_left_undone()
         return None
