@@ -105,6 +105,27 @@ def skipped(name: str, reason: str) -> Check:
     return Check(name, Outcome.SKIPPED, reason)
 
 
+def conclude(checks: Sequence[Check]) -> str:
+    """Return in a sentence whether it works, or the one thing to look at first.
+
+    Parameters
+    ----------
+    checks
+        All, in order: each may be why a later one failed.
+    """
+    for outcome, beginning in (
+        (Outcome.FAILED, "Look at this first"),
+        (Outcome.WARNING, "It works. Look at this some time"),
+    ):
+        if found := [check for check in checks if check.outcome is outcome]:
+            first = found[0]
+            more = f" And {len(found) - 1} more above." if len(found) > 1 else ""
+            return f"{beginning}: {first.name}: {first.detail} {first.advice}{more}"
+    if unchecked := [check.name for check in checks if check.outcome is Outcome.SKIPPED]:
+        return f"It works, as far as was checked; not checked: {', '.join(unchecked)}."
+    return "It works."
+
+
 def enumerate_names(names: Iterable[str]) -> str:
     """Return names for a sentence, the first five of them.
 
