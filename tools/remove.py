@@ -28,9 +28,10 @@ from tools.remove_data import KINDS, DataItem, delete_data
 FAILED, REFUSED = 1, 3
 # Network interfaces of functions in a VPC take up to 40 minutes to go.
 _WAIT = {"Delay": 10, "MaxAttempts": 360}
-_ALWAYS_STAYS = """Not this stack's, and left alone: the secrets (each costs until it is deleted), a key of your
-own (KmsKeyArn), API Gateway's log role, and sam's bucket of artefacts, which all SAM applications
-of this region share. docs/deploy.md#what-stays says how to delete them."""
+_ALWAYS_STAYS = """\
+Not this stack's, and left alone: the secrets (each costs until it is deleted), a key of your own
+(KmsKeyArn), API Gateway's log role, and sam's bucket of artefacts, which all SAM applications of
+this region share. docs/deploy.md#what-stays says how to delete them."""
 
 
 class RefusedError(Exception):
