@@ -14,16 +14,15 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from local.config import StackError
 from tools.aws import Aws, explain
 from tools.checks.account import name_caller
-from tools.checks.stack import find_stack
 from tools.environment import Environment, read_environment
-from tools.remove_data import KINDS, DataItem, delete_data
+from tools.remains import RefusedError, Removal, find
+from tools.remove_data import KINDS, delete_data
 
 FAILED, REFUSED = 1, 3
 # Network interfaces of functions in a VPC take up to 40 minutes to go.
@@ -32,30 +31,6 @@ _ALWAYS_STAYS = """\
 Not this stack's, and left alone: the secrets (each costs until it is deleted), a key of your own
 (KmsKeyArn), API Gateway's log role, and sam's bucket of artefacts, which all SAM applications of
 this region share. docs/deploy.md#what-stays says how to delete them."""
-
-
-class RefusedError(Exception):
-    """It is not what was meant, or must not be done now; nothing was changed."""
-
-
-@dataclass(frozen=True)
-class Removal:
-    """What is to be removed.
-
-    Parameters
-    ----------
-    stack_name, stack_id
-        The stack.
-    is_there
-        Whether the stack itself is; else only its data.
-    items
-        The data that outlives it, in the order in which it can be deleted.
-    """
-
-    stack_name: str
-    stack_id: str
-    is_there: bool
-    items: tuple[DataItem, ...]
 
 
 @dataclass(frozen=True)
@@ -103,24 +78,37 @@ def run(environment: Environment, aws: Aws, wish: Wish, ask: Callable[[str], str
     removal = find(aws, environment.stack_name, wish.stack_id)
     if removal is None:
         raise RefusedError(
-            f"there is no stack {environment.stack_name} in {place}, nor was one removed there in "
+            f"There is no stack {environment.stack_name} in {place}, nor was one removed there in "
             "the last 90 days. Is it the right account and region?"
         )
     show(removal, wish)
     if not removal.is_there and not wish.is_deleting_data:
         return
-    try:
-        typed = ask(f"In {place}. Type the stack's name to go on: ").strip()
-    except EOFError:
-        typed = ""
-    if typed != removal.stack_name:
-        raise RefusedError("that is not its name.")
+    confirm(removal.stack_name, place, ask)
     if removal.is_there:
         delete_stack(aws, removal)
     if wish.is_deleting_data:
         for item in removal.items:
             print(f"{item.name}: {delete_data(aws, item, identity['Account'], wish.key_days)}")
     say_what_stays(removal, wish)
+
+
+def confirm(stack_name: str, place: str, ask: Callable[[str], str]) -> None:
+    """Refuse to go on unless the stack's name is typed.
+
+    Parameters
+    ----------
+    stack_name, place
+        What is to be removed, and where.
+    ask
+        Shows a question and returns what was typed.
+    """
+    try:
+        typed = ask(f"In {place}. Type the stack's name to go on: ").strip()
+    except EOFError:
+        typed = ""
+    if typed != stack_name:
+        raise RefusedError("That is not its name.")
 
 
 def check_place(environment: Environment, account: str, region: str | None) -> None:
@@ -143,70 +131,6 @@ def check_place(environment: Environment, account: str, region: str | None) -> N
                 f"{name} of {environment.name} is in account {parts[4]}, region {parts[3]}; you "
                 f"are in account {account}, region {region}."
             )
-
-
-def find(aws: Aws, stack_name: str, stack_id: str | None = None) -> Removal | None:
-    """Return what there is of a stack, also if it is deleted already; None if nothing is known.
-
-    Parameters
-    ----------
-    aws
-        Where.
-    stack_name
-        Its name.
-    stack_id
-        Of an earlier one.
-
-    Raises
-    ------
-    RefusedError
-        It must not be removed now.
-    """
-    client = aws.connect("cloudformation")
-    stack = find_stack(aws, stack_id or stack_name)
-    if stack is None and stack_id is None and (last := _find_last_deleted(client, stack_name)):
-        stack = find_stack(aws, last)
-    if stack is None:
-        return None
-    if stack["StackName"] != stack_name:
-        raise RefusedError(f"{stack_id} is the stack {stack['StackName']}, not {stack_name}.")
-    status = str(stack["StackStatus"])
-    if status.endswith("_IN_PROGRESS") and status not in {
-        "DELETE_IN_PROGRESS",
-        "REVIEW_IN_PROGRESS",
-    }:
-        raise RefusedError(f"{stack_name} is {status}: wait until it has ended.")
-    if stack.get("EnableTerminationProtection"):
-        raise RefusedError(
-            f"{stack_name} is protected: aws cloudformation update-termination-protection "
-            f"--no-enable-termination-protection --stack-name {stack_name}"
-        )
-    items = _list_items(client, stack["StackId"])
-    return Removal(stack_name, stack["StackId"], status != "DELETE_COMPLETE", items)
-
-
-def _find_last_deleted(client: Any, stack_name: str) -> str | None:
-    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
-    found = [
-        each for page in pages for each in page["StackSummaries"] if each["StackName"] == stack_name
-    ]
-    if not found:
-        return None
-    return str(max(found, key=lambda each: each["DeletionTime"])["StackId"])
-
-
-def _list_items(client: Any, stack_id: str) -> tuple[DataItem, ...]:
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack_id)
-    items = [
-        DataItem(each["ResourceType"], each["PhysicalResourceId"])
-        for page in pages
-        for each in page["StackResourceSummaries"]
-        # Without a name, it was never made; with DELETE_SKIPPED, it has outlived its stack.
-        if each["ResourceType"] in KINDS
-        and each.get("PhysicalResourceId")
-        and each["ResourceStatus"] != "DELETE_COMPLETE"
-    ]
-    return tuple(sorted(items, key=lambda each: list(KINDS).index(each.kind)))
 
 
 def show(removal: Removal, wish: Wish) -> None:
@@ -298,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         environment = read_environment(options.environment)
         run(environment, Aws(environment.region, environment.profile), wish)
     except RefusedError as error:
-        print(f"Refused: {error} Nothing was changed.", file=sys.stderr)
+        print(f"Refused, and nothing was changed: {error}", file=sys.stderr)
         return REFUSED
     except StackError as error:
         print(error, file=sys.stderr)

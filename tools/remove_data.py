@@ -20,6 +20,8 @@ KINDS = {
 }
 GONE = "already gone."
 _MAX_ROUNDS = 5
+# As many as S3 deletes at once.
+_PAGE = {"PageSize": 1000}
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def delete_bucket(s3: Any, bucket: str, account: str) -> str:
 
 def _empty(s3: Any, whose: dict[str, str]) -> int:
     n_deleted = 0
-    for page in s3.get_paginator("list_object_versions").paginate(**whose):
+    for page in s3.get_paginator("list_object_versions").paginate(**whose, PaginationConfig=_PAGE):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if found:
             _delete_page(s3, whose, [{"Key": e["Key"], "VersionId": e["VersionId"]} for e in found])

@@ -107,7 +107,8 @@ class FakeDoctorServer:
 
     def degrade(self, *names: str) -> None:
         readiness = {"status": "ok", "degraded": names}
-        self.answers["GET health/readiness"] = httpx.Response(200, json=readiness)
+        headers = {"Access-Control-Allow-Origin": WEB_ORIGIN}
+        self.answers["GET health/readiness"] = httpx.Response(200, json=readiness, headers=headers)
 
     def change_document(self, change: Callable[[dict[str, Any]], None]) -> None:
         document = json.loads(DOCUMENT.read_text())

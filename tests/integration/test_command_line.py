@@ -141,6 +141,9 @@ def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path, width: int | N
     assert checks["connection"]["outcome"] == "failed"
     words = " ".join(shown.out.split())
     assert "failed" in words
+    # And the one thing to look at first is its last word
+    assert told.document["conclusion"].startswith("Look at this first: connection: ")
+    assert words.endswith(told.document["conclusion"]) or width is not None
     if width is None:
         assert checks["connection"]["advice"] in shown.out
     else:

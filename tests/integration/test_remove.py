@@ -1,6 +1,7 @@
 """A stack with data in moto, removed: by whom, where, how far, and again after any interruption."""
 
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import boto3
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 
 from local.config import StackError
+from tests.fakes.aws_account import FakeAws
 from tests.fakes.cloudformation import FormedAws
 from tests.integration.conftest import REGION
 from tools import remove, remove_data
@@ -95,7 +97,7 @@ def account() -> Account:
 
 
 def remove_stack(account: Account, wish: Wish = Wish(), typed: str = STACK) -> None:  # noqa: B008
-    run(DEV, account.aws, wish, lambda question: typed)
+    run(DEV, account.aws, wish, lambda _: typed)
 
 
 def test_data_is_kept_unless_told_otherwise(
@@ -293,10 +295,46 @@ def test_data_of_an_earlier_stack_is_left_alone_unless_it_is_named(account: Acco
 # --- step by step
 
 
-def test_large_bucket_is_emptied_page_by_page(account: Account) -> None:
-    for number in range(1001):
-        account.s3.put_object(Bucket=account.bucket, Key=f"{number}", Body=b"")
-    assert "1001 versions" in delete_bucket(account.s3, account.bucket, ACCOUNT)
+def test_bucket_is_emptied_page_by_page(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(remove_data, "_PAGE", {"PageSize": 2})
+    account.fill(3)
+    assert "5 versions" in delete_bucket(account.s3, account.bucket, ACCOUNT)
+    assert len(capsys.readouterr().out.splitlines()) >= 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "said"), [(STACK, 0, "artefacts"), ("yes", 3, "nothing was changed")]
+)
+def test_exit_status_tells_how_it_ended(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    typed: str,
+    status: int,
+    said: str,
+) -> None:
+    monkeypatch.setattr(remove, "Aws", lambda region, profile: account.aws)
+    monkeypatch.setattr("sys.stdin", StringIO(f"{typed}\n"))
+    assert remove.main(["dev"]) == status
+    captured = capfd.readouterr()
+    assert said in captured.out + captured.err
+
+
+@pytest.mark.parametrize("days", ["6", "31", "a week"])
+def test_key_cannot_be_kept_shorter_or_longer_than_aws_does(days: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        remove.main(["dev", "--key-days", days])
+    assert ended.value.code == 2
+
+
+def test_caller_who_may_not_is_told_which_right_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(remove, "Aws", lambda region, profile: FakeAws())
+    assert remove.main(["dev"]) == 1
+    assert "you may not do cloudformation:DescribeStacks" in capsys.readouterr().err
 
 
 def test_keys_that_xml_cannot_hold_are_deleted_one_by_one() -> None:

@@ -104,36 +104,35 @@ def check_names(aws: Aws, stack_name: str, *, has_own_key: bool) -> Iterator[Che
     has_own_key
         Whether the stack makes its key, and so an alias.
     """
-    taken, unseen = [], []
-    dashboard = f"{stack_name}-{aws.region}"
-    alias = f"alias/{stack_name}"
     looks = [
-        ("event bus", "events", "describe_event_bus", {"Name": stack_name}),
-        ("dashboard", "cloudwatch", "get_dashboard", {"DashboardName": dashboard}),
-        ("alias of a key", "kms", "describe_key", {"KeyId": alias}),
+        ("event bus", "events", "describe_event_bus", ("Name", stack_name)),
+        (
+            "dashboard",
+            "cloudwatch",
+            "get_dashboard",
+            ("DashboardName", f"{stack_name}-{aws.region}"),
+        ),
+        ("alias", "kms", "describe_key", ("KeyId", f"alias/{stack_name}")),
     ]
-    for kind, service, operation, arguments in looks[: 3 if has_own_key else 2]:
+    taken, unseen = [], []
+    for kind, service, operation, (key, name) in looks[: 3 if has_own_key else 2]:
         try:
-            getattr(aws.connect(service), operation)(**arguments)
+            getattr(aws.connect(service), operation)(**{key: name})
         except ClientError as error:
             code = get_code(error)
             if code in DENIED:
                 unseen.append(f"{kind}: {explain(error)}")
-            elif not code.endswith(
-                ("ResourceNotFoundException", "NotFoundException", "ResourceNotFound")
-            ):
+            elif not code.endswith(("NotFound", "NotFoundException")):
                 raise
         else:
-            taken.append(f"the {kind} {next(iter(arguments.values()))}")
+            taken.append(f"the {kind} {name}")
     if taken:
         advice = "Delete them if nobody needs them, or choose another stack_name in samconfig.toml."
-        yield failed(
-            NAMES, f"Already there, and of no stack of this name: {', '.join(taken)}.", advice
-        )
+        yield failed(NAMES, f"Of no stack of this name, but there: {', '.join(taken)}.", advice)
     elif unseen:
         yield skipped(NAMES, f"Could not be checked: {'; '.join(unseen)}.")
     else:
-        yield ok(NAMES, "Event bus, dashboard and key have theirs to themselves.")
+        yield ok(NAMES, "Nobody else has those of event bus, dashboard and key.")
 
 
 def check_subnets(aws: Aws, subnets: str, groups: str) -> Iterator[Check]:

@@ -113,17 +113,22 @@ def conclude(checks: Sequence[Check]) -> str:
     checks
         All, in order: each may be why a later one failed.
     """
-    for outcome, beginning in (
-        (Outcome.FAILED, "Look at this first"),
-        (Outcome.WARNING, "It works. Look at this some time"),
-    ):
-        if found := [check for check in checks if check.outcome is outcome]:
-            first = found[0]
-            more = f" And {len(found) - 1} more above." if len(found) > 1 else ""
-            return f"{beginning}: {first.name}: {first.detail} {first.advice}{more}"
+    if fault := _name_first(checks, Outcome.FAILED):
+        return f"Look at this first: {fault}"
+    said = "It works."
     if unchecked := [check.name for check in checks if check.outcome is Outcome.SKIPPED]:
-        return f"It works, as far as was checked; not checked: {', '.join(unchecked)}."
-    return "It works."
+        said = f"It works, as far as was checked; not checked: {', '.join(unchecked)}."
+    if doubt := _name_first(checks, Outcome.WARNING):
+        said += f" Look at this some time: {doubt}"
+    return said
+
+
+def _name_first(checks: Sequence[Check], outcome: Outcome) -> str:
+    found = [check for check in checks if check.outcome is outcome]
+    if not found:
+        return ""
+    more = f" And {len(found) - 1} more above." if len(found) > 1 else ""
+    return f"{found[0].name}: {found[0].detail} {found[0].advice}{more}"
 
 
 def enumerate_names(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import uuid
 
 import httpx
 
-from scanhub_workflow.doctor.checks import Check, failed, ok, skipped
+from scanhub_workflow.doctor.checks import Check, failed, ok, skipped, warning
 from scanhub_workflow.doctor.reachability import (
     LOCAL_HOSTS,
     TELL_OPERATOR,
@@ -140,11 +140,18 @@ def check_api_cors(http: httpx.Client, expected: str | None) -> tuple[Check, str
     allowed = origin if allowed == "*" else allowed
     if not _ORIGIN.fullmatch(allowed):
         if expected is None:
-            return skipped(API_CORS, "No web client is configured."), None
+            return _judge_silence(http), None
         return _refuse_page(expected, f"is told nothing (HTTP {answer.status_code})"), None
     if expected is not None and allowed != expected:
         return _refuse_page(expected, f"is refused, for that at {allowed} is let in"), allowed
     return _judge_preflight(http, answer, allowed), allowed
+
+
+def _judge_silence(http: httpx.Client) -> Check:
+    if http.base_url.host in LOCAL_HOSTS:
+        return skipped(API_CORS, "An emulator answers no browser; API Gateway does.")
+    advice = "If there is a web page, tell the operator to deploy the API again with its WebOrigin."
+    return warning(API_CORS, "The API lets no web page call it.", advice)
 
 
 def _judge_preflight(http: httpx.Client, preflight: httpx.Response, origin: str) -> Check:

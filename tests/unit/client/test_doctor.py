@@ -532,7 +532,16 @@ def test_conclusion_is_the_first_fault(server: FakeDoctorServer) -> None:
 
 def test_conclusion_names_a_warning(server: FakeDoctorServer) -> None:
     server.answers["GET tasks/"] = list_dags(make_dag("p", is_paused=True), make_dag("d"))
-    assert conclude(list(run(server).values())).startswith("It works. Look at this some time: air")
+    concluded = conclude(list(run(server).values()))
+    assert concluded.startswith("It works. Look at this some time: airflow: ")
+
+
+def test_doubt_does_not_hide_what_was_not_checked(server: FakeDoctorServer) -> None:
+    server.degrade("reconciler")
+    checks = run(server, token="", expected=Expectation(has_token=False))
+    concluded = conclude(list(checks.values()))
+    assert "token, airflow, storage, bucket CORS." in concluded
+    assert "some time: readiness" in concluded
 
 
 @pytest.mark.parametrize("token", [None, ""])
@@ -852,8 +861,15 @@ def test_api_without_a_web_page_skips_the_cors(
     server.answers["OPTIONS uploads/"] = httpx.Response(403, headers=headers)
     checks = run(server)
     assert checks["storage"].outcome is OK
+    assert checks["API CORS"].outcome is WARNING
     assert checks["bucket CORS"].outcome is SKIPPED
     assert "No web client" in checks["bucket CORS"].detail
+
+
+def test_emulator_answers_no_browser(server: FakeDoctorServer) -> None:
+    # As ministack: 200, and no word of origins
+    server.answers["OPTIONS uploads/"] = httpx.Response(200, json={})
+    assert run(server, f"http://127.0.0.1:18091{BASE}")["API CORS"].outcome is SKIPPED
 
 
 def test_preflight_of_the_api_may_get_lost(server: FakeDoctorServer) -> None:
