@@ -72,7 +72,7 @@ deploy-dags: setup ## Put dags/ into MWAA's BUCKET=name; MWAA=name updates it; P
 .PHONY: deploy
 deploy: setup ## Check, build and deploy to AWS what samconfig.toml says TO=dev, staging or prod; DRY_RUN=1 only checks
 	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m tools.deploy "$$TO" \
-	  $(if $(DRY_RUN),--dry-run) $(if $(ANYWAY),--anyway)
+	  $(if $(DRY_RUN),--dry-run) $(if $(filter 1,$(ANYWAY)),--anyway)
 
 .PHONY: smoke
 smoke: setup ## See whether the laptop stack works, or the API at URL=, or what is deployed TO=
@@ -80,7 +80,7 @@ smoke: setup ## See whether the laptop stack works, or the API at URL=, or what 
 
 .PHONY: remove
 remove: setup ## Remove what is deployed TO=; asks first, keeps data; DELETE_DATA=1 deletes it too, for good
-	@$(BIN)/python -m tools.remove "$$TO" $(if $(DELETE_DATA),--delete-data) \
+	@$(BIN)/python -m tools.remove "$$TO" $(if $(filter 1,$(DELETE_DATA)),--delete-data) \
 	  $(if $(KEY_DAYS),--key-days "$(KEY_DAYS)") $(if $(STACK_ID),--stack-id "$(STACK_ID)")
 
 .PHONY: checkov

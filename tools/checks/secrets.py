@@ -57,7 +57,7 @@ def check_secret(aws: Aws, parameter: str, arn: str) -> Iterator[Check]:
 
 def _find_elsewhere(aws: Aws, arn: str) -> tuple[str, str] | None:
     _, _, _, region, account, *_ = [*arn.split(":"), "", "", "", ""]
-    if region != aws.region:
+    if aws.region and region != aws.region:
         advice = "Create the secret in the stack's region, or replicate it there."
         return f"It lies in {region}, the stack in {aws.region}.", advice
     try:

@@ -122,7 +122,7 @@ def check_names(aws: Aws, stack_name: str, *, has_own_key: bool) -> Iterator[Che
             code = get_code(error)
             if code in DENIED:
                 unseen.append(f"{kind}: {explain(error)}")
-            elif not code.endswith(("NotFound", "NotFoundException")):
+            elif not code.endswith(("NotFound", "NotFoundException", "NotFoundError")):
                 raise
         else:
             taken.append(f"the {kind} {name}")
