@@ -26,12 +26,15 @@ class Removal:
         Whether the stack itself is; else only its data.
     items
         The data that outlives it, in the order in which it can be deleted.
+    earlier
+        Ids of stacks of that name that were removed before it.
     """
 
     stack_name: str
     stack_id: str
     is_there: bool
     items: tuple[DataItem, ...]
+    earlier: tuple[str, ...] = ()
 
 
 def find(aws: Aws, stack_name: str, stack_id: str | None = None) -> Removal | None:
@@ -53,7 +56,9 @@ def find(aws: Aws, stack_name: str, stack_id: str | None = None) -> Removal | No
     """
     client = aws.connect("cloudformation")
     stack = find_stack(aws, stack_id or stack_name)
-    if stack is None and stack_id is None and (last := _find_last_deleted(client, stack_name)):
+    earlier: list[str] = []
+    if stack is None and stack_id is None and (deleted := _list_deleted(client, stack_name)):
+        last, *earlier = deleted
         stack = find_stack(aws, last)
     if stack is None:
         return None
@@ -71,17 +76,17 @@ def find(aws: Aws, stack_name: str, stack_id: str | None = None) -> Removal | No
             f"--no-enable-termination-protection --stack-name {stack_name}"
         )
     items = _list_items(client, stack["StackId"])
-    return Removal(stack_name, stack["StackId"], status != "DELETE_COMPLETE", items)
+    return Removal(stack_name, stack["StackId"], status != "DELETE_COMPLETE", items, tuple(earlier))
 
 
-def _find_last_deleted(client: Any, stack_name: str) -> str | None:
+def _list_deleted(client: Any, stack_name: str) -> list[str]:
+    """Return the ids of the last 90 days, the newest first."""
     pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
     found = [
         each for page in pages for each in page["StackSummaries"] if each["StackName"] == stack_name
     ]
-    if not found:
-        return None
-    return str(max(found, key=lambda each: each["DeletionTime"])["StackId"])
+    found.sort(key=lambda each: each["DeletionTime"], reverse=True)
+    return [str(each["StackId"]) for each in found]
 
 
 def _list_items(client: Any, stack_id: str) -> tuple[DataItem, ...]:

@@ -148,6 +148,8 @@ def show(removal: Removal, wish: Wish) -> None:
     verb = "WILL BE DELETED FOR GOOD" if wish.is_deleting_data else "Kept"
     for item in removal.items:
         print(f"{verb}: {KINDS[item.kind]} {item.name}")
+    for stack_id in removal.earlier:
+        print(f"Left alone, with what it may have left: STACK_ID={stack_id}")
 
 
 def delete_stack(aws: Aws, removal: Removal) -> None:

@@ -276,7 +276,9 @@ def test_kept_data_can_be_deleted_later(account: Account) -> None:
     assert account.count_data() == 0
 
 
-def test_data_of_an_earlier_stack_is_left_alone_unless_it_is_named(account: Account) -> None:
+def test_data_of_an_earlier_stack_is_left_alone_unless_it_is_named(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
     # Given a stack that was removed, and another of its name
     first = account.stack.stack_id
     remove_stack(account)
@@ -286,6 +288,10 @@ def test_data_of_an_earlier_stack_is_left_alone_unless_it_is_named(account: Acco
     # When that is removed with its data, then the first one's is still there
     remove_stack(account, DELETE)
     assert [each["Name"] for each in account.s3.list_buckets()["Buckets"]] == [kept]
+
+    # When that is asked for again, then the first one is told
+    remove_stack(account)
+    assert f"STACK_ID={first}" in capsys.readouterr().out
 
     # When the first one is named, then it goes
     remove_stack(account, Wish(is_deleting_data=True, stack_id=first))
