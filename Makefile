@@ -14,6 +14,8 @@ export FILE ?=
 export PATIENT ?=
 # Where `make deploy` deploys to: an environment of samconfig.toml.
 export TO ?=
+# What `make smoke` examines, if it is neither that nor the laptop stack: an API's URL.
+export URL ?=
 # Any Python that can run the setup; local/interpreter.py then looks for the newest.
 define FIND_PYTHON
 for python in "$${PYTHON:-}" python3.13 python3.12 python3.11 python3 \
@@ -70,8 +72,18 @@ deploy-dags: setup ## Put dags/ into MWAA's BUCKET=name; MWAA=name updates it; P
 	  $(if $(NO_HASHES),--without-hashes)
 
 .PHONY: deploy
-deploy: setup ## Build and deploy to AWS what samconfig.toml says TO=dev, staging or prod
-	@$(BIN)/python -m local.deploy "$$TO"
+deploy: setup ## Check, build and deploy to AWS what samconfig.toml says TO=dev, staging or prod; DRY_RUN=1 only checks
+	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m tools.deploy "$$TO" \
+	  $(if $(DRY_RUN),--dry-run) $(if $(filter 1,$(ANYWAY)),--anyway)
+
+.PHONY: smoke
+smoke: setup ## See whether the laptop stack works, or the API at URL=, or what is deployed TO=
+	@$(BIN)/python -m tools.smoke --url "$$URL" --to "$$TO"
+
+.PHONY: remove
+remove: setup ## Remove what is deployed TO=; asks first, keeps data; DELETE_DATA=1 deletes it too, for good
+	@$(BIN)/python -m tools.remove "$$TO" $(if $(filter 1,$(DELETE_DATA)),--delete-data) \
+	  $(if $(KEY_DAYS),--key-days "$(KEY_DAYS)") $(if $(STACK_ID),--stack-id "$(STACK_ID)")
 
 .PHONY: checkov
 checkov: setup ## Look for what is unsafe in the template; the first time fetches checkov
@@ -81,7 +93,7 @@ checkov: setup ## Look for what is unsafe in the template; the first time fetche
 check: setup ## Lint, types, architecture, template, unit and integration tests; offline
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local functions benchmarks \
+	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local tools functions benchmarks \
 	  client/scanhub_workflow
 	PYTHONPATH=layers/workflow_manager:client $(BIN)/lint-imports
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint

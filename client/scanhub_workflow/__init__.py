@@ -1,7 +1,7 @@
 """The Python client of ScanHub's workflow manager."""
 
 from scanhub_workflow.client import Client
-from scanhub_workflow.doctor import Check, Outcome, examine
+from scanhub_workflow.doctor import Check, Expectation, Outcome, conclude, examine
 from scanhub_workflow.errors import ApiError, DownloadError, ScanHubError, UploadError
 from scanhub_workflow.progress import DownloadProgress
 from scanhub_workflow.retry import Clock, Retry
@@ -15,11 +15,13 @@ __all__ = [
     "Clock",
     "DownloadError",
     "DownloadProgress",
+    "Expectation",
     "Outcome",
     "Retry",
     "ScanHubError",
     "UploadError",
     "UploadProgress",
     "__version__",
+    "conclude",
     "examine",
 ]

@@ -31,6 +31,34 @@ def make_problem(status: int, detail: str = "No.", **more: str) -> httpx.Respons
     return httpx.Response(status, json=problem, headers={"x-amzn-RequestId": "request-1"})
 
 
+def refuse(request: httpx.Request) -> httpx.Response:
+    """Return what our gateway says without a token, or with one that nobody has."""
+    detail = "Invalid token." if "Authorization" in request.headers else "Not authenticated"
+    return make_refusal(detail)
+
+
+def make_refusal(detail: str = "Not authenticated", **changes: str) -> httpx.Response:
+    headers = {"Content-Type": "application/problem+json", "WWW-Authenticate": "Bearer"} | changes
+    problem = {"type": "about:blank", "title": "Unauthorized", "status": 401, "detail": detail}
+    return httpx.Response(401, content=json.dumps(problem), headers=headers)
+
+
+def answer_preflight(**changes: str) -> httpx.Response:
+    headers = {
+        "Access-Control-Allow-Origin": WEB_ORIGIN,
+        "Access-Control-Allow-Methods": "DELETE,GET,OPTIONS,POST",
+        "Access-Control-Allow-Headers": "Authorization,Content-Type",
+    }
+    return httpx.Response(200, headers=headers | changes)
+
+
+def answer_readiness(request: httpx.Request) -> httpx.Response:
+    headers = {"Date": DATE}
+    if request.headers.get("Origin") == WEB_ORIGIN:
+        headers["Access-Control-Allow-Origin"] = WEB_ORIGIN
+    return httpx.Response(200, json={"status": "ok", "degraded": []}, headers=headers)
+
+
 def make_plan() -> dict[str, Any]:
     return {
         "upload_id": UPLOAD_ID,
@@ -63,16 +91,15 @@ class FakeDoctorServer:
     def __init__(self) -> None:
         self.base = BASE
         self.requests: list[httpx.Request] = []
-        readiness = {"status": "ok", "degraded": []}
         aborted = {"upload_id": UPLOAD_ID, "state": "ABORTED"}
         self.answers: dict[str, Answer] = {
-            "GET health/readiness": httpx.Response(200, json=readiness, headers={"Date": DATE}),
+            "GET health/readiness": answer_readiness,
+            "GET health/readiness/": answer_readiness,
+            "GET hello": refuse,
             "GET hello/": httpx.Response(200, json={"message": "Hello, World!"}),
             "GET openapi.json": httpx.Response(200, text=DOCUMENT.read_text()),
             "GET tasks/": list_dags(make_dag("d")),
-            "OPTIONS uploads/": httpx.Response(
-                200, headers={"Access-Control-Allow-Origin": WEB_ORIGIN}
-            ),
+            "OPTIONS uploads/": answer_preflight(),
             "POST uploads/": httpx.Response(201, json=make_plan()),
             f"DELETE uploads/{UPLOAD_ID}/": httpx.Response(200, json=aborted),
             "S3": httpx.Response(200, headers={"Access-Control-Allow-Origin": WEB_ORIGIN}),
@@ -80,7 +107,8 @@ class FakeDoctorServer:
 
     def degrade(self, *names: str) -> None:
         readiness = {"status": "ok", "degraded": names}
-        self.answers["GET health/readiness"] = httpx.Response(200, json=readiness)
+        headers = {"Access-Control-Allow-Origin": WEB_ORIGIN}
+        self.answers["GET health/readiness"] = httpx.Response(200, json=readiness, headers=headers)
 
     def change_document(self, change: Callable[[dict[str, Any]], None]) -> None:
         document = json.loads(DOCUMENT.read_text())

@@ -10,8 +10,9 @@ from cfnlint.template import Template
 from networkx import simple_cycles
 
 from local.config import StackError
-from local.deploy import mark_layer, read_overrides
 from tests.infra.conftest import select, translate
+from tools.deploy import mark_layer
+from tools.environment import read_environment
 
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -119,8 +120,7 @@ def test_emulator_gets_nothing_that_it_lacks(resources: dict[str, Any]) -> None:
 def test_samconfig_sets_parameters_of_the_template(
     environment: str, template: dict[str, Any]
 ) -> None:
-    overrides = dict(each.split("=", 1) for each in read_overrides(environment))
-    for name, value in overrides.items():
+    for name, value in read_environment(environment).overrides.items():
         allowed = template["Parameters"][name].get("AllowedValues", [value])
         assert value in [str(each) for each in allowed]
 
@@ -131,16 +131,16 @@ def test_each_environment_is_a_stack_of_its_own() -> None:
 
 
 def test_prod_is_gradual_protected_and_asks_before_it_changes() -> None:
-    overrides = read_overrides("prod")
-    assert "DeletionProtection=true" in overrides
-    assert "DeploymentPreference=Canary10Percent5Minutes" in overrides
+    overrides = read_environment("prod").overrides
+    assert overrides["DeletionProtection"] == "true"
+    assert overrides["DeploymentPreference"] == "Canary10Percent5Minutes"
     assert CONFIG["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
 
 @pytest.mark.parametrize("environment", ["", "production", "version"])
 def test_unknown_environment_is_refused_with_those_there_are(environment: str) -> None:
     with pytest.raises(StackError, match="TO=name, with one of default, dev, staging, prod"):
-        read_overrides(environment)
+        read_environment(environment)
 
 
 def test_every_parameter_is_described_and_stands_in_one_group(template: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 import httpx
@@ -10,7 +12,8 @@ from anyio.from_thread import start_blocking_portal
 from rich.text import Text
 
 from tests.fakes.app import InProcess, make_app
-from tests.fakes.command_line import CommandLine
+from tests.fakes.command_line import URL, CommandLine
+from tests.fakes.doctor_server import WEB_ORIGIN, FakeDoctorServer
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import DAG_ID, RECONSTRUCTION_ID, SCAN_ID, WORKFLOW_ID, make_world
 
@@ -141,8 +144,33 @@ def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path, width: int | N
     assert checks["connection"]["outcome"] == "failed"
     words = " ".join(shown.out.split())
     assert "failed" in words
+    # And the one thing to look at first is its last word
+    assert told.document["conclusion"].startswith("Look at this first: connection: ")
+    assert words.endswith(told.document["conclusion"]) or width is not None
     if width is None:
         assert checks["connection"]["advice"] in shown.out
     else:
         plain = Text.from_ansi(shown.out).plain
         assert max(map(len, plain.splitlines())) <= width
+
+
+def test_doctor_does_without_a_token_and_knows_the_web_page(tmp_path: Path) -> None:
+    # As `make smoke` calls it
+    server = FakeDoctorServer()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        answered = server.answer_api(request)
+        answered.headers["Date"] = format_datetime(datetime.now(UTC), usegmt=True)
+        return answered
+
+    environ = {"SCANHUB_WORKFLOW_URL": URL}
+    command_line = CommandLine(tmp_path, httpx.MockTransport(answer), environ=environ)
+    well = command_line.run("doctor", "--token-optional", "--web-origin", WEB_ORIGIN)
+    assert well.code == 0
+    assert "not checked: " in well.out.splitlines()[-1]
+    assert "token" in well.out.splitlines()[-1]
+    # And without the options, each is a fault
+    assert command_line.run("doctor").code == 1
+    other = command_line.run("doctor", "--token-optional", "--web-origin", "https://new.example")
+    assert other.code == 1
+    assert other.out.splitlines()[-1].startswith("Look at this first: API CORS: ")

@@ -10,24 +10,32 @@ from anyio.from_thread import start_blocking_portal
 
 from scanhub_workflow import Check, Outcome, examine
 from tests.fakes.app import InProcess, make_app
+from tests.fakes.doctor_server import WEB_ORIGIN, answer_preflight, refuse
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import DAG_ID, make_world
 
 URL = "https://api.test/api/v1/workflowmanager"
-WEB_ORIGIN = "https://scanhub.example"
+TOKEN = "a-users-token"
 ALLOWED = {"Access-Control-Allow-Origin": WEB_ORIGIN}
 
 
 class Gateway(httpx.BaseTransport):
-    """Answers for the app what API Gateway answers itself: preflights, and the date."""
+    """Answers for the app what API Gateway answers itself: preflights, strangers, and the date."""
 
     def __init__(self, app: InProcess) -> None:
         self._app = app
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "OPTIONS":
-            return httpx.Response(200, headers=ALLOWED)
+            return answer_preflight()
+        if (
+            request.headers.get("Authorization") != f"Bearer {TOKEN}"
+            and "hello" in request.url.path
+        ):
+            return refuse(request)
         answer = self._app.handle_request(request)
+        if request.headers.get("Origin") == WEB_ORIGIN:
+            answer.headers.update(ALLOWED)
         answer.headers["Date"] = format_datetime(datetime.now(UTC), usegmt=True)
         return answer
 
@@ -49,7 +57,7 @@ def api(world: MemoryPorts) -> Iterator[Gateway]:
 
 def run(api: Gateway) -> list[Check]:
     storage = httpx.MockTransport(lambda _: httpx.Response(200, headers=ALLOWED))
-    return list(examine(URL, "a-users-token", transport=api, storage_transport=storage))
+    return list(examine(URL, TOKEN, transport=api, storage_transport=storage))
 
 
 def test_all_is_well(api: Gateway, world: MemoryPorts) -> None:

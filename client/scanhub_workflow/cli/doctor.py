@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -11,7 +12,7 @@ from rich.text import Text
 from scanhub_workflow.cli.exit_codes import ExitCode
 from scanhub_workflow.cli.output import Output
 from scanhub_workflow.cli.session import AsJson, begin
-from scanhub_workflow.doctor import Check, Outcome, examine
+from scanhub_workflow.doctor import Check, Expectation, Outcome, conclude, examine
 
 _MARKS = {
     Outcome.OK: ("ok", "green"),
@@ -21,7 +22,16 @@ _MARKS = {
 }
 
 
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+def doctor(
+    context: typer.Context,
+    web_origin: Annotated[
+        str | None, typer.Option(help="Origin of the web page, as in the parameter WebOrigin.")
+    ] = None,
+    is_token_optional: Annotated[
+        bool, typer.Option("--token-optional", help="Without a token, check what needs none.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check URL, token, clock, API, Airflow and storage, and say what to do."""
     session = begin(context, as_json)
     settings = session.settings.find()
@@ -29,6 +39,7 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     found = examine(
         settings.url,
         settings.token.get_secret_value() or None,
+        Expectation(web_origin, has_token=not is_token_optional),
         transport=session.transport,
         storage_transport=session.storage_transport,
     )
@@ -36,8 +47,12 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
         checks.append(check)
         if not as_json:
             _show(session.output, check)
+    conclusion = conclude(checks)
     if as_json:
-        session.output.document({"checks": [asdict(check) for check in checks]})
+        documents = [asdict(check) for check in checks]
+        session.output.document({"checks": documents, "conclusion": conclusion})
+    else:
+        session.output.say(conclusion)
     if any(check.outcome is Outcome.FAILED for check in checks):
         raise typer.Exit(ExitCode.FAILED)
 

@@ -105,6 +105,32 @@ def skipped(name: str, reason: str) -> Check:
     return Check(name, Outcome.SKIPPED, reason)
 
 
+def conclude(checks: Sequence[Check]) -> str:
+    """Return in a sentence whether it works, or the one thing to look at first.
+
+    Parameters
+    ----------
+    checks
+        All, in order: each may be why a later one failed.
+    """
+    if fault := _name_first(checks, Outcome.FAILED):
+        return f"Look at this first: {fault}"
+    said = "It works."
+    if unchecked := [check.name for check in checks if check.outcome is Outcome.SKIPPED]:
+        said = f"It works, as far as was checked; not checked: {', '.join(unchecked)}."
+    if doubt := _name_first(checks, Outcome.WARNING):
+        said += f" Look at this some time: {doubt}"
+    return said
+
+
+def _name_first(checks: Sequence[Check], outcome: Outcome) -> str:
+    found = [check for check in checks if check.outcome is outcome]
+    if not found:
+        return ""
+    more = f" And {len(found) - 1} more above." if len(found) > 1 else ""
+    return f"{found[0].name}: {found[0].detail} {found[0].advice}{more}"
+
+
 def enumerate_names(names: Iterable[str]) -> str:
     """Return names for a sentence, the first five of them.
 

@@ -10,6 +10,16 @@ from datetime import UTC, datetime
 import httpx
 
 from scanhub_workflow.doctor.checks import Check, Outcome, failed, hide_secrets, skipped
+from scanhub_workflow.doctor.edge_checks import (
+    API_CORS,
+    LOGIN,
+    REFUSAL,
+    SLASH,
+    check_api_cors,
+    check_login_manager,
+    check_refusal,
+    check_slash,
+)
 from scanhub_workflow.doctor.reachability import Readiness, check_url, reach
 from scanhub_workflow.doctor.service_checks import (
     check_airflow,
@@ -18,7 +28,7 @@ from scanhub_workflow.doctor.service_checks import (
     check_readiness,
     check_token,
 )
-from scanhub_workflow.doctor.storage_checks import CORS, STORAGE, check_storage, find_web_origin
+from scanhub_workflow.doctor.storage_checks import CORS, STORAGE, check_storage
 from scanhub_workflow.doctor.version_check import check_version
 from scanhub_workflow.http import Api
 from scanhub_workflow.retry import Retry
@@ -30,6 +40,10 @@ NAMES = (
     "connection",
     "clock",
     "readiness",
+    SLASH,
+    REFUSAL,
+    LOGIN,
+    API_CORS,
     "token",
     "version",
     "airflow",
@@ -42,9 +56,26 @@ _RETRY = Retry(n_attempts=2, first_wait_s=0)
 
 
 @dataclass(frozen=True)
+class Expectation:
+    """What whoever asks knows of the deployment.
+
+    Parameters
+    ----------
+    web_origin
+        Origin of the web page that is to call the API; None takes the one that the API names.
+    has_token
+        Whether it is a fault that no token is given; else what needs one is not checked.
+    """
+
+    web_origin: str | None = None
+    has_token: bool = True
+
+
+@dataclass(frozen=True)
 class _Patient:
     url: str
     token: str = field(repr=False)
+    expected: Expectation
     transport: httpx.BaseTransport | None
     storage_transport: httpx.BaseTransport | None
     now: Callable[[], datetime]
@@ -68,6 +99,7 @@ def _tell_time() -> datetime:
 def examine(
     url: str,
     token: str | None,
+    expected: Expectation = Expectation(),
     *,
     transport: httpx.BaseTransport | None = None,
     storage_transport: httpx.BaseTransport | None = None,
@@ -84,15 +116,18 @@ def examine(
         Of the API, up to ``/workflowmanager``.
     token
         Of the user.
+    expected
+        What is known of the deployment.
     transport, storage_transport
         How to reach the API and S3; httpx's own if left out.
     now
         This computer's clock, with its time zone.
     """
     token = (token or "").strip()
+    patient = _Patient(url.strip(), token, expected, transport, storage_transport, now)
     n_done = 0
     try:
-        for check in _examine(_Patient(url.strip(), token, transport, storage_transport, now)):
+        for check in _examine(patient):
             n_done += 1
             yield hide_secrets(check, token)
     except Exception as error:  # noqa: BLE001 - a doctor that falls ill still says where
@@ -127,7 +162,11 @@ def _examine(patient: _Patient) -> Iterator[Check]:
             yield from _skip(NAMES[3:], "The API was not reached.")
             return
         yield check_readiness(reached.readiness)
-        yield from _examine_as_user(patient, http, storage, reached.readiness)
+        for check in (check_slash, check_refusal, check_login_manager):
+            yield check(http)
+        checked, origin = check_api_cors(http, patient.expected.web_origin)
+        yield checked
+        yield from _examine_as_user(patient, (http, storage), reached.readiness, origin)
 
 
 def _blame_settings(error: Exception) -> Check:
@@ -140,16 +179,20 @@ def _blame_settings(error: Exception) -> Check:
 
 
 def _examine_as_user(
-    patient: _Patient, http: httpx.Client, storage: httpx.Client, readiness: Readiness
+    patient: _Patient,
+    clients: tuple[httpx.Client, httpx.Client],
+    readiness: Readiness,
+    origin: str | None,
 ) -> Iterator[Check]:
-    unfit = check_form(patient.token)
+    http, storage = clients
+    unfit = check_form(patient.token, is_needed=patient.expected.has_token)
     # A token that is unfit to be sent is not sent.
     with patient.connect(with_token=unfit is None) as authorized:
         api = Api(authorized, _RETRY)
         checked = unfit or check_token(api)
         yield checked
         yield check_version(http)
-        if checked.outcome is Outcome.FAILED:
+        if checked.outcome in {Outcome.FAILED, Outcome.SKIPPED}:
             reason = "There is no token that is known to be valid."
             yield check_airflow_unasked(readiness, reason)
             yield from _skip([STORAGE, CORS], reason)
@@ -160,4 +203,4 @@ def _examine_as_user(
         if not usable:
             yield from _skip([STORAGE, CORS], "No DAG is known that would take an upload.")
             return
-        yield from check_storage(UploadOperations(api), storage, usable[0], find_web_origin(http))
+        yield from check_storage(UploadOperations(api), storage, usable[0], origin)

@@ -29,7 +29,7 @@ _OPEN_BROWSER = (
     "Check the URL (it ends in /workflowmanager), and open any page in a browser: the network may "
     "want a login first."
 )
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # OpenSSL's: not yet valid, expired; another host's, another address's.
 _VERIFY_DATES = frozenset({9, 10})
 _VERIFY_NAMES = frozenset({62, 64})
@@ -95,7 +95,7 @@ def check_url(url: str) -> Check:
 
 def _check_style(url: httpx.URL) -> Check:
     findings = []
-    if url.scheme == "http" and url.host not in _LOCAL_HOSTS:
+    if url.scheme == "http" and url.host not in LOCAL_HOSTS:
         advice = "Use https://, else others in the network can read your token."
         findings.append(("Requests go in clear, by http.", advice))
     if not url.path.rstrip("/").endswith("/workflowmanager"):

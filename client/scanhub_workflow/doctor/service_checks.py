@@ -57,14 +57,18 @@ def check_readiness(readiness: Readiness) -> Check:
     return warn_of("readiness", findings)
 
 
-def check_form(token: str) -> Check | None:
+def check_form(token: str, *, is_needed: bool = True) -> Check | None:
     """Return what is wrong with a token at first sight; None if it can be sent.
 
     Parameters
     ----------
     token
         The user's; empty if there is none.
+    is_needed
+        Whether it is a fault that there is none.
     """
+    if not token and not is_needed:
+        return skipped("token", f"No token is given. {_LOG_IN}")
     if not token:
         return failed("token", "No token is given.", _LOG_IN)
     if not (token.isascii() and token.isprintable()) or " " in token:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
 
@@ -10,34 +9,13 @@ import httpx
 
 from scanhub_workflow.doctor.answers import ask, explain_error
 from scanhub_workflow.doctor.checks import Check, failed, ok, skipped, warning
+from scanhub_workflow.doctor.edge_checks import ANY_ORIGIN
 from scanhub_workflow.doctor.reachability import TELL_OPERATOR, explain_failure, is_page
 from scanhub_workflow.errors import PermissionDeniedError, ScanHubError
 from scanhub_workflow.models import CreateUploadBody, UploadView
 from scanhub_workflow.upload_operations import UploadOperations
 
 STORAGE, CORS = "storage", "bucket CORS"
-# Reserved: nobody's web page.
-ANY_ORIGIN = "https://example.org"
-_ORIGIN = re.compile(r"https?://[\x21-\x2e\x30-\x7e]+")
-
-
-def find_web_origin(http: httpx.Client) -> str | None:
-    """Return the origin of the web page that may call the API; None if there is none.
-
-    Parameters
-    ----------
-    http
-        Knows the URL of the API and no token.
-    """
-    headers = {"Origin": ANY_ORIGIN, "Access-Control-Request-Method": "POST"}
-    try:
-        answer = http.request("OPTIONS", "uploads/", headers=headers)
-    except httpx.HTTPError:
-        return None
-    origin = answer.headers.get("Access-Control-Allow-Origin", "")
-    if origin == "*":
-        return ANY_ORIGIN
-    return origin if _ORIGIN.fullmatch(origin) else None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from scanhub_workflow import Check, Outcome, examine
+from scanhub_workflow import Check, Expectation, Outcome, conclude, examine
 from scanhub_workflow.doctor import NAMES
 from tests.fakes.doctor_server import (
     BASE,
@@ -19,16 +19,26 @@ from tests.fakes.doctor_server import (
     WEB_ORIGIN,
     Answer,
     FakeDoctorServer,
+    answer_preflight,
+    answer_readiness,
     list_dags,
     make_dag,
     make_plan,
     make_problem,
+    make_refusal,
 )
 
 HOST = "api.test"
 URL = f"https://{HOST}{BASE}".rstrip("/")
 TOKEN = "a-secret-token"
 NOW = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
+BEFORE_TOKEN = [
+    "GET health/readiness",
+    "GET health/readiness/",
+    *["GET hello"] * 2,
+    "OPTIONS uploads/",
+    "GET health/readiness",
+]
 READINESS, ABORT = "GET health/readiness", f"DELETE uploads/{UPLOAD_ID}/"
 OK, WARNING, FAILED, SKIPPED = Outcome.OK, Outcome.WARNING, Outcome.FAILED, Outcome.SKIPPED
 
@@ -39,13 +49,18 @@ def server() -> FakeDoctorServer:
 
 
 def run(
-    server: FakeDoctorServer, url: str = URL, token: str | None = TOKEN, now: datetime = NOW
+    server: FakeDoctorServer,
+    url: str = URL,
+    token: str | None = TOKEN,
+    now: datetime = NOW,
+    expected: Expectation = Expectation(),  # noqa: B008 - it never changes
 ) -> dict[str, Check]:
     """Return the checks by name; what holds for every examination is asserted here."""
     checks = list(
         examine(
             url,
             token,
+            expected,
             transport=httpx.MockTransport(server.answer_api),
             storage_transport=httpx.MockTransport(server.answer_s3),
             now=lambda: now,
@@ -115,7 +130,9 @@ def test_all_is_well(server: FakeDoctorServer) -> None:
 
 def test_token_goes_where_it_is_needed_only(server: FakeDoctorServer) -> None:
     run(server)
-    with_token = [each for each in server.requests if "Authorization" in each.headers]
+    with_token = [
+        each for each in server.requests if each.headers.get("Authorization") == f"Bearer {TOKEN}"
+    ]
     assert {f"{each.method} {each.url.path.removeprefix(BASE)}" for each in with_token} == {
         "GET hello/",
         "GET tasks/",
@@ -347,6 +364,197 @@ def test_server_that_does_not_look_is_skipped(server: FakeDoctorServer) -> None:
     assert run(server)["readiness"].outcome is SKIPPED
 
 
+# --- what stands before the functions
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail", "advice"),
+    [
+        (httpx.Response(307, headers={"Location": "/elsewhere"}), "leads elsewhere", "redirect"),
+        (httpx.Response(403, json={"message": "Forbidden"}), "HTTP 403", "deploy the API again"),
+        (make_problem(404), "HTTP 404", "deploy the API again"),
+        (httpx.Response(200, html="<html>"), "something else", "deploy the API again"),
+        (httpx.ReadTimeout(""), "no answer within 10 s", "firewall"),
+    ],
+)
+def test_slash_at_the_end_matters_not(
+    server: FakeDoctorServer, answer: Answer, detail: str, advice: str
+) -> None:
+    server.answers["GET health/readiness/"] = answer
+    checks = run(server)
+    assert checks["trailing slash"].outcome is FAILED
+    assert detail in checks["trailing slash"].detail
+    assert advice in str(checks["trailing slash"].advice)
+    assert checks["token"].outcome is OK
+
+
+def answer_strangers(without: Answer, unknown: Answer) -> Answer:
+    """Answer a call without a token, and one with a token that nobody has."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = unknown if "Authorization" in request.headers else without
+        if isinstance(found, Exception):
+            raise found
+        assert isinstance(found, httpx.Response)
+        return found
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "detail"),
+    [
+        (make_refusal(), OK, "is refused."),
+        (httpx.Response(200, json={"message": "Hello"}), FAILED, "lets everybody in"),
+        (httpx.Response(401, json={"message": "Unauthorized"}), FAILED, "problem+json"),
+        (make_refusal(**{"Content-Type": "application/json"}), FAILED, "problem+json"),
+        (make_refusal(**{"WWW-Authenticate": ""}), FAILED, "problem+json"),
+        (httpx.Response(403, json={"message": "Missing Authentication Token"}), FAILED, "403"),
+        (make_problem(500), FAILED, "HTTP 500"),
+        (httpx.ReadError(""), FAILED, "broke"),
+    ],
+)
+def test_call_without_a_token_is_refused_in_our_words(
+    server: FakeDoctorServer, answer: Answer, outcome: Outcome, detail: str
+) -> None:
+    server.answers["GET hello"] = answer_strangers(answer, make_refusal("Invalid token."))
+    checks = run(server)
+    assert checks["no token"].outcome is outcome
+    assert detail in checks["no token"].detail
+    assert checks["user-login-manager"].outcome is OK
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_emulator_may_refuse_in_its_own_words(server: FakeDoctorServer, status: int) -> None:
+    # As ministack and sam local do: neither knows gateway responses.
+    own = httpx.Response(401, json={"message": "Unauthorized"})
+    unknown = httpx.Response(status, json={"Message": "User is not authorized"})
+    server.answers["GET hello"] = answer_strangers(own, unknown)
+    checks = run(server, f"http://127.0.0.1:18091{BASE}")
+    assert checks["no token"].outcome is checks["user-login-manager"].outcome is OK
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail", "advice"),
+    [
+        (make_problem(503), "nobody can log in", "UserLoginManagerUri"),
+        (make_problem(500), "nobody can log in", "UserLoginManagerUri"),
+        (httpx.Response(200, json={"message": "Hello"}), "token that nobody has", "at once"),
+        (make_problem(429), "HTTP 429", "again"),
+        (httpx.ReadTimeout(""), "no answer", "firewall"),
+    ],
+)
+def test_user_login_manager_is_asked_for_tokens(
+    server: FakeDoctorServer, answer: Answer, detail: str, advice: str
+) -> None:
+    server.answers["GET hello"] = answer_strangers(make_refusal(), answer)
+    checks = run(server)
+    assert checks["no token"].outcome is OK
+    assert checks["user-login-manager"].outcome is FAILED
+    assert detail in checks["user-login-manager"].detail
+    assert advice in str(checks["user-login-manager"].advice)
+
+
+def test_token_that_nobody_has_is_another_each_time(server: FakeDoctorServer) -> None:
+    # API Gateway remembers what it heard of a token.
+    run(server)
+    run(server)
+    sent = [each.headers.get("Authorization") for each in server.requests]
+    made_up = [each for each in sent if each and each.startswith("Bearer doctor-")]
+    assert len(made_up) == len(set(made_up)) == 2
+
+
+@pytest.mark.parametrize(
+    ("preflight", "detail"),
+    [
+        (answer_preflight(**{"Access-Control-Allow-Methods": "GET"}), "may not POST"),
+        (answer_preflight(**{"Access-Control-Allow-Headers": "*"}), "may not send a token"),
+        (httpx.Response(403, headers={"Access-Control-Allow-Origin": WEB_ORIGIN}), "HTTP 403"),
+    ],
+)
+def test_browser_that_is_hindered_is_told(
+    server: FakeDoctorServer, preflight: httpx.Response, detail: str
+) -> None:
+    server.answers["OPTIONS uploads/"] = preflight
+    check = run(server)["API CORS"]
+    assert check.outcome is FAILED
+    assert detail in check.detail
+    assert f"WebOrigin={WEB_ORIGIN}" in str(check.advice)
+
+
+def test_browser_asks_as_browsers_do(server: FakeDoctorServer) -> None:
+    run(server, expected=Expectation(web_origin=WEB_ORIGIN))
+    [asked] = [each for each in server.requests if each.method == "OPTIONS"][:1]
+    assert asked.headers["Origin"] == WEB_ORIGIN
+    assert asked.headers["Access-Control-Request-Method"] == "POST"
+    assert asked.headers["Access-Control-Request-Headers"] == "authorization,content-type"
+
+
+@pytest.mark.parametrize("allowed", [WEB_ORIGIN, ""])
+def test_web_page_that_was_deployed_must_be_let_in(server: FakeDoctorServer, allowed: str) -> None:
+    # Given an API whose stage still has the origin before, or none
+    preflight = answer_preflight(**{"Access-Control-Allow-Origin": allowed})
+    server.answers["OPTIONS uploads/"] = preflight
+    check = run(server, expected=Expectation(web_origin="https://new.example"))["API CORS"]
+    assert check.outcome is FAILED
+    assert "WebOrigin=https://new.example" in str(check.advice)
+
+
+def test_gateway_and_functions_must_know_the_same_web_page(server: FakeDoctorServer) -> None:
+    # Given functions with another origin than the stage
+    def answer(request: httpx.Request) -> httpx.Response:
+        answered = answer_readiness(request)
+        answered.headers.pop("Access-Control-Allow-Origin", None)
+        return answered
+
+    server.answers[READINESS] = answer
+    check = run(server)["API CORS"]
+    assert check.outcome is FAILED
+    assert "not by the functions" in check.detail
+
+
+# --- conclusion
+
+
+def test_conclusion_is_one_sentence(server: FakeDoctorServer) -> None:
+    assert conclude(list(run(server).values())) == "It works."
+
+
+def test_conclusion_is_the_first_fault(server: FakeDoctorServer) -> None:
+    server.degrade("airflow")
+    server.answers["GET health/readiness/"] = answer_readiness
+    server.answers["GET hello"] = answer_strangers(make_refusal(), make_problem(503))
+    concluded = conclude(list(run(server).values()))
+    assert concluded.startswith("Look at this first: user-login-manager: Tokens cannot be checked")
+    assert "UserLoginManagerUri" in concluded
+    assert "more above" in concluded
+
+
+def test_conclusion_names_a_warning(server: FakeDoctorServer) -> None:
+    server.answers["GET tasks/"] = list_dags(make_dag("p", is_paused=True), make_dag("d"))
+    concluded = conclude(list(run(server).values()))
+    assert concluded.startswith("It works. Look at this some time: airflow: ")
+
+
+def test_doubt_does_not_hide_what_was_not_checked(server: FakeDoctorServer) -> None:
+    server.degrade("reconciler")
+    checks = run(server, token="", expected=Expectation(has_token=False))
+    concluded = conclude(list(checks.values()))
+    assert "token, airflow, storage, bucket CORS." in concluded
+    assert "some time: readiness" in concluded
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_token_may_be_left_out(server: FakeDoctorServer, token: str | None) -> None:
+    checks = run(server, token=token, expected=Expectation(has_token=False))
+    assert checks["user-login-manager"].outcome is checks["version"].outcome is OK
+    unchecked = ("token", "airflow", "storage", "bucket CORS")
+    assert {checks[name].outcome for name in unchecked} == {SKIPPED}
+    concluded = conclude(list(checks.values()))
+    assert concluded.startswith("It works, as far as was checked")
+    assert all(name in concluded for name in unchecked)
+
+
 # --- token
 
 
@@ -376,7 +584,7 @@ def test_token_is_judged(
     assert detail in checks["token"].detail
     assert advice in str(checks["token"].advice)
     assert checks["version"].outcome is OK
-    later = {checks[name].outcome for name in NAMES[6:]}
+    later = {checks[name].outcome for name in NAMES[NAMES.index("airflow") :]}
     assert later == ({SKIPPED} if outcome is FAILED else {OK})
 
 
@@ -385,7 +593,7 @@ def test_unfit_token_is_not_sent(server: FakeDoctorServer, token: str | None) ->
     checks = run(server, token=token)
     assert checks["token"].outcome is FAILED
     assert "scanhub-workflow login" in str(checks["token"].advice)
-    assert server.list_requests() == [READINESS, "GET openapi.json"]
+    assert server.list_requests() == [*BEFORE_TOKEN, "GET openapi.json"]
 
 
 def test_request_is_repeated_once(server: FakeDoctorServer) -> None:
@@ -653,8 +861,15 @@ def test_api_without_a_web_page_skips_the_cors(
     server.answers["OPTIONS uploads/"] = httpx.Response(403, headers=headers)
     checks = run(server)
     assert checks["storage"].outcome is OK
+    assert checks["API CORS"].outcome is WARNING
     assert checks["bucket CORS"].outcome is SKIPPED
     assert "No web client" in checks["bucket CORS"].detail
+
+
+def test_emulator_answers_no_browser(server: FakeDoctorServer) -> None:
+    # As ministack: 200, and no word of origins
+    server.answers["OPTIONS uploads/"] = httpx.Response(200, json={})
+    assert run(server, f"http://127.0.0.1:18091{BASE}")["API CORS"].outcome is SKIPPED
 
 
 def test_preflight_of_the_api_may_get_lost(server: FakeDoctorServer) -> None:
@@ -664,7 +879,7 @@ def test_preflight_of_the_api_may_get_lost(server: FakeDoctorServer) -> None:
 
 def test_api_for_any_web_page_is_examined_for_one(server: FakeDoctorServer) -> None:
     allow_any = {"Access-Control-Allow-Origin": "*"}
-    server.answers["OPTIONS uploads/"] = httpx.Response(200, headers=allow_any)
+    server.answers["OPTIONS uploads/"] = answer_preflight(**allow_any)
     server.answers["S3"] = httpx.Response(200, headers=allow_any)
     assert run(server)["bucket CORS"].outcome is OK
     assert server.requests[-2].headers["Origin"] == "https://example.org"
@@ -715,4 +930,5 @@ def test_check_that_breaks_is_told(server: FakeDoctorServer) -> None:
     checks = run(server)
     assert checks["token"].outcome is FAILED
     assert "RuntimeError" in checks["token"].detail
-    assert {checks[name].outcome for name in NAMES[5:]} == {SKIPPED}
+    later = NAMES[NAMES.index("token") + 1 :]
+    assert {checks[name].outcome for name in later} == {SKIPPED}

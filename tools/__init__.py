@@ -1,0 +1,1 @@
+"""What deploys to AWS, looks after a deployment, and removes it."""

@@ -1,0 +1,69 @@
+"""ScanHub's services, where the functions will look for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import httpx
+
+from scanhub_workflow.doctor.checks import Check, failed, ok, skipped
+from tools.http_probe import Answer, explain, get
+
+# What the functions append to each, and what of it answers whoever has no token: with a refusal.
+PREFIXES = {
+    "UserLoginManagerUri": ("/api/v1/userlogin", "getcurrentuser"),
+    "ExamManagerUri": ("/api/v1/exam", "workflow/00000000-0000-0000-0000-000000000000"),
+    "PatientManagerUri": ("/api/v1/patient", "0"),
+    "SequenceManagerUri": ("/api/v1/mri/sequences", "0"),
+    "DeviceManagerUri": ("/api/v1/device", "00000000-0000-0000-0000-000000000000"),
+}
+
+
+def check_service(
+    parameter: str, values: Mapping[str, str], transport: httpx.BaseTransport | None = None
+) -> Iterator[Check]:
+    """Tell whether a service answers.
+
+    Parameters
+    ----------
+    parameter
+        Of the template: the service's base URL.
+    values
+        Of all parameters.
+    transport
+        httpx's own if left out.
+    """
+    base = values[parameter].rstrip("/")
+    prefix, protected = PREFIXES[parameter]
+    try:
+        answer = get(f"{base}{prefix}/health/readiness", transport)
+        if answer.status != httpx.codes.OK or answer.is_page:
+            # Not every service has one.
+            answer = get(f"{base}{prefix}/{protected}", transport)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if values.get("SubnetIds"):
+            detail = f"Could not be checked from outside the VPC: {explain(error)}."
+            yield skipped(parameter, detail)
+        else:
+            advice = "Correct the URL, or start the service."
+            yield failed(parameter, f"{explain(error)}.", advice)
+        return
+    yield _judge(parameter, answer, prefix)
+
+
+def _judge(parameter: str, answer: Answer, prefix: str) -> Check:
+    status = answer.status
+    if 300 <= status < 400:
+        advice = "Write the URL that it leads to: tokens get lost on the way."
+        return failed(parameter, f"The URL leads elsewhere (HTTP {status}).", advice)
+    if answer.is_page:
+        advice = f"Write scheme, host and port of the service; {prefix} is appended."
+        return failed(parameter, "A web page answers, not the service.", advice)
+    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        return ok(parameter, "It answers.")
+    if status == httpx.codes.OK:
+        return ok(parameter, "It is ready.")
+    if status >= 500:
+        return failed(parameter, f"It fails (HTTP {status}).", "Mend the service first.")
+    advice = f"Write scheme, host and port only: the functions append {prefix}."
+    return failed(parameter, f"It has no such path (HTTP {status}).", advice)
