@@ -10,6 +10,8 @@ BIN := .venv/bin
 export FILE ?=
 # The patient of `make erase`.
 export PATIENT ?=
+# 1 lets `make test-sam-local` take images that are here.
+export SKIP_PULL ?=
 # What `make invoke` runs.
 export FUNCTION ?=
 export EVENT ?=

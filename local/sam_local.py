@@ -58,7 +58,7 @@ def find_network() -> ContainerNetwork:
         There is no container engine, or it has no such network.
     """
     try:
-        # As sam looks for it: Docker, Finch, or what DOCKER_HOST names. Docker's errors are requests'.
+        # As sam looks for it. Errors of Docker's API are those of requests, and so OSErrors.
         engine = get_validated_container_client()
         settings = engine.networks.get(ENGINE_NETWORK).attrs["IPAM"]["Config"]
     except (UserException, OSError) as error:
