@@ -139,7 +139,8 @@ def write_files(folder: Path, host: str, hospital: Hospital, config: StackConfig
         The stack.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    for each in (folder, folder / "events"):
+        each.mkdir(mode=0o700)
     functions = list_deployed_functions(config)
     environ = {each.logical_id: make_environ(each, host, config) for each in functions}
     write_private(folder / "env.json", json.dumps(environ, indent=2) + "\n")
@@ -150,7 +151,7 @@ def write_files(folder: Path, host: str, hospital: Hospital, config: StackConfig
     samples = list_samples()
     for sample in samples:
         event = folder / sample.path
-        event.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        event.parent.mkdir(mode=0o700, exist_ok=True)
         write_private(event, json.dumps(hospital.fill(sample), indent=2) + "\n")
     return len(samples)
 
@@ -173,8 +174,23 @@ def make_options(folder: Path, built: Path) -> list[str]:
     ]
 
 
-def print_lines(folder: Path, built: Path) -> None:
+def make_keys(config: StackConfig) -> dict[str, str]:
+    """Return the variables of sam itself: it hands its keys to the functions.
+
+    Parameters
+    ----------
+    config
+        The stack, which refuses a URL that was signed with other keys.
+    """
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    return {name: aws_environ(config)[name] for name in names} | {"AWS_SESSION_TOKEN": ""}
+
+
+def print_lines(folder: Path, built: Path, config: StackConfig) -> None:
     """Print what to type."""
+    keys = " ".join(f"{name}={value}" for name, value in make_keys(config).items())
+    print("\nFirst, for sam hands its keys to the functions, and this AWS knows its own only:\n")
+    print(f"  export {keys}")
     sam, options = _shorten(Path(SAM)), make_options(folder, built)
     invoke = f"{sam} local invoke {EXAMPLE.logical_id} --event {_shorten(folder / EXAMPLE.path)}"
     start_api = f"{sam} local start-api --port {API_PORT} --warm-containers LAZY"
@@ -213,7 +229,7 @@ def prepare(config: StackConfig) -> None:
         print(f"Containers reach the stack at {host}, until make down.")
     n_events = write_files(folder, host, hospital, config)
     print(f"{_shorten(folder)} has the environment, and {n_events} events with ids of this stack.")
-    print_lines(folder, built)
+    print_lines(folder, built, config)
 
 
 def main(_: Sequence[str] | None = None) -> int:

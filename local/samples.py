@@ -26,7 +26,8 @@ RUN_ID = "4mz3qk2yx7w5t6r2a3bc"
 UPLOAD_ID = "01JDB7Z6V9Q4D5T8M1R2W3X4Y5"
 ETAG = "9b2cf535f27731c974343645a3985328"
 N_SAMPLES = 16
-CALL_TIMEOUT_S = 10.0
+# As long as the API may take.
+CALL_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)

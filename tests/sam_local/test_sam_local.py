@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from local.build import SAM
-from local.config import HOST, ROOT
+from local.config import HOST, ROOT, StackConfig
 from local.processes import Processes
-from local.sam_local import API_PORT
+from local.sam_local import API_PORT, make_keys
 from local.samples import Sample, make_raw_data
 from tests.e2e.laptop import Laptop
 from tests.infra.test_readme_commands import IN_README
@@ -23,7 +23,7 @@ INVOKE_TIMEOUT_S = 300
 API_TIMEOUT_S = 300
 API = "sam-local-api"
 API_URL = f"http://{HOST}:{API_PORT}/v1/workflowmanager"
-ENVIRON = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+ENVIRON = {**os.environ, **make_keys(StackConfig.from_environ()), "SAM_CLI_TELEMETRY": "0"}
 
 
 def invoke(event: str, function: str, pull_options: list[str]) -> dict[str, Any]:

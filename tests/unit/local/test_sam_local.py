@@ -12,7 +12,14 @@ from samcli.local.docker.exceptions import ContainerNotReachableException
 from local import sam_local
 from local.config import StackConfig, StackError, aws_environ
 from local.runtime import RuntimeFunction
-from local.sam_local import ContainerNetwork, find_network, make_environ, make_options, start_relay
+from local.sam_local import (
+    ContainerNetwork,
+    find_network,
+    make_environ,
+    make_keys,
+    make_options,
+    start_relay,
+)
 
 GATEWAY = "172.17.0.1"
 CONFIG = StackConfig()
@@ -98,3 +105,12 @@ def test_options_name_the_files_of_another_folder_too(tmp_path: Path) -> None:
     options = make_options(tmp_path / "sam-local", CONFIG.build_folder / "template.yaml")
 
     assert f"--env-vars {tmp_path}/sam-local/env.json" in options
+
+
+def test_functions_get_the_keys_that_the_laptop_knows() -> None:
+    keys = make_keys(CONFIG)
+
+    assert (keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]) == ("test", "test")
+    # Of the user's own login.
+    assert keys["AWS_SESSION_TOKEN"] == ""
+    assert keys["AWS_ENDPOINT_URL"] == CONFIG.aws_url
