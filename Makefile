@@ -12,6 +12,11 @@ RECORDED := $(CURDIR)/.local-permissions
 export FILE ?=
 # The patient of `make erase`.
 export PATIENT ?=
+# 1 lets `make test-sam-local` take images that are here.
+export SKIP_PULL ?=
+# What `make invoke` runs.
+export FUNCTION ?=
+export EVENT ?=
 # Where `make deploy` deploys to: an environment of samconfig.toml.
 export TO ?=
 # What `make smoke` examines, if it is neither that nor the laptop stack: an API's URL.
@@ -55,6 +60,14 @@ status: setup ## Show what runs; fails unless all is well
 .PHONY: logs
 logs: setup ## Print the end of every log; FOLLOW=1 goes on printing
 	@$(BIN)/python -m local.stack logs $(if $(FOLLOW),--follow)
+
+.PHONY: invoke
+invoke: setup ## Run one function with one event on the stack that is up: FUNCTION=name EVENT=name
+	@$(BIN)/python -m local.invoke "$$FUNCTION" "$$EVENT"
+
+.PHONY: sam-local
+sam-local: setup ## Prepare sam local on the stack that is up, and print the lines to type
+	@$(BIN)/python -m local.sam_local
 
 .PHONY: erase
 erase: setup ## Show what a deployed stack holds of PATIENT=id; DELETE=1 deletes it
@@ -117,6 +130,10 @@ test: ## Everything: check with coverage, then end-to-end on the laptop stack
 test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.11
 	@$(BIN)/python -m local.setup airflow2
 	$(BIN)/pytest tests/airflow2
+
+.PHONY: test-sam-local
+test-sam-local: setup ## sam local with a container engine, on the laptop stack; SKIP_PULL=1 with the images that are there
+	$(BIN)/pytest tests/sam_local
 
 .PHONY: test-load
 test-load: setup ## A thousand events and a hundred workflows on the laptop stack

@@ -109,6 +109,11 @@ class StackConfig:
         return self.folder / "log"
 
     @property
+    def sam_local_folder(self) -> Path:
+        """Return what `sam local` is given to work on a running stack."""
+        return self.folder / "sam-local"
+
+    @property
     def stack_file(self) -> Path:
         """Return the file that tells clients about a running stack."""
         return self.folder / "stack.json"

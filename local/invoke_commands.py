@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.config import ROOT
+from local.config import ROOT, StackConfig
 from local.samples import Sample, list_samples
 
 TARGET = ROOT / "docs" / "invoke.md"
@@ -10,11 +10,23 @@ INTRODUCTION = """# One function, one event
 
 Written by `python -m local.invoke_commands` from the files in `events/`; a test compares the two.
 
-`sam local invoke` runs a function in AWS's image of the runtime and needs a container engine. Build
-for this machine first (`make build`); on an x86_64 machine add
-`--parameter-overrides Architecture=x86_64`. Functions that read state or call a neighbour need the
-deployed resources. Without a container, `make test` invokes all functions with all these events, by
-the same runtime client and with the laptop stack's resources (`tests/e2e/test_runtime.py`).
+All of this works on the laptop stack: `make up` first. Without a container, a function and an event
+by their names:
+
+```
+make invoke FUNCTION=process_workflow EVENT=success
+```
+
+It runs the code as it is now, in AWS's Runtime Interface Emulator, with the environment of the
+deployed function, and puts the stack's token, bucket and ids into the event: those of a new
+workflow, of the newest run, of an upload that was just begun. The answer goes to standard output,
+the log to standard error.
+
+In AWS's image of the runtime, which needs a container engine: `make sam-local`, then the commands
+below. It writes such events, and what samconfig.toml gives to `sam local`, below
+`.local/sam-local/`; `make down` deletes them. Containers reach the stack, which listens on loopback
+only, by a relay at this machine's address in their network. That needs an engine that runs as root
+on this machine; Podman does with `DOCKER_HOST=unix:///run/podman/podman.sock`.
 
 In the deployed stack: `sam remote invoke FUNCTION --stack-name scanhub-workflow-manager
 --event-file events/...`.
@@ -29,7 +41,8 @@ def make_command(sample: Sample) -> str:
     sample
         The event.
     """
-    return f"sam local invoke {sample.logical_id} --event {sample.path.as_posix()}"
+    event = (StackConfig().sam_local_folder / sample.path).relative_to(ROOT).as_posix()
+    return f"sam local invoke {sample.logical_id} --event {event}"
 
 
 def make_page() -> str:

@@ -73,6 +73,7 @@ def clean_up(config: StackConfig, processes: Processes) -> int:
     n_stopped = processes.stop()
     config.stack_file.unlink(missing_ok=True)
     (config.folder / "airflow-secrets.json").unlink(missing_ok=True)
+    shutil.rmtree(config.sam_local_folder, ignore_errors=True)
     aws.remove_aws_files(config)
     shutil.rmtree(config.folder / "airflow", ignore_errors=True)
     return n_stopped

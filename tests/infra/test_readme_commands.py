@@ -1,16 +1,11 @@
 """The commands that the README and docs/invoke.md show for single functions."""
 
-import json
 import re
-import shlex
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.build import SAM, runtime_parameters
 from local.config import ROOT
 from local.invoke_commands import TARGET, make_page
 from local.samples import Sample, list_samples
@@ -18,8 +13,6 @@ from tests.readme import README
 
 LOCAL = re.compile(r"^sam local invoke (\S+) --event (\S+)$", re.MULTILINE)
 REMOTE = re.compile(r"sam remote invoke (\S+)\s+--stack-name \S+\s+--event-file (\S+?)`")
-BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
-INVOKE_TIMEOUT_S = 300
 IN_README = LOCAL.findall(README.read_text())
 
 
@@ -50,36 +43,3 @@ def test_every_function_has_a_command(functions: dict[str, Any]) -> None:
 def test_sample_is_found_by_its_function(sample: Sample, functions: dict[str, Any]) -> None:
     assert functions[sample.logical_id]["CodeUri"] == f"functions/{sample.function}"
     assert sample.load()
-
-
-def find_obstacle() -> str:
-    """Return why commands cannot be run here, or nothing."""
-    docker = shutil.which("docker")
-    if not docker:
-        return "there is no container engine: no docker on the PATH"
-    try:
-        info = subprocess.run(  # noqa: S603 - our own words, no shell
-            [docker, "info"], capture_output=True, timeout=20, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return "the container engine does not answer"
-    if info.returncode != 0:
-        return "the container engine does not run: docker info fails"
-    return "" if BUILT.is_file() else "nothing is built: make build"
-
-
-@pytest.mark.parametrize("name, event", IN_README)
-def test_command_of_the_readme_works(name: str, event: str) -> None:
-    if obstacle := find_obstacle():
-        pytest.skip(obstacle)
-    command = [SAM, *shlex.split(f"local invoke {name} --event {event}")]
-    command += ["--config-env", "laptop", "--parameter-overrides", *runtime_parameters()]
-
-    done = subprocess.run(  # noqa: S603 - the README's words, no shell
-        command, cwd=ROOT, capture_output=True, text=True, timeout=INVOKE_TIMEOUT_S, check=False
-    )
-
-    assert done.returncode == 0, done.stderr[-2000:]
-    answer = json.loads(done.stdout.strip().splitlines()[-1])
-    assert "errorMessage" not in answer
-    assert answer.get("statusCode", 200) < 500

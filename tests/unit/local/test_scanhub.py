@@ -137,6 +137,23 @@ def test_get_answers_documented_error(scanhub: Served, path: str, status: int, d
     assert (answer.status_code, answer.json()) == (status, {"detail": detail})
 
 
+def test_simulated_scanner_is_where_the_caller_reached_the_stand_in(scanhub: Served) -> None:
+    path = f"/api/v1/device/{scanhub.seed['device_id']}/ip_address"
+
+    answer = scanhub.client.get(path, headers={"Host": "172.17.0.1:18090"})
+
+    assert answer.json() == {"ip_address": "172.17.0.1:18090"}
+
+
+def test_device_that_registered_keeps_its_address(scanhub: Served) -> None:
+    device = {"id": "elsewhere", "ip_address": "192.168.1.7:8080"}
+    scanhub.client.post("/_control/devices", json=device).raise_for_status()
+
+    answer = scanhub.client.get("/api/v1/device/elsewhere/ip_address")
+
+    assert answer.json() == {"ip_address": "192.168.1.7:8080"}
+
+
 def test_get_patient_answers_422_for_malformed_id(scanhub: Served) -> None:
     answer = scanhub.client.get("/api/v1/patient/x")
     error = {"msg": "value is not a valid uuid", "type": "type_error.uuid"}
