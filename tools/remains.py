@@ -85,7 +85,7 @@ def _list_deleted(client: Any, stack_name: str) -> list[str]:
     found = [
         each for page in pages for each in page["StackSummaries"] if each["StackName"] == stack_name
     ]
-    found.sort(key=lambda each: each["DeletionTime"], reverse=True)
+    found.sort(key=lambda each: each.get("DeletionTime", each["CreationTime"]), reverse=True)
     return [str(each["StackId"]) for each in found]
 
 

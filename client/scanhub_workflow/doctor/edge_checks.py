@@ -139,17 +139,17 @@ def check_api_cors(http: httpx.Client, expected: str | None) -> tuple[Check, str
     allowed = answer.headers.get("Access-Control-Allow-Origin", "")
     allowed = origin if allowed == "*" else allowed
     if not _ORIGIN.fullmatch(allowed):
-        if expected is None:
-            return _judge_silence(http), None
-        return _refuse_page(expected, f"is told nothing (HTTP {answer.status_code})"), None
+        return _judge_silence(http, answer.status_code, expected), None
     if expected is not None and allowed != expected:
         return _refuse_page(expected, f"is refused, for that at {allowed} is let in"), allowed
     return _judge_preflight(http, answer, allowed), allowed
 
 
-def _judge_silence(http: httpx.Client) -> Check:
+def _judge_silence(http: httpx.Client, status: int, expected: str | None) -> Check:
     if http.base_url.host in LOCAL_HOSTS:
         return skipped(API_CORS, "An emulator answers no browser; API Gateway does.")
+    if expected is not None:
+        return _refuse_page(expected, f"is told nothing (HTTP {status})")
     advice = "If there is a web page, tell the operator to deploy the API again with its WebOrigin."
     return warning(API_CORS, "The API lets no web page call it.", advice)
 

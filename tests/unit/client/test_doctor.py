@@ -866,10 +866,12 @@ def test_api_without_a_web_page_skips_the_cors(
     assert "No web client" in checks["bucket CORS"].detail
 
 
-def test_emulator_answers_no_browser(server: FakeDoctorServer) -> None:
+@pytest.mark.parametrize("origin", [None, WEB_ORIGIN])
+def test_emulator_answers_no_browser(server: FakeDoctorServer, origin: str | None) -> None:
     # As ministack: 200, and no word of origins
     server.answers["OPTIONS uploads/"] = httpx.Response(200, json={})
-    assert run(server, f"http://127.0.0.1:18091{BASE}")["API CORS"].outcome is SKIPPED
+    url, expected = f"http://127.0.0.1:18091{BASE}", Expectation(web_origin=origin)
+    assert run(server, url, expected=expected)["API CORS"].outcome is SKIPPED
 
 
 def test_preflight_of_the_api_may_get_lost(server: FakeDoctorServer) -> None:
