@@ -118,7 +118,9 @@ def test_log_names_no_thing_and_nobody(denial: Denial, watch: Watched) -> None:
 
     [line], _ = watch(act)
     confidential = ("arn:", "assumed-role", "Jane", "data-lake", "1234abcd")
-    assert [word for word in confidential if word in json.dumps(line)] == []
+    # The function's own name is Lambda's, if another test has called one.
+    said = {name: value for name, value in line.items() if not name.startswith("function_")}
+    assert [word for word in confidential if word in json.dumps(said)] == []
 
 
 @pytest.mark.parametrize(("service", "call", "answer"), OTHER_REFUSALS)

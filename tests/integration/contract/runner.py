@@ -55,7 +55,7 @@ def make_store(is_on_table: bool) -> WorkflowStore:
     return DynamoDBStore(wiring._aws_client("dynamodb"), settings.get_settings())
 
 
-def reset(deployment: Deployment, is_on_table: bool) -> None:
+def reset(deployment: Deployment, is_on_table: bool = False) -> None:
     """Make it new: nothing in table, queues and Airflow, nobody logged in there."""
     # Past the API of AWS, which purges a queue once a minute.
     deployment.store = make_store(is_on_table)

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import closing
 from functools import partial
 from ipaddress import ip_network
 
@@ -33,7 +34,9 @@ def ask_through_relay(network: str, port: int) -> httpx.Response:
         async with server:
             return await asyncio.to_thread(ask, server.sockets[0].getsockname()[1])
 
-    return asyncio.run(run())
+    # `asyncio.run` would take the thread's own event loop from Mangum.
+    with closing(asyncio.new_event_loop()) as loop:
+        return loop.run_until_complete(run())
 
 
 def echo(request: httpx.Request) -> httpx.Response:
