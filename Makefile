@@ -140,11 +140,11 @@ test-load: setup ## A thousand events and a hundred workflows on the laptop stac
 	$(BIN)/pytest tests/e2e -m load
 
 .PHONY: openapi
-openapi: setup ## Merge the OpenAPI of all functions into docs/openapi.json
+openapi: setup ## Merge the OpenAPI of all functions into functions/get_openapi/openapi.json
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.openapi
 
 .PHONY: client-models
-client-models: openapi ## Generate the client's models from docs/openapi.json
+client-models: openapi ## Generate the client's models from functions/get_openapi/openapi.json
 	@$(BIN)/python -m local.client_models
 
 .PHONY: transitions

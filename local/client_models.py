@@ -42,7 +42,7 @@ def make_header() -> str:
     digest = hashlib.sha256(json.dumps(read_schemas(), sort_keys=True).encode()).hexdigest()
     return (
         '"""What the API sends and takes; unknown fields of a newer server are ignored."""\n\n'
-        "# Generated from docs/openapi.json: do not edit, run `make client-models`.\n"
+        "# Generated from the OpenAPI document: do not edit, run `make client-models`.\n"
         f"# SHA-256 of its schemas: {digest}\n"
     )
 

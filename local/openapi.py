@@ -1,18 +1,22 @@
-"""Merge the OpenAPI of all functions into one document: ``python -m local.openapi [--check]``."""
+"""Describe the API, as OpenAPI and in docs/api.md: ``python -m local.openapi [--check]``."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
 ROOT = Path(__file__).parents[1]
-# Beside the function that serves it; docs/openapi.json is a link to it.
+# Beside the function that serves it, and nowhere else.
 DOCUMENT = ROOT / "functions/get_openapi/openapi.json"
+PAGE = ROOT / "docs/api.md"
+TABLE = re.compile(r"(?<=<!-- functions -->\n).*?(?=<!-- /functions -->)", re.DOTALL)
 PROBLEM = {
     "title": "Problem",
     "description": "RFC 9457; `detail` is what ScanHub's clients read.",
@@ -70,16 +74,40 @@ def make_document() -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
+def make_page() -> str:
+    """Return the page about the API, with a table of all functions."""
+    rows = [*_describe_routes(), *_describe_event_functions()]
+    table = ["| Function | Called by | What it does |", "|---|---|---|", *sorted(rows)]
+    return TABLE.sub(lambda _: "\n".join(table) + "\n", PAGE.read_text(encoding="utf-8"))
+
+
+def _describe_routes() -> Iterator[str]:
+    for path, methods in merge_apps().openapi()["paths"].items():
+        for method, operation in methods.items():
+            text = operation["description"].split("\n\n")[0].replace("\n", " ")
+            yield f"| `{operation['operationId']}` | {method.upper()} `{path}` | {text} |"
+
+
+def _describe_event_functions() -> Iterator[str]:
+    for path in sorted(ROOT.glob("functions/*/app.py")):
+        module = importlib.import_module(f"functions.{path.parent.name}.app")
+        if not hasattr(module, "router"):
+            text = (module.lambda_handler.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+            source = (module.__doc__ or "").rstrip(".")
+            yield f"| `{path.parent.name}` | {source} | {text} |"
+
+
 def main() -> int:
-    """Write the document, or check that it is current."""
-    text = make_document()
+    """Write document and page, or check that they are current."""
+    texts = {DOCUMENT: make_document(), PAGE: make_page()}
     if "--check" not in sys.argv[1:]:
-        DOCUMENT.write_text(text, encoding="utf-8")
+        for path, text in texts.items():
+            path.write_text(text, encoding="utf-8")
         return 0
-    if DOCUMENT.is_file() and DOCUMENT.read_text(encoding="utf-8") == text:
-        return 0
-    print("docs/openapi.json is not current: run make openapi.", file=sys.stderr)
-    return 1
+    stale = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        print(f"{path.relative_to(ROOT)} is not current: run make openapi.", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the README shows, for tests that try it."""
+"""What README and docs show, for tests that try it."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,12 @@ from typing import Any
 from cfnlint.decode import decode_str
 
 README = Path(__file__).parents[1] / "README.md"
+NOTIFICATIONS = README.parent / "docs/notifications.md"
 
 
 def read_failure_template() -> str:
-    """Return the template of the section "Told of failures", as it stands there."""
-    [text] = re.findall(r"```yaml\n(Parameters:\n.*?)```", README.read_text(), re.DOTALL)
+    """Return the template that e-mails failures, as docs/notifications.md shows it."""
+    [text] = re.findall(r"```yaml\n(Parameters:\n.*?)```", NOTIFICATIONS.read_text(), re.DOTALL)
     return str(text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Generated from docs/openapi.json: do not edit, run `make client-models`.
+# Generated from the OpenAPI document: do not edit, run `make client-models`.
 # SHA-256 of its schemas: 850f0404f49ea81744806ff625a1181ba24e98c566775d5f093486ba0e1783a1
 from enum import StrEnum
 from typing import Annotated, Literal
