@@ -6,16 +6,18 @@ import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import ismrmrd
 import numpy as np
+from h5py import h5t
 from ismrmrd.hdf5 import acquisition_header_dtype
 from numpy.lib.recfunctions import require_fields
 from numpy.typing import NDArray
 
+from scanhub_reconstruction.hdf5 import RefusedError, open_dataset, open_file
 from scanhub_reconstruction.ismrmrd_header import (
-    parse_header,
     read_echo_times_ms,
     read_encoding,
     read_scan_parameters,
@@ -29,9 +31,11 @@ from scanhub_reconstruction.ismrmrd_layout import (
     read_geometries,
 )
 from scanhub_reconstruction.model import RawData, RawDataError, Volume, release_pages
-from scanhub_reconstruction.scratch import create_scratch
+from scanhub_reconstruction.scratch import Scratch
+from scanhub_reconstruction.xml_header import MAX_HEADER_BYTES, parse_header
 
 _GROUP = "dataset"
+_FIELDS = {b"head", b"traj", b"data"}
 _NOT_IMAGING_FLAGS = (
     ismrmrd.ACQ_IS_NOISE_MEASUREMENT,
     ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,
@@ -46,20 +50,23 @@ _NOT_IMAGING_FLAGS = (
 )
 _BLOCK_BYTES = 2**22
 _HEADS_PER_BLOCK = 64
+_MAX_HEAD_BYTES = 4096  # ISMRMRD's have 340
 
 
-def read_ismrmrd(path: Path) -> RawData:
+def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
     """Read one fully sampled 2D or 3D Cartesian measurement.
 
     Acquisitions flagged as noise, calibration, navigator or the like are ignored; repeated lines
     (averages) are averaged, so that the image's scale does not depend on their number. Samples
-    are sorted into a file beside this one, a block of acquisitions at a time: ISMRMRD keeps the
+    are sorted into another file, a block of acquisitions at a time: ISMRMRD keeps the
     coils of a readout together, the reconstruction wants all readouts of a coil.
 
     Parameters
     ----------
     path
         An HDF5 file with ISMRMRD's group `dataset`.
+    scratch
+        Takes the samples.
 
     Returns
     -------
@@ -72,11 +79,11 @@ def read_ismrmrd(path: Path) -> RawData:
         If the file is damaged, incomplete or not Cartesian.
     """
     with _translate_damage():
-        file = h5py.File(path, "r")
+        file = open_file(path)
     with file:
-        document, data = _open_datasets(file)
-        with _translate_damage():
-            heads = _read_heads(data)
+        document = _read_document(file)
+        data = _open_acquisitions(file)
+        heads = _read_heads(data, path.stat().st_size)
         header = parse_header(document)
         numbers = np.flatnonzero(_is_imaging(heads["flags"]))
         heads = heads[numbers]
@@ -85,7 +92,7 @@ def read_ismrmrd(path: Path) -> RawData:
         check_is_uniform(heads)
         encoding = read_encoding(header, int(heads["encoding_space_ref"][0]))
         layout = plan_layout(heads, encoding)
-        kspace, mapping = create_scratch(layout.shape, path.parent)
+        kspace, mapping = scratch.allocate(layout.shape)
         _sort_readouts(data, numbers, heads, layout, kspace, mapping)
     geometries = read_geometries(heads, layout, encoding)
     echo_times_ms = read_echo_times_ms(header, layout.counters[1])
@@ -111,52 +118,97 @@ def read_ismrmrd(path: Path) -> RawData:
 def _translate_damage() -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError):  # what h5py raises on damage
+    except (MemoryError, RawDataError):
+        raise
+    except Exception:  # noqa: BLE001 - h5py and NumPy may raise anything on damage
         raise RawDataError("The ISMRMRD (HDF5) file is damaged or truncated.") from None
 
 
-def _open_datasets(file: h5py.File) -> tuple[bytes, h5py.Dataset]:
-    """Return the XML header, and the dataset of the acquisitions."""
+def _read_document(file: h5py.File) -> bytes:
+    """Return the XML header."""
+    missing = "The ISMRMRD header is missing from the HDF5 file"
     with _translate_damage():
-        xml, data = _find_dataset(file, "xml"), _find_dataset(file, "data")
+        xml = _open(file, "xml", missing)
         if xml is None or xml.size == 0:
-            raise RawDataError("The ISMRMRD header is missing from the HDF5 file.")
+            raise RawDataError(f"{missing}.")
+        if xml.id.get_type().get_class() != h5t.STRING or xml.ndim > 1:
+            raise RawDataError("The ISMRMRD header is invalid: it is not text.")
+        if xml.dtype.itemsize > MAX_HEADER_BYTES:
+            raise RawDataError("The ISMRMRD header is invalid: it is larger than 4 MiB.")
+        return bytes(xml[()] if xml.ndim == 0 else xml[0])
+
+
+def _open_acquisitions(file: h5py.File) -> h5py.Dataset:
+    with _translate_damage():
+        data = _open(file, "data", "The acquisitions hold no samples of their own")
         if data is None or data.size == 0:
             raise RawDataError("The ISMRMRD file holds no acquisitions.")
-        document = xml[()] if xml.ndim == 0 else xml[0]
-    if not isinstance(document, str | bytes):
-        raise RawDataError("The ISMRMRD header is invalid: it is not text.")
-    return document.encode() if isinstance(document, str) else document, data
+        is_right = data.ndim == 1 and _holds_acquisitions(data.id.get_type())
+        if not is_right or not _fits(data.dtype["head"], acquisition_header_dtype):
+            raise RawDataError("The ISMRMRD (HDF5) file is damaged: its data are no acquisitions.")
+    return data
 
 
-def _find_dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
-    """Return a dataset of the ISMRMRD group whose bytes are in this file, not in a linked one."""
-    group = file.get(_GROUP)
-    if not isinstance(group, h5py.Group) or name not in group:
-        return None
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        return None
-    dataset = group[name]
-    if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-        return None
-    return dataset
+def _open(file: h5py.File, name: str, sentence: str) -> h5py.Dataset | None:
+    try:
+        return open_dataset(file, _GROUP, name)
+    except RefusedError as error:
+        raise RawDataError(f"{sentence}: {error}.") from None
 
 
-def _read_heads(data: h5py.Dataset) -> NDArray[np.void]:
-    """Return the acquisition headers, a block at a time.
+def _holds_acquisitions(record: h5t.TypeID) -> bool:
+    """Return whether nothing but numbers, and vectors of numbers where ISMRMRD has them, is read.
 
-    The samples are read beside them and dropped: HDF5 reads them in any case, and does not free
-    the memory of a vector that nobody asked for, which adds up to the size of the file.
+    HDF5 reads all fields in any case, and does not free the memory of a vector that nobody asked
+    for, so no other field may be there. A NumPy type would not do: h5py takes that of an opaque
+    field from a text in the file.
     """
-    fields = data.fields(["head", "data"])
-    return np.concatenate(
-        [
-            require_fields(
-                fields[start : start + _HEADS_PER_BLOCK]["head"], acquisition_header_dtype
-            )
-            for start in range(0, data.shape[0], _HEADS_PER_BLOCK)
-        ]
+    if record.get_class() != h5t.COMPOUND:
+        return False
+    n_fields = record.get_nmembers()
+    fields = {record.get_member_name(i): record.get_member_type(i) for i in range(n_fields)}
+    if n_fields != len(_FIELDS) or set(fields) != _FIELDS:  # a name may stand there twice
+        return False
+    head, vectors = fields[b"head"], (fields[b"traj"], fields[b"data"])
+    return (
+        head.get_class() == h5t.COMPOUND
+        and head.get_size() <= _MAX_HEAD_BYTES
+        and _holds_numbers(head)
+        and all(vector.get_class() == h5t.VLEN for vector in vectors)
+        and all(vector.get_super().get_class() == h5t.FLOAT for vector in vectors)
     )
+
+
+def _holds_numbers(element: h5t.TypeID) -> bool:
+    if element.get_class() == h5t.ARRAY:
+        return _holds_numbers(element.get_super())
+    if element.get_class() == h5t.COMPOUND:
+        members = range(element.get_nmembers())
+        return all(_holds_numbers(element.get_member_type(index)) for index in members)
+    return element.get_class() in (h5t.INTEGER, h5t.FLOAT)
+
+
+def _fits(given: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
+    """Return whether each number of a header is as ISMRMRD has it, or smaller; some may lack."""
+    if given.names is None or wanted.names is None:
+        return given.shape == wanted.shape and np.can_cast(given.base, wanted.base)
+    return all(_fits(given[name], wanted[name]) for name in wanted.names if name in given.names)
+
+
+def _read_heads(data: h5py.Dataset, n_file_bytes: int) -> NDArray[np.void]:
+    """Return the acquisition headers, a block at a time; the vectors beside them are dropped.
+
+    Many acquisitions may refer to the same bytes of the file, which honest ones do not.
+    """
+    heads, n_bytes = [], 0
+    for start in range(0, data.shape[0], _HEADS_PER_BLOCK):
+        with _translate_damage():
+            block = data[start : start + _HEADS_PER_BLOCK]
+            heads.append(require_fields(block["head"], acquisition_header_dtype))
+        n_bytes += sum(vector.nbytes for name in ("traj", "data") for vector in block[name])
+        if n_bytes > n_file_bytes:
+            raise RawDataError("The acquisitions are inconsistent: they are larger than the file.")
+    return np.concatenate(heads)
 
 
 def _is_imaging(flags: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -181,7 +233,7 @@ def _sort_readouts(
             continue
         # One read for many acquisitions: 60 times faster than one by one.
         with _translate_damage():
-            vectors = data.fields("data")[start : start + n_readouts]
+            vectors = data[start : start + n_readouts]["data"]
         readouts = _stack_readouts(vectors[numbers[block] - start], n_coils, n_samples)
         _place_readouts(readouts[:, :, layout.samples], layout, block, kspace)
         release_pages(mapping)

@@ -6,7 +6,6 @@ Schema: Inati et al., Magn Reson Med 77:411 (2017), https://ismrmrd.readthedocs.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,9 @@ from ismrmrd import xsd
 from scanhub_reconstruction.model import MAX_SAMPLES, RawDataError, ScanParameters
 
 _MAX_MATRIX = 65535  # ISMRMRD's counters are 16 bit
+_MAX_INTERPOLATION = 4  # per direction; scanners zero-fill by 2, rarely by 4
+# Far beyond any scan in mm, ms or Hz; what is computed from such numbers is finite.
+_SMALLEST, _LARGEST = 1e-9, 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +76,6 @@ class CartesianEncoding:
         return self.encoded_shape[0] > 1
 
 
-def parse_header(document: bytes) -> xsd.ismrmrdHeader:
-    """Parse the XML header.
-
-    Parameters
-    ----------
-    document
-        The XML text.
-
-    Returns
-    -------
-    ismrmrd.xsd.ismrmrdHeader
-        The header; values of the wrong type are still strings.
-
-    Raises
-    ------
-    RawDataError
-        If the text is not an ISMRMRD header.
-    """
-    if b"<!DOCTYPE" in document:  # ISMRMRD has no DTD; entities are an attack on the parser
-        raise RawDataError("The ISMRMRD header is invalid: it has a document type.")
-    try:
-        with warnings.catch_warnings():
-            # The warning quotes the value, which may be a patient's.
-            warnings.simplefilter("ignore")
-            return xsd.CreateFromDocument(document)
-    except (ValueError, TypeError):  # xsdata: malformed XML, or a required element is missing
-        raise RawDataError(
-            "The ISMRMRD header is invalid: it does not follow the ISMRMRD schema."
-        ) from None
-
-
 def read_encoding(header: xsd.ismrmrdHeader, encoding_index: int) -> CartesianEncoding:
     """Read and check one encoding of the header.
 
@@ -137,8 +108,8 @@ def read_encoding(header: xsd.ismrmrdHeader, encoding_index: int) -> CartesianEn
     depth_mm = _optional_positive(recon.fieldOfView_mm.z)
     transform_shape = (
         _transform_depth(encoded, depth_mm, image_shape[0]),
-        _transform_size(encoded_fov_mm[0], fov_mm[0], image_shape[1]),
-        _transform_size(encoded_fov_mm[1], fov_mm[1], image_shape[2]),
+        _transform_size(encoded_fov_mm[0], fov_mm[0], image_shape[1], encoded_shape[1]),
+        _transform_size(encoded_fov_mm[1], fov_mm[1], image_shape[2], encoded_shape[2]),
     )
     if max(math.prod(encoded_shape), math.prod(transform_shape)) > MAX_SAMPLES:
         raise RawDataError("The matrix is too large for this reconstruction.")
@@ -257,12 +228,17 @@ def _transform_depth(
     encoded_depth_mm = _optional_positive(encoded.fieldOfView_mm.z)
     if encoded_depth_mm is None or depth_mm is None:
         raise RawDataError("The ISMRMRD header is invalid: a field of view is not positive.")
-    return _transform_size(encoded_depth_mm, depth_mm, n_partitions)
+    return _transform_size(encoded_depth_mm, depth_mm, n_partitions, encoded.matrixSize.z)
 
 
-def _transform_size(encoded_fov_mm: float, fov_mm: float, n_pixels: int) -> int:
+def _transform_size(encoded_fov_mm: float, fov_mm: float, n_pixels: int, n_encoded: int) -> int:
     """Return the number of pixels of the reconSpace's size in the encoded field of view."""
     size = round(encoded_fov_mm / fov_mm * n_pixels)
+    if size > _MAX_INTERPOLATION * n_encoded:
+        raise RawDataError(
+            "The ISMRMRD header is inconsistent: the image is more than "
+            f"{_MAX_INTERPOLATION} times as fine as the encoded matrix."
+        )
     if not n_pixels <= size <= _MAX_MATRIX:
         raise RawDataError(
             "The ISMRMRD header is inconsistent: "
@@ -291,6 +267,6 @@ def _first_positive(values: Sequence[Any]) -> float | None:
 
 
 def _optional_positive(value: Any) -> float | None:  # xsdata leaves bad values as text
-    if isinstance(value, int | float) and math.isfinite(value) and value > 0:
+    if isinstance(value, int | float) and _SMALLEST <= value <= _LARGEST:
         return float(value)
     return None

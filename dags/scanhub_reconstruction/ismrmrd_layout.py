@@ -16,6 +16,7 @@ from scanhub_reconstruction.model import RawDataError, SliceGeometry
 _VOLUME_COUNTERS = ("repetition", "contrast", "slice")
 # A counter with several values is a further dimension, which has no place in the series yet.
 _SINGLE_VALUED_COUNTERS = ("phase", "set")
+_MAX_DISTANCE_MM = 1e6  # from the scanner's isocentre
 _UNIFORM_FIELDS = (
     "number_of_samples",
     "active_channels",
@@ -112,6 +113,7 @@ def plan_layout(heads: NDArray[np.void], encoding: CartesianEncoding) -> Layout:
         If lines are missing or outside the limits of the header.
     """
     samples, columns = _place_samples(heads[0], encoding.encoded_shape[2])
+    _check_covers_half(encoding, columns)
     index = heads["idx"]
     n_partitions = np.unique(index["kspace_encode_step_2"]).size
     if n_partitions > 1 and not encoding.is_3d:
@@ -226,6 +228,15 @@ def _place_samples(head: np.void, n_columns: int) -> tuple[slice, slice]:
     return slice(first, last), slice(first + offset, last + offset)
 
 
+def _check_covers_half(encoding: CartesianEncoding, columns: slice) -> None:
+    """Check that zero-filling adds no more than partial Fourier does: a half per direction."""
+    covered = (encoding.partitions.n_steps, encoding.rows.n_steps, columns.stop - columns.start)
+    if any(2 * n < size for n, size in zip(covered, encoding.encoded_shape, strict=True)):
+        raise RawDataError(
+            "The measurement is incomplete: it covers less than half of the encoded matrix."
+        )
+
+
 def _place_steps(steps: NDArray[np.uint16], limits: StepLimits, n_lines: int) -> NDArray[np.int64]:
     if np.min(steps) < limits.first or np.max(steps) > limits.last:
         raise RawDataError(
@@ -259,7 +270,10 @@ def _read_geometry(head: np.void, is_3d: bool) -> SliceGeometry | None:
     position, *directions = (
         head[name].astype(np.float64) for name in ("position", "read_dir", "phase_dir", "slice_dir")
     )
-    if not np.isfinite(position).all() or not _are_orthonormal(directions[: 3 if is_3d else 2]):
+    # NaN is not below any distance either.
+    if not (np.abs(position) < _MAX_DISTANCE_MM).all():
+        return None
+    if not _are_orthonormal(directions[: 3 if is_3d else 2]):
         return None
     return SliceGeometry(
         _to_triple(position),
@@ -271,7 +285,9 @@ def _read_geometry(head: np.void, is_3d: bool) -> SliceGeometry | None:
 
 def _are_orthonormal(vectors: list[NDArray[np.float64]]) -> bool:
     stacked = np.stack(vectors)
-    return bool(np.allclose(stacked @ stacked.T, np.eye(len(vectors)), atol=1e-3))
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and Inf are not orthonormal
+        products = stacked @ stacked.T
+    return bool(np.allclose(products, np.eye(len(vectors)), atol=1e-3))
 
 
 def _to_triple(vector: NDArray[np.float64]) -> tuple[float, float, float]:

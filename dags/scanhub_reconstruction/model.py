@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 # Of one coil and one volume, of which a worker holds about three at a time: 512 × 512 × 512.
 MAX_SAMPLES = 2**27
+# What a task may allocate for that; the kernel holds it to this.
+MAX_MEMORY_BYTES = 5 * 2**30
 
 
 class RawDataError(Exception):

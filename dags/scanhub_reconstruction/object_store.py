@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from scanhub_reconstruction.model import RawDataError
+from scanhub_reconstruction.scratch import check_room, find_room
 
 _CONFIG = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 5}
@@ -46,10 +47,12 @@ class ObjectStore:
         Raises
         ------
         RawDataError
-            If the object does not exist (any more).
+            If the object does not exist (any more), or is too large for the disk.
         """
-        version = {"VersionId": version_id} if version_id else None
+        version = {"VersionId": version_id} if version_id else {}
         try:
+            head = self._client.head_object(Bucket=self._bucket, Key=key, **version)
+            check_room(head["ContentLength"], find_room(path.parent))
             self._client.download_file(
                 self._bucket, key, str(path), ExtraArgs=version, Config=_ONE_STREAM
             )

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from scanhub_reconstruction.callback import CallbackError, CallbackLostError, ResultsCallback
-from scanhub_reconstruction.model import RawData
+from scanhub_reconstruction.limits import limit_memory
+from scanhub_reconstruction.model import MAX_MEMORY_BYTES, RawData
 from scanhub_reconstruction.object_store import ObjectStore
 from scanhub_reconstruction.progress import CoilProgress
 from scanhub_reconstruction.raw_data import read_raw_data
@@ -46,13 +47,16 @@ def run_reconstruction(
     """
     run = RunConf.from_mapping(conf)
     store = ObjectStore(run.bucket)
-    with ResultsCallback(
-        run.workflow_manager_endpoint,
-        run.user_token,
-        dag_id,
-        traceparent=run.traceparent,
-        transport=transport,
-    ) as callback:
+    with (
+        ResultsCallback(
+            run.workflow_manager_endpoint,
+            run.user_token,
+            dag_id,
+            traceparent=run.traceparent,
+            transport=transport,
+        ) as callback,
+        limit_memory(MAX_MEMORY_BYTES),
+    ):
         raw = _fetch_raw_data(store, run)
         callback.report_progress(25)
         progress = CoilProgress(callback, n_coils=len(raw.volumes) * raw.n_coils)

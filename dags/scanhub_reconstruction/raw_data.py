@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import math
 import mmap
+import warnings
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from tokenize import TokenError
 from typing import BinaryIO
 
-import h5py
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.ismrmrd_file import read_ismrmrd
+from scanhub_reconstruction.ismrmrd_process import read_ismrmrd_apart
 from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError, release_pages
 
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NPY_HEADER_READERS = {
     (1, 0): npy_format.read_array_header_1_0,
     (2, 0): npy_format.read_array_header_2_0,
 }
+
+# What NumPy, and Python's parser, raise on damage.
+_NPY_HEADER_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
 
 
 def read_raw_data(path: Path) -> RawData:
@@ -66,11 +80,23 @@ def _read_by_content(path: Path) -> RawData:
         is_npy = file.read(len(npy_format.MAGIC_PREFIX)) == npy_format.MAGIC_PREFIX
     if is_npy:
         return _read_npy(path)
-    if h5py.is_hdf5(path):
-        return read_ismrmrd(path)
+    if _is_hdf5(path):
+        return read_ismrmrd_apart(path)
     raise RawDataError(
         "The file is not ISMRMRD (HDF5) or NumPy k-space: neither format's signature was found."
     )
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Return whether HDF5's signature is at byte 0, 512, 1024 or a further power of two."""
+    n_bytes, offset = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while offset < n_bytes:
+            file.seek(offset)
+            if file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE:
+                return True
+            offset = max(512, 2 * offset)
+    return False
 
 
 def _read_npy(path: Path) -> RawData:
@@ -96,7 +122,7 @@ def _check_npy(shape: tuple[int, ...], dtype: np.dtype[np.generic], n_data_bytes
         raise RawDataError("The NumPy file holds Python objects; k-space must be complex numbers.")
     if dtype.kind != "c":
         raise RawDataError("The NumPy file does not hold complex numbers, so it is not k-space.")
-    if len(shape) not in (2, 3, 4) or 0 in shape:
+    if len(shape) not in (2, 3, 4) or min(shape) < 1:
         raise RawDataError(
             "The NumPy k-space must have shape (coils, kz, ky, kx), (coils, ky, kx) or (ky, kx) "
             "and not be empty."
@@ -112,7 +138,9 @@ def _read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np
     try:
         # Version 3 exists for non-ASCII field names only, which k-space has none of.
         read_header = _NPY_HEADER_READERS[npy_format.read_magic(file)]
-        shape, is_fortran, dtype = read_header(file)
-    except (ValueError, KeyError, SyntaxError, TokenError):  # what NumPy raises on damage
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old ways to write a header
+            shape, is_fortran, dtype = read_header(file)
+    except _NPY_HEADER_ERRORS:
         raise RawDataError("The header of the NumPy file is damaged or truncated.") from None
     return shape, is_fortran, dtype

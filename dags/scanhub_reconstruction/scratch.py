@@ -1,4 +1,4 @@
-"""A file for k-space that is too large for memory."""
+"""A file for k-space that is too large for memory, and the room for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import mmap
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,36 +13,101 @@ from numpy.typing import NDArray
 
 from scanhub_reconstruction.model import RawDataError
 
+# Of what is free, for one file: the worker may have other runs.
+_SHARE_OF_DISK = 0.5
 
-def create_scratch(
-    shape: tuple[int, ...], directory: Path
-) -> tuple[NDArray[np.complex64], mmap.mmap]:
-    """Map a new file of zeros, which vanishes with the last reference to the array.
+
+def find_room(directory: Path) -> int:
+    """Return how many bytes one file may take, so that there is room for those of other runs.
 
     Parameters
     ----------
-    shape
-        Shape of the array.
     directory
-        Where there is room for the file.
+        Where the file is to be.
 
     Returns
     -------
-    tuple[NDArray[np.complex64], mmap.mmap]
-        The array, and the mapping that it lies in.
+    int
+        In bytes.
+    """
+    return int(_SHARE_OF_DISK * shutil.disk_usage(directory).free)
+
+
+def check_room(n_bytes: int, room_bytes: int) -> None:
+    """Check that a file is not larger than the room for it.
+
+    Parameters
+    ----------
+    n_bytes
+        Size of the file.
+    room_bytes
+        As of `find_room`.
 
     Raises
     ------
     RawDataError
-        If the disk is too small.
+        If it is.
     """
-    n_bytes = math.prod(shape) * np.dtype(np.complex64).itemsize
-    if n_bytes > shutil.disk_usage(directory).free:
+    if n_bytes > room_bytes:
         raise RawDataError("The measurement is too large for the disk of the reconstruction.")
-    with tempfile.TemporaryFile(dir=directory) as file:
+
+
+class Scratch:
+    """An open file that k-space is written to; filling it opens no further file.
+
+    Parameters
+    ----------
+    descriptor
+        An empty file, open for reading and writing.
+    room_bytes
+        How large it may become.
+    """
+
+    def __init__(self, descriptor: int, room_bytes: int) -> None:
+        self._descriptor = descriptor
+        self._room_bytes = room_bytes
+        os.ftruncate(descriptor, mmap.PAGESIZE)
+        self._mapping = mmap.mmap(descriptor, mmap.PAGESIZE)
+
+    def allocate(self, shape: tuple[int, ...]) -> tuple[NDArray[np.complex64], mmap.mmap]:
+        """Make the file an array of zeros.
+
+        Parameters
+        ----------
+        shape
+            Shape of the array.
+
+        Returns
+        -------
+        tuple[NDArray[np.complex64], mmap.mmap]
+            The array, and the mapping that it lies in.
+
+        Raises
+        ------
+        RawDataError
+            If the disk is too small.
+        """
+        n_bytes = math.prod(shape) * np.dtype(np.complex64).itemsize
+        check_room(n_bytes, self._room_bytes)
         if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash later
-            os.posix_fallocate(file.fileno(), 0, n_bytes)
-        else:
-            file.truncate(n_bytes)
-        mapping = mmap.mmap(file.fileno(), n_bytes)
-    return np.frombuffer(mapping, np.complex64).reshape(shape), mapping
+            os.posix_fallocate(self._descriptor, 0, n_bytes)
+        self._mapping.resize(n_bytes)
+        return map_scratch(self._mapping, shape), self._mapping
+
+
+def map_scratch(mapping: mmap.mmap, shape: tuple[int, ...]) -> NDArray[np.complex64]:
+    """Return the k-space that was written to a file.
+
+    Parameters
+    ----------
+    mapping
+        The file.
+    shape
+        Shape of the array, of the size of the mapping.
+
+    Returns
+    -------
+    NDArray[np.complex64]
+        A view of the mapping.
+    """
+    return np.frombuffer(mapping, np.complex64, math.prod(shape)).reshape(shape)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from local.config import DAG_ID, ROOT
+from local.phantom import simulate_acquisition
 from tests.e2e.laptop import Laptop
 from tests.e2e.test_control import SLEEPING
 from tests.e2e.test_large_upload import (
@@ -146,6 +148,30 @@ def test_raw_data_becomes_files_on_disk(
     # And the lists have the run
     [newest] = shell.run("runs", "--dag", DAG_ID, "--limit", "1")
     assert newest[0]["dag_run_id"] == run_id
+
+
+@pytest.mark.parametrize("path_of_link", ["dataset", "dataset/data"])
+def test_hostile_upload_fails_with_a_sentence_and_shows_nothing_of_another(
+    laptop: Laptop, shell: Shell, tmp_path: Path, path_of_link: str
+) -> None:
+    # Given raw data of another patient on the worker, and a file that links to it
+    victim, path = tmp_path / "other_patient.h5", tmp_path / "raw.h5"
+    simulate_acquisition(victim, n_coils=2, matrix_size=32)
+    with h5py.File(victim) as source, h5py.File(path, "w") as file:
+        if path_of_link != "dataset":
+            source.copy("dataset/xml", file.create_group("dataset"))
+        file[path_of_link] = h5py.ExternalLink(str(victim), path_of_link)
+    # When it is uploaded and followed to its end
+    process = shell.start("upload", str(path), "--dag", DAG_ID, "--watch", "--json")
+    out, _ = process.communicate(timeout=TIMEOUT_S)
+    # Then the command fails, for a reason that one understands
+    completed, *_, last = map(json.loads, out.splitlines())
+    assert process.returncode != 0
+    assert last["state"] == "FAILED"
+    assert "links are not followed" in last["reason"]
+    # And there are no results, in the answer or in the bucket
+    assert laptop.wait_for_run(completed["dag_run_id"], "FAILED")["results"] == []
+    assert not [item for item in laptop.list_objects() if completed["dag_run_id"] in item["Key"]]
 
 
 def test_workflow_is_processed_and_followed(laptop: Laptop, shell: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,25 @@ import pytest
 from ismrmrd import hdf5, xsd
 
 from local.phantom import simulate_acquisition
+from scanhub_reconstruction import raw_data
+from scanhub_reconstruction.ismrmrd_file import read_ismrmrd
+from scanhub_reconstruction.model import RawData
+from scanhub_reconstruction.scratch import Scratch, find_room
 
 Acquire = Callable[..., Path]
 EditHeader = Callable[[Path, Callable[[Any], None]], None]
 EditAcquisitions = Callable[[Path, Callable[[Any], Any]], None]
+
+
+@pytest.fixture(autouse=True)
+def read_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare most tests the start of the reader's process, which has tests of its own."""
+
+    def read(path: Path) -> RawData:
+        with tempfile.TemporaryFile() as scratch:
+            return read_ismrmrd(path, Scratch(scratch.fileno(), find_room(path.parent)))
+
+    monkeypatch.setattr(raw_data, "read_ismrmrd_apart", read)
 
 
 @pytest.fixture

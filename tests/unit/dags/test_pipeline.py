@@ -15,6 +15,7 @@ import pytest
 from moto import mock_aws
 from PIL import Image
 
+from scanhub_reconstruction import object_store
 from scanhub_reconstruction.callback import CallbackError
 from scanhub_reconstruction.model import RawDataError
 from scanhub_reconstruction.pipeline import report_failure, run_reconstruction
@@ -67,6 +68,16 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         )
         client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         yield client
+
+
+def test_run_reconstruction_leaves_an_object_that_the_disk_cannot_hold(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=bytes(1001))
+    monkeypatch.setattr(object_store, "find_room", lambda _: 1000)
+
+    with pytest.raises(RawDataError, match="too large for the disk"):
+        run_reconstruction(CONF, DAG_ID, transport=WorkflowManager().transport)
 
 
 def test_run_reconstruction_stores_images_and_reports_them(s3: Any, acquire: Acquire) -> None:

@@ -1,0 +1,108 @@
+"""Have a process of its own read an ISMRMRD file: HDF5 is C, and the file a stranger's.
+
+The process has no secrets, no network, no further files, and its memory and time have an end.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from scanhub_reconstruction.model import (
+    RawData,
+    RawDataError,
+    ScanParameters,
+    SliceGeometry,
+    Volume,
+)
+from scanhub_reconstruction.scratch import find_room, map_scratch
+
+# Beside the reader's own limit of processor time: waiting for a disk or a busy machine has an end.
+_TIMEOUT_S = 3600.0
+# What the dynamic loader, Python and NumPy need; not AWS's keys, and nothing that steers HDF5.
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")
+_READER = "scanhub_reconstruction.ismrmrd_reader"
+_DAMAGE_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
+
+
+class ReaderError(Exception):
+    """The process that reads the file ended for a reason that is not the file's."""
+
+
+def read_ismrmrd_apart(path: Path) -> RawData:
+    """Read one fully sampled 2D or 3D Cartesian measurement in a process of its own.
+
+    Parameters
+    ----------
+    path
+        An HDF5 file with ISMRMRD's group `dataset`; samples are sorted into a file beside it.
+
+    Returns
+    -------
+    RawData
+        As of `read_ismrmrd`.
+
+    Raises
+    ------
+    RawDataError
+        If the file is damaged, incomplete, not Cartesian, or asks too much of the process.
+    ReaderError
+        If the process failed otherwise; trying again may help.
+    """
+    with tempfile.TemporaryFile(dir=path.parent) as scratch:
+        answer = _run_reader(path, scratch.fileno())
+        if "sentence" in answer:
+            raise RawDataError(answer["sentence"])
+        mapping = mmap.mmap(scratch.fileno(), 0)
+    scan = answer["scan"]
+    return RawData(
+        map_scratch(mapping, answer["shape"]),
+        tuple(answer["transform_shape"]),
+        tuple(answer["image_shape"]),
+        source_format="ISMRMRD",
+        scan=ScanParameters(**{**scan, "field_of_view_mm": tuple(scan["field_of_view_mm"])}),
+        n_averages=answer["n_averages"],
+        volumes=tuple(_build_volume(volume) for volume in answer["volumes"]),
+        mapping=mapping,
+    )
+
+
+def _run_reader(path: Path, scratch: int) -> dict[str, Any]:
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
+    arguments = (str(path), str(scratch), str(find_room(path.parent)))
+    try:
+        process = subprocess.run(  # noqa: S603 - our own words, no shell
+            [sys.executable, "-P", "-m", _READER, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # HDF5's errors quote names of the file
+            env=environment,
+            pass_fds=(scratch,),
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RawDataError("The ISMRMRD file takes too long to read.") from None
+    if -process.returncode in _DAMAGE_SIGNALS:
+        raise RawDataError("The ISMRMRD (HDF5) file is damaged or truncated.")
+    if -process.returncode == signal.SIGXCPU:
+        raise RawDataError("The ISMRMRD file takes too long to read.")
+    if process.returncode:
+        raise ReaderError(f"The reader of ISMRMRD files ended with {process.returncode}.")
+    answer: dict[str, Any] = json.loads(process.stdout)
+    return answer
+
+
+def _build_volume(volume: dict[str, Any]) -> Volume:
+    geometry = volume.pop("geometry")
+    if geometry is not None:
+        geometry = SliceGeometry(**{name: v and tuple(v) for name, v in geometry.items()})
+    return Volume(**volume, geometry=geometry)
