@@ -139,6 +139,14 @@ test-sam-local: setup ## sam local with a container engine, on the laptop stack;
 test-load: setup ## A thousand events and a hundred workflows on the laptop stack
 	$(BIN)/pytest tests/e2e -m load
 
+.PHONY: test-more
+test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov, and sam local where an engine runs
+	$(MAKE) test-airflow2
+	$(MAKE) test-load
+	$(MAKE) checkov
+	@if docker info >/dev/null 2>&1; then $(MAKE) test-sam-local; \
+	else echo "NOT TESTED: sam local, for no container engine runs."; fi
+
 .PHONY: openapi
 openapi: setup ## Merge the OpenAPI of all functions into functions/get_openapi/openapi.json
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.openapi
