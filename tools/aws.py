@@ -120,5 +120,5 @@ def explain(error: BotoCoreError | ClientError) -> str:
     if code in BAD_CREDENTIALS:
         return "AWS does not take these credentials"
     if code:
-        return f"AWS answered {code}: {get_message(error)}"
-    return f"{type(error).__name__}: {error}"
+        return f"AWS answered {code}: {get_message(error).rstrip('.')}"
+    return f"{type(error).__name__}: {error}".rstrip(".")
