@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.build import SAM
+from local.certificates import make_environ
 from local.config import ROOT, StackError, python_runtime
 from local.layer import LAYER, finish_build
 
@@ -91,7 +92,7 @@ def mark_layer(layer: Path, overrides: Sequence[str]) -> None:
 def _run(*command: str) -> None:
     # sam build looks for the functions' Python on the PATH.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    environ = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+    environ = {**make_environ(), "PATH": path, "SAM_CLI_TELEMETRY": "0"}
     subprocess.run(command, cwd=ROOT, env=environ, check=True)  # noqa: S603 - our own words, no shell
 
 
