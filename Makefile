@@ -23,8 +23,8 @@ export TO ?=
 export URL ?=
 # Any Python that can run the setup; local/interpreter.py then looks for the newest.
 define FIND_PYTHON
-for python in "$${PYTHON:-}" python3.13 python3.12 python3.11 python3 \
-    "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-3]*/bin/python; do \
+for python in "$${PYTHON:-}" python3.14 python3.13 python3.12 python3.11 python3 \
+    "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-4]*/bin/python; do \
   if [ -n "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
       >/dev/null 2>&1; then break; fi; python=; \
 done; \
@@ -75,7 +75,7 @@ erase: setup ## Show what a deployed stack holds of PATIENT=id; DELETE=1 deletes
 	  --patient "$$PATIENT" $(if $(STACK),--stack-name $(STACK)) $(if $(DELETE),--delete)
 
 .PHONY: build
-build: setup ## Build the deployable artefact in .aws-sam/build
+build: setup ## Build the deployable artefact in .aws-sam/build; what it is made of, in .aws-sam/sbom
 	@$(BIN)/python -m local.build
 
 .PHONY: deploy-dags
@@ -101,6 +101,10 @@ remove: setup ## Remove what is deployed TO=; asks first, keeps data; DELETE_DAT
 .PHONY: checkov
 checkov: setup ## Look for what is unsafe in the template; the first time fetches checkov
 	@$(BIN)/python -m local.checkov
+
+.PHONY: audit
+audit: setup ## Look for known vulnerabilities in every lock; asks PyPI
+	@$(BIN)/python -m local.audit
 
 .PHONY: check
 check: setup ## Lint, types, architecture, template, unit and integration tests; offline

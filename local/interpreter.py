@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SUPPORTED = ("3.13", "3.12", "3.11")
+SUPPORTED = ("3.14", "3.13", "3.12", "3.11")
 """Lambda runtimes that the locks cover, newest first."""
 
 PROBE_TIMEOUT_S = 20

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import dynamodb
+from local.certificates import make_environ
 from local.interpreter import SUPPORTED, Interpreter, NoPythonError, choose, find_candidates
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,10 +120,28 @@ def _set_up(environments: list[Environment], environ: Mapping[str, str]) -> None
         if environment.is_current() and _version_of(environment) == python.version:
             continue
         started = time.monotonic()
-        _create(environment, python)
-        _install(environment)
-        (environment.folder / STAMP).write_text(environment.digest())
+        provide(environment, python)
         print(f"{environment.folder.name}: installed in {time.monotonic() - started:.0f} s")
+
+
+def provide(environment: Environment, python: Interpreter) -> None:
+    """Make one environment mirror its lock.
+
+    Parameters
+    ----------
+    environment
+        Any but the first needs that one's installer.
+    python
+        What it is made with.
+
+    Raises
+    ------
+    subprocess.CalledProcessError, subprocess.TimeoutExpired
+        An installer failed, and said why, or did not end.
+    """
+    _create(environment, python)
+    _install(environment)
+    (environment.folder / STAMP).write_text(environment.digest())
 
 
 def _version_of(environment: Environment) -> str:
@@ -153,10 +172,12 @@ def _install(environment: Environment) -> None:
     lock = str(environment.lock)
     try:
         _run([*uv, *compiled, "--python", str(environment.python), lock])
-    except subprocess.CalledProcessError:
+    except (subprocess.CalledProcessError, OSError):
         # uv does not read pip's configuration, where a company's mirror may be set.
         print("uv could not install; trying pip, which is slower", file=sys.stderr)
-        _run([*_pip(environment), "--require-hashes", "-r", lock])
+        # The lock is complete. Asked for dependencies, pip 23 takes one with an extra for another
+        # that has no hash, and every pip refuses what requirements/overrides.in says.
+        _run([*_pip(environment), "--no-deps", "--require-hashes", "-r", lock])
     if environment.project:
         # What builds it is in the lock, as what it needs.
         options = ["--no-deps", "--no-build-isolation", "--editable"]
@@ -169,10 +190,7 @@ def _pip(environment: Environment) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    # An active environment of the caller must not receive the packages.
-    unwanted = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}
-    environ = {key: value for key, value in os.environ.items() if key not in unwanted}
-    subprocess.run(command, check=True, env=environ, timeout=INSTALL_TIMEOUT_S)  # noqa: S603
+    subprocess.run(command, check=True, env=make_environ(), timeout=INSTALL_TIMEOUT_S)  # noqa: S603
 
 
 def _shown(command: object) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import venv
+import platform
+import sys
 from pathlib import Path
+
+from local.interpreter import Interpreter
+from local.setup import Environment, provide
 
 
 def install_tool(requirements: Path, environment: Path) -> Path:
@@ -18,12 +20,7 @@ def install_tool(requirements: Path, environment: Path) -> Path:
     environment
         Where it lives.
     """
-    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
-    stamp = environment / ".requirements"
-    if not stamp.is_file() or stamp.read_text() != digest:
-        venv.create(environment, clear=True, with_pip=True)
-        pip = [str(environment / "bin/python"), "-m", "pip", "install", "--quiet"]
-        pip += ["--require-hashes", "-r", str(requirements)]
-        subprocess.run(pip, check=True)  # noqa: S603 - our own words, no shell
-        stamp.write_text(digest)
+    tool = Environment(environment, requirements)
+    if not tool.is_current():
+        provide(tool, Interpreter(Path(sys.executable), platform.python_version()))
     return environment / "bin"

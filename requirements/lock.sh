@@ -5,17 +5,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 UV=${UV:-.venv/bin/uv}
-NEWEST=${NEWEST:-2026-11-16}
+NEWEST=${NEWEST:-2026-11-27}
 
-lock() { # lock <input> <output> [constraints]
+lock() { # lock <input> <output> [constraints] [overrides]
   "$UV" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header --no-annotate --exclude-newer "$NEWEST" \
-    ${3:+--constraint "$3"} --output-file "$2" "$1"
+    ${3:+--constraint "$3"} ${4:+--override "$4"} --output-file "$2" "$1"
   echo "locked $2: $(grep -c '==' "$2") packages as of $NEWEST"
 }
 
 lock requirements/bootstrap.in requirements/bootstrap.txt
-lock requirements/dev.in requirements/dev.txt requirements/bootstrap.txt
+lock requirements/dev.in requirements/dev.txt requirements/bootstrap.txt requirements/overrides.in
 lock layers/workflow_manager/requirements.in layers/workflow_manager/requirements.txt requirements/dev.txt
 lock benchmarks/reference/requirements.in benchmarks/reference/requirements.txt layers/workflow_manager/requirements.txt
 lock dags/requirements.in dags/requirements.txt requirements/dev.txt

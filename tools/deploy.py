@@ -19,6 +19,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.build import SAM
+from local.certificates import make_environ
 from local.config import ROOT, StackError, python_runtime
 from local.layer import LAYER, finish_build
 from tools.aws import Aws, explain
@@ -77,7 +78,7 @@ def mark_layer(layer: Path, overrides: Sequence[str]) -> None:
 def _run(*command: str) -> None:
     # sam build looks for the functions' Python on the PATH.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    environ = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+    environ = {**make_environ(), "PATH": path, "SAM_CLI_TELEMETRY": "0"}
     # Our own path is not for sam's Python.
     environ.pop("PYTHONPATH", None)
     subprocess.run(command, cwd=ROOT, env=environ, check=True)  # noqa: S603 - our own words, no shell

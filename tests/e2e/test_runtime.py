@@ -4,15 +4,19 @@ What `sam deploy` was given runs in AWS's Runtime Interface Emulator, with the c
 was deployed, on the laptop stack. Python finds the function's folder and the built layer only.
 """
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from packaging.utils import canonicalize_name
 
+from local.build import SBOM_FOLDER
 from local.config import HOST
 from local.layer import LAYER
 from local.runtime import (
@@ -199,3 +203,13 @@ def test_function_is_ended_at_its_timeout_when_a_neighbour_hangs(
     with functions.run(sample.logical_id, "hanging", environ=environ, timeout_s=2) as emulator:
         assert emulator.invoke(event) == {"errorMessage": "Task timed out after 2.00 seconds"}
         assert emulator.has_initialized
+
+
+def test_sbom_names_what_is_in_the_layer(laptop: Laptop) -> None:
+    build = laptop.config.build_folder
+    sbom = json.loads((build.with_name(SBOM_FOLDER) / "layer.cdx.json").read_text())
+
+    installed = distributions(path=[str(build / LAYER / "python")])
+    assert {(each["name"], each["version"]) for each in sbom["components"]} == {
+        (canonicalize_name(each.name), each.version) for each in installed
+    }

@@ -46,16 +46,24 @@ def test_workflow_calls_targets_of_the_makefile_only(workflow: dict[str, Any]) -
         for target in re.findall(r"\bmake ([\w-]+)", command)
     }
 
-    assert called >= {"check", "test", "build", "checkov"}
+    assert called >= {"check", "test", "build", "checkov", "audit"}
     assert called <= targets
 
 
-def test_check_runs_on_every_python_that_is_supported(workflow: dict[str, Any]) -> None:
-    check = workflow["jobs"]["check"]
+@pytest.mark.parametrize("name", ["check", "audit"])
+def test_every_python_that_is_supported_is_checked(workflow: dict[str, Any], name: str) -> None:
+    check = workflow["jobs"][name]
 
     assert set(check["strategy"]["matrix"]["python"]) == set(SUPPORTED)
     # Else the Makefile takes the newest one on the machine.
     assert check["env"]["PYTHON"] == "python${{ matrix.python }}"
+
+
+def test_known_vulnerabilities_are_looked_for_while_nobody_changes_anything(
+    workflow: dict[str, Any],
+) -> None:
+    assert workflow["on"]["schedule"]
+    assert "if" not in workflow["jobs"]["audit"]
 
 
 def test_workflow_may_only_read_and_every_job_ends(workflow: dict[str, Any]) -> None:
@@ -98,7 +106,7 @@ def test_no_command_is_made_of_what_a_stranger_may_write(workflow: dict[str, Any
     assert not [command for command in list_commands(workflow) if "${{" in command]
 
 
-def test_what_is_built_on_a_tag_has_been_checked_and_has_its_digest(
+def test_what_is_built_on_a_tag_has_been_checked_and_has_its_digest_and_sboms(
     workflow: dict[str, Any],
 ) -> None:
     build = workflow["jobs"]["build"]
@@ -106,5 +114,10 @@ def test_what_is_built_on_a_tag_has_been_checked_and_has_its_digest(
     assert build["if"] == "startsWith(github.ref, 'refs/tags/')"
     assert set(build["needs"]) == set(workflow["jobs"]) - {"build"}
     [upload] = [step for step in build["steps"] if "upload-artifact" in step.get("uses", "")]
-    assert "artefact.tar.gz.sha256" in upload["with"]["path"]
+    assert {Path(line).name for line in upload["with"]["path"].split()} == {
+        "artefact.tar.gz",
+        "artefact.tar.gz.sha256",
+        "layer.cdx.json",
+        "dags.cdx.json",
+    }
     assert upload["with"]["if-no-files-found"] == "error"

@@ -24,7 +24,9 @@ def test_find_candidates_orders_by_version_then_place(tmp_path: Path) -> None:
     found = [str(path).removeprefix(str(tmp_path)) for path in find_candidates(environ)]
 
     # Then the newest comes first, PATH before pyenv, and patch levels count as numbers
-    assert found[:4] == [
+    assert found[:6] == [
+        "/one/python3.14",
+        "/two/python3.14",
         "/one/python3.13",
         "/two/python3.13",
         "/pyenv/versions/3.13.11/bin/python3.13",
