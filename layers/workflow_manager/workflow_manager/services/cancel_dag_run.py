@@ -4,9 +4,12 @@ from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.observability import traced
 from workflow_manager.ports import Ports
-from workflow_manager.services.finish_dag_run import finish_dag_run
+from workflow_manager.services.commit_execution import mirror_tasks
+from workflow_manager.services.finish_dag_run import end_dag_run
 from workflow_manager.services.get_dag_run import get_dag_run
+from workflow_manager.services.stop_dag_run import stop_dag_run
 
 
 def cancel_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> DagRun:
@@ -36,8 +39,18 @@ def cancel_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> DagRun:
     run = get_dag_run(ports, dag_run_id)
     if not run.state.is_final:
         reason = f"Cancelled by {cause.actor}."
-        finish_dag_run(ports, dag_run_id, DagRunEvent.CANCEL, cause, reason=reason)
+        _cancel(ports, run, reason, cause)
         run = get_dag_run(ports, dag_run_id)
     if run.state is not DagRunState.CANCELLED:
         raise InvalidTransitionError(f"The run is {run.state} already: nothing was cancelled.")
     return run
+
+
+def _cancel(ports: Ports, run: DagRun, reason: str, cause: Cause) -> None:
+    ended, execution = end_dag_run(ports, run.dag_run_id, DagRunEvent.CANCEL, cause, reason=reason)
+    if ended is None:
+        return
+    with traced(ended.trace):
+        stop_dag_run(ports, ended.dag_run_id, cause)
+        if execution is not None:
+            mirror_tasks(ports, execution, cause)

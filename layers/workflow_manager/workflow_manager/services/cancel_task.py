@@ -5,7 +5,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import commit_and_stop
 from workflow_manager.services.find_task import find_task
 from workflow_manager.services.load_active_runs import load_active_runs
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -47,7 +47,7 @@ def cancel_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> t
         raise InvalidTransitionError(f"The task is {task.status} already: nothing was cancelled.")
     run = next(iter(load_active_runs(ports, [task])), None)
     execution.cancel(task_id, run, explain_cancel(task, cause), cause)
-    commit_execution(ports, execution, cause)
+    commit_and_stop(ports, execution, cause)
     return execution.tasks[task_id], _describe(ports, task, run)
 
 

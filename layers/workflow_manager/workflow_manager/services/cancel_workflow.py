@@ -7,7 +7,7 @@ from workflow_manager.domain.task import TaskStatus
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.ports import Ports
 from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, explain_cancel
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import commit_and_stop
 from workflow_manager.services.find_task import find_execution
 from workflow_manager.services.load_active_runs import load_active_runs
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -76,5 +76,5 @@ def _cancel_some(ports: Ports, workflow_id: str, cause: Cause) -> int:
     for task in chosen:
         run = runs.get(task.task_id)
         execution.cancel(task.task_id, run, explain_cancel(task, cause), cause)
-    commit_execution(ports, execution, cause)
+    commit_and_stop(ports, execution, cause)
     return len(chosen)

@@ -48,18 +48,22 @@ def check_task(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
 
 def _check_scan(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
     yield from find_complaints(partial(parse_parameters, task))
-    for name, check in (("device_id", _check_device), ("sequence_id", _check_sequence)):
+    checks: dict[str, Callable[[str], object]] = {
+        "device_id": partial(_check_device, ports),
+        "sequence_id": ports.scan.get_sequence,
+    }
+    for name, check in checks.items():
         found = list(find_complaints(partial(require_arg, task, name)))
         yield from found
         if not found:
-            yield from _check_once(ports, name, task.args[name], check, checked)
+            yield from _check_once(name, task.args[name], check, checked)
 
 
 def _check_dag(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
     found = list(find_complaints(lambda: task.dag_id))
     yield from found
     if not found:
-        yield from _check_once(ports, "dag_id", task.dag_id, require_dag, checked)
+        yield from _check_once("dag_id", task.dag_id, partial(require_dag, ports), checked)
 
 
 def _check_device(ports: Ports, device_id: str) -> None:
@@ -73,15 +77,11 @@ def _check_device(ports: Ports, device_id: str) -> None:
         raise ConflictError(f"The device is {status.lower()}.")
 
 
-def _check_sequence(ports: Ports, sequence_id: str) -> None:
-    ports.scan.get_sequence(sequence_id)
-
-
 def _check_once(
-    ports: Ports, name: str, value: str, check: Callable[[Ports, str], object], checked: Checked
+    name: str, value: str, check: Callable[[str], object], checked: Checked
 ) -> Iterator[str]:
     if (name, value) not in checked:
-        found = list(find_complaints(partial(check, ports, value)))
+        found = list(find_complaints(partial(check, value)))
         checked[name, value] = found[0] if found else None
     if complaint := checked[name, value]:
         yield complaint

@@ -1,4 +1,8 @@
-"""Commit what was decided about a workflow, then let queue, Airflow and exam-manager follow."""
+"""Commit what was decided about a workflow, then let queue, Airflow and exam-manager follow.
+
+After the commit nothing here may fail the caller: what is left undone is due in the table, and the
+reconciler does it.
+"""
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
@@ -9,19 +13,7 @@ from workflow_manager.services.stop_dag_run import stop_dag_run
 
 
 def commit_execution(ports: Ports, execution: Execution, cause: Cause) -> None:
-    """Commit, queue the runs that were created, stop those that were cancelled, tell exam-manager.
-
-    After the commit nothing here may fail the caller: what is left undone is due in the table, and
-    the reconciler does it.
-
-    Parameters
-    ----------
-    ports
-        The outside world.
-    execution
-        What was decided.
-    cause
-        Who and when.
+    """Commit what creates and cancels no run, and tell exam-manager.
 
     Raises
     ------
@@ -30,26 +22,53 @@ def commit_execution(ports: Ports, execution: Execution, cause: Cause) -> None:
     """
     if execution.changes:
         ports.store.commit(execution.changes, execution.events)
-        follow_up(ports, execution, cause)
+        mirror_tasks(ports, execution, cause)
 
 
-def follow_up(ports: Ports, execution: Execution, cause: Cause) -> None:
-    """Do what follows a commit, and fail nobody.
+def commit_and_queue(ports: Ports, execution: Execution, cause: Cause) -> None:
+    """Commit, queue the runs that were created, and tell exam-manager.
 
-    Parameters
-    ----------
-    ports
-        The outside world.
-    execution
-        What was committed.
-    cause
-        Who and when.
+    Raises
+    ------
+    VersionConflictError
+        Somebody else wrote first; nothing was written or sent.
     """
+    if execution.changes:
+        ports.store.commit(execution.changes, execution.events)
+        queue_starts(ports, execution)
+        mirror_tasks(ports, execution, cause)
+
+
+def commit_and_stop(ports: Ports, execution: Execution, cause: Cause) -> None:
+    """Commit, stop the runs that were cancelled, and tell exam-manager.
+
+    Raises
+    ------
+    VersionConflictError
+        Somebody else wrote first; nothing was written or sent.
+    """
+    if execution.changes:
+        ports.store.commit(execution.changes, execution.events)
+        stop_runs(ports, execution, cause)
+        mirror_tasks(ports, execution, cause)
+
+
+def queue_starts(ports: Ports, execution: Execution) -> None:
+    """Queue the runs that a commit has created."""
     for run in execution.changed_runs:
         if run.version == 0:
             queue_start(ports, run.dag_run_id)
-        elif run.stop_due_at is not None:
+
+
+def stop_runs(ports: Ports, execution: Execution, cause: Cause) -> None:
+    """Stop in Airflow the runs that a commit has cancelled."""
+    for run in execution.changed_runs:
+        if run.stop_due_at is not None:
             stop_dag_run(ports, run.dag_run_id, cause)
+
+
+def mirror_tasks(ports: Ports, execution: Execution, cause: Cause) -> None:
+    """Tell exam-manager of the tasks that a commit has moved."""
     for task in execution.tasks.values():
         if task.is_mirror_due:
             mirror_task(ports, task.workflow_id, task.task_id, cause)

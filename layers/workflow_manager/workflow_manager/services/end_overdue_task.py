@@ -9,7 +9,7 @@ from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import MetricUnit, metrics
 from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import commit_and_queue
 from workflow_manager.services.follow_device_task import ask_exam_manager, note_missing
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
@@ -58,7 +58,7 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
         execution.fail(task_id, f"{reason} {UNASKED}", cause)
     else:
         _settle(ports, execution, task, reported, cause)
-    commit_execution(ports, execution, cause)
+    commit_and_queue(ports, execution, cause)
     if execution.tasks[task_id].status is TaskStatus.FAILED:
         _count(execution.tasks[task_id].reason or "")
 

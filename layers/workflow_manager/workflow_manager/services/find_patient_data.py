@@ -12,7 +12,7 @@ from workflow_manager.domain.data_lake import (
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.ports import DataLake, Ports
+from workflow_manager.ports import Ports
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def find_patient_data(ports: Ports, patient_id: str) -> PatientData:
         Patient-manager's id.
     """
     exams = ports.exam.list_exams(patient_id)
-    workflows = (workflow for exam in exams for workflow in exam.workflows)
+    workflows = (workflow for each in exams for workflow in each.workflows)
     return PatientData(len(exams), tuple(_find_workflow(ports, each) for each in workflows))
 
 
@@ -90,7 +90,7 @@ def _find_workflow(ports: Ports, definition: ExamWorkflow) -> WorkflowData:
         n_items=len(trail) + (1 + len(execution.tasks) if execution else 0),
         dag_run_ids=tuple(run.dag_run_id for run in runs),
         upload_ids=_find_uploads(ports, prefixes[0]),
-        n_objects=sum(_count_objects(ports.lake, prefix) for prefix in prefixes),
+        n_objects=sum(_count_objects(ports, prefix) for prefix in prefixes),
         in_progress=(*_list_busy_tasks(definition, execution), *running),
     )
 
@@ -114,8 +114,8 @@ def _find_uploads(ports: Ports, prefix: str) -> tuple[str, ...]:
     return tuple(each for each in sorted(upload_ids) if ports.store.get_upload(each))
 
 
-def _count_objects(lake: DataLake, prefix: str) -> int:
-    return len(lake.list_versions(prefix)) + len(lake.list_open_uploads(prefix))
+def _count_objects(ports: Ports, prefix: str) -> int:
+    return len(ports.lake.list_versions(prefix)) + len(ports.lake.list_open_uploads(prefix))
 
 
 def _list_busy_tasks(definition: ExamWorkflow, execution: Execution | None) -> list[str]:

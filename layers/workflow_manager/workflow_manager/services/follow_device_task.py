@@ -8,7 +8,7 @@ from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
 from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import commit_and_queue
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
@@ -43,7 +43,7 @@ def follow_device_task(ports: Ports, task: Task, cause: Cause) -> None:
     elif reported.progress != known.progress or known.missing_since is not None:
         execution.put_task(known.evolve(missing_since=None), cause)
         execution.note_scan(task.task_id, reported.progress, cause)
-    commit_execution(ports, execution, cause)
+    commit_and_queue(ports, execution, cause)
 
 
 def note_missing(execution: Execution, task: Task, cause: Cause) -> None:

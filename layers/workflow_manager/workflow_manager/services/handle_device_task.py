@@ -13,7 +13,7 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import MetricUnit, log_unexpected, logger, metrics
 from workflow_manager.ports import Ports
 from workflow_manager.services.claim_device import claim_device
-from workflow_manager.services.commit_execution import follow_up
+from workflow_manager.services.commit_execution import mirror_tasks, queue_starts
 from workflow_manager.services.confirm_scan import confirm_scan
 from workflow_manager.services.fail_task import fail_task
 from workflow_manager.services.start_scan import ScanOrder, start_scan
@@ -65,8 +65,9 @@ def handle_device_task(
     try:
         _start(ports, execution.as_committed(), claimed, order, cause)
     finally:
-        # Only now: no scanner waits for an Airflow that is slow to stop a run on old data.
-        follow_up(ports, execution, cause)
+        # Only now: no scanner waits for them.
+        queue_starts(ports, execution)
+        mirror_tasks(ports, execution, cause)
     metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
     logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
     return claimed

@@ -5,7 +5,7 @@ from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import commit_and_queue
 
 
 def handle_processing_task(ports: Ports, execution: Execution, task: Task, cause: Cause) -> Task:
@@ -38,7 +38,7 @@ def handle_processing_task(ports: Ports, execution: Execution, task: Task, cause
         execution.claim_for_dag(task.task_id, ports.settings.policy, cause)
     except InvalidInputError as error:
         execution.fail(task.task_id, error.detail, cause)
-        commit_execution(ports, execution, cause)
+        commit_and_queue(ports, execution, cause)
         raise
-    commit_execution(ports, execution, cause)
+    commit_and_queue(ports, execution, cause)
     return execution.tasks[task.task_id]

@@ -25,10 +25,10 @@ def load_patient(ports: Ports, exam_id: str | None) -> tuple[Exam, Patient]:
     NotFoundError
         The workflow belongs to no exam of a patient.
     """
-    exam = ports.exam.get_exam(exam_id) if exam_id else None
-    if exam is None or exam.patient_id is None:
+    found = ports.exam.get_exam(exam_id) if exam_id else None
+    if found is None or found.patient_id is None:
         raise NotFoundError("The workflow belongs to no exam of a patient.")
-    return exam, ports.scan.get_patient(exam.patient_id)
+    return found, ports.scan.get_patient(found.patient_id)
 
 
 def make_limits(exam: Exam, patient: Patient, today: date) -> AcquisitionLimits:

@@ -7,7 +7,7 @@ from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import commit_and_queue
 from workflow_manager.services.handle_device_task import handle_device_task
 from workflow_manager.services.handle_processing_task import handle_processing_task
 from workflow_manager.services.load_execution import load_execution
@@ -73,18 +73,17 @@ def process_workflow(
         execution.set_auto_advance(cause, is_on=auto_advance)
     task = execution.next_ready_task()
     if task is None:
-        commit_execution(ports, execution, cause)
+        commit_and_queue(ports, execution, cause)
         return _explain(execution)
     execution.advance(ports.settings.policy, cause, but=task)
     if task.task_type.is_device_task and (failed := execution.failed_scan()):
         # Else a repeated call would start the next scan on a scanner that may be scanning.
-        commit_execution(ports, execution, cause)
+        commit_and_queue(ports, execution, cause)
         raise _refuse(failed)
     if task.task_type.is_device_task:
-        exam, patient = load_patient(ports, execution.workflow.exam_id)
-        order = ScanOrder(
-            execution.workflow.exam_id, make_limits(exam, patient, cause.at.date()), token
-        )
+        exam_id = execution.workflow.exam_id
+        limits = make_limits(*load_patient(ports, exam_id), cause.at.date())
+        order = ScanOrder(exam_id, limits, token)
         started = handle_device_task(ports, execution, task, order, cause)
     else:
         started = handle_processing_task(ports, execution, task, cause)

@@ -13,7 +13,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import commit_and_queue
 from workflow_manager.services.count_upload import count_upload
 from workflow_manager.services.load_execution import load_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
@@ -61,7 +61,7 @@ def receive_acquisition(
     else:
         execution.complete(task_id, data, cause, f"Data {data_id} arrived.")
         execution.advance(ports.settings.policy, cause)
-    commit_execution(ports, execution, cause)
+    commit_and_queue(ports, execution, cause)
     count_upload(data)
 
 

@@ -146,6 +146,7 @@ def _reconcile_run(ports: Ports, dag_run_id: str, answers: Answers, cause: Cause
         )
         outcome = {"reason": reason, "is_overdue": True}
         if finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, **outcome):
+            stop_dag_run(ports, run.dag_run_id, cause)
             metrics.add_metric("RunsPastDeadline", MetricUnit.Count, 1)
 
 

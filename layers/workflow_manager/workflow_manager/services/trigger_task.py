@@ -6,7 +6,7 @@ from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
+from workflow_manager.services.commit_execution import commit_execution, stop_runs
 from workflow_manager.services.handle_device_task import handle_device_task
 from workflow_manager.services.handle_processing_task import handle_processing_task
 from workflow_manager.services.load_active_runs import load_active_runs
@@ -54,14 +54,14 @@ def trigger_task(
     if definition.status is ItemStatus.DELETED:
         raise ConflictError("The task was deleted in exam-manager.")
     execution = _load(ports, definition.workflow_id, definition.id, cause)
-    exam, patient = load_patient(ports, execution.workflow.exam_id)
+    found = load_patient(ports, execution.workflow.exam_id)
     seen = execution.tasks.get(definition.id)
     if seen is None:
         raise ConflictError("Exam-manager lists the task with no workflow: try again.")
     seen = known or seen
     if not seen.task_type.is_device_task:
         return _start_processing(ports, [execution], seen, cause)
-    limits = make_limits(exam, patient, cause.at.date())
+    limits = make_limits(*found, cause.at.date())
     order = ScanOrder(execution.workflow.exam_id, limits, token)
     return _start_scan(ports, [execution], seen, order, cause)
 
@@ -69,7 +69,10 @@ def trigger_task(
 @retry_on_conflict
 def _start_processing(ports: Ports, loaded: list[Execution], seen: Task, cause: Cause) -> Task:
     execution = _make_ready(ports, loaded, seen, cause)
-    return handle_processing_task(ports, execution, execution.tasks[seen.task_id], cause)
+    try:
+        return handle_processing_task(ports, execution, execution.tasks[seen.task_id], cause)
+    finally:
+        stop_runs(ports, execution, cause)
 
 
 @retry_on_conflict
@@ -80,7 +83,11 @@ def _start_scan(
     if execution.workflow.exam_id != order.exam_id:
         # The limits would be those of another patient.
         raise ConflictError("The workflow was moved to another exam meanwhile: try again.")
-    return handle_device_task(ports, execution, execution.tasks[seen.task_id], order, cause)
+    try:
+        return handle_device_task(ports, execution, execution.tasks[seen.task_id], order, cause)
+    finally:
+        # Only now: no scanner waits for an Airflow that is slow to stop a run on old data.
+        stop_runs(ports, execution, cause)
 
 
 def _make_ready(ports: Ports, loaded: list[Execution], seen: Task, cause: Cause) -> Execution:
