@@ -1,5 +1,7 @@
 """All functions as one app over memory, in process."""
 
+from functools import partial
+
 import httpx
 from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
@@ -9,10 +11,11 @@ from local.openapi import merge_apps
 from tests.fakes.idempotency import MemoryPersistenceLayer
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.ports import MemoryPorts
-from workflow_manager.http.dependencies import get_service_ports, get_user_ports
+from workflow_manager.http.dependencies import CallersPort, Port
 from workflow_manager.http.idempotency import get_idempotency_store
 from workflow_manager.http.problems import add_problem_handlers
 from workflow_manager.http.routing import strip_base_path
+from workflow_manager.wiring import PORTS
 
 REQUEST_CONTEXT = {
     "requestId": "r",
@@ -40,11 +43,10 @@ class Vouched:
 
 def make_app(world: MemoryPorts) -> FastAPI:
     app = merge_apps()
-    app.dependency_overrides = {
-        get_user_ports: lambda: world,
-        get_service_ports: lambda: world,
-        get_idempotency_store: lambda: MemoryPersistenceLayer,
-    }
+    app.dependency_overrides = {get_idempotency_store: lambda: MemoryPersistenceLayer}
+    for name in PORTS:
+        for port in (Port(name), CallersPort(name)):
+            app.dependency_overrides[port] = partial(getattr, world, name)
     add_problem_handlers(app)
     app.add_middleware(Vouched)
     return app

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -118,7 +118,7 @@ def test_object_that_was_deleted_meanwhile_fails_its_run(
     store(world, make_dag_data(), HDF5)
     world.lake.delete_prefix(f"upload/{DAG_ID}/")
 
-    trigger_airflow(world, ObjectCreated(make_dag_data()), at(10))
+    call(trigger_airflow, world, ObjectCreated(make_dag_data()), at(10))
 
     assert (get_run(world).state, get_run(world).reason) == ("FAILED", GONE)
     assert world.orchestrator.dag_runs == {}
@@ -136,13 +136,13 @@ def test_run_waits_while_the_data_lake_cannot_be_asked(
     assert world.store.list_due(at(60).at, 10) == [get_run(world)]
 
     lake.outage = None
-    trigger_airflow(world, StartDagRun(RUN_ID), at(60))
+    call(trigger_airflow, world, StartDagRun(RUN_ID), at(60))
 
     assert get_run(world).state == "RUNNING"
 
 
 def test_raw_data_that_the_dag_does_not_accept_fails_its_task(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     store(world, make_raw_data(), NUMPY)
 
     deliver(world, make_raw_data())
@@ -161,16 +161,16 @@ def test_every_input_of_a_join_is_checked_and_the_wrong_one_is_named(world: Memo
     result = ObjectVersion(bucket="data-lake", key="result/run-1/image.npy")
     gone = ObjectVersion(bucket="data-lake", key="upload/dag/gone/raw.h5", version_id="v1")
     with pytest.raises(InvalidInputError, match="object of input 2 is no longer"):
-        check_content(dag, read_inputs(world, [raw, gone]))
+        check_content(dag, call(read_inputs, world, [raw, gone]))
     world.lake.put(result.key, NUMPY, "")
     with pytest.raises(InvalidInputError, match="ismrmrd; the object of input 2 is NumPy"):
-        check_content(dag, read_inputs(world, [raw, result]))
+        check_content(dag, call(read_inputs, world, [raw, result]))
     both = dag.model_copy(update={"tags": ("accepts:hdf5", "accepts:numpy")})
-    check_content(both, read_inputs(world, [raw, result]))
+    check_content(both, call(read_inputs, world, [raw, result]))
 
 
 def test_run_without_inputs_reads_nothing(world: MemoryPorts, lake: RecordingLake) -> None:
-    check_content(world.orchestrator.dags[DAG_ID], read_inputs(world, []))
+    check_content(world.orchestrator.dags[DAG_ID], call(read_inputs, world, []))
     assert lake.read == []
 
 
@@ -184,7 +184,7 @@ def arrive_simulated(world: MemoryPorts) -> None:
     reconstruction: Any = world.exam.tasks[RECONSTRUCTION_ID]
     args = {**reconstruction.args, "simulate": "true", "contrast": "image.dcm"}
     world.exam.tasks[RECONSTRUCTION_ID] = reconstruction.model_copy(update={"args": args})
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
 
@@ -195,4 +195,4 @@ def test_path_that_a_dag_named_as_its_result_is_left_to_the_worker(
 ) -> None:
     # Given a result that is no object; when it is an input, then nothing is raised
     named = ObjectVersion(bucket=lake.bucket, key=key)
-    check_content(world.orchestrator.dags[DAG_ID], read_inputs(world, [named]))
+    check_content(world.orchestrator.dags[DAG_ID], call(read_inputs, world, [named]))

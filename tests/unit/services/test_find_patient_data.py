@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     RECONSTRUCTION_ID,
     SCAN_ID,
@@ -37,7 +37,7 @@ def reconstruct(world: MemoryPorts) -> str:
     deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
     world.lake.put(f"result/{run_id}/image.dcm", b"image", "application/dicom")
-    receive_results(world, callback_token(world, run_id), Callback(success=True), at(20))
+    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(20))
     return run_id
 
 
@@ -48,26 +48,26 @@ def scan(world: MemoryPorts, upload_id: str) -> None:
 
 
 def test_find_patient_data_finds_nothing_of_an_unknown_patient(world: MemoryPorts) -> None:
-    found = find_patient_data(world, "patient-2")
+    found = call(find_patient_data, world, "patient-2")
     assert (found.n_exams, found.workflows, found.is_empty) == (0, (), True)
 
 
 def test_find_patient_data_finds_nothing_before_anything_happened(world: MemoryPorts) -> None:
-    found = find_patient_data(world, PATIENT_ID)
+    found = call(find_patient_data, world, PATIENT_ID)
     assert [workflow.workflow_id for workflow in found.workflows] == [WORKFLOW_ID]
     assert found.is_empty
 
 
 def test_find_patient_data_finds_every_attempt(world: MemoryPorts) -> None:
     # Given a scan that was reconstructed, and repeated
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     scan(world, "upload-1")
     first = reconstruct(world)
-    trigger_task(world, SCAN_ID, TOKEN, at(30))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(30))
     scan(world, "upload-2")
     second = reconstruct(world)
 
-    [found] = find_patient_data(world, PATIENT_ID).workflows
+    [found] = call(find_patient_data, world, PATIENT_ID).workflows
 
     assert found.dag_run_ids == (first, second)
     assert (first, second) == tuple(task_dag_run_id(RECONSTRUCTION_ID, n) for n in (1, 2))
@@ -80,37 +80,37 @@ def test_find_patient_data_finds_every_attempt(world: MemoryPorts) -> None:
 
 
 def test_find_patient_data_finds_unfinished_uploads(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     request = UploadRequest("Jane Doe.h5", 1000, task_id=SCAN_ID)
-    upload = create_upload(world, request, at(1))
+    upload = call(create_upload, world, request, at(1))
 
-    [found] = find_patient_data(world, PATIENT_ID).workflows
+    [found] = call(find_patient_data, world, PATIENT_ID).workflows
 
     assert (found.upload_ids, found.n_objects) == ((upload.upload_id,), 1)
 
 
 def test_find_patient_data_names_what_is_in_progress(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    [found] = find_patient_data(world, PATIENT_ID).workflows
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    [found] = call(find_patient_data, world, PATIENT_ID).workflows
     assert found.in_progress == (f"task:{SCAN_ID}",)
 
     scan(world, "upload-1")
 
-    [found] = find_patient_data(world, PATIENT_ID).workflows
+    [found] = call(find_patient_data, world, PATIENT_ID).workflows
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id
     assert found.in_progress == (f"task:{RECONSTRUCTION_ID}", f"dag_run:{run_id}")
 
 
 def test_find_patient_data_names_a_run_that_is_not_stopped_yet(world: MemoryPorts) -> None:
     # Given a run on old data, which a rescan cannot stop for now
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     scan(world, "upload-1")
     deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id
     world.orchestrator.fail_with["cancel_dag_run"] = UpstreamUnreachableError("Airflow is away.")
-    trigger_task(world, SCAN_ID, TOKEN, at(30))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(30))
 
-    [found] = find_patient_data(world, PATIENT_ID).workflows
+    [found] = call(find_patient_data, world, PATIENT_ID).workflows
 
     assert f"dag_run:{run_id}" in found.in_progress
 
@@ -119,5 +119,5 @@ def test_find_patient_data_names_what_somebody_else_has_started() -> None:
     started = make_exam_task(
         SCAN_ID, TaskType.DEVICE_TASK_SDK, 1, status=ItemStatus.STARTED, args={}
     )
-    [found] = find_patient_data(make_world(started), PATIENT_ID).workflows
+    [found] = call(find_patient_data, make_world(started), PATIENT_ID).workflows
     assert found.in_progress == (f"task:{SCAN_ID}",)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -46,7 +46,7 @@ def get_run(world: MemoryPorts, run_id: str = RUN_ID) -> DagRun:
 
 
 def reconcile(world: MemoryPorts, seconds: float) -> None:
-    reconcile_runs(world, at(seconds, "reconcile_runs"))
+    call(reconcile_runs, world, at(seconds, "reconcile_runs"))
 
 
 def time(seconds: float) -> datetime:
@@ -58,7 +58,7 @@ def end_in_airflow(world: MemoryPorts, run_id: str, seconds: float, state: str =
 
 
 def reconstruct(world: MemoryPorts) -> str:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     return get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
@@ -127,7 +127,7 @@ def test_callback_after_its_run_was_healed_is_accepted(world: MemoryPorts) -> No
     end_in_airflow(world, run_id, 30)
     reconcile(world, 120)
 
-    after = receive_results(world, token, Callback(success=True), at(130))
+    after = call(receive_results, world, token, Callback(success=True), at(130))
 
     assert after.state is DagRunState.SUCCEEDED
 
@@ -185,7 +185,7 @@ def test_run_that_somebody_deleted_in_airflow_fails_with_that_reason(world: Memo
 
 def test_progress_follows_airflows_tasks_and_never_goes_back(world: MemoryPorts) -> None:
     run_id = reconstruct(world)
-    receive_results(world, callback_token(world, run_id), Callback(progress=60), at(20))
+    call(receive_results, world, callback_token(world, run_id), Callback(progress=60), at(20))
     done = TaskInstance(dag_run_id=run_id, task_id="a", state="success")
     waiting = TaskInstance(dag_run_id=run_id, task_id="b", state=None)
     world.orchestrator.task_instances[DAG_ID, run_id] = [done, waiting]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -33,7 +33,7 @@ def world() -> MemoryPorts:
 
 
 def reconcile(world: MemoryPorts, seconds: float) -> None:
-    reconcile_runs(world, at(seconds, "reconcile_runs"))
+    call(reconcile_runs, world, at(seconds, "reconcile_runs"))
 
 
 def report(world: MemoryPorts, progress: int, status: ItemStatus = ItemStatus.STARTED) -> None:
@@ -51,11 +51,11 @@ def break_off_start(world: MemoryPorts) -> None:
 
     world.scan.start = die  # type: ignore[method-assign,assignment]
     with pytest.raises(SystemExit):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
 
 def test_scan_shows_the_progress_that_its_device_reports(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     report(world, 40)
 
     reconcile(world, 60)
@@ -68,7 +68,7 @@ def test_scan_at_100_is_complete_where_nobody_takes_its_data() -> None:
         "next", TaskType.PROCESSING_TASK, 2, args={"dag_id": DAG_ID, "input_task_ids": "[]"}
     )
     world = make_world(SCAN, alone)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     report(world, 100, ItemStatus.FINISHED)
 
     reconcile(world, 60)
@@ -77,7 +77,7 @@ def test_scan_at_100_is_complete_where_nobody_takes_its_data() -> None:
 
 
 def test_scan_at_100_waits_for_its_data_where_a_task_takes_it(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     report(world, 100, ItemStatus.FINISHED)
 
     reconcile(world, 60)
@@ -89,7 +89,7 @@ def test_scan_at_100_waits_for_its_data_where_a_task_takes_it(world: MemoryPorts
 
 
 def test_scan_that_was_deleted_in_exam_manager_ends(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     del world.exam.tasks[SCAN_ID]
 
     reconcile(world, 60)
@@ -100,7 +100,7 @@ def test_scan_that_was_deleted_in_exam_manager_ends(world: MemoryPorts) -> None:
 
 
 def test_scan_that_was_missing_for_a_moment_goes_on(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     task = world.exam.tasks.pop(SCAN_ID)
     reconcile(world, 60)
     world.exam.tasks[SCAN_ID] = task
@@ -114,7 +114,7 @@ def test_scan_that_was_missing_for_a_moment_goes_on(world: MemoryPorts) -> None:
 
 
 def test_scan_that_was_missing_says_nothing_of_its_next_attempt(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     task = world.exam.tasks.pop(SCAN_ID)
     reconcile(world, 60)
     world.exam.tasks[SCAN_ID] = task
@@ -125,7 +125,7 @@ def test_scan_that_was_missing_says_nothing_of_its_next_attempt(world: MemoryPor
 
 
 def test_scan_goes_on_while_a_proxy_answers_404(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = NeighbourRefusedError("no route", 404)
 
     for minute in range(1, 30):
@@ -135,7 +135,7 @@ def test_scan_goes_on_while_a_proxy_answers_404(world: MemoryPorts) -> None:
 
 
 def test_scan_that_breaks_does_not_keep_the_turn_from_its_end(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.get_task = None  # type: ignore[method-assign,assignment]
 
     reconcile(world, 60)
@@ -144,7 +144,7 @@ def test_scan_that_breaks_does_not_keep_the_turn_from_its_end(world: MemoryPorts
 
 
 def test_scan_is_left_alone_while_exam_manager_is_away(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = UpstreamUnreachableError("exam-manager is away.")
 
     reconcile(world, 60)
@@ -179,7 +179,7 @@ def test_start_that_broke_off_counts_once_the_device_reports(world: MemoryPorts)
 
 
 def test_confirmed_start_has_its_full_time(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     reconcile(world, SCAN_START_LEASE_S + 60)
 
@@ -191,7 +191,7 @@ def test_scan_may_name_its_own_time() -> None:
         SCAN_ID, TaskType.DEVICE_TASK_SDK, 1, args={**SCAN_ARGS, "timeout_minutes": "5"}
     )
     world = make_world(scan)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     reconcile(world, 299)
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -60,10 +60,10 @@ def do_first(world: MemoryPorts, operation: str, act: Callable[[], None]) -> Non
 def test_scan_that_is_cancelled_before_its_start_is_sent_is_not_started(
     world: MemoryPorts,
 ) -> None:
-    do_first(world, "start", lambda: cancel_task(world, WORKFLOW_ID, SCAN_ID, at(1)) and None)
+    do_first(world, "start", lambda: call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(1)) and None)
 
     with pytest.raises(ConflictError, match="Not started: the task was cancelled"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.scan.starts == []
     # Exam-manager, which was told of a start, hears of the end after all.
@@ -79,7 +79,7 @@ def test_scan_whose_claim_may_not_be_read_again_is_not_started_and_no_device_is_
     monkeypatch.setattr(world.store, "get_task", refuse)
 
     with pytest.raises(MissingPermissionError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.scan.starts == []
     task = get_task(world, SCAN_ID)
@@ -90,13 +90,13 @@ def test_scan_that_is_cancelled_and_started_anew_meanwhile_is_started_once(
     world: MemoryPorts,
 ) -> None:
     def cancel_and_retry() -> None:
-        cancel_task(world, WORKFLOW_ID, SCAN_ID, at(1))
-        trigger_task(world, SCAN_ID, TOKEN, at(2))
+        call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(1))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(2))
 
     do_first(world, "get_sequence", cancel_and_retry)
 
     with pytest.raises(ConflictError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert len(world.scan.starts) == 1
     assert (get_task(world, SCAN_ID).status, get_task(world, SCAN_ID).attempt) == (
@@ -114,12 +114,12 @@ def test_scan_that_is_cancelled_while_it_starts_says_that_the_scanner_runs(
         task_type: TaskType, device_task: DeviceTask, check: Callable[[], None]
     ) -> None:
         start(task_type, device_task, check)
-        cancel_task(world, WORKFLOW_ID, SCAN_ID, at(1))
+        call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(1))
 
     world.scan.start = start_slowly  # type: ignore[method-assign]
 
     with pytest.raises(ConflictError, match="The scanner was not stopped"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.CANCELLED
 
@@ -131,10 +131,10 @@ def test_repeated_process_starts_no_other_scan_after_one_that_was_not_confirmed(
     world = make_world(SCAN, other)
     world.scan.start_error = UpstreamTimeoutError("No answer.")
     with pytest.raises(DeviceStartError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     with pytest.raises(ConflictError, match=f"task {SCAN_ID} has failed"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(1))
 
     assert len(world.scan.starts) == 1
 
@@ -143,7 +143,7 @@ def test_scan_is_refused_when_its_workflow_is_moved_to_another_exam_in_between(
     world: MemoryPorts,
 ) -> None:
     # Given a conflict after the limits of the first patient were loaded
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     get_patient = world.scan.get_patient
 
@@ -160,13 +160,13 @@ def test_scan_is_refused_when_its_workflow_is_moved_to_another_exam_in_between(
     world.scan.get_patient = move  # type: ignore[method-assign,assignment]
 
     with pytest.raises(ConflictError, match="another exam"):
-        trigger_task(world, SCAN_ID, TOKEN, at(20))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(20))
 
     assert len(world.scan.starts) == 1
 
 
 def test_rescan_does_not_wait_for_an_airflow_that_is_slow_to_stop(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     moments = [at(20).at]
@@ -179,7 +179,7 @@ def test_rescan_does_not_wait_for_an_airflow_that_is_slow_to_stop(world: MemoryP
 
     world.orchestrator.cancel_dag_run = stop_slowly  # type: ignore[method-assign]
 
-    trigger_task(world, SCAN_ID, TOKEN, at(20))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(20))
 
     assert len(world.scan.starts) == 2
     assert len(world.orchestrator.cancelled) == 1
@@ -188,7 +188,7 @@ def test_rescan_does_not_wait_for_an_airflow_that_is_slow_to_stop(world: MemoryP
 def test_second_retry_does_not_start_what_the_first_left_unconfirmed(world: MemoryPorts) -> None:
     world.scan.start_error = UpstreamTimeoutError("No answer.")
     with pytest.raises(DeviceStartError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     get_exam_task = world.exam.get_task
     pending = [True]
 
@@ -196,13 +196,13 @@ def test_second_retry_does_not_start_what_the_first_left_unconfirmed(world: Memo
         if pending:
             pending.clear()
             with pytest.raises(DeviceStartError):
-                retry_task(world, WORKFLOW_ID, SCAN_ID, TOKEN, at(11))
+                call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(11))
         return get_exam_task(task_id)
 
     world.exam.get_task = overtaken  # type: ignore[method-assign,assignment]
 
     with pytest.raises(ConflictError, match="Another call started the task"):
-        retry_task(world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
+        call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
 
     assert len(world.scan.starts) == 2
 
@@ -210,12 +210,12 @@ def test_second_retry_does_not_start_what_the_first_left_unconfirmed(world: Memo
 def test_reconstruction_runs_on_the_old_data_after_a_rescan_that_was_cancelled(
     world: MemoryPorts,
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
-    trigger_task(world, SCAN_ID, TOKEN, at(20))
-    cancel_task(world, WORKFLOW_ID, SCAN_ID, at(21))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(20))
+    call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(21))
 
-    trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(22))
+    call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(22))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.IN_PROGRESS
 
@@ -223,13 +223,13 @@ def test_reconstruction_runs_on_the_old_data_after_a_rescan_that_was_cancelled(
 def test_data_finds_a_scan_that_was_added_after_the_workflow_was_processed(
     world: MemoryPorts,
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     added = make_exam_task("added", TaskType.DEVICE_TASK_SDK, 9, args=SCAN_ARGS)
     workflow = world.exam.workflows[WORKFLOW_ID]
     tasks = [*workflow.tasks, added]
     world.exam.add_workflow(workflow.model_copy(update={"tasks": tasks}))
 
-    create_upload(world, UploadRequest("raw.h5", 100, task_id="added"), at(5))
+    call(create_upload, world, UploadRequest("raw.h5", 100, task_id="added"), at(5))
     data = make_raw_data()
     key = data.key.replace(SCAN_ID, "added")
     deliver(world, data.model_copy(update={"key": key}))
@@ -243,7 +243,7 @@ def test_scan_with_very_many_tasks_behind_it_completes_and_all_of_them_run() -> 
         make_exam_task(f"behind-{n}", TaskType.PROCESSING_TASK, n, args=args) for n in range(2, 42)
     ]
     world = make_world(SCAN, *behind)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
 
@@ -262,4 +262,4 @@ def test_scan_with_very_many_tasks_behind_it_completes_and_all_of_them_run() -> 
 
 
 def succeed(world: MemoryPorts, run_id: str, seconds: float) -> None:
-    receive_results(world, callback_token(world, run_id), Callback(success=True), at(seconds))
+    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(seconds))

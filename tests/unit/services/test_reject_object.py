@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     NOW,
@@ -26,7 +26,6 @@ from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.listing import ListQuery
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.services.list_rejected_objects import list_rejected_objects
 from workflow_manager.services.reject_object import reject_object
 from workflow_manager.stores.memory import MemoryStore
 
@@ -48,7 +47,7 @@ def make_object(key: str, size_bytes: int | None = 1000, version_id: str = "v1")
 
 
 def get_rejected(world: MemoryPorts) -> list[RejectedObject]:
-    return list_rejected_objects(world, QUERY).items
+    return world.store.list_rejected_objects(QUERY).items
 
 
 @pytest.mark.parametrize(
@@ -187,7 +186,7 @@ def test_object_comes_again_while_the_record_cannot_be_written(
 
 
 def test_record_shows_its_key_in_no_text(world: MemoryPorts) -> None:
-    reject_object(world, make_object("upload/Jane Doe.h5"), "It fits nothing.", at(0))
+    call(reject_object, world, make_object("upload/Jane Doe.h5"), "It fits nothing.", at(0))
     [rejected] = get_rejected(world)
     assert rejected.key == "upload/Jane Doe.h5"
     assert "Jane" not in f"{rejected!r} {rejected}"

@@ -11,7 +11,7 @@ from workflow_manager.domain.data_lake import (
     is_result_key,
 )
 from workflow_manager.domain.errors import InvalidInputError
-from workflow_manager.ports import Dag, Ports
+from workflow_manager.ports import Dag, DataLake
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,11 @@ class InputStart:
     start: ObjectStart | None
 
 
-def read_inputs(ports: Ports, inputs: Sequence[ObjectVersion]) -> list[InputStart]:
+def read_inputs(lake: DataLake, inputs: Sequence[ObjectVersion]) -> list[InputStart]:
     """Return the beginning of each input, but for those that only a worker can find.
 
     Parameters
     ----------
-    ports
-        The outside world.
     inputs
         Raw data, or results of earlier runs.
 
@@ -53,7 +51,7 @@ def read_inputs(ports: Ports, inputs: Sequence[ObjectVersion]) -> list[InputStar
             # A path or a folder that a DAG named as its result: only the next worker can tell.
             continue
         # Also where everything is accepted: the same request tells whether the object exists.
-        start = ports.lake.read_start(data, START_SIZE_BYTES)
+        start = lake.read_start(data, START_SIZE_BYTES)
         if start is None and is_result_key(data.key):
             # Likewise: it may be a path on a disk that begins as our keys do.
             continue

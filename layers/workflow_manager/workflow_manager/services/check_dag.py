@@ -3,18 +3,16 @@
 from workflow_manager.domain.data_lake import check_dag_id
 from workflow_manager.domain.errors import ConflictError, NotFoundError, UpstreamError
 from workflow_manager.observability import logger
-from workflow_manager.ports import Dag, Ports
+from workflow_manager.ports import Dag, Orchestrator
 
 
-def check_dag(ports: Ports, dag_id: str) -> None:
+def check_dag(orchestrator: Orchestrator, dag_id: str) -> None:
     """Return if the DAG is known and not paused, or if Airflow cannot be asked.
 
     An Airflow that is down is no reason to turn data away: the run waits for it.
 
     Parameters
     ----------
-    ports
-        The outside world.
     dag_id
         The DAG.
 
@@ -28,18 +26,16 @@ def check_dag(ports: Ports, dag_id: str) -> None:
         It is paused, or has import errors.
     """
     try:
-        require_dag(ports, dag_id)
+        require_dag(orchestrator, dag_id)
     except UpstreamError as error:
         logger.warning("DAG not checked", extra={"dag_id": dag_id, "reason": error.detail})
 
 
-def require_dag(ports: Ports, dag_id: str) -> Dag:
+def require_dag(orchestrator: Orchestrator, dag_id: str) -> Dag:
     """Return the DAG if it is known and would run.
 
     Parameters
     ----------
-    ports
-        The outside world.
     dag_id
         The DAG.
 
@@ -55,7 +51,7 @@ def require_dag(ports: Ports, dag_id: str) -> Dag:
         Airflow cannot be asked.
     """
     check_dag_id(dag_id)
-    dag = ports.orchestrator.get_dag(dag_id)
+    dag = orchestrator.get_dag(dag_id)
     if dag is None:
         raise NotFoundError(f"Airflow does not know the DAG {dag_id}.")
     if dag.is_paused:

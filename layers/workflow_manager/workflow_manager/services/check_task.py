@@ -11,9 +11,10 @@ from workflow_manager.domain.errors import (
     UpstreamError,
 )
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
+from workflow_manager.ports import Orchestrator, ScanClient
 from workflow_manager.services.check_dag import require_dag
 from workflow_manager.services.start_scan import parse_parameters, require_arg
+from workflow_manager.settings import Settings
 
 # Device-manager's words for a device that takes no scan (generation A).
 OFFLINE = frozenset({"offline", "disconnected", "error"})
@@ -21,13 +22,13 @@ SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 Checked = dict[tuple[str, str], str | None]
 
 
-def check_task(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
+def check_task(
+    orchestrator: Orchestrator, scan: ScanClient, settings: Settings, task: Task, checked: Checked
+) -> Iterator[str]:
     """Yield what is missing for a task, in sentences; nothing is changed.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the caller.
     task
         The task.
     checked
@@ -37,20 +38,20 @@ def check_task(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
         yield task.reason or f"The task is {task.status}."
     if task.status is not TaskStatus.PENDING:
         return
-    yield from find_complaints(partial(task.timeout_s, ports.settings.policy))
+    yield from find_complaints(partial(task.timeout_s, settings.policy))
     if task.task_type.is_device_task:
-        yield from _check_scan(ports, task, checked)
-    elif task.is_simulated or not ports.settings.has_orchestrator:
+        yield from _check_scan(scan, task, checked)
+    elif task.is_simulated or not settings.has_orchestrator:
         yield from find_complaints(partial(require_arg, task, "contrast"))
     else:
-        yield from _check_dag(ports, task, checked)
+        yield from _check_dag(orchestrator, task, checked)
 
 
-def _check_scan(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
+def _check_scan(scan: ScanClient, task: Task, checked: Checked) -> Iterator[str]:
     yield from find_complaints(partial(parse_parameters, task))
     checks: dict[str, Callable[[str], object]] = {
-        "device_id": partial(_check_device, ports),
-        "sequence_id": ports.scan.get_sequence,
+        "device_id": partial(_check_device, scan),
+        "sequence_id": scan.get_sequence,
     }
     for name, check in checks.items():
         found = list(find_complaints(partial(require_arg, task, name)))
@@ -59,16 +60,16 @@ def _check_scan(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
             yield from _check_once(name, task.args[name], check, checked)
 
 
-def _check_dag(ports: Ports, task: Task, checked: Checked) -> Iterator[str]:
+def _check_dag(orchestrator: Orchestrator, task: Task, checked: Checked) -> Iterator[str]:
     found = list(find_complaints(lambda: task.dag_id))
     yield from found
     if not found:
-        yield from _check_once("dag_id", task.dag_id, partial(require_dag, ports), checked)
+        yield from _check_once("dag_id", task.dag_id, partial(require_dag, orchestrator), checked)
 
 
-def _check_device(ports: Ports, device_id: str) -> None:
+def _check_device(scan: ScanClient, device_id: str) -> None:
     try:
-        status = ports.scan.get_device_status(device_id)
+        status = scan.get_device_status(device_id)
     except NeighbourRefusedError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise

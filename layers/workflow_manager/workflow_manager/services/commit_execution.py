@@ -6,13 +6,15 @@ reconciler does it.
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, Orchestrator, RunQueue, WorkflowStore
 from workflow_manager.services.mirror_task import mirror_task
 from workflow_manager.services.queue_start import queue_start
 from workflow_manager.services.stop_dag_run import stop_dag_run
 
 
-def commit_execution(ports: Ports, execution: Execution, cause: Cause) -> None:
+def commit_execution(
+    store: WorkflowStore, exam: ExamClient, execution: Execution, cause: Cause
+) -> None:
     """Commit what creates and cancels no run, and tell exam-manager.
 
     Raises
@@ -21,11 +23,13 @@ def commit_execution(ports: Ports, execution: Execution, cause: Cause) -> None:
         Somebody else wrote first; nothing was written or sent.
     """
     if execution.changes:
-        ports.store.commit(execution.changes, execution.events)
-        mirror_tasks(ports, execution, cause)
+        store.commit(execution.changes, execution.events)
+        mirror_tasks(store, exam, execution, cause)
 
 
-def commit_and_queue(ports: Ports, execution: Execution, cause: Cause) -> None:
+def commit_and_queue(
+    store: WorkflowStore, queue: RunQueue, exam: ExamClient, execution: Execution, cause: Cause
+) -> None:
     """Commit, queue the runs that were created, and tell exam-manager.
 
     Raises
@@ -34,12 +38,18 @@ def commit_and_queue(ports: Ports, execution: Execution, cause: Cause) -> None:
         Somebody else wrote first; nothing was written or sent.
     """
     if execution.changes:
-        ports.store.commit(execution.changes, execution.events)
-        queue_starts(ports, execution)
-        mirror_tasks(ports, execution, cause)
+        store.commit(execution.changes, execution.events)
+        queue_starts(queue, execution)
+        mirror_tasks(store, exam, execution, cause)
 
 
-def commit_and_stop(ports: Ports, execution: Execution, cause: Cause) -> None:
+def commit_and_stop(
+    store: WorkflowStore,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    execution: Execution,
+    cause: Cause,
+) -> None:
     """Commit, stop the runs that were cancelled, and tell exam-manager.
 
     Raises
@@ -48,27 +58,31 @@ def commit_and_stop(ports: Ports, execution: Execution, cause: Cause) -> None:
         Somebody else wrote first; nothing was written or sent.
     """
     if execution.changes:
-        ports.store.commit(execution.changes, execution.events)
-        stop_runs(ports, execution, cause)
-        mirror_tasks(ports, execution, cause)
+        store.commit(execution.changes, execution.events)
+        stop_runs(store, orchestrator, execution, cause)
+        mirror_tasks(store, exam, execution, cause)
 
 
-def queue_starts(ports: Ports, execution: Execution) -> None:
+def queue_starts(queue: RunQueue, execution: Execution) -> None:
     """Queue the runs that a commit has created."""
     for run in execution.changed_runs:
         if run.version == 0:
-            queue_start(ports, run.dag_run_id)
+            queue_start(queue, run.dag_run_id)
 
 
-def stop_runs(ports: Ports, execution: Execution, cause: Cause) -> None:
+def stop_runs(
+    store: WorkflowStore, orchestrator: Orchestrator, execution: Execution, cause: Cause
+) -> None:
     """Stop in Airflow the runs that a commit has cancelled."""
     for run in execution.changed_runs:
         if run.stop_due_at is not None:
-            stop_dag_run(ports, run.dag_run_id, cause)
+            stop_dag_run(store, orchestrator, run.dag_run_id, cause)
 
 
-def mirror_tasks(ports: Ports, execution: Execution, cause: Cause) -> None:
+def mirror_tasks(
+    store: WorkflowStore, exam: ExamClient, execution: Execution, cause: Cause
+) -> None:
     """Tell exam-manager of the tasks that a commit has moved."""
     for task in execution.tasks.values():
         if task.is_mirror_due:
-            mirror_task(ports, task.workflow_id, task.task_id, cause)
+            mirror_task(store, exam, task.workflow_id, task.task_id, cause)

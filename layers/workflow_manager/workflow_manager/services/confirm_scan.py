@@ -3,20 +3,22 @@
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, WorkflowStore
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
 def confirm_scan(
-    ports: Ports, claimed: Task, cause: Cause, committed: Execution | None = None
+    store: WorkflowStore,
+    exam: ExamClient,
+    claimed: Task,
+    cause: Cause,
+    committed: Execution | None = None,
 ) -> TaskStatus | None:
     """Give an attempt at a device task its full time; one that has ended meanwhile stays ended.
 
     Parameters
     ----------
-    ports
-        The outside world.
     claimed
         The attempt.
     cause
@@ -29,15 +31,15 @@ def confirm_scan(
     TaskStatus | None
         Where the attempt stands; None if it is history.
     """
-    return _confirm(ports, [committed] if committed else [], claimed, cause)
+    return _confirm(store, exam, [committed] if committed else [], claimed, cause)
 
 
 @retry_on_conflict
 def _confirm(
-    ports: Ports, known: list[Execution], claimed: Task, cause: Cause
+    store: WorkflowStore, exam: ExamClient, known: list[Execution], claimed: Task, cause: Cause
 ) -> TaskStatus | None:
     # What is known is good for one try: if anybody wrote since, the commit fails.
-    execution = known.pop() if known else ports.store.get_execution(claimed.workflow_id)
+    execution = known.pop() if known else store.get_execution(claimed.workflow_id)
     task = execution.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
         return None
@@ -46,5 +48,5 @@ def _confirm(
         execution.tell_again(task.task_id, cause)
     elif task.start_lease_until is not None:
         execution.confirm_scan(task.task_id, cause)
-    commit_execution(ports, execution, cause)
+    commit_execution(store, exam, execution, cause)
     return task.status

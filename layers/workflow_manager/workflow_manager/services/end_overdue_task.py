@@ -8,10 +8,11 @@ from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import MetricUnit, metrics
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
 from workflow_manager.services.commit_execution import commit_and_queue
 from workflow_manager.services.follow_device_task import ask_exam_manager, note_missing
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.settings import Settings
 
 ASK_AGAIN = timedelta(minutes=5)
 # So long is an attempt left open past its end because exam-manager cannot be asked.
@@ -26,7 +27,15 @@ NO_DATA = "The scan has ended, but its data did not arrive: upload it for this t
 
 
 @retry_on_conflict
-def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> None:
+def end_overdue_task(
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    workflow_id: str,
+    task_id: str,
+    cause: Cause,
+) -> None:
     """Complete the task if exam-manager says that it has ended and nobody waits for its data.
 
     A scan whose start nobody has confirmed ends much earlier, unless exam-manager says that it is
@@ -34,14 +43,12 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the service account.
     workflow_id, task_id
         The task.
     cause
         Who and when.
     """
-    execution = ports.store.get_execution(workflow_id)
+    execution = store.get_execution(workflow_id)
     task = execution.tasks.get(task_id) if execution else None
     if execution is None or task is None or task.status is not TaskStatus.IN_PROGRESS:
         return
@@ -49,16 +56,16 @@ def end_overdue_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause)
         # Started anew, or confirmed, since the reconciler looked.
         return
     try:
-        reported = ask_exam_manager(ports, task_id)
+        reported = ask_exam_manager(exam, task_id)
     except ScanHubError:
         if cause.at < task.ends_at + MAX_ASK_TIME:
-            ports.store.commit([task.evolve(ask_again_at=cause.at + ASK_AGAIN)])
+            store.commit([task.evolve(ask_again_at=cause.at + ASK_AGAIN)])
             raise
         reason = UNFINISHED if task.start_lease_until is None else UNCONFIRMED
         execution.fail(task_id, f"{reason} {UNASKED}", cause)
     else:
-        _settle(ports, execution, task, reported, cause)
-    commit_and_queue(ports, execution, cause)
+        _settle(settings, execution, task, reported, cause)
+    commit_and_queue(store, queue, exam, execution, cause)
     if execution.tasks[task_id].status is TaskStatus.FAILED:
         _count(execution.tasks[task_id].reason or "")
 
@@ -72,7 +79,7 @@ def _count(reason: str) -> None:
 
 
 def _settle(
-    ports: Ports, execution: Execution, task: Task, reported: ExamTask | None, cause: Cause
+    settings: Settings, execution: Execution, task: Task, reported: ExamTask | None, cause: Cause
 ) -> None:
     task_id = task.task_id
     if reported is None:
@@ -86,7 +93,7 @@ def _settle(
         execution.fail(task_id, NO_DATA, cause, is_mirrored=False)
     else:
         execution.complete(task_id, None, cause)
-        execution.advance(ports.settings.policy, cause)
+        execution.advance(settings.policy, cause)
 
 
 def _settle_start(execution: Execution, task: Task, reported: ExamTask, cause: Cause) -> None:

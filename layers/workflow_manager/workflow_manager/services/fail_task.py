@@ -2,19 +2,19 @@
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, WorkflowStore
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
 @retry_on_conflict
-def fail_task(ports: Ports, claimed: Task, reason: str, cause: Cause) -> bool:
+def fail_task(
+    store: WorkflowStore, exam: ExamClient, claimed: Task, reason: str, cause: Cause
+) -> bool:
     """Fail an attempt at a task if it is still in progress; what completed stays completed.
 
     Parameters
     ----------
-    ports
-        The outside world.
     claimed
         The attempt.
     reason
@@ -27,7 +27,7 @@ def fail_task(ports: Ports, claimed: Task, reason: str, cause: Cause) -> bool:
     bool
         Whether the attempt has failed by this.
     """
-    execution = ports.store.get_execution(claimed.workflow_id)
+    execution = store.get_execution(claimed.workflow_id)
     task = execution.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
         return False
@@ -37,5 +37,5 @@ def fail_task(ports: Ports, claimed: Task, reason: str, cause: Cause) -> bool:
     else:
         # Exam-manager was told of the start after it was told of the end.
         execution.tell_again(task.task_id, cause)
-    commit_execution(ports, execution, cause)
+    commit_execution(store, exam, execution, cause)
     return is_in_progress

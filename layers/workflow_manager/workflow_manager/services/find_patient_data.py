@@ -12,7 +12,7 @@ from workflow_manager.domain.data_lake import (
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.ports import Ports
+from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
 
 
 @dataclass(frozen=True)
@@ -60,27 +60,27 @@ class PatientData:
         return all(workflow.is_empty for workflow in self.workflows)
 
 
-def find_patient_data(ports: Ports, patient_id: str) -> PatientData:
+def find_patient_data(
+    store: WorkflowStore, lake: DataLake, exam: ExamClient, patient_id: str
+) -> PatientData:
     """Find all items and objects that came of a patient's exams.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of somebody who may see the exams.
     patient_id
         Patient-manager's id.
     """
-    exams = ports.exam.list_exams(patient_id)
+    exams = exam.list_exams(patient_id)
     workflows = (workflow for each in exams for workflow in each.workflows)
-    return PatientData(len(exams), tuple(_find_workflow(ports, each) for each in workflows))
+    return PatientData(len(exams), tuple(_find_workflow(store, lake, each) for each in workflows))
 
 
-def _find_workflow(ports: Ports, definition: ExamWorkflow) -> WorkflowData:
-    execution = ports.store.get_execution(definition.id)
-    trail = ports.store.list_events(f"workflow:{definition.id}")
+def _find_workflow(store: WorkflowStore, lake: DataLake, definition: ExamWorkflow) -> WorkflowData:
+    execution = store.get_execution(definition.id)
+    trail = store.list_events(f"workflow:{definition.id}")
     # Runs of every attempt, also of those that a rescan has replaced.
     candidates = _derive_run_ids(execution)
-    runs = [run for run_id in candidates if (run := ports.store.get_dag_run(run_id))]
+    runs = [run for run_id in candidates if (run := store.get_dag_run(run_id))]
     folders = [acquisition_prefix(definition.id), *map(result_prefix, candidates)]
     prefixes = tuple(f"{folder}/" for folder in folders)
     running = [f"dag_run:{run.dag_run_id}" for run in runs if run.due_at is not None]
@@ -89,8 +89,8 @@ def _find_workflow(ports: Ports, definition: ExamWorkflow) -> WorkflowData:
         prefixes=prefixes,
         n_items=len(trail) + (1 + len(execution.tasks) if execution else 0),
         dag_run_ids=tuple(run.dag_run_id for run in runs),
-        upload_ids=_find_uploads(ports, prefixes[0]),
-        n_objects=sum(_count_objects(ports, prefix) for prefix in prefixes),
+        upload_ids=_find_uploads(store, lake, prefixes[0]),
+        n_objects=sum(_count_objects(lake, prefix) for prefix in prefixes),
         in_progress=(*_list_busy_tasks(definition, execution), *running),
     )
 
@@ -103,19 +103,19 @@ def _derive_run_ids(execution: Execution | None) -> list[str]:
     ]
 
 
-def _find_uploads(ports: Ports, prefix: str) -> tuple[str, ...]:
-    keys = [version.key for version in ports.lake.list_versions(prefix)]
-    targets = [parse_key(key) for key in keys + ports.lake.list_open_uploads(prefix)]
+def _find_uploads(store: WorkflowStore, lake: DataLake, prefix: str) -> tuple[str, ...]:
+    keys = [version.key for version in lake.list_versions(prefix)]
+    targets = [parse_key(key) for key in keys + lake.list_open_uploads(prefix)]
     upload_ids = {
         target.upload_id
         for target in targets
         if isinstance(target, AcquisitionData) and target.upload_id
     }
-    return tuple(each for each in sorted(upload_ids) if ports.store.get_upload(each))
+    return tuple(each for each in sorted(upload_ids) if store.get_upload(each))
 
 
-def _count_objects(ports: Ports, prefix: str) -> int:
-    return len(ports.lake.list_versions(prefix)) + len(ports.lake.list_open_uploads(prefix))
+def _count_objects(lake: DataLake, prefix: str) -> int:
+    return len(lake.list_versions(prefix)) + len(lake.list_open_uploads(prefix))
 
 
 def _list_busy_tasks(definition: ExamWorkflow, execution: Execution | None) -> list[str]:

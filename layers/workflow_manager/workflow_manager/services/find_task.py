@@ -3,16 +3,14 @@
 from workflow_manager.domain.errors import NotFoundError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
-from workflow_manager.ports import Ports
+from workflow_manager.ports import WorkflowStore
 
 
-def find_task(ports: Ports, workflow_id: str, task_id: str) -> tuple[Execution, Task]:
+def find_task(store: WorkflowStore, workflow_id: str, task_id: str) -> tuple[Execution, Task]:
     """Return a task with its workflow.
 
     Parameters
     ----------
-    ports
-        The outside world.
     workflow_id, task_id
         The task.
 
@@ -21,19 +19,17 @@ def find_task(ports: Ports, workflow_id: str, task_id: str) -> tuple[Execution, 
     NotFoundError
         There is no such task, or its workflow was never processed.
     """
-    execution = find_execution(ports, workflow_id)
+    execution = find_execution(store, workflow_id)
     if (task := execution.tasks.get(task_id)) is None:
         raise NotFoundError("The workflow has no such task.")
     return execution, task
 
 
-def find_execution(ports: Ports, workflow_id: str) -> Execution:
+def find_execution(store: WorkflowStore, workflow_id: str) -> Execution:
     """Return a workflow.
 
     Parameters
     ----------
-    ports
-        The outside world.
     workflow_id
         The workflow.
 
@@ -42,6 +38,6 @@ def find_execution(ports: Ports, workflow_id: str) -> Execution:
     NotFoundError
         It was never processed.
     """
-    if (execution := ports.store.get_execution(workflow_id)) is None:
+    if (execution := store.get_execution(workflow_id)) is None:
         raise NotFoundError("There is no such workflow, or it was never processed.")
     return execution

@@ -17,12 +17,20 @@ from workflow_manager.domain.orchestrator_run import (
 from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.observability import MetricUnit, logger, metrics
-from workflow_manager.ports import Ports
+from workflow_manager.ports import (
+    Clock,
+    DataLake,
+    ExamClient,
+    Orchestrator,
+    RunQueue,
+    WorkflowStore,
+)
 from workflow_manager.services.finish_dag_run import finish_dag_run
 from workflow_manager.services.keep_going import keep_going
 from workflow_manager.services.measure_callback_lag import measure_callback_lag
 from workflow_manager.services.note_progress import note_progress
 from workflow_manager.services.start_dag_run import mark_started
+from workflow_manager.settings import Settings
 
 # A run that was just started may not be listed yet.
 LISTING_WAIT = timedelta(minutes=2)
@@ -55,14 +63,12 @@ class Answers:
 
 
 def ask_airflow(
-    ports: Ports, runs: Sequence[DagRun], is_late: Callable[[], bool] = lambda: False
+    orchestrator: Orchestrator, runs: Sequence[DagRun], is_late: Callable[[], bool] = lambda: False
 ) -> Answers:
     """Ask Airflow for all of them at once.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the service account.
     runs
         Runs that are not final here.
     is_late
@@ -77,22 +83,31 @@ def ask_airflow(
     if not asked:
         return Answers()
     keys = [RunKey.model_validate(run, from_attributes=True) for run in asked]
-    found = {each.dag_run_id: each for each in ports.orchestrator.list_dag_runs(keys)}
+    found = {each.dag_run_id: each for each in orchestrator.list_dag_runs(keys)}
     instances: dict[str, list[TaskInstance]] = {}
     # They only say how far a run is, and where it failed.
     with keep_going("tasks of runs not listed"):
-        for instance in [] if is_late() else ports.orchestrator.list_task_instances(keys):
+        for instance in [] if is_late() else orchestrator.list_task_instances(keys):
             instances.setdefault(instance.dag_run_id, []).append(instance)
     return Answers(frozenset(run.dag_run_id for run in asked), found, instances)
 
 
-def follow_dag_run(ports: Ports, run: DagRun, answers: Answers, cause: Cause) -> bool:
+def follow_dag_run(
+    store: WorkflowStore,
+    lake: DataLake,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    run: DagRun,
+    answers: Answers,
+    cause: Cause,
+) -> bool:
     """Let a run follow what Airflow says of it.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the service account.
     run
         Not final here; left alone if Airflow was not asked for it.
     answers
@@ -108,49 +123,75 @@ def follow_dag_run(ports: Ports, run: DagRun, answers: Answers, cause: Cause) ->
     if run.dag_run_id not in answers.asked:
         return False
     if (known := answers.found.get(run.dag_run_id)) is None:
-        _follow_missing(ports, run, cause)
+        _follow_missing(store, queue, orchestrator, exam, settings, run, cause)
         return False
     instances = answers.instances.get(run.dag_run_id, [])
     if known.state.is_final:
-        _follow_end(ports, run, known, instances, cause)
+        _follow_end(store, lake, queue, exam, clock, settings, run, known, instances, cause)
         return False
     if run.state is DagRunState.PENDING:
-        mark_started(ports, run.dag_run_id, cause)
+        mark_started(store, orchestrator, run.dag_run_id, cause)
     progress = _progress(instances)
     if progress <= run.progress:
         return False
-    note_progress(ports, run.dag_run_id, progress, cause, is_mirrored=False)
+    note_progress(store, exam, run.dag_run_id, progress, cause, is_mirrored=False)
     return True
 
 
-def _follow_missing(ports: Ports, run: DagRun, cause: Cause) -> None:
+def _follow_missing(
+    store: WorkflowStore,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    settings: Settings,
+    run: DagRun,
+    cause: Cause,
+) -> None:
     # A pending run is started again in any case.
     if run.started_at is None or cause.at < run.started_at + LISTING_WAIT:
         return
-    if not ports.orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
-        finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=GONE)
+    if not orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
+        finish_dag_run(
+            store, queue, exam, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=GONE
+        )
 
 
 def _follow_end(
-    ports: Ports,
+    store: WorkflowStore,
+    lake: DataLake,
+    queue: RunQueue,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
     run: DagRun,
     known: OrchestratorRun,
     instances: list[TaskInstance],
     cause: Cause,
 ) -> None:
     # A callback that is under way says more than Airflow's state: it is waited for.
-    wait = timedelta(seconds=ports.settings.callback_wait_s)
+    wait = timedelta(seconds=settings.callback_wait_s)
     if known.ended_at is None or cause.at < known.ended_at + wait:
         return
     logger.warning("callback lost", extra={"dag_run_id": run.dag_run_id, "state": known.state})
     metrics.add_metric("CallbacksLost", MetricUnit.Count, 1)
     if known.state is OrchestratorRunState.SUCCESS:
-        results = _find_results(ports, run)
-        ended = finish_dag_run(ports, run.dag_run_id, DagRunEvent.SUCCEED, cause, results=results)
+        results = _find_results(lake, run)
+        ended = finish_dag_run(
+            store,
+            queue,
+            exam,
+            settings,
+            run.dag_run_id,
+            DagRunEvent.SUCCEED,
+            cause,
+            results=results,
+        )
     else:
         reason = _explain_failure(instances)
-        ended = finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason)
-    measure_callback_lag(ports, ended, known.ended_at, cause)
+        ended = finish_dag_run(
+            store, queue, exam, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason
+        )
+    measure_callback_lag(clock, ended, known.ended_at, cause)
 
 
 def _progress(instances: list[TaskInstance]) -> int:
@@ -165,9 +206,9 @@ def _explain_failure(instances: list[TaskInstance]) -> str:
     return f"The DAG failed in Airflow{where}."
 
 
-def _find_results(ports: Ports, run: DagRun) -> tuple[Result, ...]:
+def _find_results(lake: DataLake, run: DagRun) -> tuple[Result, ...]:
     """Return what a run whose callback was lost has left under its own prefix."""
-    objects = ports.lake.list_objects(f"{result_prefix(run.dag_run_id)}/", MAX_N_RESULTS)
+    objects = lake.list_objects(f"{result_prefix(run.dag_run_id)}/", MAX_N_RESULTS)
     pictures = [each for each in objects if _suffix(each) == ".png"]
     files = [each for each in objects if each not in pictures]
     preview_key = pictures[0].key if pictures else None

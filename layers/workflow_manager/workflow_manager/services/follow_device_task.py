@@ -7,13 +7,21 @@ from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
 from workflow_manager.services.commit_execution import commit_and_queue
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.settings import Settings
 
 
 @retry_on_conflict
-def follow_device_task(ports: Ports, task: Task, cause: Cause) -> None:
+def follow_device_task(
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    task: Task,
+    cause: Cause,
+) -> None:
     """Let a scan follow what device-manager has written to exam-manager.
 
     A scan at 100 is complete, and the tasks that wait for it start, unless one of them takes its
@@ -21,15 +29,13 @@ def follow_device_task(ports: Ports, task: Task, cause: Cause) -> None:
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the service account.
     task
         A device task in progress.
     cause
         Who and when.
     """
-    reported = ask_exam_manager(ports, task.task_id)
-    execution = ports.store.get_execution(task.workflow_id)
+    reported = ask_exam_manager(exam, task.task_id)
+    execution = store.get_execution(task.workflow_id)
     known = execution.tasks.get(task.task_id) if execution else None
     if execution is None or known is None or known.attempt != task.attempt:
         return
@@ -39,11 +45,11 @@ def follow_device_task(ports: Ports, task: Task, cause: Cause) -> None:
         note_missing(execution, known, cause)
     elif reported.status is ItemStatus.FINISHED and not execution.has_followers(known):
         execution.complete(task.task_id, None, cause)
-        execution.advance(ports.settings.policy, cause)
+        execution.advance(settings.policy, cause)
     elif reported.progress != known.progress or known.missing_since is not None:
         execution.put_task(known.evolve(missing_since=None), cause)
         execution.note_scan(task.task_id, reported.progress, cause)
-    commit_and_queue(ports, execution, cause)
+    commit_and_queue(store, queue, exam, execution, cause)
 
 
 def note_missing(execution: Execution, task: Task, cause: Cause) -> None:
@@ -64,18 +70,16 @@ def note_missing(execution: Execution, task: Task, cause: Cause) -> None:
         execution.put_task(task.evolve(missing_since=cause.at), cause)
 
 
-def ask_exam_manager(ports: Ports, task_id: str) -> ExamTask | None:
+def ask_exam_manager(exam: ExamClient, task_id: str) -> ExamTask | None:
     """Return a task as exam-manager has it, or None if that says itself that it has none.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the service account.
     task_id
         The task.
     """
     try:
-        return ports.exam.get_task(task_id)
+        return exam.get_task(task_id)
     except NeighbourRefusedError as error:
         # A proxy answers 404 too while exam-manager is being exchanged.
         if error.status != HTTPStatus.NOT_FOUND or not error.is_own:

@@ -11,16 +11,26 @@ from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import MetricUnit, log_unexpected, logger, metrics
-from workflow_manager.ports import Ports
+from workflow_manager.ports import Clock, ExamClient, RunQueue, ScanClient, WorkflowStore
 from workflow_manager.services.claim_device import claim_device
 from workflow_manager.services.commit_execution import mirror_tasks, queue_starts
 from workflow_manager.services.confirm_scan import confirm_scan
 from workflow_manager.services.fail_task import fail_task
 from workflow_manager.services.start_scan import ScanOrder, start_scan
+from workflow_manager.settings import Settings
 
 
 def handle_device_task(
-    ports: Ports, execution: Execution, task: Task, order: ScanOrder, cause: Cause
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    scan: ScanClient,
+    clock: Clock,
+    settings: Settings,
+    execution: Execution,
+    task: Task,
+    order: ScanOrder,
+    cause: Cause,
 ) -> Task:
     """Claim a pending device task and start its scan.
 
@@ -29,8 +39,6 @@ def handle_device_task(
 
     Parameters
     ----------
-    ports
-        The outside world.
     execution
         Its workflow, as just read.
     task
@@ -56,48 +64,55 @@ def handle_device_task(
     ScanHubError
         The scan was not started or not confirmed; the task is FAILED with the reason.
     """
-    claimed = execution.claim_for_scan(task.task_id, ports.settings.policy, cause)
-    lock = claim_device(ports, claimed)
+    claimed = execution.claim_for_scan(task.task_id, settings.policy, cause)
+    lock = claim_device(store, exam, claimed)
     if task.is_mirror_due:
         # What exam-manager still says of an earlier scan would count as the end of this one.
-        ports.exam.report_task(task.task_id, ItemStatus.NEW, 0)
-    ports.store.commit([*execution.changes, *([lock] if lock else [])], execution.events)
+        exam.report_task(task.task_id, ItemStatus.NEW, 0)
+    store.commit([*execution.changes, *([lock] if lock else [])], execution.events)
     try:
-        _start(ports, execution.as_committed(), claimed, order, cause)
+        _start(store, exam, scan, clock, execution.as_committed(), claimed, order, cause)
     finally:
         # Only now: no scanner waits for them.
-        queue_starts(ports, execution)
-        mirror_tasks(ports, execution, cause)
+        queue_starts(queue, execution)
+        mirror_tasks(store, exam, execution, cause)
     metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
     logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
     return claimed
 
 
 def _start(
-    ports: Ports, committed: Execution, claimed: Task, order: ScanOrder, cause: Cause
+    store: WorkflowStore,
+    exam: ExamClient,
+    scan: ScanClient,
+    clock: Clock,
+    committed: Execution,
+    claimed: Task,
+    order: ScanOrder,
+    cause: Cause,
 ) -> None:
     try:
-        _report_started(ports, claimed)
-        start_scan(ports, claimed, order, cause)
+        _report_started(exam, claimed)
+        start_scan(store, scan, clock, claimed, order, cause)
     except ScanHubError as error:
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
-        _record_failure(ports, claimed, reason, cause)
+        _record_failure(store, exam, claimed, reason, cause)
         raise
     except Exception:
         # Whatever it was, a claimed task must not stay behind in progress.
-        _record_failure(ports, claimed, "Start not confirmed: an unexpected error.", cause)
+        _record_failure(store, exam, claimed, "Start not confirmed: an unexpected error.", cause)
         raise
-    if _is_cancelled(ports, committed, claimed, cause):
+    if _is_cancelled(store, exam, committed, claimed, cause):
         raise ConflictError(
             "The task was cancelled in the moment in which its scan was started. "
             "The scanner was not stopped: stop it at its console."
         )
 
 
-def _report_started(ports: Ports, task: Task) -> None:
+def _report_started(exam: ExamClient, task: Task) -> None:
     # Before the start: while the scan runs, device-manager writes to the task.
     try:
-        ports.exam.report_task(task.task_id, ItemStatus.STARTED, 0, stale_comment=task.told_reason)
+        exam.report_task(task.task_id, ItemStatus.STARTED, 0, stale_comment=task.told_reason)
     except UpstreamError as error:
         logger.warning(
             "exam-manager not told of the start",
@@ -105,18 +120,22 @@ def _report_started(ports: Ports, task: Task) -> None:
         )
 
 
-def _is_cancelled(ports: Ports, committed: Execution, claimed: Task, cause: Cause) -> bool:
+def _is_cancelled(
+    store: WorkflowStore, exam: ExamClient, committed: Execution, claimed: Task, cause: Cause
+) -> bool:
     try:
-        return confirm_scan(ports, claimed, cause, committed) is TaskStatus.CANCELLED
+        return confirm_scan(store, exam, claimed, cause, committed) is TaskStatus.CANCELLED
     except ScanHubError as error:
         # The caller must hear of the start; the reconciler finds out that the device scans.
         log_unexpected(error)
         return False
 
 
-def _record_failure(ports: Ports, task: Task, reason: str, cause: Cause) -> None:
+def _record_failure(
+    store: WorkflowStore, exam: ExamClient, task: Task, reason: str, cause: Cause
+) -> None:
     try:
-        has_failed = fail_task(ports, task, reason, cause)
+        has_failed = fail_task(store, exam, task, reason, cause)
     except ScanHubError as error:
         # The caller must hear of the start; the deadline ends the task.
         log_unexpected(error)

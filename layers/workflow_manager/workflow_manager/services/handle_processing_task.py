@@ -4,17 +4,24 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
 from workflow_manager.services.commit_execution import commit_and_queue
+from workflow_manager.settings import Settings
 
 
-def handle_processing_task(ports: Ports, execution: Execution, task: Task, cause: Cause) -> Task:
+def handle_processing_task(
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    execution: Execution,
+    task: Task,
+    cause: Cause,
+) -> Task:
     """Claim a pending DAG task and create its run; `trigger_airflow` starts it.
 
     Parameters
     ----------
-    ports
-        The outside world.
     execution
         Its workflow, as just read.
     task
@@ -35,10 +42,10 @@ def handle_processing_task(ports: Ports, execution: Execution, task: Task, cause
         It names no DAG or has nothing to work on; the task is FAILED with that reason.
     """
     try:
-        execution.claim_for_dag(task.task_id, ports.settings.policy, cause)
+        execution.claim_for_dag(task.task_id, settings.policy, cause)
     except InvalidInputError as error:
         execution.fail(task.task_id, error.detail, cause)
-        commit_and_queue(ports, execution, cause)
+        commit_and_queue(store, queue, exam, execution, cause)
         raise
-    commit_and_queue(ports, execution, cause)
+    commit_and_queue(store, queue, exam, execution, cause)
     return execution.tasks[task.task_id]

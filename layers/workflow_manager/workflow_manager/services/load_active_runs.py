@@ -4,21 +4,19 @@ from collections.abc import Iterable
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
+from workflow_manager.ports import WorkflowStore
 
 
-def load_active_runs(ports: Ports, tasks: Iterable[Task]) -> list[DagRun]:
+def load_active_runs(store: WorkflowStore, tasks: Iterable[Task]) -> list[DagRun]:
     """Return the runs of tasks in progress that are not final.
 
     Parameters
     ----------
-    ports
-        The outside world.
     tasks
         Tasks of one workflow.
     """
     found = (
-        ports.store.get_dag_run(task.dag_run_id)
+        store.get_dag_run(task.dag_run_id)
         for task in tasks
         if task.dag_run_id and task.status is TaskStatus.IN_PROGRESS
     )

@@ -5,18 +5,17 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, WorkflowStore
+from workflow_manager.settings import Settings
 
 
 def fetch_workflow(
-    ports: Ports, workflow_id: str, detail: str = "Failed to fetch workflow data"
+    exam: ExamClient, workflow_id: str, detail: str = "Failed to fetch workflow data"
 ) -> ExamWorkflow:
     """Return a workflow that may be carried out, as exam-manager has it.
 
     Parameters
     ----------
-    ports
-        The outside world.
     workflow_id
         The workflow.
     detail
@@ -27,7 +26,7 @@ def fetch_workflow(
     ConflictError
         It is a template, or deleted.
     """
-    workflow = ports.exam.get_workflow(workflow_id, detail)
+    workflow = exam.get_workflow(workflow_id, detail)
     if workflow.is_template:
         raise ConflictError("The workflow is a template: make a workflow of it first.")
     if workflow.status is ItemStatus.DELETED:
@@ -36,7 +35,9 @@ def fetch_workflow(
 
 
 def load_execution(
-    ports: Ports,
+    store: WorkflowStore,
+    exam: ExamClient,
+    settings: Settings,
     workflow_id: str,
     cause: Cause,
     detail: str = "Failed to fetch workflow data",
@@ -46,8 +47,6 @@ def load_execution(
 
     Parameters
     ----------
-    ports
-        The outside world.
     workflow_id
         The workflow.
     cause
@@ -64,9 +63,9 @@ def load_execution(
     """
     # Our state is read first: a definition that is older than it would undo what exam-manager has
     # been told since. In this order, what happened in between makes the commit fail.
-    execution = ports.store.get_execution(workflow_id)
-    definition = fetch_workflow(ports, workflow_id, detail)
-    policy = ports.settings.policy
+    execution = store.get_execution(workflow_id)
+    definition = fetch_workflow(exam, workflow_id, detail)
+    policy = settings.policy
     if execution is None:
         return define_execution(definition, policy, cause)
     refresh_execution(execution, definition, policy, cause)

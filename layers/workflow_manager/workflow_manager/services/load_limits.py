@@ -6,17 +6,15 @@ from pydantic import ValidationError
 
 from workflow_manager.domain.errors import InvalidInputError, NotFoundError
 from workflow_manager.domain.exam import AcquisitionLimits, Exam, Patient
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, ScanClient
 from workflow_manager.services.calculate_age import calculate_age
 
 
-def load_patient(ports: Ports, exam_id: str | None) -> tuple[Exam, Patient]:
+def load_patient(exam: ExamClient, scan: ScanClient, exam_id: str | None) -> tuple[Exam, Patient]:
     """Return an exam and its patient.
 
     Parameters
     ----------
-    ports
-        The outside world.
     exam_id
         The exam of a workflow.
 
@@ -25,18 +23,18 @@ def load_patient(ports: Ports, exam_id: str | None) -> tuple[Exam, Patient]:
     NotFoundError
         The workflow belongs to no exam of a patient.
     """
-    found = ports.exam.get_exam(exam_id) if exam_id else None
+    found = exam.get_exam(exam_id) if exam_id else None
     if found is None or found.patient_id is None:
         raise NotFoundError("The workflow belongs to no exam of a patient.")
-    return found, ports.scan.get_patient(found.patient_id)
+    return found, scan.get_patient(found.patient_id)
 
 
-def make_limits(exam: Exam, patient: Patient, today: date) -> AcquisitionLimits:
+def make_limits(exam_record: Exam, patient: Patient, today: date) -> AcquisitionLimits:
     """Return the acquisition limits of a patient; without all of them no scan starts.
 
     Parameters
     ----------
-    exam
+    exam_record
         Knows height and weight.
     patient
         Knows birth date and sex.
@@ -51,8 +49,8 @@ def make_limits(exam: Exam, patient: Patient, today: date) -> AcquisitionLimits:
     try:
         return AcquisitionLimits.model_validate(
             {
-                "patient_height": exam.patient_height_cm,
-                "patient_weight": exam.patient_weight_kg,
+                "patient_height": exam_record.patient_height_cm,
+                "patient_weight": exam_record.patient_weight_kg,
                 "patient_gender": patient.sex,
                 "patient_age": calculate_age(patient.birth_date, today),
             }

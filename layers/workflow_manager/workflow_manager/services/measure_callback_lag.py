@@ -6,18 +6,16 @@ from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.timestamps import milliseconds_between
 from workflow_manager.observability import MetricUnit, metrics
-from workflow_manager.ports import Ports
+from workflow_manager.ports import Clock
 
 
 def measure_callback_lag(
-    ports: Ports, run: DagRun | None, ended_at: datetime | None, cause: Cause
+    clock: Clock, run: DagRun | None, ended_at: datetime | None, cause: Cause
 ) -> None:
     """Count the time from a DAG's end to its record, if this call has made that record.
 
     Parameters
     ----------
-    ports
-        The outside world.
     run
         As recorded; None if it was final before.
     ended_at
@@ -29,5 +27,5 @@ def measure_callback_lag(
         return
     if ended_at is None or ended_at < run.created_at:
         return
-    lag_ms = milliseconds_between(ended_at, ports.now())
+    lag_ms = milliseconds_between(ended_at, clock())
     metrics.add_metric("CallbackLag", MetricUnit.Milliseconds, lag_ms)

@@ -3,21 +3,25 @@
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import NotFoundError
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, WorkflowStore
 from workflow_manager.services.commit_execution import commit_execution
 from workflow_manager.services.retry_on_conflict import retry_on_conflict
 
 
 @retry_on_conflict
 def note_progress(
-    ports: Ports, dag_run_id: str, progress: int, cause: Cause, *, is_mirrored: bool = True
+    store: WorkflowStore,
+    exam: ExamClient,
+    dag_run_id: str,
+    progress: int,
+    cause: Cause,
+    *,
+    is_mirrored: bool = True,
 ) -> DagRun:
     """Move a run's progress, and its task's, forwards; never backwards, never after its end.
 
     Parameters
     ----------
-    ports
-        The outside world.
     dag_run_id
         The run.
     progress
@@ -32,20 +36,20 @@ def note_progress(
     DagRun
         The run afterwards.
     """
-    run = ports.store.get_dag_run(dag_run_id)
+    run = store.get_dag_run(dag_run_id)
     if run is None:
         raise NotFoundError("There is no such run.")
     if run.state.is_final or progress <= run.progress:
         return run
     moved = run.evolve(progress=progress)
-    execution = ports.store.get_execution(run.workflow_id) if run.workflow_id else None
+    execution = store.get_execution(run.workflow_id) if run.workflow_id else None
     if execution is None:
-        ports.store.commit([moved])
+        store.commit([moved])
     else:
         execution.note_progress(moved, cause)
         if is_mirrored:
-            commit_execution(ports, execution, cause)
+            commit_execution(store, exam, execution, cause)
         else:
             # Nothing else follows from progress.
-            ports.store.commit(execution.changes, execution.events)
+            store.commit(execution.changes, execution.events)
     return moved

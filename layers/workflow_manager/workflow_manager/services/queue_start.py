@@ -2,21 +2,19 @@
 
 from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.observability import logger
-from workflow_manager.ports import Ports
+from workflow_manager.ports import RunQueue
 
 
-def queue_start(ports: Ports, dag_run_id: str) -> None:
+def queue_start(queue: RunQueue, dag_run_id: str) -> None:
     """Send the message that a run waits; what fails is left to the reconciler, for which it is due.
 
     Parameters
     ----------
-    ports
-        The outside world.
     dag_run_id
         A pending run.
     """
     try:
-        ports.queue.send_start(dag_run_id)
+        queue.send_start(dag_run_id)
     except UpstreamError as error:
         extra = {"dag_run_id": dag_run_id, "reason": error.detail}
         logger.warning("run not queued, left to the reconciler", extra=extra)

@@ -6,19 +6,23 @@ from workflow_manager.domain.dag_run import FIRST_RETRY_S, DagRun, object_dag_ru
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, record_event
 from workflow_manager.domain.errors import VersionConflictError
-from workflow_manager.ports import Ports
+from workflow_manager.ports import WorkflowStore
 from workflow_manager.services.count_upload import count_upload
+from workflow_manager.settings import Settings
 
 
 def receive_dag_data(
-    ports: Ports, dag_id: str, data: ObjectVersion, cause: Cause, attempt: int = 1
+    store: WorkflowStore,
+    settings: Settings,
+    dag_id: str,
+    data: ObjectVersion,
+    cause: Cause,
+    attempt: int = 1,
 ) -> str:
     """Create a pending run for an object version, unless it is there already.
 
     Parameters
     ----------
-    ports
-        The outside world.
     dag_id
         The DAG that the key names.
     data
@@ -40,16 +44,16 @@ def receive_dag_data(
         data=data,
         inputs=(data,),
         attempt=attempt,
-        timeout_s=ports.settings.dag_run_timeout_s,
+        timeout_s=settings.dag_run_timeout_s,
         next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
-        deadline=cause.at + timedelta(seconds=ports.settings.dag_start_timeout_s),
+        deadline=cause.at + timedelta(seconds=settings.dag_start_timeout_s),
         created_at=cause.at,
         traceparent=cause.traceparent,
     )
     entity = f"dag_run:{run.dag_run_id}"
     event = record_event(run.subject, entity, "create", (None, run.state), cause)
     try:
-        ports.store.commit([run.evolve(last_event_id=event.event_id)], [event])
+        store.commit([run.evolve(last_event_id=event.event_id)], [event])
     except VersionConflictError:
         # The event came before: the run is there.
         return run.dag_run_id

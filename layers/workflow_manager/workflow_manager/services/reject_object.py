@@ -5,16 +5,14 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.observability import MetricUnit, logger, metrics
-from workflow_manager.ports import Ports
+from workflow_manager.ports import WorkflowStore
 
 
-def reject_object(ports: Ports, data: ObjectVersion, reason: str, cause: Cause) -> None:
+def reject_object(store: WorkflowStore, data: ObjectVersion, reason: str, cause: Cause) -> None:
     """Record an object version with its reason, once; the object itself stays.
 
     Parameters
     ----------
-    ports
-        The outside world.
     data
         The object version.
     reason
@@ -24,7 +22,7 @@ def reject_object(ports: Ports, data: ObjectVersion, reason: str, cause: Cause) 
     """
     rejected = RejectedObject.of(data, reason, cause)
     try:
-        ports.store.commit([rejected])
+        store.commit([rejected])
     except VersionConflictError:
         # The event came before: the record is there.
         return

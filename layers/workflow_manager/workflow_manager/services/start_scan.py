@@ -25,7 +25,7 @@ from workflow_manager.domain.exam import (
     SequenceParameters,
 )
 from workflow_manager.domain.task import Task
-from workflow_manager.ports import Ports
+from workflow_manager.ports import Clock, ScanClient, WorkflowStore
 
 # API Gateway gives the operator up after 29 s, and finding the device may take ten of them: no
 # scanner starts behind the operator's back.
@@ -51,13 +51,13 @@ class ScanOrder:
     token: str = field(repr=False)
 
 
-def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None:
+def start_scan(
+    store: WorkflowStore, scan: ScanClient, clock: Clock, task: Task, order: ScanOrder, cause: Cause
+) -> None:
     """Load the sequence and send the start to the device.
 
     Parameters
     ----------
-    ports
-        The outside world.
     task
         A claimed device task.
     order
@@ -77,7 +77,7 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
         Whether it was cancelled may not be read; nothing was sent.
     """
     parameters = parse_parameters(task)
-    sequence = ports.scan.get_sequence(require_arg(task, "sequence_id"))
+    sequence = scan.get_sequence(require_arg(task, "sequence_id"))
     device_task = DeviceTask(
         device_id=require_arg(task, "device_id"),
         record_id=task.task_id,
@@ -86,10 +86,10 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
         ),
         user_access_token=order.token,
     )
-    if ports.now() - cause.at > MAX_DELAY:
+    if clock() - cause.at > MAX_DELAY:
         raise DeviceStartError("Not started: ScanHub's services answered too slowly.")
     try:
-        ports.scan.start(task.task_type, device_task, partial(_check_claim, ports, task))
+        scan.start(task.task_type, device_task, partial(_check_claim, store, task))
     except MissingPermissionError:
         # Of the look at our own claim: nothing was sent.
         raise
@@ -97,9 +97,9 @@ def start_scan(ports: Ports, task: Task, order: ScanOrder, cause: Cause) -> None
         raise DeviceStartError(_explain(error)) from error
 
 
-def _check_claim(ports: Ports, task: Task) -> None:
+def _check_claim(store: WorkflowStore, task: Task) -> None:
     # ScanHub's services may have taken seconds, in which somebody has cancelled it.
-    now = ports.store.get_task(task.workflow_id, task.task_id)
+    now = store.get_task(task.workflow_id, task.task_id)
     if now is None or (now.status, now.attempt) != (task.status, task.attempt):
         raise ConflictError("Not started: the task was cancelled meanwhile.")
 

@@ -11,25 +11,25 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.orchestrator_run import RunKey
 from workflow_manager.observability import logger
-from workflow_manager.ports import Ports
+from workflow_manager.ports import Orchestrator, WorkflowStore
 
 
-def stop_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
+def stop_dag_run(
+    store: WorkflowStore, orchestrator: Orchestrator, dag_run_id: str, cause: Cause
+) -> None:
     """Ask Airflow once to stop a run; what fails is due again in the table, and fails nobody.
 
     Parameters
     ----------
-    ports
-        The outside world.
     dag_run_id
         A run that is final here.
     cause
         When.
     """
     try:
-        run = ports.store.get_dag_run(dag_run_id)
+        run = store.get_dag_run(dag_run_id)
         if run is not None and run.stop_due_at is not None:
-            ports.store.commit([_ask_airflow(ports, run, cause)])
+            store.commit([_ask_airflow(orchestrator, run, cause)])
     except VersionConflictError:
         # Somebody else asks at the same moment, or its results have come after all.
         pass
@@ -38,13 +38,13 @@ def stop_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> None:
         logger.warning("run not stopped, left to the reconciler", extra=extra)
 
 
-def _ask_airflow(ports: Ports, run: DagRun, cause: Cause) -> DagRun:
+def _ask_airflow(orchestrator: Orchestrator, run: DagRun, cause: Cause) -> DagRun:
     extra = {"dag_run_id": run.dag_run_id}
     key = RunKey.model_validate(run, from_attributes=True)
     try:
-        ports.orchestrator.cancel_dag_run(run.dag_id, run.dag_run_id)
+        orchestrator.cancel_dag_run(run.dag_id, run.dag_run_id)
         # Airflow overlooks it while it is just starting the run.
-        if not any(each.state.is_final for each in ports.orchestrator.list_dag_runs([key])):
+        if not any(each.state.is_final for each in orchestrator.list_dag_runs([key])):
             return run.with_later_stop(cause.at, is_known=True)
     except NotFoundError:
         return run.with_later_stop(cause.at, is_known=False)
