@@ -1,6 +1,7 @@
 """All functions as one app over memory, in process."""
 
-from functools import partial
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 from anyio.from_thread import BlockingPortal
@@ -45,11 +46,18 @@ def make_app(world: MemoryPorts) -> FastAPI:
     app = merge_apps()
     app.dependency_overrides = {get_idempotency_store: lambda: MemoryPersistenceLayer}
     for name in PORTS:
-        for port in (Port(name), CallersPort(name)):
-            app.dependency_overrides[port] = partial(getattr, world, name)
+        give = _give(world, name)
+        app.dependency_overrides |= {Port(name): give, CallersPort(name): give}
     add_problem_handlers(app)
     app.add_middleware(Vouched)
     return app
+
+
+def _give(world: MemoryPorts, name: str) -> Callable[[], Awaitable[Any]]:
+    async def give() -> Any:
+        return getattr(world, name)
+
+    return give
 
 
 class InProcess(httpx.BaseTransport):
