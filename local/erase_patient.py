@@ -24,9 +24,9 @@ from workflow_manager.domain.errors import (
     UpstreamRefusedError,
 )
 from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
-from workflow_manager.services.erase_patient_data import erase_patient_data
-from workflow_manager.services.find_patient_data import PatientData, find_patient_data
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.erase_patient_data import erase_patient_data
+from workflow_manager.steps.patients.find_patient_data import PatientData, find_patient_data
 from workflow_manager.wiring import build_exam, build_lake, build_store
 
 TOKEN_VARIABLE = "SCANHUB_WORKFLOW_TOKEN"  # noqa: S105 - the name of a variable

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.fakes.clients import FakeEventBus, FakeExam, FakeQueue, FakeScan, FakeUsers
-from workflow_manager.data_lake.memory import MemoryDataLake
-from workflow_manager.orchestrators.memory import MemoryOrchestrator
+from tests.fakes.data_lake import MemoryDataLake
+from tests.fakes.orchestrator import MemoryOrchestrator
+from tests.fakes.store import MemoryStore
 from workflow_manager.ports import Dag
 from workflow_manager.settings import Settings
-from workflow_manager.stores.memory import MemoryStore
 from workflow_manager.wiring import PORTS, ports_of
 
 T = TypeVar("T")

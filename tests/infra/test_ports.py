@@ -84,7 +84,7 @@ def list_definitions() -> list[tuple[str, ast.FunctionDef]]:
 
 
 def _walk() -> Iterator[tuple[str, ast.FunctionDef]]:
-    for path in sorted(LAYER.glob("services/*.py")):
+    for path in sorted([*LAYER.glob("services/*.py"), *LAYER.glob("steps/**/*.py")]):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 yield f"{path.stem}.{node.name}", node

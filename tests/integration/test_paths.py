@@ -15,7 +15,8 @@ from local.scanhub.seed import TaskSpec
 from tests.fakes.wire import WireFault
 from tests.integration.deployment import BUCKET, DAG_ID, Deployment, deploy, forget_logins, put_part
 from workflow_manager.domain.entity import Cause
-from workflow_manager.services import simulate_reconstruction, start_dag_run
+from workflow_manager.services import simulate_reconstruction
+from workflow_manager.steps.runs import start_dag_run
 from workflow_manager.wiring import PORTS
 
 SCAN = TaskSpec(type=TaskType.DEVICE_TASK_SDK)
@@ -171,8 +172,8 @@ def test_simulated_tasks_follow_each_other(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given steps that follow at once: moto would hold delayed messages back
-    monkeypatch.setattr(simulate_reconstruction, "STEP_S", 0)
-    monkeypatch.setattr(start_dag_run, "STEP_S", 0)
+    monkeypatch.setattr(simulate_reconstruction, "SIMULATION_STEP_S", 0)
+    monkeypatch.setattr(start_dag_run, "SIMULATION_STEP_S", 0)
     deployment.add_workflow(SIMULATION, SIMULATION)
 
     process(deployment)

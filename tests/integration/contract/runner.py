@@ -11,6 +11,7 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from local.scanhub.faults import Fault
+from tests.fakes.store import MemoryStore
 from tests.fakes.wire import WireFault
 from tests.integration.conftest import REGION
 from tests.integration.contract.cells import POINTS, RESOURCES, UNTOUCHED, Cell, Ids
@@ -22,9 +23,8 @@ from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import WorkflowStore
-from workflow_manager.services.mirror_task import mirror_task
+from workflow_manager.steps.tasks.mirror_task import mirror_task
 from workflow_manager.stores.dynamodb import DynamoDBStore
-from workflow_manager.stores.memory import MemoryStore
 from workflow_manager.wiring import PORTS, with_ports
 
 TOLD = {"PENDING": "NEW", "COMPLETED": "FINISHED", "FAILED": "NEW", "CANCELLED": "NEW"}

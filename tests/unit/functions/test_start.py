@@ -41,9 +41,7 @@ NEVER = (
     "numpy",
     "requests",
     "uvicorn",
-    "workflow_manager.data_lake.memory",
-    "workflow_manager.orchestrators.memory",
-    "workflow_manager.stores.memory",
+    "tests",
 )
 NEVER_FOR_EVENTS = ("fastapi", "mangum", "opentelemetry", "python_multipart", "starlette")
 

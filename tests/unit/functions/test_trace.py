@@ -33,7 +33,7 @@ from workflow_manager.domain.errors import UpstreamUnreachableError
 from workflow_manager.domain.exam import ExamWorkflow, TaskType
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_dag_data import receive_dag_data
+from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
 
 
 @pytest.fixture(autouse=True)

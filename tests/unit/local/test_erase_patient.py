@@ -7,14 +7,14 @@ import pytest
 
 from local import erase_patient
 from local.erase_patient import TOKEN_VARIABLE, main, read_settings, run
+from tests.fakes.data_lake import MemoryDataLake
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import SCAN_ID, TOKEN, WORKFLOW_ID, at, make_world
-from tests.unit.services.test_find_patient_data import PATIENT_ID, reconstruct, scan
-from workflow_manager.data_lake.memory import MemoryDataLake
+from tests.unit.steps.patients.test_find_patient_data import PATIENT_ID, reconstruct, scan
 from workflow_manager.domain.errors import NeighbourRefusedError
-from workflow_manager.services.find_patient_data import find_patient_data
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.find_patient_data import find_patient_data
 
 Output = pytest.CaptureFixture[str]
 

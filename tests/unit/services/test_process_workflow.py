@@ -34,8 +34,8 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.exam import ItemStatus, TaskType
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.services.load_execution import load_execution
 from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 @pytest.fixture

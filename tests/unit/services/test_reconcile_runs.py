@@ -30,9 +30,9 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.orchestrator_run import OrchestratorRun
 from workflow_manager.domain.task import DELETED_REASON, TaskStatus
-from workflow_manager.services.end_overdue_task import UNASKED, UNFINISHED, end_overdue_task
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import LEASE_S, reconcile_runs
+from workflow_manager.steps.scans.end_overdue_task import UNASKED, UNFINISHED, end_overdue_task
 
 
 @pytest.fixture

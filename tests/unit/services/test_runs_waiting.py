@@ -17,9 +17,9 @@ from workflow_manager.domain.errors import (
     VersionConflictError,
 )
 from workflow_manager.observability import metrics
-from workflow_manager.services.keep_going import keep_going
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import BATCH_SIZE, N_FOLLOWED, reconcile_runs
+from workflow_manager.steps.keep_going import keep_going
 
 Capture = pytest.CaptureFixture[str]
 HOUR = timedelta(hours=1)

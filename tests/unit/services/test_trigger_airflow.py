@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import pytest
 from pydantic import JsonValue
 
+from tests.fakes.orchestrator import MemoryOrchestrator
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
@@ -32,7 +33,6 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.orchestrators.memory import MemoryOrchestrator
 from workflow_manager.ports import Dag
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.process_workflow import process_workflow

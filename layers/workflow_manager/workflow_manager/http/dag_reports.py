@@ -15,8 +15,8 @@ from workflow_manager.http.dependencies import (
     SettingsDep,
     StoreDep,
 )
-from workflow_manager.services.measure_callback_lag import measure_callback_lag
 from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.steps.runs.measure_callback_lag import measure_callback_lag
 
 # A header, not a part of the body: an older deployment ignores it, and a callback that is repeated
 # may name another time and is the same outcome still.

@@ -4,8 +4,8 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.upload import Upload, UploadState
 from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
-from workflow_manager.services.find_upload import find_upload
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.uploads.find_upload import find_upload
 
 
 @retry_on_conflict
@@ -13,13 +13,6 @@ def abort_upload(
     store: WorkflowStore, lake: DataLake, exam: ExamClient, upload_id: str, cause: Cause
 ) -> Upload:
     """Delete the parts that have arrived; what is aborted already stays so.
-
-    Parameters
-    ----------
-    upload_id
-        The upload.
-    cause
-        Who and when.
 
     Raises
     ------

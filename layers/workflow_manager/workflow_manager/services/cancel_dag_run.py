@@ -6,11 +6,11 @@ from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.observability import traced
 from workflow_manager.ports import ExamClient, Orchestrator, WorkflowStore
-from workflow_manager.services.commit_execution import mirror_tasks
-from workflow_manager.services.finish_dag_run import end_dag_run
 from workflow_manager.services.get_dag_run import get_dag_run
-from workflow_manager.services.stop_dag_run import stop_dag_run
 from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.finish_dag_run import end_dag_run
+from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
+from workflow_manager.steps.workflows.commit_execution import mirror_tasks
 
 
 def cancel_dag_run(
@@ -22,13 +22,6 @@ def cancel_dag_run(
     cause: Cause,
 ) -> DagRun:
     """Cancel a run that is not final, and the task that waits for it, and stop it in Airflow.
-
-    Parameters
-    ----------
-    dag_run_id
-        The run.
-    cause
-        Who and when.
 
     Returns
     -------

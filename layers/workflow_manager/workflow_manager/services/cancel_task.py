@@ -5,10 +5,10 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import ExamClient, Orchestrator, WorkflowStore
-from workflow_manager.services.commit_execution import commit_and_stop
-from workflow_manager.services.find_task import find_task
-from workflow_manager.services.load_active_runs import load_active_runs
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.load_active_runs import load_active_runs
+from workflow_manager.steps.tasks.find_task import find_task
+from workflow_manager.steps.workflows.commit_execution import commit_and_stop
 
 # Generation A's devices know no stop command.
 SCANNER_NOT_STOPPED = "The scanner was not stopped: stop it at its console."
@@ -24,13 +24,6 @@ def cancel_task(
     cause: Cause,
 ) -> tuple[Task, str]:
     """Cancel a task that is pending or in progress; its run is stopped in Airflow.
-
-    Parameters
-    ----------
-    workflow_id, task_id
-        The task.
-    cause
-        Who and when.
 
     Returns
     -------
@@ -63,8 +56,6 @@ def explain_cancel(task: Task, cause: Cause) -> str:
     ----------
     task
         The task before it is cancelled.
-    cause
-        Who cancels.
     """
     return f"Cancelled by {cause.actor}." + (f" {SCANNER_NOT_STOPPED}" if task.is_scanning else "")
 

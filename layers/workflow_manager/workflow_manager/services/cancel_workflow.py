@@ -7,10 +7,10 @@ from workflow_manager.domain.task import TaskStatus
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.ports import ExamClient, Orchestrator, WorkflowStore
 from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, explain_cancel
-from workflow_manager.services.commit_execution import commit_and_stop
-from workflow_manager.services.find_task import find_execution
-from workflow_manager.services.load_active_runs import load_active_runs
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.load_active_runs import load_active_runs
+from workflow_manager.steps.tasks.find_task import find_execution
+from workflow_manager.steps.workflows.commit_execution import commit_and_stop
 
 # Task, run and three lines of the audit trail each: together they must fit one transaction of 100.
 N_TASKS_PER_COMMIT = 15
@@ -25,13 +25,6 @@ def cancel_workflow(
     cause: Cause,
 ) -> tuple[Execution, str]:
     """Cancel every task that has not ended; runs are stopped in Airflow.
-
-    Parameters
-    ----------
-    workflow_id
-        The workflow.
-    cause
-        Who and when.
 
     Returns
     -------

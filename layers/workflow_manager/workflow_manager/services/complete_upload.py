@@ -8,7 +8,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
-from workflow_manager.services.find_upload import find_upload, settle_upload
+from workflow_manager.steps.uploads.find_upload import find_upload, settle_upload
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,8 @@ def complete_upload(
 
     Parameters
     ----------
-    upload_id
-        The upload.
     sent
         What the client says that it sent.
-    cause
-        Who and when.
 
     Returns
     -------
@@ -75,13 +71,7 @@ def complete_upload(
 
 
 def dag_run_of(lake: DataLake, upload: Upload) -> str | None:
-    """Return the id of the run that a completed upload causes; None for raw data of a task.
-
-    Parameters
-    ----------
-    upload
-        A completed upload.
-    """
+    """Return the id of the run that a completed upload causes; None for raw data of a task."""
     if upload.dag_id is None:
         return None
     data = ObjectVersion(bucket=lake.bucket, key=upload.key, version_id=upload.version_id)

@@ -10,11 +10,11 @@ from workflow_manager.domain.errors import ConflictError, InvalidInputError
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.upload import Upload, choose_part_size
 from workflow_manager.ports import DataLake, ExamClient, Orchestrator, WorkflowStore
-from workflow_manager.services.check_dag import check_dag
-from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.load_execution import load_execution
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
 from workflow_manager.settings import Settings
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.check_dag import check_dag
+from workflow_manager.steps.workflows.commit_execution import commit_execution
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,6 @@ def create_upload(
 
     Parameters
     ----------
-    request
-        What is to be uploaded.
     cause
         Who and when; the actor owns the upload.
 

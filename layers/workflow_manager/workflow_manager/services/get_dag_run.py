@@ -12,11 +12,6 @@ from workflow_manager.ports import Orchestrator, WorkflowStore
 def get_dag_run(store: WorkflowStore, dag_run_id: str) -> DagRun:
     """Return a run.
 
-    Parameters
-    ----------
-    dag_run_id
-        The run.
-
     Raises
     ------
     NotFoundError
@@ -45,13 +40,7 @@ class OrchestratorView:
 
 
 def look_into_airflow(orchestrator: Orchestrator, run: DagRun) -> OrchestratorView:
-    """Return what Airflow shows of a run; an Airflow that is away is no reason to show nothing.
-
-    Parameters
-    ----------
-    run
-        The run.
-    """
+    """Return what Airflow shows of a run; an Airflow that is away is no reason to show nothing."""
     if run.is_simulated or run.n_start_attempts == 0:
         return OrchestratorView()
     key = RunKey.model_validate(run, from_attributes=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
-from workflow_manager.services.find_upload import find_upload, settle_upload
+from workflow_manager.steps.uploads.find_upload import find_upload, settle_upload
 
 DEFAULT_N_URLS = 100
 
@@ -66,12 +66,8 @@ def get_upload(
 
     Parameters
     ----------
-    upload_id
-        The upload.
     window
         Which missing parts to sign URLs for.
-    cause
-        Who and when.
 
     Raises
     ------

@@ -7,8 +7,8 @@ from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
 from workflow_manager.observability import logger
 from workflow_manager.ports import ExamClient, WorkflowStore
-from workflow_manager.services.load_execution import load_execution
 from workflow_manager.settings import Settings
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 def get_workflow(
@@ -20,8 +20,6 @@ def get_workflow(
     ----------
     workflow_id
         The workflow; one that was never processed is shown as exam-manager defines it.
-    cause
-        Who asks.
     """
     execution = store.get_execution(workflow_id)
     if execution is None:

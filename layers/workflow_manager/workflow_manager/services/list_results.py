@@ -27,8 +27,6 @@ def list_results(lake: DataLake, run: DagRun, cursor: str | None, limit: int) ->
 
     Parameters
     ----------
-    run
-        The run.
     cursor
         From the page before.
     limit

@@ -3,7 +3,7 @@
 from workflow_manager.domain.entity import Event
 from workflow_manager.domain.listing import Page
 from workflow_manager.ports import WorkflowStore
-from workflow_manager.services.find_task import find_execution
+from workflow_manager.steps.tasks.find_task import find_execution
 
 
 def list_workflow_events(
@@ -13,8 +13,6 @@ def list_workflow_events(
 
     Parameters
     ----------
-    workflow_id
-        The workflow.
     after
         Id of the last event that is known.
     limit

@@ -7,14 +7,14 @@ from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Clock, ExamClient, RunQueue, ScanClient, WorkflowStore
-from workflow_manager.services.commit_execution import commit_and_queue
-from workflow_manager.services.handle_device_task import handle_device_task
-from workflow_manager.services.handle_processing_task import handle_processing_task
-from workflow_manager.services.load_execution import load_execution
-from workflow_manager.services.load_limits import load_patient, make_limits
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
-from workflow_manager.services.start_scan import ScanOrder
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.load_limits import load_patient, make_limits
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.scans.handle_device_task import handle_device_task
+from workflow_manager.steps.scans.start_scan import ScanOrder
+from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
+from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,8 @@ def process_workflow(
 
     Parameters
     ----------
-    workflow_id
-        The workflow.
     token
         The caller's token, which a device task carries to the device.
-    cause
-        Who and when.
     auto_advance
         From now on, whether the workflow's DAG tasks start by themselves; None: as before.
 

@@ -12,9 +12,9 @@ from workflow_manager.domain.errors import AuthenticationError, ConflictError, I
 from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
-from workflow_manager.services.finish_dag_run import finish_dag_run
-from workflow_manager.services.note_progress import note_progress
 from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.note_progress import note_progress
 
 
 class Callback(BaseModel):
@@ -92,8 +92,6 @@ def receive_results(
         The run's callback token ``{dag_run_id}.{secret}``.
     callback
         What the DAG sent.
-    cause
-        Who and when.
     task_id
         The task that the path names, if it names one.
 
@@ -143,8 +141,6 @@ def authenticate_callback(store: WorkflowStore, token: str, cause: Cause) -> Dag
     ----------
     token
         ``{dag_run_id}.{secret}``
-    cause
-        When.
 
     Raises
     ------

@@ -19,14 +19,14 @@ from workflow_manager.ports import (
     RunQueue,
     WorkflowStore,
 )
-from workflow_manager.services.end_overdue_task import end_overdue_task
-from workflow_manager.services.finish_dag_run import finish_dag_run
-from workflow_manager.services.follow_dag_runs import Answers, ask_airflow, follow_dag_run
-from workflow_manager.services.follow_device_task import follow_device_task
-from workflow_manager.services.keep_going import keep_going
-from workflow_manager.services.mirror_task import mirror_task
-from workflow_manager.services.stop_dag_run import stop_dag_run
 from workflow_manager.settings import Settings
+from workflow_manager.steps.keep_going import keep_going
+from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.follow_dag_runs import Answers, ask_airflow, follow_dag_run
+from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
+from workflow_manager.steps.scans.end_overdue_task import end_overdue_task
+from workflow_manager.steps.scans.follow_device_task import follow_device_task
+from workflow_manager.steps.tasks.mirror_task import mirror_task
 
 # Longer than the function's own timeout, shorter than its schedule: a crashed turn frees itself.
 LEASE_S = 55
@@ -62,11 +62,6 @@ def reconcile_runs(
     What is due comes first, and what is over in Airflow is not ended by its deadline. Then a
     bounded part of all that is active is compared with Airflow and exam-manager, and the next turn
     goes on behind it. Exam-manager, which may be down, is told last.
-
-    Parameters
-    ----------
-    cause
-        Who and when.
 
     Returns
     -------

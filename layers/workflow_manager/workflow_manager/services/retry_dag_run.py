@@ -5,9 +5,9 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
 from workflow_manager.ports import RunQueue, WorkflowStore
 from workflow_manager.services.get_dag_run import get_dag_run
-from workflow_manager.services.queue_start import queue_start
-from workflow_manager.services.receive_dag_data import receive_dag_data
 from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.queue_start import queue_start
+from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
 
 
 def retry_dag_run(
@@ -16,13 +16,6 @@ def retry_dag_run(
     """Create the next run for the object of one that failed or was cancelled.
 
     The new run's id follows from the old one's, so a call that is repeated finds the same run.
-
-    Parameters
-    ----------
-    dag_run_id
-        The run.
-    cause
-        Who and when.
 
     Returns
     -------

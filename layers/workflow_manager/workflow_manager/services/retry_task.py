@@ -11,9 +11,9 @@ from workflow_manager.ports import (
     ScanClient,
     WorkflowStore,
 )
-from workflow_manager.services.find_task import find_task
 from workflow_manager.services.trigger_task import trigger_task
 from workflow_manager.settings import Settings
+from workflow_manager.steps.tasks.find_task import find_task
 
 
 def retry_task(
@@ -35,12 +35,8 @@ def retry_task(
 
     Parameters
     ----------
-    workflow_id, task_id
-        The task.
     token
         The caller's token, which a device task carries to the device.
-    cause
-        Who and when.
 
     Returns
     -------

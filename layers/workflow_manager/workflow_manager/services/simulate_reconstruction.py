@@ -1,16 +1,16 @@
 """Play a reconstruction where there is none."""
 
+from workflow_manager.domain.dag_run import SIMULATION_STEP_S
 from workflow_manager.domain.data_lake import MAX_FILE_NAME_LENGTH
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
-from workflow_manager.services.finish_dag_run import finish_dag_run
-from workflow_manager.services.note_progress import note_progress
 from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.note_progress import note_progress
 
-STEP_S = 2
 # Three steps of progress, then the result, as ScanHub's own simulation has them.
 PROGRESS_BY_STEP = {1: 25, 2: 50, 3: 75}
 
@@ -28,12 +28,8 @@ def simulate_reconstruction(
 
     Parameters
     ----------
-    dag_run_id
-        The run.
     step
         From 1.
-    cause
-        Who and when.
     """
     run = store.get_dag_run(dag_run_id)
     # Not only RUNNING: the first step may come before the start is marked.
@@ -41,7 +37,7 @@ def simulate_reconstruction(
         return
     if step in PROGRESS_BY_STEP:
         note_progress(store, exam, dag_run_id, PROGRESS_BY_STEP[step], cause)
-        queue.send_simulation_step(dag_run_id, step + 1, STEP_S)
+        queue.send_simulation_step(dag_run_id, step + 1, SIMULATION_STEP_S)
         return
     contrast = _find_contrast(store, run.workflow_id or "", run.task_id or "")
     if contrast is None or len(contrast) > MAX_FILE_NAME_LENGTH:

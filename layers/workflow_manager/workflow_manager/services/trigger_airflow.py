@@ -21,11 +21,11 @@ from workflow_manager.ports import (
     RunQueue,
     WorkflowStore,
 )
-from workflow_manager.services.receive_acquisition import receive_acquisition
-from workflow_manager.services.receive_dag_data import receive_dag_data
-from workflow_manager.services.reject_object import reject_object
-from workflow_manager.services.start_dag_run import start_dag_run
 from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
+from workflow_manager.steps.runs.start_dag_run import start_dag_run
+from workflow_manager.steps.scans.receive_acquisition import receive_acquisition
+from workflow_manager.steps.uploads.reject_object import reject_object
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,6 @@ class ObjectCreated:
 
     Parameters
     ----------
-    data
-        The object version.
     at
         When, as S3 tells; None if it does not.
     """
@@ -62,15 +60,7 @@ def trigger_airflow(
     command: ObjectCreated | StartDagRun,
     cause: Cause,
 ) -> None:
-    """Do what a message asks for; a message that comes again changes nothing.
-
-    Parameters
-    ----------
-    command
-        The message.
-    cause
-        Who and when.
-    """
+    """Do what a message asks for; a message that comes again changes nothing."""
     if isinstance(command, StartDagRun):
         start_dag_run(
             store, lake, queue, orchestrator, exam, clock, settings, command.dag_run_id, cause

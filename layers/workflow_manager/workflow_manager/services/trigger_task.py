@@ -13,15 +13,15 @@ from workflow_manager.ports import (
     ScanClient,
     WorkflowStore,
 )
-from workflow_manager.services.commit_execution import commit_execution, stop_runs
-from workflow_manager.services.handle_device_task import handle_device_task
-from workflow_manager.services.handle_processing_task import handle_processing_task
-from workflow_manager.services.load_active_runs import load_active_runs
-from workflow_manager.services.load_execution import load_execution
-from workflow_manager.services.load_limits import load_patient, make_limits
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
-from workflow_manager.services.start_scan import ScanOrder
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.load_limits import load_patient, make_limits
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.load_active_runs import load_active_runs
+from workflow_manager.steps.scans.handle_device_task import handle_device_task
+from workflow_manager.steps.scans.start_scan import ScanOrder
+from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
+from workflow_manager.steps.workflows.commit_execution import commit_execution, stop_runs
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 NO_WORKFLOW = "Failed to fetch workflow"
 
@@ -45,12 +45,8 @@ def trigger_task(
 
     Parameters
     ----------
-    task_id
-        The task.
     token
         The caller's token, which a device task carries to the device.
-    cause
-        Who and when.
     known
         The task as the caller knows it: only its next attempt is started.
 

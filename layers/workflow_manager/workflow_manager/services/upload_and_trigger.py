@@ -9,7 +9,7 @@ from workflow_manager.domain.data_lake import check_file_name, dag_data_key
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError, PayloadTooLargeError
 from workflow_manager.ports import DataLake, Orchestrator
-from workflow_manager.services.check_dag import check_dag
+from workflow_manager.steps.runs.check_dag import check_dag
 
 MAX_FILE_SIZE_BYTES = 4 * 2**20
 
@@ -47,8 +47,6 @@ def upload_and_trigger(
         The client's name of it.
     body
         Its content.
-    cause
-        Who and when.
 
     Raises
     ------

@@ -8,10 +8,10 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import ExamClient, Orchestrator, ScanClient, WorkflowStore
-from workflow_manager.services.check_task import Checked, check_task, find_complaints
-from workflow_manager.services.load_execution import load_execution
-from workflow_manager.services.load_limits import load_patient, make_limits
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.load_limits import load_patient, make_limits
+from workflow_manager.steps.tasks.check_task import Checked, check_task, find_complaints
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 class StartMode(StrEnum):
@@ -69,13 +69,6 @@ def validate_workflow(
     cause: Cause,
 ) -> ValidatedWorkflow:
     """Try a workflow without changing anything.
-
-    Parameters
-    ----------
-    workflow_id
-        The workflow.
-    cause
-        Who and when.
 
     Returns
     -------
