@@ -1,6 +1,6 @@
 """Heal what was lost: starts, stops, callbacks, deadlines, reports to exam-manager."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -28,6 +28,8 @@ from workflow_manager.steps.scans.end_overdue_task import end_overdue_task
 from workflow_manager.steps.scans.follow_device_task import follow_device_task
 from workflow_manager.steps.tasks.mirror_task import mirror_task
 
+# Lets a run follow what Airflow says of it.
+Follow = Callable[[DagRun, Answers, Cause], bool]
 # Longer than the function's own timeout, shorter than its schedule: a crashed turn frees itself.
 LEASE_S = 55
 BATCH_SIZE = 50
@@ -81,9 +83,12 @@ def reconcile_runs(
         active, cursor = store.list_active(status.cursor, N_FOLLOWED)
         seen = status.see_waiting(_list_waiting([*due, *active]), cursor)
         _tell_waiting(seen, cause)
-        n_done = _reconcile_due(store, lake, queue, orchestrator, exam, clock, settings, due, cause)
+        follow = partial(follow_dag_run, store, lake, queue, orchestrator, exam, clock, settings)
+        n_done = _reconcile_due(
+            store, queue, orchestrator, exam, clock, settings, follow, due, cause
+        )
         active = _rotate(active, cause)
-        moved = _follow_runs(store, lake, queue, orchestrator, exam, clock, settings, active, cause)
+        moved = _follow_runs(orchestrator, clock, follow, active, cause)
         _follow_scans(store, queue, exam, clock, settings, active, cause)
         return n_done + _tell_exam_manager(store, exam, clock, moved, cause)
     finally:
@@ -115,12 +120,12 @@ def _rotate(items: list[DagRun | Task], cause: Cause) -> list[DagRun | Task]:
 
 def _reconcile_due(
     store: WorkflowStore,
-    lake: DataLake,
     queue: RunQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     clock: Clock,
     settings: Settings,
+    follow: Follow,
     due: Sequence[DagRun | Task],
     cause: Cause,
 ) -> int:
@@ -134,9 +139,7 @@ def _reconcile_due(
             return n_done
         if isinstance(item, DagRun) and _is_overdue(item, cause):
             with traced(item.trace), keep_going("run not followed"):
-                follow_dag_run(
-                    store, lake, queue, orchestrator, exam, clock, settings, item, answers, cause
-                )
+                follow(item, answers, cause)
         trace = item.trace if isinstance(item, DagRun) else None
         with traced(trace), keep_going("not reconciled"):
             if isinstance(item, DagRun):
@@ -188,13 +191,9 @@ def _reconcile_run(
 
 
 def _follow_runs(
-    store: WorkflowStore,
-    lake: DataLake,
-    queue: RunQueue,
     orchestrator: Orchestrator,
-    exam: ExamClient,
     clock: Clock,
-    settings: Settings,
+    follow: Follow,
     items: Sequence[DagRun | Task],
     cause: Cause,
 ) -> list[DagRun]:
@@ -210,9 +209,7 @@ def _follow_runs(
             if _is_late(clock, cause, FOLLOW_BUDGET):
                 break
             with traced(run.trace), keep_going("run not followed"):
-                if follow_dag_run(
-                    store, lake, queue, orchestrator, exam, clock, settings, run, answers, cause
-                ):
+                if follow(run, answers, cause):
                     moved.append(run)
     return moved
 
