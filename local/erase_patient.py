@@ -23,37 +23,16 @@ from workflow_manager.domain.errors import (
     ScanHubError,
     UpstreamRefusedError,
 )
-from workflow_manager.ports import Ports
-from workflow_manager.services.erase_patient_data import erase_patient_data
-from workflow_manager.services.find_patient_data import PatientData, find_patient_data
+from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
 from workflow_manager.settings import Settings
-from workflow_manager.wiring import AwsPorts
+from workflow_manager.steps.patients.erase_patient_data import erase_patient_data
+from workflow_manager.steps.patients.find_patient_data import PatientData, find_patient_data
+from workflow_manager.wiring import build_exam, build_lake, build_store
 
 TOKEN_VARIABLE = "SCANHUB_WORKFLOW_TOKEN"  # noqa: S105 - the name of a variable
 FAILED, REFUSED, LEFT = 1, 3, 4
 OUT_OF_REACH = """Not reached, see docs/operations.md: uploads for a DAG of their own, Airflow's
 database and logs, backups of the table, and the records of exam- and patient-manager."""
-
-
-class StackPorts(AwsPorts):
-    """The outside world of a deployed stack, for an operator.
-
-    Parameters
-    ----------
-    settings
-        What `read_settings` returns.
-    token
-        The operator's, for exam-manager.
-    """
-
-    def __init__(self, settings: Settings, token: str) -> None:
-        super().__init__(token)
-        self._settings = settings
-
-    @property
-    def settings(self) -> Settings:
-        """The stack's settings."""
-        return self._settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         client = boto3.client("cloudformation")
         settings = read_settings(client, options.stack_name, options.exam_manager_uri)
-        return run(StackPorts(settings, token), options.patient, is_deleting=options.delete)
+        store, lake = build_store(settings), build_lake(settings)
+        exam = build_exam(token, settings)
+        return run(store, lake, exam, options.patient, is_deleting=options.delete)
     except UpstreamRefusedError as error:
         print(f"Failed: {error.detail} (status {error.status})", file=sys.stderr)
     except MissingPermissionError:
@@ -117,21 +98,23 @@ def read_settings(client: Any, stack_name: str, exam_manager_uri: str | None) ->
     )
 
 
-def run(ports: Ports, patient_id: str, *, is_deleting: bool) -> int:
+def run(
+    store: WorkflowStore, lake: DataLake, exam: ExamClient, patient_id: str, *, is_deleting: bool
+) -> int:
     """Show what there is, delete it if that is wanted, and look again."""
-    found = find_patient_data(ports, patient_id)
+    found = find_patient_data(store, lake, exam, patient_id)
     show(found)
     print(OUT_OF_REACH)
     if not is_deleting:
         print("Nothing was deleted; --delete does it.")
         return 0
     try:
-        n_deleted = erase_patient_data(ports, found)
+        n_deleted = erase_patient_data(store, lake, found)
     except ConflictError as error:
         print(f"Refused: {error.detail}", file=sys.stderr)
         return REFUSED
     print(f"Deleted {n_deleted} items and object versions.")
-    left = find_patient_data(ports, patient_id)
+    left = find_patient_data(store, lake, exam, patient_id)
     if left.is_empty:
         print("Nothing is left.")
         return 0

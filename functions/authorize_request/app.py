@@ -6,14 +6,14 @@ from workflow_manager.entry import lambda_entry
 from workflow_manager.events.authorizer import make_policy, read_token
 from workflow_manager.observability import begin_trace
 from workflow_manager.services.authorize_request import authorize_request
-from workflow_manager.wiring import AwsPorts
+from workflow_manager.wiring import with_ports
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@lambda_entry("users")
+@lambda_entry(authorize_request)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Allow the whole stage to a known user, deny it to everybody else."""
     begin_trace()
     authorization, method_arn = read_token(event)
-    return make_policy(authorize_request(AwsPorts(), authorization), method_arn)
+    return make_policy(with_ports(authorize_request)(authorization), method_arn)

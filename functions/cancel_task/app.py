@@ -1,22 +1,26 @@
 """POST /workflows/{workflow_id}/tasks/{task_id}/cancel/."""
 
-from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dependencies import CallerDep, UserPortsDep
+from workflow_manager.http.app import create_handler
+from workflow_manager.http.dependencies import CallerDep, ExamDep, OrchestratorDep, StoreDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import CancelledTaskView, TaskView
-from workflow_manager.services.cancel_task import cancel_task
+from workflow_manager.services.cancel_task import cancel_task as use_case
 
 router = ScanHubRouter(401, 403, 404, 409, 422, 503)
 
 
 @router.post("/workflows/{workflow_id}/tasks/{task_id}/cancel/", operation_id="cancel_task")
-def answer(
-    workflow_id: str, task_id: str, ports: UserPortsDep, caller: CallerDep
+def cancel_task(
+    workflow_id: str,
+    task_id: str,
+    store: StoreDep,
+    orchestrator: OrchestratorDep,
+    exam: ExamDep,
+    caller: CallerDep,
 ) -> CancelledTaskView:
     """Cancel a task that has not ended; a scanner is not stopped by it."""
-    task, message = cancel_task(ports, workflow_id, task_id, caller.cause)
+    task, message = use_case(store, orchestrator, exam, workflow_id, task_id, caller.cause)
     return CancelledTaskView(message=message, task=TaskView.of(task))
 
 
-app = create_app(router)
-lambda_handler = create_handler(app, "store", "exam", "orchestrator")
+lambda_handler = create_handler(router)

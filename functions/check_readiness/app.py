@@ -1,18 +1,16 @@
 """GET /health/readiness."""
 
-from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dependencies import CauseDep, ServicePortsDep
+from workflow_manager.http.app import create_handler
+from workflow_manager.http.dependencies import CauseDep, StoreDep
 from workflow_manager.http.routing import ScanHubRouter
-from workflow_manager.services.check_readiness import check_readiness
 
 router = ScanHubRouter(503)
 
 
 @router.get("/health/readiness", operation_id="check_readiness")
-def answer(ports: ServicePortsDep, cause: CauseDep) -> dict[str, str | list[str]]:
+def check_readiness(store: StoreDep, cause: CauseDep) -> dict[str, str | list[str]]:
     """Say that requests are served, and name what is degraded."""
-    return {"status": "ok", "degraded": check_readiness(ports, cause)}
+    return {"status": "ok", "degraded": store.get_system_status().degraded_at(cause.at)}
 
 
-app = create_app(router)
-lambda_handler = create_handler(app, "store")
+lambda_handler = create_handler(router)

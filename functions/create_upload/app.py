@@ -1,29 +1,46 @@
 """POST /uploads/."""
 
-from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dependencies import CallerDep, UserPortsDep
+from workflow_manager.http.app import create_handler
+from workflow_manager.http.dependencies import (
+    CallerDep,
+    ExamDep,
+    LakeDep,
+    OrchestratorDep,
+    SettingsDep,
+    StoreDep,
+)
 from workflow_manager.http.idempotency import OnceDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.upload_schemas import CreateUploadBody, UploadView, expiry_of_urls
-from workflow_manager.services.create_upload import UploadRequest, create_upload
+from workflow_manager.services.create_upload import UploadRequest
+from workflow_manager.services.create_upload import create_upload as use_case
 from workflow_manager.services.get_upload import PartWindow, get_upload
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
 @router.post("/uploads/", operation_id="create_upload", status_code=201)
-def answer(
-    body: CreateUploadBody, ports: UserPortsDep, caller: CallerDep, once: OnceDep
+def create_upload(
+    body: CreateUploadBody,
+    orchestrator: OrchestratorDep,
+    exam: ExamDep,
+    store: StoreDep,
+    lake: LakeDep,
+    settings: SettingsDep,
+    caller: CallerDep,
+    once: OnceDep,
 ) -> UploadView:
     """Plan an upload of any size, straight to the data lake."""
     request = UploadRequest(**body.model_dump())
     upload_id = once(
-        lambda: create_upload(ports, request, caller.cause).upload_id, body.model_dump()
+        lambda: (
+            use_case(store, lake, orchestrator, exam, settings, request, caller.cause).upload_id
+        ),
+        body.model_dump(),
     )
-    progress = get_upload(ports, upload_id, PartWindow(), caller.cause)
+    progress = get_upload(store, lake, exam, upload_id, PartWindow(), caller.cause)
     progress.upload.require_not_aborted()
-    return UploadView.of(progress, expiry_of_urls(ports, caller.cause))
+    return UploadView.of(progress, expiry_of_urls(settings, caller.cause))
 
 
-app = create_app(router)
-lambda_handler = create_handler(app, "orchestrator", "exam", "store", "lake")
+lambda_handler = create_handler(router)

@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from workflow_manager.http.app import create_app, create_handler
+from workflow_manager.http.app import create_handler
 from workflow_manager.http.dag_run_schemas import DagRunDetail
-from workflow_manager.http.dependencies import UserPortsDep
+from workflow_manager.http.dependencies import OrchestratorDep, StoreDep, get_caller
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
 from workflow_manager.http.routing import ScanHubRouter
-from workflow_manager.services.get_dag_run import get_dag_run, look_into_airflow
+from workflow_manager.services.get_dag_run import get_dag_run as use_case
+from workflow_manager.services.get_dag_run import look_into_airflow
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 
 WithAirflow = Annotated[bool, Query(alias="task_instances", description="Ask Airflow too.")]
-router = ScanHubRouter(401, 403, 404, 422, 503)
+router = ScanHubRouter(401, 403, 404, 422, 503, dependencies=[Depends(get_caller)])
 
 
 @router.get(
@@ -21,20 +22,20 @@ router = ScanHubRouter(401, 403, 404, 422, 503)
     response_model=DagRunDetail,
     responses=REVALIDATED,
 )
-def answer(
+def get_dag_run(
     dag_run_id: str,
-    ports: UserPortsDep,
+    store: StoreDep,
+    orchestrator: OrchestratorDep,
     revalidation: RevalidationDep,
     with_airflow: WithAirflow = True,
 ) -> DagRunDetail | Response:
     """Show a run, with its tasks in Airflow; its tag is that of our own state, without them."""
-    run = get_dag_run(ports, dag_run_id)
+    run = use_case(store, dag_run_id)
     # The time of its creation too: one that was deleted may come again, and counts from 1.
     facts = (run.version, run.created_at.isoformat(), with_airflow)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged
-    return DagRunDetail.of_both(run, look_into_airflow(ports, run) if with_airflow else None)
+    return DagRunDetail.of_both(run, look_into_airflow(orchestrator, run) if with_airflow else None)
 
 
-app = create_app(router)
-lambda_handler = create_handler(app, "store", "orchestrator")
+lambda_handler = create_handler(router)

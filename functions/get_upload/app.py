@@ -3,11 +3,12 @@
 from typing import Annotated
 
 from workflow_manager.domain.upload import MAX_N_PARTS, MAX_N_URLS
-from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dependencies import CallerDep, UserPortsDep
+from workflow_manager.http.app import create_handler
+from workflow_manager.http.dependencies import CallerDep, ExamDep, LakeDep, SettingsDep, StoreDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.upload_schemas import UploadView, expiry_of_urls
-from workflow_manager.services.get_upload import DEFAULT_N_URLS, PartWindow, get_upload
+from workflow_manager.services.get_upload import DEFAULT_N_URLS, PartWindow
+from workflow_manager.services.get_upload import get_upload as use_case
 
 from fastapi import Query
 
@@ -17,17 +18,19 @@ router = ScanHubRouter(401, 403, 404, 422, 502, 503, 504)
 
 
 @router.get("/uploads/{upload_id}/", operation_id="get_upload")
-def answer(
+def get_upload(
     upload_id: str,
-    ports: UserPortsDep,
+    store: StoreDep,
+    lake: LakeDep,
+    exam: ExamDep,
+    settings: SettingsDep,
     caller: CallerDep,
     from_part: FromPart = 1,
     limit: Limit = DEFAULT_N_URLS,
 ) -> UploadView:
     """Show which parts have arrived, with fresh URLs for missing ones."""
-    progress = get_upload(ports, upload_id, PartWindow(from_part, limit), caller.cause)
-    return UploadView.of(progress, expiry_of_urls(ports, caller.cause))
+    progress = use_case(store, lake, exam, upload_id, PartWindow(from_part, limit), caller.cause)
+    return UploadView.of(progress, expiry_of_urls(settings, caller.cause))
 
 
-app = create_app(router)
-lambda_handler = create_handler(app, "store", "lake")
+lambda_handler = create_handler(router)

@@ -1,19 +1,20 @@
 """GET /tasks/."""
 
-from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dependencies import UserPortsDep
+from workflow_manager.http.app import create_handler
+from workflow_manager.http.dependencies import OrchestratorDep, get_caller
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import AvailableTasks
-from workflow_manager.services.list_available_tasks import list_available_tasks
+from workflow_manager.services.list_available_tasks import list_available_tasks as use_case
 
-router = ScanHubRouter(401, 403, 502, 503, 504)
+from fastapi import Depends
+
+router = ScanHubRouter(401, 403, 502, 503, 504, dependencies=[Depends(get_caller)])
 
 
 @router.get("/tasks/", operation_id="list_available_tasks")
-def answer(ports: UserPortsDep) -> AvailableTasks:
+def list_available_tasks(orchestrator: OrchestratorDep) -> AvailableTasks:
     """List the DAGs that a task can name."""
-    return AvailableTasks.of(list_available_tasks(ports))
+    return AvailableTasks.of(use_case(orchestrator))
 
 
-app = create_app(router)
-lambda_handler = create_handler(app, "orchestrator")
+lambda_handler = create_handler(router)

@@ -2,11 +2,19 @@
 
 from typing import Annotated
 
-from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dependencies import CallerDep, UserPortsDep
+from workflow_manager.http.app import create_handler
+from workflow_manager.http.dependencies import (
+    CallerDep,
+    ClockDep,
+    ExamDep,
+    QueueDep,
+    ScanDep,
+    SettingsDep,
+    StoreDep,
+)
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import ProcessedWorkflowView
-from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.process_workflow import process_workflow as use_case
 
 from fastapi import Query
 
@@ -18,13 +26,31 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
 @router.post("/process/{workflow_id}/", operation_id="process_workflow")
-def answer(
-    workflow_id: str, ports: UserPortsDep, caller: CallerDep, auto_advance: AutoAdvance = None
+def process_workflow(
+    workflow_id: str,
+    store: StoreDep,
+    queue: QueueDep,
+    exam: ExamDep,
+    scan: ScanDep,
+    clock: ClockDep,
+    settings: SettingsDep,
+    caller: CallerDep,
+    auto_advance: AutoAdvance = None,
 ) -> ProcessedWorkflowView:
     """Start the first task that is pending and ready, and DAG tasks that are ready beside it."""
-    processed = process_workflow(ports, workflow_id, caller.token, caller.cause, auto_advance)
+    processed = use_case(
+        store,
+        queue,
+        exam,
+        scan,
+        clock,
+        settings,
+        workflow_id,
+        caller.token,
+        caller.cause,
+        auto_advance,
+    )
     return ProcessedWorkflowView.of(processed)
 
 
-app = create_app(router)
-lambda_handler = create_handler(app, "store", "exam", "scan", "queue")
+lambda_handler = create_handler(router)

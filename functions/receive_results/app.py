@@ -1,7 +1,7 @@
 """POST /results_ready/ and /result_ready/{task_id}: called by DAGs with the run's own token."""
 
-from workflow_manager.http.app import create_app, create_handler
-from workflow_manager.http.dag_reports import DagReportDep
+from workflow_manager.http.app import create_handler
+from workflow_manager.http.dag_reports import RecordDep
 from workflow_manager.http.dependencies import check_callback_token
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.receive_results import Callback
@@ -13,18 +13,17 @@ router = ScanHubRouter(400, 401, 409, 422, 503, dependencies=[Depends(check_call
 
 
 @router.post("/results_ready/", operation_id="receive_results")
-def answer(callback: Callback, report: DagReportDep) -> dict[str, str]:
+def receive_results(callback: Callback, record: RecordDep) -> dict[str, str]:
     """Record what a run reports: progress, results or failure."""
-    report.record(callback)
+    record(callback, None)
     return ANSWER
 
 
 @router.post("/result_ready/{task_id}", operation_id="receive_task_results")
-def answer_for_task(task_id: str, callback: Callback, report: DagReportDep) -> dict[str, str]:
+def receive_task_results(task_id: str, callback: Callback, record: RecordDep) -> dict[str, str]:
     """Record what the run of a task reports."""
-    report.record(callback, task_id)
+    record(callback, task_id)
     return ANSWER
 
 
-app = create_app(router)
-lambda_handler = create_handler(app, "store", "lake", "exam", "queue")
+lambda_handler = create_handler(router)

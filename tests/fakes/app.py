@@ -1,5 +1,8 @@
 """All functions as one app over memory, in process."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import httpx
 from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
@@ -9,10 +12,11 @@ from local.openapi import merge_apps
 from tests.fakes.idempotency import MemoryPersistenceLayer
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.ports import MemoryPorts
-from workflow_manager.http.dependencies import get_service_ports, get_user_ports
+from workflow_manager.http.dependencies import CallersPort, Port
 from workflow_manager.http.idempotency import get_idempotency_store
 from workflow_manager.http.problems import add_problem_handlers
 from workflow_manager.http.routing import strip_base_path
+from workflow_manager.wiring import PORTS
 
 REQUEST_CONTEXT = {
     "requestId": "r",
@@ -40,14 +44,20 @@ class Vouched:
 
 def make_app(world: MemoryPorts) -> FastAPI:
     app = merge_apps()
-    app.dependency_overrides = {
-        get_user_ports: lambda: world,
-        get_service_ports: lambda: world,
-        get_idempotency_store: lambda: MemoryPersistenceLayer,
-    }
+    app.dependency_overrides = {get_idempotency_store: lambda: MemoryPersistenceLayer}
+    for name in PORTS:
+        give = _give(world, name)
+        app.dependency_overrides |= {Port(name): give, CallersPort(name): give}
     add_problem_handlers(app)
     app.add_middleware(Vouched)
     return app
+
+
+def _give(world: MemoryPorts, name: str) -> Callable[[], Awaitable[Any]]:
+    async def give() -> Any:
+        return getattr(world, name)
+
+    return give
 
 
 class InProcess(httpx.BaseTransport):

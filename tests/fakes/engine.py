@@ -19,7 +19,7 @@ from tests.fakes.living import (
     make_tasks,
     pick,
 )
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import DAG_ID, NOW, TOKEN, make_world
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
@@ -97,7 +97,7 @@ class Engine:
         n_by_others = len(self.scanner.starts) - self.n_operator_starts
         cause = Cause(actor, "request-1", self.now + timedelta(seconds=self.skew_s))
         try:
-            use_case(self.ports, *args, cause)
+            call(use_case, self.ports, *args, cause)
         except VersionConflictError as error:
             # One who overtakes is no reason to give up: callers decide again.
             raise AssertionError(f"{use_case} by {actor} gave up") from error
@@ -112,8 +112,8 @@ class Engine:
         return True
 
     def process(self, index: int, auto_advance: bool | None = None) -> bool:
-        def use_case(ports: MemoryPorts, workflow_id: str, cause: Cause) -> None:
-            process_workflow(ports, workflow_id, TOKEN, cause, auto_advance)
+        def use_case(workflow_id: str, cause: Cause) -> None:
+            call(process_workflow, self.ports, workflow_id, TOKEN, cause, auto_advance)
 
         return self.call(use_case, pick(self.workflow_ids, index), actor="operator")
 
@@ -141,8 +141,8 @@ class Engine:
             self.call(retry_dag_run, run.dag_run_id, actor="canceller")
 
     def plan_upload(self, index: int) -> None:
-        def use_case(ports: MemoryPorts, request: UploadRequest, cause: Cause) -> None:
-            self.planned_keys.append(create_upload(ports, request, cause).key)
+        def use_case(request: UploadRequest, cause: Cause) -> None:
+            self.planned_keys.append(call(create_upload, self.ports, request, cause).key)
 
         if task := pick(self.scans, index):
             request = UploadRequest("raw.h5", 4, task_id=task.id)
@@ -210,8 +210,8 @@ class Engine:
             self._call_back(Callout(token, words[index % len(words)]))
 
     def _call_back(self, callout: Callout) -> bool:
-        def use_case(ports: MemoryPorts, token: str, callback: Callback, cause: Cause) -> None:
-            receive_results(ports, token, callback, cause)
+        def use_case(token: str, callback: Callback, cause: Cause) -> None:
+            call(receive_results, self.ports, token, callback, cause)
 
         return self.call(use_case, callout.token, callout.callback, actor="receive_results")
 

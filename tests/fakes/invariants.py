@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from tests.fakes.store import MemoryStore
 from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.exam import ExamTask, ItemStatus
@@ -16,7 +17,6 @@ from workflow_manager.domain.transitions import (
 )
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.stores.items import decode
-from workflow_manager.stores.memory import MemoryStore
 
 MOVES: dict[str, dict[tuple[str, str], str]] = {
     "task": {(str(a), str(e)): str(b) for (a, e), b in TASK_TRANSITIONS.items()},

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.clients import FakeScan
+from tests.fakes.orchestrator import MemoryOrchestrator
 from tests.fakes.world import DAG_ID, SCAN_ARGS, make_exam_task
 from workflow_manager.domain.exam import DeviceTask, ExamTask, TaskType
-from workflow_manager.orchestrators.memory import MemoryOrchestrator
 from workflow_manager.services.receive_results import Callback
 
 SHAPES: dict[str, dict[str, list[str]]] = {

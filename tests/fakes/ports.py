@@ -4,13 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_network
+from typing import Any, TypeVar
+
+import pytest
 
 from tests.fakes.clients import FakeEventBus, FakeExam, FakeQueue, FakeScan, FakeUsers
-from workflow_manager.data_lake.memory import MemoryDataLake
-from workflow_manager.orchestrators.memory import MemoryOrchestrator
+from tests.fakes.data_lake import MemoryDataLake
+from tests.fakes.orchestrator import MemoryOrchestrator
+from tests.fakes.store import MemoryStore
 from workflow_manager.ports import Dag
 from workflow_manager.settings import Settings
-from workflow_manager.stores.memory import MemoryStore
+from workflow_manager.wiring import PORTS, ports_of
+
+T = TypeVar("T")
 
 
 def make_settings() -> Settings:
@@ -35,7 +41,7 @@ def make_orchestrator() -> MemoryOrchestrator:
 
 @dataclass
 class MemoryPorts:
-    """The `Ports` of a use case under test; every field may be replaced."""
+    """The ports of a use case under test, by name; every field may be replaced."""
 
     settings: Settings = field(default_factory=make_settings)
     store: MemoryStore = field(default_factory=MemoryStore)
@@ -48,5 +54,14 @@ class MemoryPorts:
     users: FakeUsers = field(default_factory=FakeUsers)
     clock: Callable[[], datetime] = lambda: datetime(2000, 1, 1, tzinfo=UTC)
 
-    def now(self) -> datetime:
-        return self.clock()
+
+def call(use_case: Callable[..., T], world: Any, *args: Any, **options: Any) -> T:
+    """Call a use case with the ports that it takes."""
+    ports = (getattr(world, name) for name in ports_of(use_case))
+    return use_case(*ports, *args, **options)
+
+
+def find_ports(monkeypatch: pytest.MonkeyPatch, world: Any) -> None:
+    """Let all functions find the ports of a world."""
+    for name in PORTS:
+        monkeypatch.setitem(PORTS, name, lambda name=name, **_: getattr(world, name))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import (
@@ -89,12 +89,12 @@ def store(ports: MemoryPorts, data: ObjectVersion, body: bytes = b"raw data") ->
 
 def deliver(ports: MemoryPorts, data: ObjectVersion, seconds: float = 10) -> None:
     store(ports, data)
-    trigger_airflow(ports, ObjectCreated(data), at(seconds, "trigger_airflow"))
+    call(trigger_airflow, ports, ObjectCreated(data), at(seconds, "trigger_airflow"))
 
 
 def deliver_queue(ports: MemoryPorts, seconds: float = 11) -> None:
     for dag_run_id in ports.queue.dag_run_ids:
-        trigger_airflow(ports, StartDagRun(dag_run_id), at(seconds, "trigger_airflow"))
+        call(trigger_airflow, ports, StartDagRun(dag_run_id), at(seconds, "trigger_airflow"))
     ports.queue.dag_run_ids.clear()
 
 

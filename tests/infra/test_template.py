@@ -2,6 +2,7 @@ import ast
 import json
 import re
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,15 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 SERVICES = ROOT / "layers/workflow_manager/workflow_manager/services"
 MAX_FUNCTION_LINES = 25
+# One call of one port is no use case: it stands in the endpoint.
+WITHOUT_SERVICE = {
+    "check_readiness",
+    "get_openapi",
+    "hello",
+    "list_dag_runs",
+    "list_rejected_objects",
+    "list_workflows",
+}
 
 
 def to_logical_id(folder: str) -> str:
@@ -29,7 +39,7 @@ def test_function_is_one_to_one_with_its_folder_service_events_and_test(
     folder: str, functions: dict[str, Any]
 ) -> None:
     assert functions[to_logical_id(folder)]["CodeUri"] == f"functions/{folder}"
-    assert (SERVICES / f"{folder}.py").is_file()
+    assert (SERVICES / f"{folder}.py").is_file() is (folder not in WITHOUT_SERVICE)
     assert list(ROOT.glob(f"events/{folder}/*.json"))
     assert list(ROOT.glob(f"tests/**/test_{folder}.py"))
 
@@ -45,8 +55,23 @@ def test_http_function_has_its_own_name_as_operation_id(folder: str) -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_function_is_thin(folder: str) -> None:
     source = (ROOT / "functions" / folder / "app.py").read_text()
-    assert len(source.splitlines()) <= 40
-    assert ast.get_docstring(ast.parse(source))
+    tree = ast.parse(source)
+    # Imports and parameters say what it touches; they are as many as that is.
+    said = 0
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            said += (node.end_lineno or 0) - node.lineno + 1
+        elif isinstance(node, ast.FunctionDef):
+            said += node.body[0].lineno - node.lineno
+    assert len(source.splitlines()) - said <= 30
+    assert ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_endpoint_is_named_as_its_operation(folder: str) -> None:
+    routes = getattr(import_module(f"functions.{folder}.app"), "router", None)
+    for route in routes.routes if routes else []:
+        assert route.endpoint.__name__ == route.operation_id
 
 
 def test_event_folders_belong_to_functions() -> None:

@@ -15,7 +15,7 @@ from anyio.from_thread import start_blocking_portal
 from local.openapi import DOCUMENT
 from scanhub_workflow import Client, Clock, Retry, errors
 from tests.fakes.app import InProcess, make_app
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -121,7 +121,12 @@ def test_task_is_cancelled_and_tried_again(client: Client) -> None:
 def test_object_that_fits_nothing_is_listed(client: Client, world: MemoryPorts) -> None:
     # Given an empty object that came just now
     data = make_dag_data().model_copy(update={"size_bytes": 0})
-    trigger_airflow(world, ObjectCreated(data), Cause("trigger_airflow", "r", datetime.now(UTC)))
+    call(
+        trigger_airflow,
+        world,
+        ObjectCreated(data),
+        Cause("trigger_airflow", "r", datetime.now(UTC)),
+    )
 
     # When the rejected objects are listed; then it is there
     [rejected] = client.list_rejected_objects()
@@ -158,7 +163,7 @@ def test_run_is_watched_and_downloaded(client: Client, world: MemoryPorts, tmp_p
     lost = Result(type=ResultType.DICOM, key=f"{prefix}3.dcm")
     callback = Callback(dag_id=DAG_ID, success=True, results=(image, lost))
     token = callback_token(world, dag_run_id)
-    receive_results(world, token, callback, at(20, "receive_results"))
+    call(receive_results, world, token, callback, at(20, "receive_results"))
 
     # Then the watch ends, all files come, and the lost one is named
     assert [run.state for run in watched] == ["SUCCEEDED"]

@@ -14,7 +14,7 @@ from tests.fakes.faults import Crash
 from tests.fakes.healing import heal_quickly
 from tests.fakes.invariants import State, check_orchestrator, check_state, read_table
 from tests.fakes.living import LivingAirflow
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION,
@@ -170,7 +170,7 @@ def process_at_once(world: MemoryPorts) -> list[bool]:
     """Let many callers process one workflow, and return which of them started a task."""
 
     def process(_: int) -> bool:
-        return process_workflow(world, WORKFLOW_ID, TOKEN, at(0)).is_started
+        return call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0)).is_started
 
     with ThreadPoolExecutor(N_CALLERS) as pool:
         return list(pool.map(process, range(N_CALLERS)))

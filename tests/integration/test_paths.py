@@ -15,8 +15,9 @@ from local.scanhub.seed import TaskSpec
 from tests.fakes.wire import WireFault
 from tests.integration.deployment import BUCKET, DAG_ID, Deployment, deploy, forget_logins, put_part
 from workflow_manager.domain.entity import Cause
-from workflow_manager.services import simulate_reconstruction, start_dag_run
-from workflow_manager.wiring import AwsPorts
+from workflow_manager.services import simulate_reconstruction
+from workflow_manager.steps.runs import start_dag_run
+from workflow_manager.wiring import PORTS
 
 SCAN = TaskSpec(type=TaskType.DEVICE_TASK_SDK)
 RECONSTRUCTION = TaskSpec(type=TaskType.RECONSTRUCTION_TASK)
@@ -171,8 +172,8 @@ def test_simulated_tasks_follow_each_other(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given steps that follow at once: moto would hold delayed messages back
-    monkeypatch.setattr(simulate_reconstruction, "STEP_S", 0)
-    monkeypatch.setattr(start_dag_run, "STEP_S", 0)
+    monkeypatch.setattr(simulate_reconstruction, "SIMULATION_STEP_S", 0)
+    monkeypatch.setattr(start_dag_run, "SIMULATION_STEP_S", 0)
     deployment.add_workflow(SIMULATION, SIMULATION)
 
     process(deployment)
@@ -190,7 +191,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> None:
     later = Cause(actor="reconcile_runs", request_id="r", at=at)
     module = importlib.import_module("functions.reconcile_runs.app")
     monkeypatch.setattr(module, "event_cause", lambda *_: later)
-    monkeypatch.setattr(AwsPorts, "now", lambda _: later.at)
+    monkeypatch.setitem(PORTS, "clock", lambda: lambda: later.at)
 
 
 def test_reconciler_finds_what_a_lost_callback_would_have_told(

@@ -1,14 +1,17 @@
-"""The real outside world, each part built when first used and kept for the warm function.
+"""The real ports, each built when first used; what they stand on is kept for the warm function.
 
 Imports are local: a function loads only what it uses, and importing this needs no environment.
 """
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cache, partial
+from inspect import signature
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from workflow_manager.settings import Settings, get_settings
+from workflow_manager.settings import get_settings
 
 if TYPE_CHECKING:
     import httpx
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from workflow_manager.aws import AwsService
     from workflow_manager.ports import (
+        Clock,
         DataLake,
         EventBus,
         ExamClient,
@@ -26,107 +30,97 @@ if TYPE_CHECKING:
         WorkflowStore,
     )
     from workflow_manager.secrets import Credentials
+    from workflow_manager.settings import Settings
 
 
-PortName = Literal["store", "lake", "queue", "bus", "orchestrator", "exam", "scan", "users"]
+T = TypeVar("T")
 
 
-class AwsPorts:
-    """The outside world on somebody's behalf.
+def build_store(settings: "Settings | None" = None) -> "WorkflowStore":
+    """Return state in DynamoDB."""
+    from workflow_manager.stores.dynamodb import DynamoDBStore
 
-    Parameters
-    ----------
-    token
-        The caller's, for calls to ScanHub; None: those calls are the service account's.
-    """
-
-    def __init__(self, token: str | None = None) -> None:
-        self._token = token
-
-    def now(self) -> datetime:
-        """Return the time, UTC."""
-        return datetime.now(UTC)
-
-    @property
-    def settings(self) -> Settings:
-        """The deployment's settings."""
-        return get_settings()
-
-    @cached_property
-    def store(self) -> "WorkflowStore":
-        """State in DynamoDB."""
-        from workflow_manager.stores.dynamodb import DynamoDBStore
-
-        return DynamoDBStore(_aws_client("dynamodb"), self.settings)
-
-    @cached_property
-    def lake(self) -> "DataLake":
-        """Data in S3."""
-        from workflow_manager.data_lake.s3 import S3DataLake
-
-        return S3DataLake(_s3_client(), self.settings)
-
-    @cached_property
-    def queue(self) -> "RunQueue":
-        """Messages in SQS."""
-        from workflow_manager.queues.sqs import SqsRunQueue
-
-        return SqsRunQueue(
-            _aws_client("sqs"), self.settings.queue_url, self.settings.simulation_queue_url
-        )
-
-    @cached_property
-    def bus(self) -> "EventBus":
-        """Notifications in EventBridge."""
-        from workflow_manager.notifications.eventbridge import EventBridgeBus
-
-        return EventBridgeBus(_aws_client("events"), self.settings.event_bus_name)
-
-    @property
-    def orchestrator(self) -> "Orchestrator":
-        """Airflow."""
-        return _orchestrator()
-
-    @cached_property
-    def exam(self) -> "ExamClient":
-        """Exam-manager."""
-        from workflow_manager.clients.exam import HttpExamClient
-
-        return HttpExamClient(_http_client(), self.settings.exam_manager_uri, self._auth)
-
-    @cached_property
-    def scan(self) -> "ScanClient":
-        """What starting a scan takes."""
-        from workflow_manager.clients.scan import HttpScanClient
-
-        clients = (_http_client(), _unpooled_http_client())
-        return HttpScanClient(*clients, self.settings, self._auth)
-
-    @cached_property
-    def users(self) -> "UserClient":
-        """User-login-manager."""
-        from workflow_manager.clients.user_login import HttpUserClient
-
-        return HttpUserClient(_http_client(), self.settings.user_login_manager_uri)
-
-    @property
-    def _auth(self) -> "httpx.Auth":
-        from workflow_manager.clients.auth import BearerAuth
-
-        return _service_account_auth() if self._token is None else BearerAuth(self._token)
+    return DynamoDBStore(_aws_client("dynamodb"), settings or get_settings())
 
 
-def make_ready(*names: PortName) -> None:
-    """Build what ports stand on; nothing is called.
+def build_lake(settings: "Settings | None" = None) -> "DataLake":
+    """Return data in S3."""
+    from workflow_manager.data_lake.s3 import S3DataLake
 
-    Parameters
-    ----------
-    *names
-        Properties of `AwsPorts`.
-    """
-    ports = AwsPorts()
-    for name in names:
-        getattr(ports, name)
+    return S3DataLake(_s3_client(), settings or get_settings())
+
+
+def build_queue() -> "RunQueue":
+    """Return messages in SQS."""
+    from workflow_manager.queues.sqs import SqsRunQueue
+
+    settings = get_settings()
+    return SqsRunQueue(_aws_client("sqs"), settings.queue_url, settings.simulation_queue_url)
+
+
+def build_bus() -> "EventBus":
+    """Return notifications in EventBridge."""
+    from workflow_manager.notifications.eventbridge import EventBridgeBus
+
+    return EventBridgeBus(_aws_client("events"), get_settings().event_bus_name)
+
+
+def build_orchestrator() -> "Orchestrator":
+    """Return Airflow."""
+    return _orchestrator()
+
+
+def build_exam(token: str | None = None, settings: "Settings | None" = None) -> "ExamClient":
+    """Return exam-manager, on behalf of whose `token` it is; None: of the service account."""
+    from workflow_manager.clients.exam import HttpExamClient
+
+    uri = (settings or get_settings()).exam_manager_uri
+    return HttpExamClient(_http_client(), uri, _auth(token))
+
+
+def build_scan(token: str) -> "ScanClient":
+    """Return what starting a scan takes, on behalf of whose `token` it is."""
+    from workflow_manager.clients.scan import HttpScanClient
+
+    return HttpScanClient(_http_client(), _unpooled_http_client(), get_settings(), _auth(token))
+
+
+def build_users() -> "UserClient":
+    """Return user-login-manager."""
+    from workflow_manager.clients.user_login import HttpUserClient
+
+    return HttpUserClient(_http_client(), get_settings().user_login_manager_uri)
+
+
+def build_clock() -> "Clock":
+    """Return what tells the time, UTC."""
+    return partial(datetime.now, UTC)
+
+
+# By the name of the parameter that takes it. Whom the calls to ScanHub are made for is the
+# caller's word, if there is one.
+PORTS: dict[str, Callable[..., Any]] = {
+    "store": build_store,
+    "lake": build_lake,
+    "queue": build_queue,
+    "bus": build_bus,
+    "orchestrator": build_orchestrator,
+    "exam": build_exam,
+    "scan": build_scan,
+    "users": build_users,
+    "clock": build_clock,
+    "settings": get_settings,
+}
+
+
+def ports_of(use_case: Callable[..., object]) -> list[str]:
+    """Return which ports a use case takes: its first parameters, by their names alone."""
+    return list(takewhile(PORTS.__contains__, signature(use_case).parameters))
+
+
+def with_ports(use_case: Callable[..., T]) -> Callable[..., T]:
+    """Return a use case that has its ports, on behalf of the service account."""
+    return partial(use_case, *(PORTS[name]() for name in ports_of(use_case)))
 
 
 def forget() -> None:
@@ -225,6 +219,12 @@ def _service_account_auth() -> "httpx.Auth":
         f"{settings.user_login_manager_uri}/api/v1/userlogin/login",
         lambda: _credentials(settings.service_account_secret_arn),
     )
+
+
+def _auth(token: str | None) -> "httpx.Auth":
+    from workflow_manager.clients.auth import BearerAuth
+
+    return _service_account_auth() if token is None else BearerAuth(token)
 
 
 def _credentials(secret_arn: str) -> "Credentials":

@@ -11,7 +11,7 @@ from tests.integration.conftest import REGION
 from tests.integration.deployment import AIRFLOW_PASSWORD, Deployment, deploy
 from tests.integration.patient import PATIENT_WORDS
 from workflow_manager.observability import logger
-from workflow_manager.wiring import AwsPorts
+from workflow_manager.wiring import PORTS
 
 # What clients send in bodies of this test, and no log may hold.
 CLIENT_WORDS = ("Jane", "body-of-the-client", "patient_height", "birth_date", "Gender")
@@ -30,7 +30,7 @@ def deployment(aws: None) -> Iterator[Deployment]:
     # State in memory, which the store's own contract test holds to what DynamoDB does: hundreds of
     # cells in moto's DynamoDB take minutes.
     with deploy() as deployment, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AwsPorts, "store", property(lambda _: deployment.store))
+        patch.setitem(PORTS, "store", lambda: deployment.store)
         yield deployment
 
 

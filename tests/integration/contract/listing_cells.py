@@ -26,7 +26,7 @@ from tests.integration.contract.task_cells import DAG_TASK, SDK_TASK, trigger_be
 from tests.integration.deployment import BUCKET, DAG_ID, Deployment
 from workflow_manager import wiring
 from workflow_manager.domain.listing import ListQuery
-from workflow_manager.wiring import AwsPorts
+from workflow_manager.wiring import PORTS
 
 LIST_WORKFLOWS = Scenario(
     "list workflows",
@@ -93,12 +93,12 @@ def refused(label: str, reason: str, tags: tuple[str, ...], is_deleted: bool = F
         call = UPLOAD.function, UPLOAD.method, UPLOAD.path, UPLOAD.body, UPLOAD.headers
         assert deployment.call(*call)["statusCode"] == 200
         if is_deleted:
-            AwsPorts().lake.delete_prefix(f"upload/{DAG_ID}/")
+            PORTS["lake"]().delete_prefix(f"upload/{DAG_ID}/")
         deliver(deployment)
         assert deployment.airflow.runs == {}
         # moto's events name no version, of which an id is made.
         now = datetime.now(UTC)
-        [run] = AwsPorts().store.list_dag_runs(ListQuery(now - timedelta(1), now, 10)).items
+        [run] = PORTS["store"]().list_dag_runs(ListQuery(now - timedelta(1), now, 10)).items
         ids["dag_run_id"] = run.dag_run_id
 
     shown = {"state": "FAILED", "reason": reason}

@@ -11,6 +11,7 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from local.scanhub.faults import Fault
+from tests.fakes.store import MemoryStore
 from tests.fakes.wire import WireFault
 from tests.integration.conftest import REGION
 from tests.integration.contract.cells import POINTS, RESOURCES, UNTOUCHED, Cell, Ids
@@ -22,10 +23,9 @@ from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import WorkflowStore
-from workflow_manager.services.mirror_task import mirror_task
+from workflow_manager.steps.tasks.mirror_task import mirror_task
 from workflow_manager.stores.dynamodb import DynamoDBStore
-from workflow_manager.stores.memory import MemoryStore
-from workflow_manager.wiring import AwsPorts
+from workflow_manager.wiring import PORTS, with_ports
 
 TOLD = {"PENDING": "NEW", "COMPLETED": "FINISHED", "FAILED": "NEW", "CANCELLED": "NEW"}
 # What was taken away from AWS, to be put back: where from, its name, itself.
@@ -129,7 +129,7 @@ def run_cell(deployment: Deployment, cell: Cell, is_on_table: bool = False) -> O
     content = json.loads(answer["body"]) if answer["body"] else {}
     task = find_task(deployment)
     dag_run_id = content.get("dag_run_id") or (task and task.dag_run_id) or ids.get("dag_run_id")
-    run = AwsPorts().store.get_dag_run(dag_run_id) if dag_run_id else None
+    run = PORTS["store"]().get_dag_run(dag_run_id) if dag_run_id else None
     return Outcome(answer, content, ids, task, run, n_starts)
 
 
@@ -183,7 +183,7 @@ def fill(value: Any, ids: Ids) -> Any:
 
 
 def find_task(deployment: Deployment) -> Task | None:
-    execution = AwsPorts().store.get_execution(deployment.workflow_id)
+    execution = PORTS["store"]().get_execution(deployment.workflow_id)
     return execution.tasks.get(deployment.task_ids[0]) if execution else None
 
 
@@ -267,7 +267,7 @@ def check_state(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
     task, told = outcome.task, exams_task(deployment)
     is_in_progress = task is not None and task.status is TaskStatus.IN_PROGRESS
     if task and is_in_progress:
-        run = AwsPorts().store.get_dag_run(task.dag_run_id) if task.dag_run_id else None
+        run = PORTS["store"]().get_dag_run(task.dag_run_id) if task.dag_run_id else None
         is_scanned = bool(deployment.stand_in.scanner.list_scans().get(task.task_id))
         assert (run and not run.state.is_final) or is_scanned or task.attempt == 0
     is_gone_there = any(fault in cell.faults for fault in GONE_IN_EXAM_MANAGER)
@@ -289,7 +289,7 @@ def expected_there(task: Task) -> set[str]:
 def heal(deployment: Deployment, task: Task) -> None:
     """Do what the reconciler does a minute later, now that nothing fails."""
     cause = Cause("reconcile_runs", "r", datetime.now(UTC))
-    mirror_task(AwsPorts(), task.workflow_id, task.task_id, cause)
+    with_ports(mirror_task)(task.workflow_id, task.task_id, cause)
     healed, told = find_task(deployment), exams_task(deployment)
     assert healed is not None and not healed.is_mirror_due
     assert told["status"] in expected_there(healed)

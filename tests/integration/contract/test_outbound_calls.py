@@ -11,8 +11,9 @@ from tests.integration.contract.task_cells import DAG_TASK, SDK_TASK, SIMULATED_
 from tests.integration.deployment import BUCKET, DAG_ID, Deployment
 from tests.integration.patient import BIRTH_DATE, HEIGHT_CM, PATIENT, WEIGHT_KG
 from workflow_manager.domain.trace import parse_traceparent
-from workflow_manager.services import simulate_reconstruction, start_dag_run
-from workflow_manager.services.calculate_age import calculate_age
+from workflow_manager.services import simulate_reconstruction
+from workflow_manager.steps.patients.calculate_age import calculate_age
+from workflow_manager.steps.runs import start_dag_run
 
 SEQUENCE_PATH = "/api/v1/mri/sequences/64f0c0ffee00000000000001"
 START_PATH = "/api/v1/device/start_scan_via_websocket"
@@ -184,8 +185,8 @@ def test_simulate_reconstruction_reports_as_scanhub_did_with_the_service_account
     sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a simulation whose steps follow at once: moto would hold delayed messages back
-    monkeypatch.setattr(simulate_reconstruction, "STEP_S", 0)
-    monkeypatch.setattr(start_dag_run, "STEP_S", 0)
+    monkeypatch.setattr(simulate_reconstruction, "SIMULATION_STEP_S", 0)
+    monkeypatch.setattr(start_dag_run, "SIMULATION_STEP_S", 0)
     sent.trigger(SIMULATED_TASK)
     sent.deployment.drain_queue()
     sent.deployment.scanhub.delete("/_control/requests")

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from tests.fakes.ports import call
 from tests.fakes.world import (
     TOKEN,
     WORKFLOW_ID,
@@ -70,7 +71,7 @@ def test_process_workflow_stores_nothing_of_a_graph_that_cannot_be() -> None:
     world = make_world(make_task("a", 1, ["a"]))
 
     with pytest.raises(InvalidInputError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.store.get_execution(WORKFLOW_ID) is None
 
@@ -89,9 +90,15 @@ def test_join_starts_once_when_both_branches_are_completed() -> None:
         key = f"result/{run_id}/out.npy"
         world.lake.put(key, b"image", "")
         token = callback_token(world, run_id)
-        receive_results(world, token, Callback(result_file=f"s3://data-lake/{key}"), at(seconds))
+        call(
+            receive_results,
+            world,
+            token,
+            Callback(result_file=f"s3://data-lake/{key}"),
+            at(seconds),
+        )
 
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     finish("a", 1)
     finish("b", 2)
     assert get_task(world, "d").status is TaskStatus.PENDING

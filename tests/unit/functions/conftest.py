@@ -11,9 +11,8 @@ import pytest
 
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.log import capture_log
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, find_ports
 from tests.fakes.world import make_world
-from workflow_manager.http.dependencies import get_service_ports, get_user_ports
 
 ROOT = Path(__file__).parents[3]
 Invoke = Callable[[str, dict[str, Any]], Any]
@@ -35,17 +34,10 @@ def world() -> MemoryPorts:
 @pytest.fixture
 def invoke(world: MemoryPorts, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "ScanHub")
-
-    async def get_world() -> MemoryPorts:
-        return world
+    find_ports(monkeypatch, world)
 
     def call(function: str, event: dict[str, Any]) -> Any:
         module = importlib.import_module(f"functions.{function}.app")
-        if hasattr(module, "app"):
-            overrides = {get_user_ports: get_world, get_service_ports: get_world}
-            monkeypatch.setattr(module.app, "dependency_overrides", overrides)
-        else:
-            monkeypatch.setattr(module, "AwsPorts", lambda: world)
         return module.lambda_handler(event, FakeLambdaContext())
 
     return call

@@ -1,5 +1,6 @@
 """Who may call what, from where."""
 
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -62,6 +63,11 @@ def test_example_of_the_documentation_names_all_that_only_looks() -> None:
     assert not [name for name in allowed if name.startswith(("cancel_", "retry_", "trigger_"))]
 
 
+def start_anew(function: str) -> None:
+    """Let a function read its settings again."""
+    importlib.reload(importlib.import_module(f"functions.{function}.app"))
+
+
 @pytest.mark.parametrize(("origin", "allowed"), [(ORIGIN, ORIGIN), ("https://evil.example", None)])
 def test_answer_allows_the_web_origin_and_no_other(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, origin: str, allowed: str | None
@@ -70,7 +76,7 @@ def test_answer_allows_the_web_origin_and_no_other(
     event = load_event("get_dag_run", "unknown_run")
     event["headers"]["Origin"] = origin
     event["multiValueHeaders"]["Origin"] = [origin]
-    monkeypatch.setattr("functions.get_dag_run.app.app.middleware_stack", None, raising=False)
+    start_anew("get_dag_run")
 
     answer = invoke("get_dag_run", event)
 
@@ -82,7 +88,7 @@ def test_page_of_the_web_origin_may_read_the_etag(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEB_ORIGINS", ORIGIN)
-    monkeypatch.setattr("functions.get_workflow.app.app.middleware_stack", None, raising=False)
+    start_anew("get_workflow")
     event = load_event("get_workflow", "success")
     event["multiValueHeaders"] |= {"Origin": [ORIGIN], "If-None-Match": ["*"]}
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.fakes.cloudwatch import Metric, Sample, has_rung, read_samples, watched
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     NOW,
@@ -192,7 +192,7 @@ def list_minutes(
     for minute in range(n_minutes):
         is_away = minute in away
         world.orchestrator.outage = UpstreamUnreachableError("away") if is_away else None
-        reconcile_runs(world, at(60 * minute, "reconcile_runs"))
+        call(reconcile_runs, world, at(60 * minute, "reconcile_runs"))
         deliver_queue(world, 60 * minute + 1)
         metrics.flush_metrics()
         for sample in read_printed(capsys):
@@ -269,7 +269,7 @@ def test_waiting_runs_are_told_of_before_anything_can_cost_the_turn_its_life(
 
     world.queue.send_start = die  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        reconcile_runs(world, at(900, "reconcile_runs"))
+        call(reconcile_runs, world, at(900, "reconcile_runs"))
 
     [waiting] = [each for each in read_printed(capsys) if each.metric.name == "RunsWaiting"]
     assert (waiting.unit, waiting.values) == ("Seconds", (900.0,))

@@ -1,4 +1,4 @@
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import RECONSTRUCTION_ID, SCAN_ID, TOKEN, WORKFLOW_ID, at
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.services.process_workflow import process_workflow
@@ -7,7 +7,7 @@ from workflow_manager.services.process_workflow import process_workflow
 def test_cancel_task_tells_what_it_means_and_shows_the_task(
     invoke: Invoke, world: MemoryPorts
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     answer = invoke("cancel_task", load_event("cancel_task", "success"))
 
@@ -21,7 +21,7 @@ def test_cancel_task_tells_what_it_means_and_shows_the_task(
 def test_cancel_task_says_that_the_scanner_was_not_stopped(
     invoke: Invoke, world: MemoryPorts
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     path = f"/v1/workflowmanager/workflows/{WORKFLOW_ID}/tasks/{SCAN_ID}/cancel/"
 
     answer = invoke("cancel_task", load_event("cancel_task", "success") | {"path": path})
@@ -30,7 +30,7 @@ def test_cancel_task_says_that_the_scanner_was_not_stopped(
 
 
 def test_cancel_task_answers_404_for_an_unknown_task(invoke: Invoke, world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     answer = invoke("cancel_task", load_event("cancel_task", "unknown_task"))
 

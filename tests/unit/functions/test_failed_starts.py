@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import TOKEN, WORKFLOW_ID, at, deliver, make_raw_data
 from tests.unit.functions.conftest import Invoke, load_event
 from tests.unit.functions.test_metrics import DIMENSIONS, Capture, read_metric
@@ -41,7 +41,7 @@ def test_scan_start_that_broke_off_is_counted_by_the_reconciler(
 
     world.scan.start = die  # type: ignore[method-assign,assignment]
     with pytest.raises(KeyboardInterrupt):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(-(10**7)))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(-(10**7)))
     metrics.clear_metrics()
 
     for _ in range(2):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     NOW,
@@ -91,7 +91,7 @@ def test_trigger_latency_counts_from_the_run_of_a_task(
 
 
 def deliver_scan(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data(), 10)
     metrics.clear_metrics()
 
@@ -207,7 +207,7 @@ def test_runs_past_deadline_counts_a_run_once(
 def test_runs_past_deadline_counts_a_scan_whose_data_never_came(
     invoke: Invoke, world: MemoryPorts, capsys: Capture
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(-(10**7)))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(-(10**7)))
     metrics.clear_metrics()
 
     invoke("reconcile_runs", load_event("reconcile_runs", "every_minute"))

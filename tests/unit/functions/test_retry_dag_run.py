@@ -1,6 +1,6 @@
 from typing import Any
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import at, deliver, make_dag_data
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.domain.dag_run import object_dag_run_id
@@ -14,7 +14,7 @@ EVENT: dict[str, Any] = load_event("retry_dag_run", "success") | {
 
 def test_retry_dag_run_shows_the_new_run(invoke: Invoke, world: MemoryPorts) -> None:
     deliver(world, make_dag_data())
-    cancel_dag_run(world, RUN_ID, at(20))
+    call(cancel_dag_run, world, RUN_ID, at(20))
 
     answer = invoke("retry_dag_run", EVENT)
 

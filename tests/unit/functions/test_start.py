@@ -14,11 +14,11 @@ import pytest
 from local.runtime import link_packages
 from local.samples import list_samples
 from tests.fakes.world import make_world
+from tests.signatures import CLIENTS, list_clients
 from tests.unit.functions.conftest import ROOT, Invoke
 
 RunOnLambda = Callable[..., Any]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
-PORTS = {"store", "lake", "queue", "bus", "orchestrator", "exam", "scan", "users"}
 CASES = {"create_upload": "for_dag", "trigger_airflow": "upload_arrived"}
 EVENT_FUNCTIONS = {
     "authorize_request",
@@ -41,9 +41,7 @@ NEVER = (
     "numpy",
     "requests",
     "uvicorn",
-    "workflow_manager.data_lake.memory",
-    "workflow_manager.orchestrators.memory",
-    "workflow_manager.stores.memory",
+    "tests",
 )
 NEVER_FOR_EVENTS = ("fastapi", "mangum", "opentelemetry", "python_multipart", "starlette")
 
@@ -57,7 +55,7 @@ class Recorder:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._ports, name)
-        return RecordedPort(name, value, self.called) if name in PORTS else value
+        return RecordedPort(name, value, self.called) if name in CLIENTS else value
 
 
 class RecordedPort:
@@ -69,13 +67,6 @@ class RecordedPort:
         if callable(value):
             self._called.append(self._name)
         return value
-
-
-def list_declared_ports(function: str) -> list[str]:
-    """Return what a function says that it calls."""
-    source = (ROOT / "functions" / function / "app.py").read_text()
-    [arguments] = re.findall(r"(?:lambda_entry|create_handler)\(([^)]*)\)", source)
-    return re.findall(r'"(\w+)"', arguments)
 
 
 def choose_event(function: str) -> dict[str, Any]:
@@ -134,7 +125,7 @@ def test_function_says_whom_it_calls_and_whom_first(
 ) -> None:
     invoke(function, choose_event(function))
 
-    declared = list_declared_ports(function)
+    declared = list_clients(function)
     assert next(iter(world.called), None) == next(iter(declared), None)
     for sample in list_samples():
         if sample.function == function:
@@ -161,7 +152,7 @@ def test_function_imports_what_it_needs(function: str, run_on_lambda: RunOnLambd
     modules = run_on_lambda(function, "print(json.dumps(list(sys.modules)))")
 
     is_event = function in EVENT_FUNCTIONS
-    first = next(iter(list_declared_ports(function)), None)
+    first = next(iter(list_clients(function)), None)
     denied = NEVER + (NEVER_FOR_EVENTS if is_event else ())
     if first not in {"users", "exam"}:
         denied += ("httpx",)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.log import read_log
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     NOW,
@@ -33,7 +33,7 @@ from workflow_manager.domain.errors import UpstreamUnreachableError
 from workflow_manager.domain.exam import ExamWorkflow, TaskType
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_dag_data import receive_dag_data
+from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +198,7 @@ def test_reconciler_logs_each_run_in_its_own_trace(
     invoke: Invoke, world: MemoryPorts, log: io.StringIO
 ) -> None:
     cause = at(-(10**7)).within(parse_traceparent(TRACEPARENT))
-    receive_dag_data(world, DAG_ID, make_dag_data(), cause)
+    call(receive_dag_data, world, DAG_ID, make_dag_data(), cause)
 
     invoke("reconcile_runs", load_event("reconcile_runs", "every_minute"))
 
@@ -216,7 +216,7 @@ def test_callback_without_a_trace_is_logged_in_its_runs_trace_and_hands_it_on(
         ExamWorkflow(id=WORKFLOW_ID, exam_id="exam-1", tasks=[SCAN, RECONSTRUCTION, then])
     )
     started = (datetime.now(UTC) - NOW).total_seconds()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(started))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(started))
     deliver(world, make_raw_data(), started)
     deliver_queue(world, started)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""

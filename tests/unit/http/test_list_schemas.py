@@ -2,12 +2,12 @@ from dataclasses import replace
 
 from tests.contracts.samples import make_finished_run
 from tests.contracts.store_listing import QUERY, ids
+from tests.fakes.store import MemoryStore
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.listing import Page
 from workflow_manager.domain.result import Result
 from workflow_manager.http.list_schemas import MAX_RUNS_SIZE_BYTES, DagRunList
-from workflow_manager.stores.memory import MemoryStore
 
 
 def make_large_run(dag_run_id: str, size_bytes: int) -> DagRun:

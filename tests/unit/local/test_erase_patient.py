@@ -7,15 +7,14 @@ import pytest
 
 from local import erase_patient
 from local.erase_patient import TOKEN_VARIABLE, main, read_settings, run
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.data_lake import MemoryDataLake
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import SCAN_ID, TOKEN, WORKFLOW_ID, at, make_world
-from tests.unit.services.test_find_patient_data import PATIENT_ID, reconstruct, scan
-from workflow_manager.data_lake.memory import MemoryDataLake
+from tests.unit.steps.patients.test_find_patient_data import PATIENT_ID, reconstruct, scan
 from workflow_manager.domain.errors import NeighbourRefusedError
-from workflow_manager.ports import Ports
-from workflow_manager.services.find_patient_data import find_patient_data
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.find_patient_data import find_patient_data
 
 Output = pytest.CaptureFixture[str]
 
@@ -23,33 +22,33 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture
 def world() -> MemoryPorts:
     world = make_world()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     scan(world, "upload-1")
     reconstruct(world)
     return world
 
 
 def test_run_shows_ids_and_counts_and_deletes_nothing(world: MemoryPorts, capsys: Output) -> None:
-    found = find_patient_data(world, PATIENT_ID)
+    found = call(find_patient_data, world, PATIENT_ID)
 
-    assert run(world, PATIENT_ID, is_deleting=False) == 0
+    assert call(run, world, PATIENT_ID, is_deleting=False) == 0
 
     printed = capsys.readouterr().out
     [workflow] = found.workflows
     assert f"workflow {WORKFLOW_ID}\n  {workflow.n_items} items, 2 object versions" in printed
     assert f"run {workflow.dag_run_ids[0]}" in printed
     assert "Nothing was deleted" in printed
-    assert find_patient_data(world, PATIENT_ID) == found
+    assert call(find_patient_data, world, PATIENT_ID) == found
 
 
 def test_run_deletes_and_looks_again(world: MemoryPorts, capsys: Output) -> None:
-    assert run(world, PATIENT_ID, is_deleting=True) == 0
+    assert call(run, world, PATIENT_ID, is_deleting=True) == 0
     assert "Nothing is left." in capsys.readouterr().out
-    assert find_patient_data(world, PATIENT_ID).is_empty
+    assert call(find_patient_data, world, PATIENT_ID).is_empty
 
 
 def test_run_says_what_is_out_of_reach(world: MemoryPorts, capsys: Output) -> None:
-    run(world, "patient-2", is_deleting=False)
+    call(run, world, "patient-2", is_deleting=False)
     printed = capsys.readouterr().out
     assert "knows no exam of this patient" in printed
     assert "uploads for a DAG of their own" in printed
@@ -57,12 +56,12 @@ def test_run_says_what_is_out_of_reach(world: MemoryPorts, capsys: Output) -> No
 
 def test_run_refuses_while_a_task_is_in_progress(capsys: Output) -> None:
     world = make_world()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
-    assert run(world, PATIENT_ID, is_deleting=True) == 3
+    assert call(run, world, PATIENT_ID, is_deleting=True) == 3
 
     assert f"Refused: In progress: task:{SCAN_ID}" in capsys.readouterr().err
-    assert not find_patient_data(world, PATIENT_ID).is_empty
+    assert not call(find_patient_data, world, PATIENT_ID).is_empty
 
 
 @dataclass
@@ -84,7 +83,7 @@ class LateData(MemoryDataLake):
 def test_run_says_when_something_came_meanwhile(world: MemoryPorts, capsys: Output) -> None:
     world.lake = LateData([f"acquisition/{WORKFLOW_ID}/{SCAN_ID}/raw.h5"])
 
-    assert run(world, PATIENT_ID, is_deleting=True) == 4
+    assert call(run, world, PATIENT_ID, is_deleting=True) == 4
 
     assert "Something has come meanwhile" in capsys.readouterr().err
 
@@ -135,14 +134,11 @@ def test_main_takes_no_token_but_from_the_environment(
 def test_main_names_the_status_of_who_refused(
     world: MemoryPorts, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    def make_ports(settings: Settings, token: str) -> Ports:
-        return world
-
     world.exam.fail_with["list_exams"] = NeighbourRefusedError("Failed to fetch exams", 401)
     monkeypatch.setenv(TOKEN_VARIABLE, "a-token")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setattr(erase_patient, "read_settings", lambda *_: Settings())
-    monkeypatch.setattr(erase_patient, "StackPorts", make_ports)
+    monkeypatch.setattr(erase_patient, "build_exam", lambda *_: world.exam)
 
     assert main(["--patient", PATIENT_ID]) == 1
 

@@ -40,7 +40,7 @@ def test_orchestrator_is_what_the_environment_names(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    orchestrator = wiring.AwsPorts().orchestrator
+    orchestrator = wiring.build_orchestrator()
     assert type(orchestrator) is expected
     assert settings.get_settings().has_orchestrator is (expected is not NoOrchestrator)
 
@@ -53,7 +53,7 @@ def test_orchestrator_keeps_the_pace_of_the_settings(
         monkeypatch.setenv(name, value)
     built: list[float] = []
     monkeypatch.setattr(pace, "Pace", built.append)
-    assert wiring.AwsPorts().orchestrator
+    assert wiring.build_orchestrator()
     assert built == [0.1]
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import DAG_ID, at, make_world
 from workflow_manager.domain.errors import ConflictError, NotFoundError
 from workflow_manager.domain.upload import Part, Upload, UploadState
@@ -15,7 +15,7 @@ def world() -> MemoryPorts:
 
 
 def send(world: MemoryPorts) -> tuple[Upload, SentFile]:
-    upload = create_upload(world, UploadRequest("a.h5", 4, dag_id=DAG_ID), at(0))
+    upload = call(create_upload, world, UploadRequest("a.h5", 4, dag_id=DAG_ID), at(0))
     url = world.lake.presign_part(upload.key, upload.s3_upload_id, 1)
     return upload, SentFile([Part(part_number=1, etag=world.lake.put_part(url, b"data"))])
 
@@ -23,27 +23,27 @@ def send(world: MemoryPorts) -> tuple[Upload, SentFile]:
 def test_abort_upload_deletes_the_parts_for_good(world: MemoryPorts) -> None:
     upload, sent = send(world)
 
-    aborted = abort_upload(world, upload.upload_id, at(1))
+    aborted = call(abort_upload, world, upload.upload_id, at(1))
 
     assert aborted.state is UploadState.ABORTED
     assert world.lake.list_parts(upload.key, upload.s3_upload_id) is None
     with pytest.raises(ConflictError, match="aborted"):
-        complete_upload(world, upload.upload_id, sent, at(2))
+        call(complete_upload, world, upload.upload_id, sent, at(2))
 
 
 def test_abort_upload_answers_the_same_when_called_again(world: MemoryPorts) -> None:
     upload, _ = send(world)
-    first = abort_upload(world, upload.upload_id, at(1))
+    first = call(abort_upload, world, upload.upload_id, at(1))
 
-    assert abort_upload(world, upload.upload_id, at(2)).state is first.state
+    assert call(abort_upload, world, upload.upload_id, at(2)).state is first.state
 
 
 def test_abort_upload_leaves_a_complete_upload_alone(world: MemoryPorts) -> None:
     upload, sent = send(world)
-    complete_upload(world, upload.upload_id, sent, at(1))
+    call(complete_upload, world, upload.upload_id, sent, at(1))
 
     with pytest.raises(ConflictError, match="complete"):
-        abort_upload(world, upload.upload_id, at(2))
+        call(abort_upload, world, upload.upload_id, at(2))
 
     assert world.lake.get(upload.key) == b"data"
 
@@ -53,13 +53,15 @@ def test_abort_upload_comes_too_late_when_only_the_answer_was_lost(world: Memory
     world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, sent.parts)
 
     with pytest.raises(ConflictError, match="complete"):
-        abort_upload(world, upload.upload_id, at(1))
+        call(abort_upload, world, upload.upload_id, at(1))
 
-    assert complete_upload(world, upload.upload_id, sent, at(2)).state is UploadState.COMPLETED
+    assert (
+        call(complete_upload, world, upload.upload_id, sent, at(2)).state is UploadState.COMPLETED
+    )
 
 
 def test_abort_upload_hides_another_users_upload(world: MemoryPorts) -> None:
     upload, _ = send(world)
 
     with pytest.raises(NotFoundError, match="no such upload"):
-        abort_upload(world, upload.upload_id, at(1, "somebody-else"))
+        call(abort_upload, world, upload.upload_id, at(1, "somebody-else"))

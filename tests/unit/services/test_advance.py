@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -55,7 +55,7 @@ def finish(world: MemoryPorts, task_id: str, seconds: float) -> str:
     world.lake.put(key, b"image", "")
     results = (Result(type=result_type_of(key), key=key),)
     token = callback_token(world, run_id)
-    receive_results(world, token, Callback(success=True, results=results), at(seconds))
+    call(receive_results, world, token, Callback(success=True, results=results), at(seconds))
     return key
 
 
@@ -67,7 +67,7 @@ def statuses(world: MemoryPorts) -> dict[str, TaskStatus]:
 
 def test_both_sides_of_a_diamond_start_when_the_data_is_there() -> None:
     world = make_diamond()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     deliver(world, make_raw_data())
 
@@ -81,7 +81,7 @@ def test_both_sides_of_a_diamond_start_when_the_data_is_there() -> None:
 
 def test_join_starts_once_after_both_sides_and_is_given_the_data_of_both() -> None:
     world = make_diamond()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
 
     left = finish(world, "left", 20)
@@ -99,12 +99,12 @@ def test_join_starts_once_after_both_sides_and_is_given_the_data_of_both() -> No
 
 def test_join_waits_while_one_side_has_failed() -> None:
     world = make_diamond()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     finish(world, "left", 20)
     run_id = get_task(world, "right").dag_run_id or ""
     callback = Callback(success=False, error="out of memory")
-    receive_results(world, callback_token(world, run_id), callback, at(30))
+    call(receive_results, world, callback_token(world, run_id), callback, at(30))
 
     assert get_task(world, "join").status is TaskStatus.PENDING
     assert get_status(world) == "failed"
@@ -116,7 +116,7 @@ def test_process_starts_all_dag_tasks_that_are_ready_and_one_scan() -> None:
     )
     world = make_world(SCAN, make_dag_task("free", 2), scan)
 
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert statuses(world) == {
         SCAN_ID: TaskStatus.IN_PROGRESS,
@@ -127,35 +127,35 @@ def test_process_starts_all_dag_tasks_that_are_ready_and_one_scan() -> None:
 
 def test_scan_behind_a_scan_waits_for_the_operator() -> None:
     world = make_world(SCAN, make_exam_task("next", TaskType.DEVICE_TASK_SDK, 2, args=SCAN_ARGS))
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     deliver(world, make_raw_data())
-    reconcile_runs(world, at(60, "reconcile_runs"))
+    call(reconcile_runs, world, at(60, "reconcile_runs"))
     assert len(world.scan.starts) == 1
 
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(70))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(70))
     assert len(world.scan.starts) == 2
 
 
 def test_deployment_may_go_step_by_step() -> None:
     world = make_world()
     world.settings = world.settings.model_copy(update={"auto_advance": False})
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     deliver(world, make_raw_data())
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
 
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(20))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(20))
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.IN_PROGRESS
 
 
 def test_workflow_may_go_step_by_step_until_it_is_told_otherwise() -> None:
     world = make_world(SCAN, make_dag_task("a", 2, SCAN_ID), make_dag_task("b", 3, "a"))
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0), auto_advance=False)
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0), auto_advance=False)
     deliver(world, make_raw_data())
     assert get_task(world, "a").status is TaskStatus.PENDING
 
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(20), auto_advance=True)
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(20), auto_advance=True)
     finish(world, "a", 30)
 
     assert get_task(world, "b").status is TaskStatus.IN_PROGRESS
@@ -165,13 +165,13 @@ def test_workflow_may_go_step_by_step_until_it_is_told_otherwise() -> None:
 
 def test_run_has_the_time_that_its_task_names_once_airflow_has_it() -> None:
     world = make_world(SCAN, make_dag_task("slow", 2, SCAN_ID, timeout_minutes="0.5"))
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data(), 10)
-    reconcile_runs(world, at(100, "reconcile_runs"))
+    call(reconcile_runs, world, at(100, "reconcile_runs"))
     deliver_queue(world, 101)
     assert get_task(world, "slow").status is TaskStatus.IN_PROGRESS
 
-    reconcile_runs(world, at(132, "reconcile_runs"))
+    call(reconcile_runs, world, at(132, "reconcile_runs"))
 
     task = get_task(world, "slow")
     assert task.reason == "The run did not end before its deadline, so it was stopped."
@@ -183,7 +183,7 @@ def test_time_that_cannot_be_is_refused(minutes: str) -> None:
     world = make_world(make_dag_task("task", 1, timeout_minutes=minutes))
 
     with pytest.raises(InvalidInputError, match="timeout_minutes"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert get_task(world, "task").status is TaskStatus.FAILED
 
@@ -193,7 +193,7 @@ def test_scan_with_a_time_that_cannot_be_is_not_started() -> None:
     world = make_world(make_exam_task(SCAN_ID, TaskType.DEVICE_TASK_SDK, 1, args=args))
 
     with pytest.raises(InvalidInputError, match="timeout_minutes"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.scan.starts == []
 
@@ -230,7 +230,7 @@ def test_start_that_broke_off_is_taken_over_after_its_lease() -> None:
 
     deliver(world, make_dag_data(), START_LEASE_S - 1)
     assert world.orchestrator.dag_runs == {}
-    reconcile_runs(world, at(START_LEASE_S + 1, "reconcile_runs"))
+    call(reconcile_runs, world, at(START_LEASE_S + 1, "reconcile_runs"))
     deliver_queue(world, START_LEASE_S + 2)
 
     run = world.store.get_dag_run(run_id)
@@ -252,7 +252,7 @@ def test_start_that_airflow_refused_may_be_tried_again_at_once() -> None:
 def test_start_by_a_function_whose_clock_is_behind_is_marked() -> None:
     # Given two runs of one moment, whose first lines in the audit trail lie close together
     world = make_diamond()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data(), 10)
 
     deliver_queue(world, 8)
@@ -267,6 +267,6 @@ def test_start_that_failed_is_tried_again_by_its_back_off_not_by_its_lease() -> 
     deliver(world, make_dag_data(), 0)
     world.orchestrator.fail_with.clear()
 
-    reconcile_runs(world, at(START_LEASE_S / 2 + 1, "reconcile_runs"))
+    call(reconcile_runs, world, at(START_LEASE_S / 2 + 1, "reconcile_runs"))
 
     assert world.queue.dag_run_ids == [object_dag_run_id(make_dag_data())]

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.fakes.ports import call
 from tests.fakes.world import TOKEN, make_world
 from workflow_manager.domain.errors import UpstreamTimeoutError
 from workflow_manager.services.authorize_request import authorize_request
@@ -7,7 +8,7 @@ from workflow_manager.services.authorize_request import authorize_request
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_authorize_request_returns_whose_token_it_is(scheme: str) -> None:
-    user = authorize_request(make_world(), f"{scheme} {TOKEN}")
+    user = call(authorize_request, make_world(), f"{scheme} {TOKEN}")
 
     assert user is not None
     assert user.username == "operator"
@@ -15,7 +16,7 @@ def test_authorize_request_returns_whose_token_it_is(scheme: str) -> None:
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic x", TOKEN, "Bearer unknown"])
 def test_authorize_request_knows_nobody_without_a_good_token(header: str) -> None:
-    assert authorize_request(make_world(), header) is None
+    assert call(authorize_request, make_world(), header) is None
 
 
 def test_authorize_request_raises_when_nobody_can_tell() -> None:
@@ -23,4 +24,4 @@ def test_authorize_request_raises_when_nobody_can_tell() -> None:
     world.users.error = UpstreamTimeoutError("late")
 
     with pytest.raises(UpstreamTimeoutError):
-        authorize_request(world, f"Bearer {TOKEN}")
+        call(authorize_request, world, f"Bearer {TOKEN}")

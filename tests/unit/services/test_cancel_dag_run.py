@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -39,7 +39,7 @@ def world() -> MemoryPorts:
 def test_cancel_dag_run_stops_the_run_of_an_upload(world: MemoryPorts) -> None:
     deliver(world, make_dag_data())
 
-    run = cancel_dag_run(world, RUN_ID, at(20))
+    run = call(cancel_dag_run, world, RUN_ID, at(20))
 
     assert (run.state, run.reason) == (DagRunState.CANCELLED, "Cancelled by operator.")
     assert world.orchestrator.cancelled == [(DAG_ID, RUN_ID)]
@@ -51,32 +51,32 @@ def test_cancel_dag_run_stops_the_run_of_an_upload(world: MemoryPorts) -> None:
 
 
 def test_cancel_dag_run_cancels_the_task_that_waits_for_it(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
 
-    cancel_dag_run(world, get_task(world, RECONSTRUCTION_ID).dag_run_id or "", at(20))
+    call(cancel_dag_run, world, get_task(world, RECONSTRUCTION_ID).dag_run_id or "", at(20))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.CANCELLED
 
 
 def test_cancel_dag_run_again_changes_nothing(world: MemoryPorts) -> None:
     deliver(world, make_dag_data())
-    first = cancel_dag_run(world, RUN_ID, at(20))
-    assert cancel_dag_run(world, RUN_ID, at(21)) == first
+    first = call(cancel_dag_run, world, RUN_ID, at(20))
+    assert call(cancel_dag_run, world, RUN_ID, at(21)) == first
 
 
 def test_cancel_dag_run_after_its_end_says_how_it_ended(world: MemoryPorts) -> None:
     deliver(world, make_dag_data())
-    receive_results(world, callback_token(world, RUN_ID), Callback(success=True), at(15))
+    call(receive_results, world, callback_token(world, RUN_ID), Callback(success=True), at(15))
 
     with pytest.raises(InvalidTransitionError, match="SUCCEEDED already: nothing was cancelled"):
-        cancel_dag_run(world, RUN_ID, at(20))
+        call(cancel_dag_run, world, RUN_ID, at(20))
 
 
 def test_cancel_dag_run_refuses_an_unknown_run(world: MemoryPorts) -> None:
     with pytest.raises(NotFoundError):
-        cancel_dag_run(world, RUN_ID, at(0))
+        call(cancel_dag_run, world, RUN_ID, at(0))
 
 
 def test_cancel_dag_run_answers_although_the_stop_cannot_be_noted(world: MemoryPorts) -> None:
@@ -93,4 +93,4 @@ def test_cancel_dag_run_answers_although_the_stop_cannot_be_noted(world: MemoryP
 
     world.store.commit = fail_the_second  # type: ignore[method-assign]
 
-    assert cancel_dag_run(world, RUN_ID, at(20)).state is DagRunState.CANCELLED
+    assert call(cancel_dag_run, world, RUN_ID, at(20)).state is DagRunState.CANCELLED

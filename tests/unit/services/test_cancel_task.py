@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -44,7 +44,7 @@ def world() -> MemoryPorts:
 
 def reconstruct(world: MemoryPorts) -> str:
     """Scan, and return the id of the run that reconstructs."""
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     return get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
@@ -59,7 +59,7 @@ def get_run(world: MemoryPorts, run_id: str) -> DagRun:
 def test_cancel_task_ends_task_run_and_airflows_run(world: MemoryPorts) -> None:
     run_id = reconstruct(world)
 
-    task, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    task, message = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
 
     assert (task.status, task.reason) == (TaskStatus.CANCELLED, "Cancelled by operator.")
     assert message == "The task was cancelled, and its run is stopped."
@@ -71,7 +71,7 @@ def test_cancel_task_ends_task_run_and_airflows_run(world: MemoryPorts) -> None:
 def test_cancel_task_tells_exam_manager_so_that_it_can_be_started_again(world: MemoryPorts) -> None:
     reconstruct(world)
 
-    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
 
     report = world.exam.reports[-1]
     assert (report.status, report.progress) == (ItemStatus.NEW, 0)
@@ -81,19 +81,19 @@ def test_cancel_task_tells_exam_manager_so_that_it_can_be_started_again(world: M
 def test_cancel_task_of_a_scan_says_that_the_scanner_goes_on_and_frees_the_device(
     world: MemoryPorts,
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
-    task, message = cancel_task(world, WORKFLOW_ID, SCAN_ID, at(5))
+    task, message = call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(5))
 
     assert SCANNER_NOT_STOPPED in message
     assert SCANNER_NOT_STOPPED in (task.reason or "")
-    trigger_task(world, SCAN_ID, TOKEN, at(10))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(10))
     assert get_task(world, SCAN_ID).attempt == 2
 
 
 def test_cancel_task_keeps_data_that_comes_all_the_same(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    cancel_task(world, WORKFLOW_ID, SCAN_ID, at(5))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(5))
 
     deliver(world, make_raw_data())
 
@@ -103,10 +103,10 @@ def test_cancel_task_keeps_data_that_comes_all_the_same(world: MemoryPorts) -> N
 
 def test_cancel_task_again_changes_nothing(world: MemoryPorts) -> None:
     reconstruct(world)
-    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
     events = world.store.list_events(f"workflow:{WORKFLOW_ID}")
 
-    task, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(30))
+    task, message = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(30))
 
     assert (task.status, message) == (TaskStatus.CANCELLED, "The task was cancelled before.")
     assert world.store.list_events(f"workflow:{WORKFLOW_ID}") == events
@@ -114,10 +114,10 @@ def test_cancel_task_again_changes_nothing(world: MemoryPorts) -> None:
 
 def test_cancel_task_after_its_end_says_how_it_ended(world: MemoryPorts) -> None:
     run_id = reconstruct(world)
-    receive_results(world, callback_token(world, run_id), Callback(success=True), at(15))
+    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(15))
 
     with pytest.raises(InvalidTransitionError, match="COMPLETED already: nothing was cancelled"):
-        cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+        call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
 
     assert get_status(world) == "completed"
 
@@ -125,19 +125,19 @@ def test_cancel_task_after_its_end_says_how_it_ended(world: MemoryPorts) -> None
 def test_cancel_task_wins_over_results_that_come_later(world: MemoryPorts) -> None:
     run_id = reconstruct(world)
     token = callback_token(world, run_id)
-    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
 
     with pytest.raises(ConflictError, match="CANCELLED already"):
-        receive_results(world, token, Callback(success=True), at(21))
+        call(receive_results, world, token, Callback(success=True), at(21))
     # Airflow's own word that it failed agrees.
-    receive_results(world, token, Callback(success=False, error="killed"), at(22))
+    call(receive_results, world, token, Callback(success=False, error="killed"), at(22))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.CANCELLED
 
 
 def test_cancel_task_that_waits_keeps_it_from_starting(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    _, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(5))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    _, message = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(5))
 
     deliver(world, make_raw_data())
 
@@ -147,10 +147,10 @@ def test_cancel_task_that_waits_keeps_it_from_starting(world: MemoryPorts) -> No
 
 
 def test_cancel_task_of_a_run_that_never_reached_airflow_asks_nobody(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
 
-    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(11))
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(11))
     deliver_queue(world, 12)
 
     assert world.orchestrator.dag_runs == {}
@@ -162,11 +162,11 @@ def test_cancel_task_is_carried_out_by_the_reconciler_when_airflow_is_away(
 ) -> None:
     run_id = reconstruct(world)
     world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
-    _, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    _, message = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
     assert "has not confirmed yet" in message
     world.orchestrator.outage = None
 
-    reconcile_runs(world, at(120, "reconcile_runs"))
+    call(reconcile_runs, world, at(120, "reconcile_runs"))
 
     assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
     assert get_run(world, run_id).due_at is None
@@ -182,7 +182,7 @@ def test_cancel_task_does_not_claim_a_stop_that_airflow_cannot_carry_out(
 
     monkeypatch.setattr(world.orchestrator, "cancel_dag_run", refuse)
 
-    _, message = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    _, message = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
 
     # Trying again is of no use.
     assert get_run(world, run_id).due_at is None
@@ -191,19 +191,19 @@ def test_cancel_task_does_not_claim_a_stop_that_airflow_cannot_carry_out(
 
 def test_cancel_task_stops_a_run_whose_start_was_under_way(world: MemoryPorts) -> None:
     # Given a start that Airflow carries out only after the cancel
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     [run_id] = world.queue.dag_run_ids
     trigger = world.orchestrator.trigger_dag_run
 
     def overtaken(dag_id: str, dag_run_id: str, conf: dict[str, object]) -> None:
-        cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(12))
+        call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(12))
         trigger(dag_id, dag_run_id, conf)  # type: ignore[arg-type]
 
     world.orchestrator.trigger_dag_run = overtaken  # type: ignore[method-assign,assignment]
 
     # When it comes back
-    trigger_airflow(world, StartDagRun(run_id), at(11, "trigger_airflow"))
+    call(trigger_airflow, world, StartDagRun(run_id), at(11, "trigger_airflow"))
 
     # Then the run is stopped at once
     assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
@@ -214,11 +214,11 @@ def test_cancel_task_is_repeated_when_airflow_overlooked_it(world: MemoryPorts) 
     run_id = reconstruct(world)
     cancel = world.orchestrator.cancel_dag_run
     world.orchestrator.cancel_dag_run = lambda *_: None  # type: ignore[method-assign]
-    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
     world.orchestrator.cancel_dag_run = cancel  # type: ignore[method-assign]
     assert get_run(world, run_id).due_at is not None
 
-    reconcile_runs(world, at(60, "reconcile_runs"))
+    call(reconcile_runs, world, at(60, "reconcile_runs"))
 
     assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
     assert get_run(world, run_id).due_at is None
@@ -229,10 +229,10 @@ def test_cancel_task_waits_a_while_for_a_run_that_airflow_does_not_know_yet(
 ) -> None:
     run_id = reconstruct(world)
     conf = world.orchestrator.dag_runs.pop((DAG_ID, run_id))
-    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
     world.orchestrator.dag_runs[DAG_ID, run_id] = conf
 
-    reconcile_runs(world, at(60, "reconcile_runs"))
+    call(reconcile_runs, world, at(60, "reconcile_runs"))
 
     assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
 
@@ -240,10 +240,10 @@ def test_cancel_task_waits_a_while_for_a_run_that_airflow_does_not_know_yet(
 def test_cancel_task_does_not_wait_for_ever_for_such_a_run(world: MemoryPorts) -> None:
     run_id = reconstruct(world)
     world.orchestrator.dag_runs.clear()
-    cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
 
     for minute in range(1, 15):
-        reconcile_runs(world, at(20 + 60 * minute, "reconcile_runs"))
+        call(reconcile_runs, world, at(20 + 60 * minute, "reconcile_runs"))
 
     assert STOP_GRACE.total_seconds() < 14 * 60
     assert get_run(world, run_id).due_at is None
@@ -253,9 +253,9 @@ def test_cancel_task_does_not_wait_for_ever_for_such_a_run(world: MemoryPorts) -
 def test_cancel_task_refuses_what_it_does_not_know(
     world: MemoryPorts, ids: tuple[str, str]
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     with pytest.raises(NotFoundError):
-        cancel_task(world, *ids, at(5))
+        call(cancel_task, world, *ids, at(5))
 
 
 def test_cancel_task_answers_although_the_stop_cannot_be_noted(world: MemoryPorts) -> None:
@@ -269,9 +269,9 @@ def test_cancel_task_answers_although_the_stop_cannot_be_noted(world: MemoryPort
         commit(*changes)
 
     world.store.commit = fail_once  # type: ignore[method-assign]
-    task, _ = cancel_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
+    task, _ = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
     assert task.status is TaskStatus.CANCELLED
 
-    reconcile_runs(world, at(90, "reconcile_runs"))
+    call(reconcile_runs, world, at(90, "reconcile_runs"))
 
     assert get_run(world, run_id).stop_due_at is None

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     RECONSTRUCTION_ID,
     SCAN,
@@ -37,9 +37,9 @@ def world() -> MemoryPorts:
 
 
 def test_cancel_workflow_cancels_every_task_that_has_not_ended(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
-    execution, message = cancel_workflow(world, WORKFLOW_ID, at(5))
+    execution, message = call(cancel_workflow, world, WORKFLOW_ID, at(5))
 
     assert {task.status for task in execution.tasks.values()} == {TaskStatus.CANCELLED}
     assert execution.workflow.status == "cancelled"
@@ -48,11 +48,11 @@ def test_cancel_workflow_cancels_every_task_that_has_not_ended(world: MemoryPort
 
 
 def test_cancel_workflow_keeps_what_is_completed(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
 
-    _, message = cancel_workflow(world, WORKFLOW_ID, at(20))
+    _, message = call(cancel_workflow, world, WORKFLOW_ID, at(20))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.COMPLETED
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.CANCELLED
@@ -61,31 +61,33 @@ def test_cancel_workflow_keeps_what_is_completed(world: MemoryPorts) -> None:
 
 
 def test_cancel_workflow_says_what_airflow_has_not_confirmed(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
 
-    _, message = cancel_workflow(world, WORKFLOW_ID, at(20))
+    _, message = call(cancel_workflow, world, WORKFLOW_ID, at(20))
 
     assert message.endswith("Airflow has not confirmed yet that all its runs have stopped.")
 
 
 def test_cancel_workflow_again_says_so(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    cancel_workflow(world, WORKFLOW_ID, at(5))
-    assert cancel_workflow(world, WORKFLOW_ID, at(6))[1] == "The workflow was cancelled before."
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(cancel_workflow, world, WORKFLOW_ID, at(5))
+    assert (
+        call(cancel_workflow, world, WORKFLOW_ID, at(6))[1] == "The workflow was cancelled before."
+    )
 
 
 def test_cancel_workflow_after_its_end_says_how_it_ended(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
-    receive_results(world, callback_token(world, run_id), Callback(success=True), at(15))
+    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(15))
 
     with pytest.raises(InvalidTransitionError, match="completed already: nothing was cancelled"):
-        cancel_workflow(world, WORKFLOW_ID, at(20))
+        call(cancel_workflow, world, WORKFLOW_ID, at(20))
 
 
 def test_cancel_workflow_takes_more_tasks_than_one_transaction_holds() -> None:
@@ -94,36 +96,36 @@ def test_cancel_workflow_takes_more_tasks_than_one_transaction_holds() -> None:
         for n in range(2, 42)
     ]
     world = make_world(SCAN, *tasks)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
-    execution, _ = cancel_workflow(world, WORKFLOW_ID, at(5))
+    execution, _ = call(cancel_workflow, world, WORKFLOW_ID, at(5))
 
     assert {task.status for task in execution.tasks.values()} == {TaskStatus.CANCELLED}
 
 
 def test_cancel_workflow_is_refused_where_nothing_was_processed(world: MemoryPorts) -> None:
     with pytest.raises(NotFoundError):
-        cancel_workflow(world, WORKFLOW_ID, at(0))
+        call(cancel_workflow, world, WORKFLOW_ID, at(0))
 
 
 def test_process_workflow_does_not_resume_what_was_cancelled(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    cancel_workflow(world, WORKFLOW_ID, at(5))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(cancel_workflow, world, WORKFLOW_ID, at(5))
 
     with pytest.raises(ConflictError, match=f"task {SCAN_ID} was cancelled"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(10))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(10))
 
     assert len(world.scan.starts) == 1
 
 
 def test_retry_task_takes_a_cancelled_workflow_up_again(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    cancel_workflow(world, WORKFLOW_ID, at(5))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(cancel_workflow, world, WORKFLOW_ID, at(5))
 
-    retry_task(world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
+    call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
     deliver(world, make_raw_data())
     deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
-    receive_results(world, callback_token(world, run_id), Callback(success=True), at(20))
+    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(20))
 
     assert get_status(world) == "completed"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from awscrt.checksums import crc64nvme
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import DAG_ID, SCAN_ID, TOKEN, WORKFLOW_ID, at, make_world
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
@@ -24,7 +24,7 @@ def world() -> MemoryPorts:
 
 
 def send(world: MemoryPorts, last_size_bytes: int = MIB) -> tuple[Upload, SentFile]:
-    upload = create_upload(world, UploadRequest("a.h5", SIZE_BYTES, dag_id=DAG_ID), at(0))
+    upload = call(create_upload, world, UploadRequest("a.h5", SIZE_BYTES, dag_id=DAG_ID), at(0))
     bodies = [b"x" * 16 * MIB, b"x" * last_size_bytes]
     etags = [put(world, upload, n + 1, body) for n, body in enumerate(bodies)]
     parts = [Part(part_number=n + 1, etag=etag) for n, etag in enumerate(etags)]
@@ -44,20 +44,20 @@ def encode_crc64nvme(body: bytes) -> str:
 def test_complete_upload_makes_one_object_and_knows_its_run(world: MemoryPorts) -> None:
     upload, sent = send(world)
 
-    completed = complete_upload(world, upload.upload_id, sent, at(1))
+    completed = call(complete_upload, world, upload.upload_id, sent, at(1))
 
     found = world.lake.head(upload.key)
     assert found is not None
     assert completed.state is UploadState.COMPLETED
     assert found.size_bytes == SIZE_BYTES
-    assert dag_run_of(world, completed) == object_dag_run_id(found)
+    assert call(dag_run_of, world, completed) == object_dag_run_id(found)
 
 
 def test_complete_upload_answers_the_same_when_called_again(world: MemoryPorts) -> None:
     upload, sent = send(world)
-    first = complete_upload(world, upload.upload_id, sent, at(1))
+    first = call(complete_upload, world, upload.upload_id, sent, at(1))
 
-    again = complete_upload(world, upload.upload_id, sent, at(2))
+    again = call(complete_upload, world, upload.upload_id, sent, at(2))
 
     assert again.version_id == first.version_id
 
@@ -66,25 +66,25 @@ def test_complete_upload_finds_an_object_whose_answer_was_lost(world: MemoryPort
     upload, sent = send(world)
     lost = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, sent.parts)
 
-    completed = complete_upload(world, upload.upload_id, sent, at(1))
+    completed = call(complete_upload, world, upload.upload_id, sent, at(1))
 
     assert lost is not None
     assert completed.version_id == lost.version_id
 
 
 def test_complete_upload_names_a_part_that_has_not_arrived(world: MemoryPorts) -> None:
-    upload = create_upload(world, UploadRequest("a.h5", SIZE_BYTES, dag_id=DAG_ID), at(0))
+    upload = call(create_upload, world, UploadRequest("a.h5", SIZE_BYTES, dag_id=DAG_ID), at(0))
     sent = SentFile([Part(part_number=1, etag=put(world, upload, 1, b"x" * 16 * MIB))])
 
     with pytest.raises(ConflictError, match="Part 2 of 2 has not arrived"):
-        complete_upload(world, upload.upload_id, sent, at(1))
+        call(complete_upload, world, upload.upload_id, sent, at(1))
 
 
 def test_complete_upload_names_a_part_of_the_wrong_size(world: MemoryPorts) -> None:
     upload, sent = send(world, last_size_bytes=MIB - 1)
 
     with pytest.raises(ConflictError, match="Part 2 does not have its planned size"):
-        complete_upload(world, upload.upload_id, sent, at(1))
+        call(complete_upload, world, upload.upload_id, sent, at(1))
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_complete_upload_names_the_part_that_does_not_fit_and_stays_open(
     upload, sent = send(world)
 
     with pytest.raises((ConflictError, InvalidInputError), match=message):
-        complete_upload(world, upload.upload_id, SentFile(change(sent.parts)), at(1))
+        call(complete_upload, world, upload.upload_id, SentFile(change(sent.parts)), at(1))
 
-    assert complete_upload(world, upload.upload_id, sent, at(2)).version_id
+    assert call(complete_upload, world, upload.upload_id, sent, at(2)).version_id
 
 
 def test_complete_upload_stays_open_when_the_whole_has_another_checksum(world: MemoryPorts) -> None:
@@ -119,12 +119,14 @@ def test_complete_upload_stays_open_when_the_whole_has_another_checksum(world: M
 
     # When the checksum of the file is compared; then it is refused, and nothing is there
     with pytest.raises(ConflictError, match="another CRC-64/NVME"):
-        complete_upload(world, upload.upload_id, wrong, at(1))
+        call(complete_upload, world, upload.upload_id, wrong, at(1))
     assert world.lake.head(upload.key) is None
 
     # And the part may be sent again
     put(world, upload, 2, b"x" * MIB)
-    assert complete_upload(world, upload.upload_id, sent, at(2)).state is UploadState.COMPLETED
+    assert (
+        call(complete_upload, world, upload.upload_id, sent, at(2)).state is UploadState.COMPLETED
+    )
 
 
 def test_complete_upload_by_two_at_once_makes_one_object(world: MemoryPorts) -> None:
@@ -133,12 +135,12 @@ def test_complete_upload_by_two_at_once_makes_one_object(world: MemoryPorts) -> 
 
     def overtaken(key: str, s3_upload_id: str) -> list[Part] | None:
         world.lake.list_parts = list_parts  # type: ignore[method-assign]
-        complete_upload(world, upload.upload_id, sent, at(1))
+        call(complete_upload, world, upload.upload_id, sent, at(1))
         return list_parts(key, s3_upload_id)
 
     world.lake.list_parts = overtaken  # type: ignore[method-assign]
 
-    completed = complete_upload(world, upload.upload_id, sent, at(1))
+    completed = call(complete_upload, world, upload.upload_id, sent, at(1))
 
     assert len(world.lake.list_versions("upload/")) == 1
     assert completed.version_id == world.store.get_upload(upload.upload_id).version_id  # type: ignore[union-attr]
@@ -148,22 +150,22 @@ def test_complete_upload_hides_another_users_upload(world: MemoryPorts) -> None:
     upload, sent = send(world)
 
     with pytest.raises(NotFoundError):
-        complete_upload(world, upload.upload_id, sent, at(1, "somebody-else"))
+        call(complete_upload, world, upload.upload_id, sent, at(1, "somebody-else"))
     with pytest.raises(NotFoundError):
-        complete_upload(world, "unknown", sent, at(1))
+        call(complete_upload, world, "unknown", sent, at(1))
 
 
 def test_complete_upload_is_open_to_whoever_may_see_the_task(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    upload = create_upload(world, UploadRequest("a.h5", 4, task_id=SCAN_ID), at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    upload = call(create_upload, world, UploadRequest("a.h5", 4, task_id=SCAN_ID), at(0))
     sent = SentFile([Part(part_number=1, etag=put(world, upload, 1, b"data"))])
     seen = world.exam.tasks.pop(SCAN_ID)
 
     with pytest.raises(NotFoundError):
-        complete_upload(world, upload.upload_id, sent, at(1, "somebody-else"))
+        call(complete_upload, world, upload.upload_id, sent, at(1, "somebody-else"))
     world.exam.tasks[SCAN_ID] = seen
 
-    assert complete_upload(world, upload.upload_id, sent, at(2, "somebody-else")).version_id
+    assert call(complete_upload, world, upload.upload_id, sent, at(2, "somebody-else")).version_id
 
 
 def test_complete_upload_says_that_an_aborted_upload_is_gone(world: MemoryPorts) -> None:
@@ -172,14 +174,14 @@ def test_complete_upload_says_that_an_aborted_upload_is_gone(world: MemoryPorts)
     world.store.commit([stale])
 
     with pytest.raises(ConflictError, match="aborted"):
-        complete_upload(world, upload.upload_id, sent, at(1))
+        call(complete_upload, world, upload.upload_id, sent, at(1))
 
 
 def test_dag_run_of_raw_data_of_a_scan_is_none(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    upload = call(create_upload, world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(0))
 
-    assert dag_run_of(world, upload) is None
+    assert call(dag_run_of, world, upload) is None
 
 
 def test_dag_run_of_an_object_depends_on_its_version(world: MemoryPorts) -> None:

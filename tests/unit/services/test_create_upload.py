@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -38,7 +38,7 @@ def world() -> MemoryPorts:
 def test_create_upload_plans_parts_for_a_dag(world: MemoryPorts) -> None:
     request = UploadRequest("Doe Jane.H5", 40 * MIB, dag_id=DAG_ID)
 
-    upload = create_upload(world, request, at(0))
+    upload = call(create_upload, world, request, at(0))
 
     assert upload.key == f"upload/{DAG_ID}/{upload.upload_id}/raw.h5"
     assert [upload.part_size(n + 1) for n in range(upload.n_parts)] == [16 * MIB, 16 * MIB, 8 * MIB]
@@ -50,8 +50,8 @@ def test_create_upload_puts_the_clients_file_name_nowhere_but_into_the_item(
 ) -> None:
     request = UploadRequest("Doe Jane 1985.h5", 1, dag_id=DAG_ID)
 
-    upload = create_upload(world, request, at(0))
-    [part] = get_upload(world, upload.upload_id, PartWindow(), at(0)).missing
+    upload = call(create_upload, world, request, at(0))
+    [part] = call(get_upload, world, upload.upload_id, PartWindow(), at(0)).missing
 
     assert upload.file_name == "Doe Jane 1985.h5"
     assert "Doe" not in upload.key + part.url + repr(upload) + repr(request)
@@ -63,41 +63,41 @@ def test_create_upload_puts_the_clients_file_name_nowhere_but_into_the_item(
 def test_create_upload_keeps_extensions_that_it_knows(
     world: MemoryPorts, file_name: str, extension: str
 ) -> None:
-    upload = create_upload(world, UploadRequest(file_name, 1, dag_id=DAG_ID), at(0))
+    upload = call(create_upload, world, UploadRequest(file_name, 1, dag_id=DAG_ID), at(0))
 
     assert upload.key.endswith(f"/raw.{extension}")
 
 
 def test_create_upload_takes_raw_data_for_a_running_scan(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
-    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
+    upload = call(create_upload, world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
 
     assert upload.key == f"acquisition/{WORKFLOW_ID}/{SCAN_ID}/{upload.upload_id}/raw.h5"
 
 
 def test_create_upload_refuses_data_for_a_finished_scan(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
 
     with pytest.raises(ConflictError, match="completed"):
-        create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(20))
+        call(create_upload, world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(20))
 
 
 def test_create_upload_refuses_data_for_a_task_that_is_no_scan(world: MemoryPorts) -> None:
     with pytest.raises(InvalidInputError, match="Only a device task"):
-        create_upload(world, UploadRequest("a.h5", 1, task_id=RECONSTRUCTION_ID), at(0))
+        call(create_upload, world, UploadRequest("a.h5", 1, task_id=RECONSTRUCTION_ID), at(0))
 
 
 def test_create_upload_passes_on_that_a_task_is_unknown(world: MemoryPorts) -> None:
     with pytest.raises(UpstreamRefusedError, match="Failed to fetch task with id=x"):
-        create_upload(world, UploadRequest("a.h5", 1, task_id="x"), at(0))
+        call(create_upload, world, UploadRequest("a.h5", 1, task_id="x"), at(0))
 
 
 @pytest.mark.parametrize("target", [{}, {"dag_id": DAG_ID, "task_id": SCAN_ID}])
 def test_create_upload_wants_exactly_one_target(world: MemoryPorts, target: dict[str, str]) -> None:
     with pytest.raises(InvalidInputError, match="either"):
-        create_upload(world, UploadRequest("a.h5", 1, **target), at(0))
+        call(create_upload, world, UploadRequest("a.h5", 1, **target), at(0))
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_create_upload_refuses_names_that_are_no_plain_names(
     world: MemoryPorts, file_name: str
 ) -> None:
     with pytest.raises(InvalidInputError, match="file name"):
-        create_upload(world, UploadRequest(file_name, 1, dag_id=DAG_ID), at(0))
+        call(create_upload, world, UploadRequest(file_name, 1, dag_id=DAG_ID), at(0))
 
 
 @pytest.mark.parametrize("size_bytes", [-1, 0, MAX_FILE_SIZE_BYTES + 1])
 def test_create_upload_refuses_sizes_that_cannot_be(world: MemoryPorts, size_bytes: int) -> None:
     with pytest.raises(InvalidInputError, match="The file is"):
-        create_upload(world, UploadRequest("a.h5", size_bytes, dag_id=DAG_ID), at(0))
+        call(create_upload, world, UploadRequest("a.h5", size_bytes, dag_id=DAG_ID), at(0))
 
 
 @pytest.mark.parametrize("dag_id", ["", "no dag", "dag/id", "d\u00e4g", "x" * 251])
@@ -125,22 +125,22 @@ def test_create_upload_refuses_a_dag_id_that_airflow_would_refuse(
     world: MemoryPorts, dag_id: str
 ) -> None:
     with pytest.raises(InvalidInputError, match="dag_id must be"):
-        create_upload(world, UploadRequest("a.h5", 1, dag_id=dag_id), at(0))
+        call(create_upload, world, UploadRequest("a.h5", 1, dag_id=dag_id), at(0))
 
 
 def test_create_upload_refuses_unknown_and_paused_dags(world: MemoryPorts) -> None:
     world.orchestrator.dags["paused"] = Dag(dag_id="paused", dag_display_name="", is_paused=True)
 
     with pytest.raises(NotFoundError, match="does not know"):
-        create_upload(world, UploadRequest("a.h5", 1, dag_id="unknown"), at(0))
+        call(create_upload, world, UploadRequest("a.h5", 1, dag_id="unknown"), at(0))
     with pytest.raises(ConflictError, match="paused"):
-        create_upload(world, UploadRequest("a.h5", 1, dag_id="paused"), at(0))
+        call(create_upload, world, UploadRequest("a.h5", 1, dag_id="paused"), at(0))
 
 
 def test_create_upload_takes_data_while_airflow_is_down(world: MemoryPorts) -> None:
     world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
 
-    upload = create_upload(world, UploadRequest("a.h5", 1, dag_id=DAG_ID), at(0))
+    upload = call(create_upload, world, UploadRequest("a.h5", 1, dag_id=DAG_ID), at(0))
 
     assert upload.dag_id == DAG_ID
 
@@ -175,11 +175,11 @@ def test_create_upload_decides_again_when_the_workflow_is_started_meanwhile(
 
     def overtaken(*changes: Any) -> None:
         if next(is_first, False):
-            process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+            call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
         commit(*changes)
 
     world.store.commit = overtaken  # type: ignore[method-assign]
 
-    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
+    upload = call(create_upload, world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(1))
 
     assert upload.attempt == 1

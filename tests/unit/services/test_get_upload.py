@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import DAG_ID, SCAN_ID, at, make_world
 from workflow_manager.domain.errors import NotFoundError
 from workflow_manager.domain.upload import Part, Upload, UploadState
@@ -17,7 +17,7 @@ def world() -> MemoryPorts:
 
 
 def begin(world: MemoryPorts, size_bytes: int = 40 * MIB) -> Upload:
-    return create_upload(world, UploadRequest("a.h5", size_bytes, dag_id=DAG_ID), at(0))
+    return call(create_upload, world, UploadRequest("a.h5", size_bytes, dag_id=DAG_ID), at(0))
 
 
 def test_get_upload_shows_what_is_there_and_where_the_rest_goes(world: MemoryPorts) -> None:
@@ -26,7 +26,7 @@ def test_get_upload_shows_what_is_there_and_where_the_rest_goes(world: MemoryPor
     url = world.lake.presign_part(upload.key, upload.s3_upload_id, 2)
     world.lake.put_part(url, b"x" * 16 * MIB)
 
-    progress = get_upload(world, upload.upload_id, PartWindow(), at(1))
+    progress = call(get_upload, world, upload.upload_id, PartWindow(), at(1))
 
     assert [(p.part_number, p.size_bytes) for p in progress.present] == [(2, 16 * MIB)]
     assert progress.present[0].crc64nvme
@@ -40,7 +40,7 @@ def test_get_upload_asks_for_a_part_of_the_wrong_size_again(world: MemoryPorts) 
     upload = begin(world)
     world.lake.put_part(world.lake.presign_part(upload.key, upload.s3_upload_id, 3), b"short")
 
-    progress = get_upload(world, upload.upload_id, PartWindow(), at(1))
+    progress = call(get_upload, world, upload.upload_id, PartWindow(), at(1))
 
     assert [part.part_number for part in progress.missing] == [1, 2, 3]
 
@@ -49,9 +49,9 @@ def test_get_upload_signs_a_window_only(world: MemoryPorts) -> None:
     # Given the largest file of all, in 10,000 parts
     upload = begin(world, 50 * 10**12)
 
-    first = get_upload(world, upload.upload_id, PartWindow(), at(1))
-    last = get_upload(world, upload.upload_id, PartWindow(from_part=9_999), at(1))
-    none = get_upload(world, upload.upload_id, PartWindow(limit=0), at(1))
+    first = call(get_upload, world, upload.upload_id, PartWindow(), at(1))
+    last = call(get_upload, world, upload.upload_id, PartWindow(from_part=9_999), at(1))
+    none = call(get_upload, world, upload.upload_id, PartWindow(limit=0), at(1))
 
     assert [part.part_number for part in first.missing] == list(range(1, 101))
     assert [part.part_number for part in last.missing][:2] == [9_999, 10_000][
@@ -66,7 +66,7 @@ def test_get_upload_finds_an_object_whose_answer_was_lost(world: MemoryPorts) ->
     parts = [Part(part_number=1, etag=etag)]
     data = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, parts)
 
-    progress = get_upload(world, upload.upload_id, PartWindow(), at(1))
+    progress = call(get_upload, world, upload.upload_id, PartWindow(), at(1))
 
     assert data is not None
     assert progress.upload.state is UploadState.COMPLETED
@@ -78,7 +78,7 @@ def test_get_upload_says_that_an_expired_upload_is_gone(world: MemoryPorts) -> N
     upload = begin(world)
     world.lake.abort_multipart_upload(upload.key, upload.s3_upload_id)
 
-    progress = get_upload(world, upload.upload_id, PartWindow(), at(1))
+    progress = call(get_upload, world, upload.upload_id, PartWindow(), at(1))
 
     assert progress.upload.state is UploadState.ABORTED
     assert progress.missing == []
@@ -88,16 +88,16 @@ def test_get_upload_hides_another_users_upload(world: MemoryPorts) -> None:
     upload = begin(world)
 
     with pytest.raises(NotFoundError, match="no such upload"):
-        get_upload(world, upload.upload_id, PartWindow(), at(1, "somebody-else"))
+        call(get_upload, world, upload.upload_id, PartWindow(), at(1, "somebody-else"))
 
 
 def test_get_upload_of_a_user_who_is_gone_is_for_who_may_see_the_task(world: MemoryPorts) -> None:
     # Given an upload for a scan, of a user who was deleted in the middle of it
     request = UploadRequest("a.h5", 4, task_id=SCAN_ID)
-    upload = create_upload(world, request, at(0, "user-who-leaves"))
+    upload = call(create_upload, world, request, at(0, "user-who-leaves"))
     world.lake.put_part(world.lake.presign_part(upload.key, upload.s3_upload_id, 1), b"data")
 
     # When a colleague asks; then nothing is lost, and the upload can be completed
-    progress = get_upload(world, upload.upload_id, PartWindow(), at(1))
-    completed = complete_upload(world, upload.upload_id, SentFile(progress.present), at(2))
+    progress = call(get_upload, world, upload.upload_id, PartWindow(), at(1))
+    completed = call(complete_upload, world, upload.upload_id, SentFile(progress.present), at(2))
     assert completed.state is UploadState.COMPLETED

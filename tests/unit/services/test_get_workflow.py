@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     SCAN_ID,
     TOKEN,
@@ -24,12 +24,12 @@ def world() -> MemoryPorts:
 
 
 def show(world: MemoryPorts, cause: Cause) -> WorkflowView:
-    execution = get_workflow(world, WORKFLOW_ID, cause)
-    return WorkflowView.of(execution, list_trail(world, execution))
+    execution = call(get_workflow, world, WORKFLOW_ID, cause)
+    return WorkflowView.of(execution, call(list_trail, world, execution))
 
 
 def read_version(world: MemoryPorts, seconds: float) -> list[str | None]:
-    return describe_version(world, get_workflow(world, WORKFLOW_ID, at(seconds)))
+    return call(describe_version, world, call(get_workflow, world, WORKFLOW_ID, at(seconds)))
 
 
 def test_get_workflow_shows_a_workflow_that_was_never_processed(world: MemoryPorts) -> None:
@@ -41,7 +41,7 @@ def test_get_workflow_shows_a_workflow_that_was_never_processed(world: MemoryPor
 
 
 def test_get_workflow_shows_state_and_audit_trail(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     view = show(world, at(1))
 
@@ -51,40 +51,40 @@ def test_get_workflow_shows_state_and_audit_trail(world: MemoryPorts) -> None:
 
 
 def test_get_workflow_shows_the_scans_progress_from_exam_manager(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update={"progress": 40})
 
-    execution = get_workflow(world, WORKFLOW_ID, at(1))
+    execution = call(get_workflow, world, WORKFLOW_ID, at(1))
 
     assert execution.tasks[SCAN_ID].progress == 40
 
 
 def test_get_workflow_answers_while_exam_manager_is_down(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = UpstreamTimeoutError("late")
 
-    execution = get_workflow(world, WORKFLOW_ID, at(1))
+    execution = call(get_workflow, world, WORKFLOW_ID, at(1))
 
     assert execution.tasks[SCAN_ID].progress == 0
 
 
 def test_get_workflow_passes_on_that_a_workflow_is_unknown(world: MemoryPorts) -> None:
     with pytest.raises(UpstreamRefusedError) as caught:
-        get_workflow(world, "unknown", at(0))
+        call(get_workflow, world, "unknown", at(0))
 
     assert caught.value.status == 404
 
 
 def test_version_stays_while_nothing_happens(world: MemoryPorts) -> None:
     assert read_version(world, 0) == read_version(world, 1)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(2))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(2))
     assert read_version(world, 3) == read_version(world, 4)
 
 
 def test_version_follows_every_change_that_is_shown(world: MemoryPorts) -> None:
     versions = [read_version(world, 0)]
     # When it is processed, the scan gets on, its data arrives, and the run starts in Airflow
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(1))
     versions.append(read_version(world, 2))
     world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update={"progress": 40})
     versions.append(read_version(world, 3))

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.contracts.samples import make_run
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.download import FOLDER, GONE, NOT_OURS, ResultFile
@@ -30,7 +30,7 @@ def read_all(ports: MemoryPorts, run: DagRun, limit: int) -> list[ResultFile]:
     files: list[ResultFile] = []
     cursor = None
     while True:
-        page = list_results(ports, run, cursor, limit)
+        page = call(list_results, ports, run, cursor, limit)
         assert len(page.items) <= limit
         files += page.items
         cursor = page.next_cursor
@@ -39,7 +39,7 @@ def read_all(ports: MemoryPorts, run: DagRun, limit: int) -> list[ResultFile]:
 
 
 def list_one(ports: MemoryPorts, result: Result) -> ResultFile:
-    [file] = list_results(ports, end_run(result), None, 10).items
+    [file] = call(list_results, ports, end_run(result), None, 10).items
     return file
 
 
@@ -113,7 +113,7 @@ def test_list_results_signs_nothing_that_is_not_the_runs_own(key: str, reason: s
     # Given that there is such an object, but for the one that is gone
     if reason == NOT_OURS:
         ports.lake.put(key, b"of somebody else", "application/dicom")
-    files = list_results(ports, end_run(make_result(key)), None, 10).items
+    files = call(list_results, ports, end_run(make_result(key)), None, 10).items
 
     [file] = [each for each in files if each.key == key]
     assert (file.url, file.unavailable_reason) == (None, reason)
@@ -127,7 +127,7 @@ def test_list_results_signs_no_preview_of_others_and_none_that_is_gone(name: str
     put(ports, "gone.png.bak")
     ports.lake.put("result/run-2/p.png", b"of somebody else", "image/png")
     result = make_result(f"{FOLDER_OF_RUN}image.dcm", preview_key=name)
-    files = list_results(ports, end_run(result), None, 10).items
+    files = call(list_results, ports, end_run(result), None, 10).items
     assert [(file.preview_key, file.preview_url) for file in files if file.preview_key] == [
         (name, None)
     ]
@@ -138,7 +138,7 @@ def test_list_results_finds_a_preview_on_another_page() -> None:
     put(ports, "1.dcm", "2.dcm", "3.dcm", "preview.png")
     preview_key = f"{FOLDER_OF_RUN}preview.png"
     run = end_run(make_result(f"{FOLDER_OF_RUN}1.dcm", preview_key=preview_key))
-    [file] = list_results(ports, run, None, 1).items
+    [file] = call(list_results, ports, run, None, 1).items
     assert file.preview_url is not None
 
 
@@ -155,7 +155,7 @@ def test_list_results_saves_a_preview_that_is_no_picture() -> None:
 def test_list_results_is_empty_before_a_run_has_succeeded(state: DagRunState) -> None:
     ports = MemoryPorts()
     put(ports, "image-0001.dcm")
-    page = list_results(ports, end_run(state=state), None, 10)
+    page = call(list_results, ports, end_run(state=state), None, 10)
     assert (page.items, page.next_cursor) == ([], None)
 
 
@@ -187,4 +187,4 @@ def test_result_file_does_not_show_its_urls() -> None:
 @pytest.mark.parametrize("cursor", ["", "x", "é", "_w"])
 def test_list_results_refuses_a_cursor_of_another_make(cursor: str) -> None:
     with pytest.raises(InvalidInputError, match="none of ours"):
-        list_results(MemoryPorts(), end_run(), cursor, 10)
+        call(list_results, MemoryPorts(), end_run(), cursor, 10)

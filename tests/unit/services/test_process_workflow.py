@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     PARAMETERS,
     RECONSTRUCTION,
@@ -34,8 +34,8 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.exam import ItemStatus, TaskType
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.services.load_execution import load_execution
 from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def world() -> MemoryPorts:
 
 
 def test_process_workflow_starts_the_task_created_first(world: MemoryPorts) -> None:
-    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert processed.is_started
     assert processed.task is not None
@@ -57,7 +57,7 @@ def test_process_workflow_starts_the_task_created_first(world: MemoryPorts) -> N
 def test_process_workflow_sends_limits_sequence_and_token_to_the_device(
     world: MemoryPorts,
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     [(task_type, sent)] = world.scan.starts
     limits = sent.parametrized_sequence.acquisition_limits.model_dump(by_alias=True)
@@ -77,15 +77,15 @@ def test_process_workflow_reports_started_before_the_device_is_asked(world: Memo
     world.scan.start_error = UpstreamTimeoutError("No answer.")
 
     with pytest.raises(DeviceStartError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert [report.status for report in world.exam.reports] == [ItemStatus.STARTED, ItemStatus.NEW]
 
 
 def test_process_workflow_starts_nothing_twice_while_the_scan_runs(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
-    again = process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+    again = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(1))
 
     assert not again.is_started
     assert again.task is not None
@@ -95,8 +95,10 @@ def test_process_workflow_starts_nothing_twice_while_the_scan_runs(world: Memory
 
 def test_process_workflow_starts_one_scan_for_many_callers_at_once(world: MemoryPorts) -> None:
     with ThreadPoolExecutor(16) as pool:
-        calls = [pool.submit(process_workflow, world, WORKFLOW_ID, TOKEN, at(0)) for _ in range(50)]
-        started = [call.result().is_started for call in calls]
+        asked = [
+            pool.submit(call, process_workflow, world, WORKFLOW_ID, TOKEN, at(0)) for _ in range(50)
+        ]
+        started = [each.result().is_started for each in asked]
 
     assert started.count(True) == 1
     assert len(world.scan.starts) == 1
@@ -123,7 +125,7 @@ def test_process_workflow_fails_the_task_with_the_reason_when_the_device_does_no
     world.scan.start_error = error
 
     with pytest.raises(DeviceStartError, match=r"Error at starting device task\."):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     task = get_task(world, SCAN_ID)
     assert task.status is TaskStatus.FAILED
@@ -138,11 +140,11 @@ def test_process_workflow_never_starts_a_scan_again_whose_start_is_unknown(
 ) -> None:
     world.scan.start_error = UpstreamTimeoutError("No answer.")
     with pytest.raises(DeviceStartError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.scan.start_error = None
 
     with pytest.raises(ConflictError, match="Start not confirmed"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(1))
 
     assert len(world.scan.starts) == 1
 
@@ -154,17 +156,17 @@ def test_process_workflow_leaves_the_task_pending_when_a_neighbour_fails_before_
 ) -> None:
     world.exam.fail_with[operation] = error
     with pytest.raises(type(error)):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with.clear()
 
     assert world.scan.starts == []
-    assert process_workflow(world, WORKFLOW_ID, TOKEN, at(1)).is_started
+    assert call(process_workflow, world, WORKFLOW_ID, TOKEN, at(1)).is_started
 
 
 def test_process_workflow_starts_although_exam_manager_cannot_be_told(world: MemoryPorts) -> None:
     world.exam.fail_with["report_task"] = UpstreamTimeoutError("late")
 
-    assert process_workflow(world, WORKFLOW_ID, TOKEN, at(0)).is_started
+    assert call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0)).is_started
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_process_workflow_fails_the_task_when_its_args_do_not_say_what_to_scan(
     world = make_world(make_exam_task(SCAN_ID, TaskType.DEVICE_TASK_SIMULATOR, 1, args=args))
 
     with pytest.raises(InvalidInputError, match=reason):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
     assert world.scan.starts == []
@@ -191,7 +193,7 @@ def test_process_workflow_fails_the_task_when_its_args_do_not_say_what_to_scan(
 def test_process_workflow_creates_a_run_and_a_message_for_a_dag_task() -> None:
     world = make_world(RECONSTRUCTION)
 
-    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert processed.task is not None
     assert world.queue.dag_run_ids == [processed.task.dag_run_id]
@@ -203,7 +205,7 @@ def test_process_workflow_fails_a_dag_task_that_names_no_dag() -> None:
     world = make_world(make_exam_task(RECONSTRUCTION_ID, TaskType.PROCESSING_TASK, 1))
 
     with pytest.raises(InvalidInputError, match="names no DAG"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.FAILED
     assert world.queue.dag_run_ids == []
@@ -213,7 +215,7 @@ def test_process_workflow_leaves_a_run_to_the_reconciler_when_the_queue_fails() 
     world = make_world(RECONSTRUCTION)
     world.queue.error = UpstreamError("The queue is away.")
 
-    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert processed.task is not None
     run = world.store.get_dag_run(processed.task.dag_run_id or "")
@@ -224,7 +226,7 @@ def test_process_workflow_leaves_a_run_to_the_reconciler_when_the_queue_fails() 
 def test_process_workflow_says_completed_when_all_is_finished() -> None:
     world = make_world(SCAN.model_copy(update={"status": ItemStatus.FINISHED}))
 
-    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert processed.task is None
     assert processed.execution.workflow.status == "completed"
@@ -232,7 +234,7 @@ def test_process_workflow_says_completed_when_all_is_finished() -> None:
 
 def test_process_workflow_takes_over_tasks_added_and_edited_since(world: MemoryPorts) -> None:
     world.scan.start_error = None
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     edited = RECONSTRUCTION.model_copy(update={"destinations": {"dag_id": "another_dag"}})
     added = make_exam_task("added", TaskType.PROCESSING_TASK, 3, destinations={"dag_id": "x"})
     world.exam.workflows[WORKFLOW_ID] = world.exam.workflows[WORKFLOW_ID].model_copy(
@@ -240,7 +242,7 @@ def test_process_workflow_takes_over_tasks_added_and_edited_since(world: MemoryP
     )
     world.exam.tasks |= {edited.id: edited, added.id: added}
 
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(1))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(1))
     deliver(world, make_raw_data())
 
     assert get_task(world, "added").status is TaskStatus.PENDING
@@ -254,7 +256,7 @@ def test_process_workflow_refuses_a_template(world: MemoryPorts) -> None:
     world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"is_template": True})
 
     with pytest.raises(ConflictError, match="template"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.store.get_execution(WORKFLOW_ID) is None
 
@@ -265,12 +267,12 @@ def test_process_workflow_refuses_a_template(world: MemoryPorts) -> None:
 def test_process_workflow_starts_no_scan_that_somebody_started_or_deleted_meanwhile(
     world: MemoryPorts, status: ItemStatus
 ) -> None:
-    execution = load_execution(world, WORKFLOW_ID, at(-5))
+    execution = call(load_execution, world, WORKFLOW_ID, at(-5))
     world.store.commit(execution.changes, execution.events)
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": status})
 
     with contextlib.suppress(ConflictError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.scan.starts == []
 
@@ -278,12 +280,12 @@ def test_process_workflow_starts_no_scan_that_somebody_started_or_deleted_meanwh
 def test_process_workflow_starts_no_scan_that_vanished_from_exam_manager(
     world: MemoryPorts,
 ) -> None:
-    execution = load_execution(world, WORKFLOW_ID, at(-5))
+    execution = call(load_execution, world, WORKFLOW_ID, at(-5))
     world.store.commit(execution.changes, execution.events)
     workflow = world.exam.workflows[WORKFLOW_ID]
     world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"tasks": []})
 
-    assert not process_workflow(world, WORKFLOW_ID, TOKEN, at(0)).is_started
+    assert not call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0)).is_started
     assert world.scan.starts == []
 
 
@@ -292,7 +294,7 @@ def test_process_workflow_refuses_a_deleted_workflow(world: MemoryPorts) -> None
     world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"status": ItemStatus.DELETED})
 
     with pytest.raises(ConflictError, match="deleted"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
 
 @pytest.mark.parametrize(
@@ -310,7 +312,7 @@ def test_process_workflow_starts_no_scan_without_safe_limits(
     world.scan.patients["patient-1"] = world.scan.patients["patient-1"].model_copy(update=patient)
 
     with pytest.raises(InvalidInputError, match=name):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.scan.starts == []
     assert world.store.get_execution(WORKFLOW_ID) is None
@@ -324,7 +326,7 @@ def test_process_workflow_starts_no_scan_with_a_field_of_view_that_is_no_number(
     world = make_world(SCAN.model_copy(update={"args": args}))
 
     with pytest.raises(InvalidInputError, match="sequence_parameters"):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.scan.starts == []
 
@@ -335,7 +337,7 @@ def test_process_workflow_starts_no_scan_after_the_operator_was_given_up(
     world.clock = lambda: at(21).at
 
     with pytest.raises(DeviceStartError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert world.scan.starts == []
     assert get_task(world, SCAN_ID).reason == "Not started: ScanHub's services answered too slowly."
@@ -350,7 +352,7 @@ def test_process_workflow_leaves_no_task_in_progress_after_an_unforeseen_error(
     monkeypatch.setattr(world.scan, "start", break_down)
 
     with pytest.raises(RuntimeError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
 
@@ -359,7 +361,7 @@ def test_process_workflow_gives_what_others_started_a_deadline() -> None:
     started = SCAN.model_copy(update={"status": ItemStatus.STARTED})
     world = make_world(started, RECONSTRUCTION)
 
-    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert not processed.is_started
     assert get_task(world, SCAN_ID) in world.store.list_due(at(10**6).at, 10)
@@ -368,7 +370,7 @@ def test_process_workflow_gives_what_others_started_a_deadline() -> None:
 def test_process_workflow_waits_for_the_data_of_a_scan_that_ended_elsewhere() -> None:
     ended = SCAN.model_copy(update={"status": ItemStatus.FINISHED, "progress": 100})
     world = make_world(ended, RECONSTRUCTION)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
 
     deliver(world, make_raw_data())
@@ -390,7 +392,7 @@ def test_process_workflow_notes_in_the_audit_trail_what_others_did_to_a_task(
 ) -> None:
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": status})
 
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     events = world.store.list_events(f"workflow:{WORKFLOW_ID}")
     line = next(event for event in events if event.entity == f"task:{SCAN_ID}")
@@ -406,11 +408,11 @@ def test_process_workflow_finds_the_scan_started_when_another_call_took_the_devi
 
     def overtaken(device_id: str) -> DeviceLock:
         if next(is_first, False):
-            process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+            call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
         return read_lock(device_id)
 
     world.store.get_device_lock = overtaken  # type: ignore[method-assign]
 
     # Then the device is not busy for another task: the scan is in progress
-    assert not process_workflow(world, WORKFLOW_ID, TOKEN, at(0)).is_started
+    assert not call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0)).is_started
     assert len(world.scan.starts) == 1

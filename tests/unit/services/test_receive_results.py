@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.fakes.clients import CreatedResult
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     RECONSTRUCTION_ID,
     TOKEN,
@@ -38,7 +38,7 @@ from workflow_manager.services.reconcile_runs import reconcile_runs
 @pytest.fixture
 def world() -> MemoryPorts:
     ports = make_world()
-    process_workflow(ports, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, ports, WORKFLOW_ID, TOKEN, at(0))
     deliver(ports, make_raw_data())
     deliver_queue(ports)
     return ports
@@ -57,7 +57,7 @@ def make_callback(world: MemoryPorts, name: str = "image.dcm") -> Callback:
 
 def call_back(world: MemoryPorts, callback: Callback, seconds: float = 20) -> DagRun:
     token = callback_token(world, get_run(world).dag_run_id)
-    return receive_results(world, token, callback, at(seconds, "receive_results"))
+    return call(receive_results, world, token, callback, at(seconds, "receive_results"))
 
 
 def test_receive_results_finishes_run_task_and_workflow(world: MemoryPorts) -> None:
@@ -144,14 +144,14 @@ def test_receive_results_ignores_progress_after_the_end(world: MemoryPorts) -> N
 @pytest.mark.parametrize("token", ["", "a-users-token", "unknown.secret"])
 def test_receive_results_refuses_a_token_that_is_no_runs(world: MemoryPorts, token: str) -> None:
     with pytest.raises(AuthenticationError, match=r"Invalid token\."):
-        receive_results(world, token, make_callback(world), at(20))
+        call(receive_results, world, token, make_callback(world), at(20))
 
 
 def test_receive_results_refuses_another_secret_for_the_same_run(world: MemoryPorts) -> None:
     token = callback_token(world, get_run(world).dag_run_id)
 
     with pytest.raises(AuthenticationError):
-        receive_results(world, token[:-1] + "!", make_callback(world), at(20))
+        call(receive_results, world, token[:-1] + "!", make_callback(world), at(20))
 
 
 def test_receive_results_refuses_an_expired_token(world: MemoryPorts) -> None:
@@ -177,7 +177,7 @@ def test_receive_results_refuses_the_task_of_another_run(world: MemoryPorts) -> 
     token = callback_token(world, get_run(world).dag_run_id)
 
     with pytest.raises(InvalidInputError, match="another task"):
-        receive_results(world, token, make_callback(world), at(20), task_id="another")
+        call(receive_results, world, token, make_callback(world), at(20), task_id="another")
 
 
 def test_receive_results_takes_a_callback_that_overtakes_the_mark_of_the_start(
@@ -194,7 +194,7 @@ def test_receive_results_starts_the_next_task_by_itself() -> None:
         "processing", TaskType.PROCESSING_TASK, 3, args={"dag_id": "dag_reco"}
     )
     world = make_world(*make_world().exam.tasks.values(), processing)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     callback = make_callback(world)
@@ -213,7 +213,7 @@ def test_receive_results_starts_the_next_task_by_itself() -> None:
 def test_receive_results_never_starts_a_scanner() -> None:
     second_scan = make_exam_task("scan-2", TaskType.DEVICE_TASK_SIMULATOR, 3)
     world = make_world(*make_world().exam.tasks.values(), second_scan)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
 
@@ -233,7 +233,7 @@ def test_receive_results_leaves_the_report_to_the_reconciler_when_exam_manager_i
     assert world.exam.results == []
     world.exam.fail_with.clear()
 
-    reconcile_runs(world, at(200, "reconcile_runs"))
+    call(reconcile_runs, world, at(200, "reconcile_runs"))
 
     assert len(world.exam.results) == 1
     assert world.exam.reports[-1].status is ItemStatus.FINISHED
@@ -245,7 +245,7 @@ def test_receive_results_adds_no_second_result_after_a_lost_answer(world: Memory
     assert len(world.exam.results) == 1
     world.exam.fail_with.clear()
 
-    reconcile_runs(world, at(200, "reconcile_runs"))
+    call(reconcile_runs, world, at(200, "reconcile_runs"))
 
     assert len(world.exam.results) == 1
 
@@ -257,7 +257,7 @@ def test_receive_results_finishes_a_run_without_a_workflow() -> None:
     key = f"result/{run_id}/image.dcm"
     callback = Callback(success=True, results=(Result(type=ResultType.DICOM, key=key),))
 
-    run = receive_results(world, callback_token(world, run_id), callback, at(20))
+    run = call(receive_results, world, callback_token(world, run_id), callback, at(20))
 
     names = [event.name for event in world.store.list_events(f"dag_run:{run_id}")]
     assert run.state is DagRunState.SUCCEEDED
@@ -284,7 +284,7 @@ def test_callback_refuses_what_can_be_taken_two_ways(body: dict[str, object]) ->
 
 def test_receive_results_takes_results_that_come_after_the_deadline(world: MemoryPorts) -> None:
     late = world.settings.dag_run_timeout_s + 60
-    reconcile_runs(world, at(late, "reconcile_runs"))
+    call(reconcile_runs, world, at(late, "reconcile_runs"))
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.FAILED
 
     call_back(world, make_callback(world), seconds=late + 60)
@@ -298,7 +298,7 @@ def test_receive_results_progress_does_not_put_off_the_deadline(world: MemoryPor
     timeout_s = world.settings.reconstruction_task_timeout_s
     call_back(world, Callback(progress=50), seconds=timeout_s - 60)
 
-    reconcile_runs(world, at(timeout_s + 60, "reconcile_runs"))
+    call(reconcile_runs, world, at(timeout_s + 60, "reconcile_runs"))
 
     assert get_run(world).state is DagRunState.FAILED
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from tests.contracts.samples import make_task
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -30,10 +30,9 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.orchestrator_run import OrchestratorRun
 from workflow_manager.domain.task import DELETED_REASON, TaskStatus
-from workflow_manager.services.check_readiness import check_readiness
-from workflow_manager.services.end_overdue_task import UNASKED, UNFINISHED, end_overdue_task
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import LEASE_S, reconcile_runs
+from workflow_manager.steps.scans.end_overdue_task import UNASKED, UNFINISHED, end_overdue_task
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def get_run(world: MemoryPorts) -> DagRun:
 
 
 def reconcile(world: MemoryPorts, seconds: float) -> int:
-    return reconcile_runs(world, at(seconds, "reconcile_runs"))
+    return call(reconcile_runs, world, at(seconds, "reconcile_runs"))
 
 
 def test_reconcile_runs_queues_a_run_again_that_waits_for_airflow(world: MemoryPorts) -> None:
@@ -67,7 +66,7 @@ def test_reconcile_runs_queues_a_run_again_that_waits_for_airflow(world: MemoryP
 
 
 def test_reconcile_runs_queues_a_run_whose_message_was_lost(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     world.queue.dag_run_ids.clear()
 
@@ -103,7 +102,7 @@ def test_reconcile_runs_fails_a_run_that_airflow_never_took(world: MemoryPorts) 
 
 
 def test_reconcile_runs_fails_run_task_and_workflow_past_the_deadline(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world, 11)
 
@@ -123,7 +122,7 @@ def test_reconcile_runs_leaves_a_run_alone_before_its_deadline(world: MemoryPort
 
 
 def test_reconcile_runs_fails_a_scan_that_never_ends(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     reconcile(world, world.settings.device_task_timeout_s + 1)
 
@@ -154,15 +153,15 @@ def test_reconcile_runs_takes_one_turn_at_a_time(world: MemoryPorts) -> None:
 
 
 def test_reconcile_runs_notes_what_the_readiness_check_says(world: MemoryPorts) -> None:
-    assert check_readiness(world, at(0)) == ["reconciler"]
+    assert world.store.get_system_status().degraded_at(at(0).at) == ["reconciler"]
 
     reconcile(world, 0)
-    assert check_readiness(world, at(60)) == []
+    assert world.store.get_system_status().degraded_at(at(60).at) == []
 
     world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
     reconcile(world, 60)
-    assert check_readiness(world, at(61)) == ["airflow"]
-    assert check_readiness(world, at(3600)) == [
+    assert world.store.get_system_status().degraded_at(at(61).at) == ["airflow"]
+    assert world.store.get_system_status().degraded_at(at(3600).at) == [
         "airflow",
         "reconciler",
     ]
@@ -170,7 +169,7 @@ def test_reconcile_runs_notes_what_the_readiness_check_says(world: MemoryPorts) 
 
 def test_reconcile_runs_completes_a_scan_that_ended_and_whose_data_nobody_takes() -> None:
     world = make_world(SCAN)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.FINISHED})
 
     reconcile(world, world.settings.device_task_timeout_s + 1)
@@ -180,7 +179,7 @@ def test_reconcile_runs_completes_a_scan_that_ended_and_whose_data_nobody_takes(
 
 
 def test_reconcile_runs_never_offers_a_scan_again_that_has_ended(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.FINISHED})
     n_reports = len(world.exam.reports)
 
@@ -193,7 +192,7 @@ def test_reconcile_runs_never_offers_a_scan_again_that_has_ended(world: MemoryPo
 
 
 def test_reconcile_runs_asks_again_later_whether_a_scan_has_ended(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = UpstreamUnreachableError("away")
     deadline_s = world.settings.device_task_timeout_s
 
@@ -206,7 +205,7 @@ def test_reconcile_runs_asks_again_later_whether_a_scan_has_ended(world: MemoryP
 
 
 def test_reconcile_runs_tells_exam_manager_less_and_less_often(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["report_task"] = UpstreamUnreachableError("away")
     deliver(world, make_raw_data(), 0)
     deliver_queue(world, 1)
@@ -217,7 +216,7 @@ def test_reconcile_runs_tells_exam_manager_less_and_less_often(world: MemoryPort
 
 
 def test_reconcile_runs_gives_up_what_exam_manager_refuses_for_good(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["report_task"] = NeighbourRefusedError("gone", 404, is_own=True)
 
     deliver(world, make_raw_data(), 0)
@@ -231,7 +230,7 @@ def test_reconcile_runs_gives_up_what_exam_manager_refuses_for_good(world: Memor
 
 
 def test_reconcile_runs_never_gives_up_what_only_a_proxy_refuses(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["report_task"] = NeighbourRefusedError("no route", 404)
 
     deliver(world, make_raw_data(), 0)
@@ -249,11 +248,11 @@ def test_reconcile_runs_stops_in_time_and_goes_on_at_its_next_turn(world: Memory
     world.clock = lambda: next(clock, at(90).at)
 
     assert reconcile(world, 60) == 1
-    assert check_readiness(world, at(61)) == ["airflow"]
+    assert world.store.get_system_status().degraded_at(at(61).at) == ["airflow"]
 
 
 def test_reconcile_runs_frees_the_device_of_a_task_that_was_deleted(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     del world.exam.tasks[SCAN_ID]
     deadline_s = world.settings.device_task_timeout_s
 
@@ -271,7 +270,7 @@ def test_reconcile_runs_frees_the_device_of_a_task_that_was_deleted(world: Memor
 def test_reconcile_runs_fails_a_scan_for_which_exam_manager_cannot_be_asked(
     world: MemoryPorts, error: ScanHubError
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = error
     deadline_s = world.settings.device_task_timeout_s
 
@@ -290,7 +289,7 @@ def test_reconcile_runs_does_not_let_reports_crowd_out_a_lost_start(world: Memor
         make_task(f"task-{n}", is_mirror_due=True, updated_at=at(-900).at) for n in range(90)
     ]
     world.store.commit(reports)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     world.queue.dag_run_ids.clear()
 
@@ -365,8 +364,8 @@ def hang(world: MemoryPorts, seconds: float) -> None:
 
 
 def test_end_overdue_task_leaves_an_attempt_alone_that_has_time(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
-    end_overdue_task(world, WORKFLOW_ID, SCAN_ID, at(5, "reconcile_runs"))
+    call(end_overdue_task, world, WORKFLOW_ID, SCAN_ID, at(5, "reconcile_runs"))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS

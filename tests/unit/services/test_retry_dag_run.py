@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     RECONSTRUCTION_ID,
     TOKEN,
@@ -35,12 +35,12 @@ def world() -> MemoryPorts:
     world = make_world()
     deliver(world, make_dag_data())
     token = callback_token(world, RUN_ID)
-    receive_results(world, token, Callback(success=False, error="out of memory"), at(15))
+    call(receive_results, world, token, Callback(success=False, error="out of memory"), at(15))
     return world
 
 
 def test_retry_dag_run_runs_the_same_object_under_a_new_id(world: MemoryPorts) -> None:
-    retry = retry_dag_run(world, RUN_ID, at(20))
+    retry = call(retry_dag_run, world, RUN_ID, at(20))
     deliver_queue(world, 21)
 
     assert (retry.state, retry.attempt, retry.data) == (DagRunState.PENDING, 2, make_dag_data())
@@ -49,15 +49,15 @@ def test_retry_dag_run_runs_the_same_object_under_a_new_id(world: MemoryPorts) -
 
 
 def test_retry_dag_run_twice_makes_one_run(world: MemoryPorts) -> None:
-    first = retry_dag_run(world, RUN_ID, at(20))
-    assert retry_dag_run(world, RUN_ID, at(21)).dag_run_id == first.dag_run_id
+    first = call(retry_dag_run, world, RUN_ID, at(20))
+    assert call(retry_dag_run, world, RUN_ID, at(21)).dag_run_id == first.dag_run_id
 
 
 def test_retry_dag_run_may_be_retried_itself(world: MemoryPorts) -> None:
-    first = retry_dag_run(world, RUN_ID, at(20))
-    cancel_dag_run(world, first.dag_run_id, at(21))
+    first = call(retry_dag_run, world, RUN_ID, at(20))
+    call(cancel_dag_run, world, first.dag_run_id, at(21))
 
-    second = retry_dag_run(world, first.dag_run_id, at(22))
+    second = call(retry_dag_run, world, first.dag_run_id, at(22))
 
     assert len({RUN_ID, first.dag_run_id, second.dag_run_id}) == 3
 
@@ -66,10 +66,10 @@ def test_retry_dag_run_is_queued_by_the_reconciler_when_the_queue_is_away(
     world: MemoryPorts,
 ) -> None:
     world.queue.error = UpstreamUnreachableError("The queue is away.")
-    retry = retry_dag_run(world, RUN_ID, at(20))
+    retry = call(retry_dag_run, world, RUN_ID, at(20))
     world.queue.error = None
 
-    reconcile_runs(world, at(120, "reconcile_runs"))
+    call(reconcile_runs, world, at(120, "reconcile_runs"))
 
     assert world.queue.dag_run_ids == [retry.dag_run_id]
 
@@ -78,13 +78,13 @@ def test_retry_dag_run_refuses_a_run_that_goes_on() -> None:
     world = make_world()
     deliver(world, make_dag_data())
     with pytest.raises(InvalidTransitionError, match="RUNNING"):
-        retry_dag_run(world, RUN_ID, at(20))
+        call(retry_dag_run, world, RUN_ID, at(20))
 
 
 def test_retry_dag_run_names_the_way_for_the_run_of_a_task(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
 
     with pytest.raises(ConflictError, match=f"/tasks/{RECONSTRUCTION_ID}/retry/"):
-        retry_dag_run(world, run_id, at(20))
+        call(retry_dag_run, world, run_id, at(20))

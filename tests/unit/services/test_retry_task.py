@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     RECONSTRUCTION,
     RECONSTRUCTION_ID,
@@ -27,7 +27,7 @@ from workflow_manager.services.retry_task import retry_task
 @pytest.fixture
 def world() -> MemoryPorts:
     world = make_world()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     return world
@@ -35,14 +35,14 @@ def world() -> MemoryPorts:
 
 def call_back(world: MemoryPorts, callback: Callback, seconds: float) -> None:
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
-    receive_results(world, callback_token(world, run_id), callback, at(seconds))
+    call(receive_results, world, callback_token(world, run_id), callback, at(seconds))
 
 
 def test_retry_task_starts_a_new_run_with_a_new_id(world: MemoryPorts) -> None:
     first = get_task(world, RECONSTRUCTION_ID)
     call_back(world, Callback(success=False, error="out of memory"), 20)
 
-    task = retry_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
+    task = call(retry_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
     deliver_queue(world, 31)
 
     assert (task.status, task.attempt) == (TaskStatus.IN_PROGRESS, first.attempt + 1)
@@ -53,7 +53,7 @@ def test_retry_task_starts_a_new_run_with_a_new_id(world: MemoryPorts) -> None:
 
 
 def test_retry_task_of_a_scan_starts_the_scanner_once_more(world: MemoryPorts) -> None:
-    retry_task(world, WORKFLOW_ID, SCAN_ID, TOKEN, at(30))
+    call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(30))
 
     assert len(world.scan.starts) == 2
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
@@ -66,7 +66,7 @@ def test_retry_task_follows_what_was_mended_in_exam_manager(world: MemoryPorts) 
     known = world.exam.workflows[WORKFLOW_ID]
     world.exam.workflows[WORKFLOW_ID] = known.model_copy(update={"tasks": [SCAN, mended]})
 
-    task = retry_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
+    task = call(retry_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
 
     run = world.store.get_dag_run(task.dag_run_id or "")
     assert run is not None and run.dag_id == "dag_reco"
@@ -74,16 +74,16 @@ def test_retry_task_follows_what_was_mended_in_exam_manager(world: MemoryPorts) 
 
 def test_retry_task_is_refused_while_it_is_in_progress(world: MemoryPorts) -> None:
     with pytest.raises(InvalidTransitionError, match="cancel it first"):
-        retry_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
+        call(retry_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
 
 
 def test_retry_task_is_refused_before_its_first_start(world: MemoryPorts) -> None:
-    retry_task(world, WORKFLOW_ID, SCAN_ID, TOKEN, at(30))
+    call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(30))
     with pytest.raises(ConflictError, match="nothing to retry"):
-        retry_task(world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(31))
+        call(retry_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(31))
 
 
 def test_retry_task_refuses_a_task_of_another_workflow(world: MemoryPorts) -> None:
     with pytest.raises(NotFoundError):
-        retry_task(world, "another-workflow", SCAN_ID, TOKEN, at(30))
+        call(retry_task, world, "another-workflow", SCAN_ID, TOKEN, at(30))
     assert len(world.scan.starts) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from tests.contracts.samples import make_run
 from tests.fakes.cloudwatch import read_samples
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import NOW, TOKEN, WORKFLOW_ID, at, deliver, make_raw_data, make_world
 from tests.unit.services.test_reconcile_runs import hang
 from workflow_manager.domain.dag_run import DagRun, DagRunState
@@ -17,9 +17,9 @@ from workflow_manager.domain.errors import (
     VersionConflictError,
 )
 from workflow_manager.observability import metrics
-from workflow_manager.services.keep_going import keep_going
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import BATCH_SIZE, N_FOLLOWED, reconcile_runs
+from workflow_manager.steps.keep_going import keep_going
 
 Capture = pytest.CaptureFixture[str]
 HOUR = timedelta(hours=1)
@@ -35,7 +35,7 @@ def world() -> MemoryPorts:
 
 def tell(world: MemoryPorts, capsys: Capture, minute: int = 0) -> dict[str, float]:
     """Return the highest value of each metric that a turn tells."""
-    reconcile_runs(world, at(60 * minute, "reconcile_runs"))
+    call(reconcile_runs, world, at(60 * minute, "reconcile_runs"))
     return read_told(capsys)
 
 
@@ -152,7 +152,7 @@ def test_reconcile_runs_tells_of_airflow_although_the_table_is_away_at_the_end(
 
     monkeypatch.setattr(world.store, "list_due_mirrors", lose_the_table)
     with pytest.raises(StoreUnavailableError):
-        reconcile_runs(world, at(0, "reconcile_runs"))
+        call(reconcile_runs, world, at(0, "reconcile_runs"))
 
     assert "AirflowUnhealthy" in read_told(capsys)
 
@@ -179,7 +179,7 @@ def test_keep_going_counts_what_is_left_undone(
 def test_scan_that_cannot_be_followed_is_told_of_in_each_turn(
     world: MemoryPorts, capsys: Capture
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = NeighbourRefusedError("wrong password", 401)
 
     assert [tell(world, capsys, minute)["Degraded"] for minute in range(1, 4)] == [1, 1, 1]
@@ -188,7 +188,7 @@ def test_scan_that_cannot_be_followed_is_told_of_in_each_turn(
 def test_exam_manager_that_is_not_told_is_told_of_whenever_that_is_tried_again(
     world: MemoryPorts, capsys: Capture
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["report_task"] = NeighbourRefusedError("wrong password", 401)
     deliver(world, make_raw_data(), 1)
     assert read_told(capsys)["Degraded"] == 1

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.fakes.clients import CreatedResult
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     RECONSTRUCTION_ID,
     TOKEN,
@@ -28,14 +28,14 @@ def make_simulated_world(**args: str) -> MemoryPorts:
 
 
 def start(world: MemoryPorts) -> str:
-    trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(0))
+    call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(0))
     deliver_queue(world, 1)
     return get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
 
 
 def take_step(world: MemoryPorts) -> None:
     run_id, step, _ = world.queue.simulation_steps.pop(0)
-    simulate_reconstruction(world, run_id, step, at(2 * step, "simulate_reconstruction"))
+    call(simulate_reconstruction, world, run_id, step, at(2 * step, "simulate_reconstruction"))
 
 
 def test_simulate_reconstruction_steps_to_the_result_as_scanhub_did() -> None:
@@ -66,7 +66,7 @@ def test_simulate_reconstruction_goes_only_forwards_when_messages_come_again() -
     world = make_simulated_world()
     run_id = start(world)
     for step in (1, 2, 1, 3, 2, 4, 4, 3):
-        simulate_reconstruction(world, run_id, step, at(10))
+        call(simulate_reconstruction, world, run_id, step, at(10))
 
     progress = [report.progress for report in world.exam.reports]
     assert progress == sorted(progress)
@@ -76,10 +76,10 @@ def test_simulate_reconstruction_goes_only_forwards_when_messages_come_again() -
 
 def test_simulate_reconstruction_takes_a_step_before_the_start_is_marked() -> None:
     world = make_simulated_world()
-    trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(0))
+    call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(0))
     run_id = world.queue.dag_run_ids[0]
 
-    simulate_reconstruction(world, run_id, 1, at(2))
+    call(simulate_reconstruction, world, run_id, 1, at(2))
 
     assert get_task(world, RECONSTRUCTION_ID).progress == 25
     assert world.queue.simulation_steps == [(run_id, 2, 2)]
@@ -112,7 +112,7 @@ def test_simulate_reconstruction_stands_in_where_there_is_no_airflow() -> None:
 def test_simulate_reconstruction_ignores_runs_that_it_does_not_know(step: int) -> None:
     world = make_simulated_world()
 
-    simulate_reconstruction(world, "unknown", step, at(0))
+    call(simulate_reconstruction, world, "unknown", step, at(0))
 
     assert world.queue.simulation_steps == []
     assert world.store.get_execution(WORKFLOW_ID) is None

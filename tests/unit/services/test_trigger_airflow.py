@@ -4,7 +4,8 @@ from collections.abc import Mapping
 import pytest
 from pydantic import JsonValue
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.orchestrator import MemoryOrchestrator
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION,
@@ -32,7 +33,6 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.orchestrators.memory import MemoryOrchestrator
 from workflow_manager.ports import Dag
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.process_workflow import process_workflow
@@ -113,7 +113,7 @@ def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
 def test_trigger_airflow_completes_the_scan_and_starts_its_reconstruction(
     world: MemoryPorts,
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     deliver(world, make_raw_data())
     deliver_queue(world)
@@ -128,7 +128,7 @@ def test_trigger_airflow_completes_the_scan_and_starts_its_reconstruction(
 def test_trigger_airflow_keeps_a_second_object_of_a_scan_in_the_audit_trail(
     world: MemoryPorts,
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data("upload-1"))
     deliver(world, make_raw_data("upload-1"))
 
@@ -159,7 +159,7 @@ def test_trigger_airflow_keeps_the_run_pending_while_airflow_is_down(world: Memo
     assert get_run_state(world, run_id) is DagRunState.PENDING
 
     world.orchestrator.outage = None
-    trigger_airflow(world, StartDagRun(run_id), at(60))
+    call(trigger_airflow, world, StartDagRun(run_id), at(60))
 
     assert get_run_state(world, run_id) is DagRunState.RUNNING
     assert len(world.orchestrator.dag_runs) == 1
@@ -212,13 +212,13 @@ def test_trigger_airflow_waits_for_a_paused_or_broken_dag(world: MemoryPorts, fl
 
 def test_trigger_airflow_fails_the_run_and_the_task_of_an_unknown_dag(world: MemoryPorts) -> None:
     world.orchestrator.dags.clear()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
 
     run_id = world.queue.dag_run_ids[0]
     deliver_queue(world, 11)
     assert get_run_state(world, run_id) is DagRunState.PENDING
-    trigger_airflow(world, StartDagRun(run_id), at(300))
+    call(trigger_airflow, world, StartDagRun(run_id), at(300))
 
     task = get_task(world, RECONSTRUCTION_ID)
     assert task.status is TaskStatus.FAILED
@@ -242,8 +242,8 @@ def test_trigger_airflow_takes_the_data_of_a_scan_whose_start_was_not_confirmed(
 ) -> None:
     world.scan.start_error = UpstreamTimeoutError("late")
     with pytest.raises(DeviceStartError):
-        process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
-    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    upload = call(create_upload, world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
 
     deliver(world, make_raw_data(upload.upload_id))
 
@@ -254,10 +254,10 @@ def test_trigger_airflow_takes_the_data_of_a_scan_whose_start_was_not_confirmed(
 def test_trigger_airflow_does_not_take_data_of_an_earlier_attempt_for_a_rescan(
     world: MemoryPorts,
 ) -> None:
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
-    late_upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
+    late_upload = call(create_upload, world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
     deliver(world, make_raw_data("upload-1"))
-    trigger_task(world, SCAN_ID, TOKEN, at(20))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(20))
 
     deliver(world, make_raw_data(late_upload.upload_id), 30)
 
@@ -269,9 +269,9 @@ def test_trigger_airflow_does_not_take_an_event_that_comes_again_for_a_rescan(
 ) -> None:
     # Given two scans with data, dropped by hand, and a third one that waits for its own
     for n, version_id in enumerate(["v1", "v2"]):
-        trigger_task(world, SCAN_ID, TOKEN, at(30 * n))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(30 * n))
         deliver(world, make_raw_data("by-hand", version_id), 30 * n + 10)
-    trigger_task(world, SCAN_ID, TOKEN, at(60))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(60))
 
     deliver(world, make_raw_data("by-hand", "v1"), 70)
 
@@ -281,9 +281,9 @@ def test_trigger_airflow_does_not_take_an_event_that_comes_again_for_a_rescan(
 def test_trigger_airflow_leaves_data_in_the_audit_trail_that_a_rescan_replaces(
     world: MemoryPorts,
 ) -> None:
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     deliver(world, make_raw_data(version_id="v1"), 10)
-    trigger_task(world, SCAN_ID, TOKEN, at(20))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(20))
     deliver(world, make_raw_data(version_id="v2"), 30)
 
     reasons = [e.reason or "" for e in world.store.list_events(f"workflow:{WORKFLOW_ID}")]
@@ -293,12 +293,12 @@ def test_trigger_airflow_leaves_data_in_the_audit_trail_that_a_rescan_replaces(
 
 def test_trigger_airflow_gives_a_scan_that_ended_without_data_its_data() -> None:
     world = make_world(SCAN.model_copy(update={"status": ItemStatus.FINISHED}))
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.add_workflow(
         world.exam.workflows[WORKFLOW_ID].model_copy(update={"tasks": [SCAN, RECONSTRUCTION]})
     )
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.FINISHED})
-    upload = create_upload(world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
+    upload = call(create_upload, world, UploadRequest("a.h5", 1, task_id=SCAN_ID), at(5))
 
     deliver(world, make_raw_data(upload.upload_id))
 
@@ -307,7 +307,7 @@ def test_trigger_airflow_gives_a_scan_that_ended_without_data_its_data() -> None
 
 def test_trigger_airflow_completes_a_scan_with_data_dropped_by_hand(world: MemoryPorts) -> None:
     # Given a scan in progress; when somebody with rights on the bucket copies its file there
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     by_hand = make_raw_data().model_copy(
         update={"key": f"acquisition/{WORKFLOW_ID}/{SCAN_ID}/scan 7.h5"}
     )

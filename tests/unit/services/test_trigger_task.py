@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydicom.uid import UID
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -51,14 +51,14 @@ def scan_and_reconstruct(world: MemoryPorts, upload_id: str = "upload-1") -> Non
     deliver(world, make_raw_data(upload_id))
     deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
-    receive_results(world, callback_token(world, run_id), Callback(success=True), at(20))
+    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(20))
 
 
 @pytest.mark.parametrize("task_type", [TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR])
 def test_trigger_task_starts_a_scan(task_type: TaskType) -> None:
     world = make_world(make_exam_task(SCAN_ID, task_type, 1, args=SCAN_ARGS))
 
-    task = trigger_task(world, SCAN_ID, TOKEN, at(0))
+    task = call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
     assert (task.status, task.attempt) == (TaskStatus.IN_PROGRESS, 1)
     assert [started for started, _ in world.scan.starts] == [task_type]
@@ -66,24 +66,24 @@ def test_trigger_task_starts_a_scan(task_type: TaskType) -> None:
 
 
 def test_trigger_task_refuses_a_task_in_progress(world: MemoryPorts) -> None:
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
     with pytest.raises(InvalidTransitionError, match="in progress"):
-        trigger_task(world, SCAN_ID, TOKEN, at(1))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(1))
 
     assert len(world.scan.starts) == 1
 
 
 def test_trigger_task_starts_one_scan_for_many_callers_at_once(world: MemoryPorts) -> None:
-    def call(_: int) -> bool:
+    def start(_: int) -> bool:
         try:
-            trigger_task(world, SCAN_ID, TOKEN, at(0))
+            call(trigger_task, world, SCAN_ID, TOKEN, at(0))
         except ConflictError:
             return False
         return True
 
     with ThreadPoolExecutor(16) as pool:
-        started = list(pool.map(call, range(50)))
+        started = list(pool.map(start, range(50)))
 
     assert started.count(True) == len(world.scan.starts) == 1
 
@@ -91,22 +91,22 @@ def test_trigger_task_starts_one_scan_for_many_callers_at_once(world: MemoryPort
 def test_trigger_task_starts_a_failed_scan_anew_on_the_operators_call(world: MemoryPorts) -> None:
     world.scan.start_error = UpstreamTimeoutError("late")
     with pytest.raises(DeviceStartError):
-        trigger_task(world, SCAN_ID, TOKEN, at(0))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     world.scan.start_error = None
 
-    task = trigger_task(world, SCAN_ID, TOKEN, at(60))
+    task = call(trigger_task, world, SCAN_ID, TOKEN, at(60))
 
     assert (task.status, task.attempt, task.reason) == (TaskStatus.IN_PROGRESS, 2, None)
     assert len(world.scan.starts) == 2
 
 
 def test_trigger_task_rescan_reconstructs_the_new_data(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     scan_and_reconstruct(world)
     assert get_status(world) == "completed"
     first_run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id
 
-    trigger_task(world, SCAN_ID, TOKEN, at(100))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(100))
     assert get_status(world) == "running"
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
     deliver(world, make_raw_data("upload-2"), 110)
@@ -123,15 +123,15 @@ def test_trigger_task_rescan_reconstructs_the_new_data(world: MemoryPorts) -> No
 
 
 def test_trigger_task_rescan_stops_a_run_on_the_old_data(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     old_run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
     token = callback_token(world, old_run_id)
 
-    trigger_task(world, SCAN_ID, TOKEN, at(15))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(15))
     with pytest.raises(ConflictError):
-        receive_results(world, token, Callback(success=True), at(20))
+        call(receive_results, world, token, Callback(success=True), at(20))
 
     assert world.orchestrator.cancelled == [(DAG_ID, old_run_id)]
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
@@ -143,10 +143,10 @@ def test_trigger_task_rescan_leaves_later_scans_alone() -> None:
         "scan-2", TaskType.DEVICE_TASK_SDK, 3, args=SCAN_ARGS, status=ItemStatus.FINISHED
     )
     world = make_world(*make_world().exam.tasks.values(), later)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     scan_and_reconstruct(world)
 
-    trigger_task(world, SCAN_ID, TOKEN, at(100))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(100))
 
     assert get_task(world, "scan-2").status is TaskStatus.COMPLETED
 
@@ -156,30 +156,30 @@ def test_trigger_task_allows_one_scan_per_device(world: MemoryPorts) -> None:
         "other", TaskType.DEVICE_TASK_SDK, 1, args=SCAN_ARGS, workflow_id="workflow-2"
     )
     world.exam.add_workflow(ExamWorkflow(id="workflow-2", exam_id="exam-1", tasks=[other]))
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
     with pytest.raises(ConflictError, match="scanning for another task"):
-        trigger_task(world, "other", TOKEN, at(1))
+        call(trigger_task, world, "other", TOKEN, at(1))
     deliver(world, make_raw_data())
 
-    assert trigger_task(world, "other", TOKEN, at(20)).status is TaskStatus.IN_PROGRESS
+    assert call(trigger_task, world, "other", TOKEN, at(20)).status is TaskStatus.IN_PROGRESS
     assert len(world.scan.starts) == 2
 
 
 def test_trigger_task_frees_the_device_when_a_start_fails(world: MemoryPorts) -> None:
     world.scan.start_error = UpstreamRefusedError("offline", 503)
     with pytest.raises(DeviceStartError):
-        trigger_task(world, SCAN_ID, TOKEN, at(0))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     world.scan.start_error = None
 
-    assert trigger_task(world, SCAN_ID, TOKEN, at(1)).status is TaskStatus.IN_PROGRESS
+    assert call(trigger_task, world, SCAN_ID, TOKEN, at(1)).status is TaskStatus.IN_PROGRESS
 
 
 def test_trigger_task_refuses_a_reconstruction_whose_scan_is_not_completed(
     world: MemoryPorts,
 ) -> None:
     with pytest.raises(ConflictError, match="waits for another one"):
-        trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(0))
+        call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(0))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
     assert world.exam.reports == []
@@ -187,10 +187,10 @@ def test_trigger_task_refuses_a_reconstruction_whose_scan_is_not_completed(
 
 
 def test_trigger_task_reconstructs_again_as_the_next_attempt(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     scan_and_reconstruct(world)
 
-    trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(100))
+    call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(100))
     deliver_queue(world, 101)
 
     assert len(world.orchestrator.dag_runs) == 2
@@ -202,14 +202,14 @@ def test_trigger_task_refuses_a_template(world: MemoryPorts, change: dict[str, o
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update=change)
 
     with pytest.raises(ConflictError, match="template"):
-        trigger_task(world, SCAN_ID, TOKEN, at(0))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
 
 def test_trigger_task_fails_the_task_without_a_dag() -> None:
     world = make_world(make_exam_task(RECONSTRUCTION_ID, TaskType.PROCESSING_TASK, 1))
 
     with pytest.raises(InvalidInputError, match="names no DAG"):
-        trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(0))
+        call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(0))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.FAILED
 
@@ -225,14 +225,14 @@ def test_trigger_task_does_not_rescan_for_a_call_that_came_while_another_failed(
     def first_call_comes_between(device_id: str) -> DeviceLock:
         if next(calls):
             with pytest.raises(DeviceStartError):
-                trigger_task(world, SCAN_ID, TOKEN, at(0))
+                call(trigger_task, world, SCAN_ID, TOKEN, at(0))
         return get_lock(device_id)
 
     monkeypatch.setattr(world.store, "get_device_lock", first_call_comes_between)
 
     # When the second one goes on
     with pytest.raises(ConflictError, match="Another call"):
-        trigger_task(world, SCAN_ID, TOKEN, at(0))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
     # Then it has started nothing
     assert len(world.scan.starts) == 1
@@ -241,13 +241,13 @@ def test_trigger_task_does_not_rescan_for_a_call_that_came_while_another_failed(
 def test_trigger_task_reports_nothing_on_a_rescan_that_runs(world: MemoryPorts) -> None:
     world.scan.start_error = UpstreamRefusedError("offline", 503)
     with pytest.raises(DeviceStartError):
-        trigger_task(world, SCAN_ID, TOKEN, at(0))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     world.scan.start_error = None
-    trigger_task(world, SCAN_ID, TOKEN, at(10))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(10))
     n_reports = len(world.exam.reports)
 
     for minute in range(1, 60):
-        reconcile_runs(world, at(60 * minute, "reconcile_runs"))
+        call(reconcile_runs, world, at(60 * minute, "reconcile_runs"))
 
     assert len(world.exam.reports) == n_reports
     assert world.exam.reports[-1].status is ItemStatus.STARTED
@@ -267,7 +267,7 @@ def test_trigger_task_rescan_resets_tasks_created_before_those_they_build_on() -
     scan = SCAN.model_copy(update={**done, **first, "datetime_created": datetime(2026, 11, 23, 21)})
     world = make_world(b.model_copy(update=done), a.model_copy(update=done), scan)
 
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
     assert get_task(world, "a").status is TaskStatus.PENDING
     assert get_task(world, "b").status is TaskStatus.PENDING
@@ -276,13 +276,13 @@ def test_trigger_task_rescan_resets_tasks_created_before_those_they_build_on() -
 def test_trigger_task_keeps_what_the_scan_has_left_when_a_rescan_does_not_start(
     world: MemoryPorts,
 ) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     scan_and_reconstruct(world)
     world.scan.start_error = UpstreamRefusedError("offline", 503)
     with pytest.raises(DeviceStartError):
-        trigger_task(world, SCAN_ID, TOKEN, at(100))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(100))
 
-    trigger_task(world, RECONSTRUCTION_ID, TOKEN, at(110))
+    call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(110))
     deliver_queue(world, 111)
 
     keys = [conf["key"] for conf in world.orchestrator.dag_runs.values()]
@@ -293,7 +293,7 @@ def test_trigger_task_refuses_a_deleted_task(world: MemoryPorts) -> None:
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.DELETED})
 
     with pytest.raises(ConflictError, match="deleted"):
-        trigger_task(world, SCAN_ID, TOKEN, at(0))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
     assert world.scan.starts == []
 
@@ -305,19 +305,19 @@ def test_trigger_task_frees_a_device_whose_scan_has_ended_in_exam_manager(
         "other", TaskType.DEVICE_TASK_SDK, 1, args=SCAN_ARGS, workflow_id="workflow-2"
     )
     world.exam.add_workflow(ExamWorkflow(id="workflow-2", exam_id="exam-1", tasks=[other]))
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     ended = {"status": ItemStatus.FINISHED, "progress": 100}
     world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update=ended)
 
-    assert trigger_task(world, "other", TOKEN, at(60)).status is TaskStatus.IN_PROGRESS
+    assert call(trigger_task, world, "other", TOKEN, at(60)).status is TaskStatus.IN_PROGRESS
 
 
 def test_trigger_task_stores_what_it_refuses_to_start_so_that_it_ends(world: MemoryPorts) -> None:
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": ItemStatus.STARTED})
     with pytest.raises(InvalidTransitionError):
-        trigger_task(world, SCAN_ID, TOKEN, at(0))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
-    reconcile_runs(world, at(world.settings.device_task_timeout_s + 1, "reconcile_runs"))
+    call(reconcile_runs, world, at(world.settings.device_task_timeout_s + 1, "reconcile_runs"))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
 
@@ -326,17 +326,17 @@ def test_trigger_task_repeats_a_scan_of_others_whose_data_never_came(world: Memo
     ended = {"status": ItemStatus.FINISHED, "progress": 100}
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update=ended)
 
-    assert trigger_task(world, SCAN_ID, TOKEN, at(0)).attempt == 1
+    assert call(trigger_task, world, SCAN_ID, TOKEN, at(0)).attempt == 1
 
 
 def test_process_workflow_goes_on_when_a_scan_without_data_has_ended() -> None:
     second = make_exam_task("scan-2", TaskType.DEVICE_TASK_SDK, 2, args=SCAN_ARGS)
     world = make_world(SCAN, second)
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     ended = {"status": ItemStatus.FINISHED, "progress": 100}
     world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update=ended)
 
-    processed = process_workflow(world, WORKFLOW_ID, TOKEN, at(60))
+    processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(60))
 
     assert processed.task is not None
     assert (processed.task.task_id, processed.is_started) == ("scan-2", True)
@@ -347,14 +347,14 @@ def test_trigger_task_does_not_rescan_while_the_end_of_the_last_scan_stands_in_e
     world: MemoryPorts,
 ) -> None:
     # Given a scan that is over, there too
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     assert world.exam.tasks[SCAN_ID].status is ItemStatus.FINISHED
 
     # When exam-manager cannot be told of the next one
     world.exam.fail_with["report_task"] = UpstreamTimeoutError("late")
     with pytest.raises(UpstreamTimeoutError):
-        trigger_task(world, SCAN_ID, TOKEN, at(20))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(20))
 
     # Then it does not start, for it would be taken to be over
     assert len(world.scan.starts) == 1
@@ -364,7 +364,7 @@ def test_trigger_task_does_not_rescan_while_the_end_of_the_last_scan_stands_in_e
 def test_trigger_task_that_broke_off_is_not_completed_by_the_end_of_the_last_scan() -> None:
     # Given a scan that nobody takes the data of, and a second one that breaks off once claimed
     world = make_world(SCAN)
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     report = world.exam.report_task
 
@@ -375,9 +375,9 @@ def test_trigger_task_that_broke_off_is_not_completed_by_the_end_of_the_last_sca
 
     world.exam.report_task = die_with_the_claim  # type: ignore[method-assign]
     with pytest.raises(SystemExit):
-        trigger_task(world, SCAN_ID, TOKEN, at(20))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(20))
 
-    reconcile_runs(world, at(20 + SCAN_START_LEASE_S, "reconcile_runs"))
+    call(reconcile_runs, world, at(20 + SCAN_START_LEASE_S, "reconcile_runs"))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
 
@@ -386,20 +386,20 @@ def test_trigger_task_that_was_overtaken_does_not_take_over_what_was_true_before
     world: MemoryPorts,
 ) -> None:
     # Given a workflow that is completed, in exam-manager too
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     scan_and_reconstruct(world)
     commit = world.store.commit
     is_first = iter([True])
 
     def overtaken(*changes: Any) -> None:
         if next(is_first, False):
-            trigger_task(world, SCAN_ID, TOKEN, at(30))
+            call(trigger_task, world, SCAN_ID, TOKEN, at(30))
         commit(*changes)
 
     # When a second call rescans while the first one decides
     world.store.commit = overtaken  # type: ignore[method-assign]
     with pytest.raises(InvalidTransitionError):
-        trigger_task(world, SCAN_ID, TOKEN, at(30))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(30))
 
     # Then the reconstruction waits for the new data, whatever the first one had read
     assert len(world.scan.starts) == 2
@@ -410,12 +410,12 @@ def test_trigger_task_outlives_the_report_of_the_last_scan_that_comes_late(
     world: MemoryPorts,
 ) -> None:
     # Given a scan whose end is being reported while the next one starts
-    trigger_task(world, SCAN_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     report = world.exam.report_task
 
     def overtaken(task_id: str, status: ItemStatus, *args: Any, **kwargs: Any) -> None:
         if task_id == SCAN_ID and status is ItemStatus.FINISHED:
-            trigger_task(world, SCAN_ID, TOKEN, at(20))
+            call(trigger_task, world, SCAN_ID, TOKEN, at(20))
         report(task_id, status, *args, **kwargs)
 
     world.exam.report_task = overtaken  # type: ignore[method-assign]
@@ -430,7 +430,7 @@ def test_trigger_task_takes_the_limits_of_the_exam_that_the_workflow_belongs_to_
     world: MemoryPorts,
 ) -> None:
     # Given a workflow that was processed for the exam of another patient
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     world.exam.exams["exam-2"] = world.exam.exams["exam-1"].model_copy(
         update={"id": "exam-2", "patient_height_cm": 121, "patient_weight_kg": 24}
@@ -439,7 +439,7 @@ def test_trigger_task_takes_the_limits_of_the_exam_that_the_workflow_belongs_to_
     world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"exam_id": "exam-2"})
 
     # When its scan is repeated
-    trigger_task(world, SCAN_ID, TOKEN, at(20))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(20))
 
     # Then the limits are those of the right one, and so is the study of what follows
     limits = world.scan.starts[-1][1].parametrized_sequence.acquisition_limits

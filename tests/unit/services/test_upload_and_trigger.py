@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import DAG_ID, at, deliver, make_world
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import InvalidInputError, NotFoundError, PayloadTooLargeError
@@ -19,7 +19,7 @@ def find_object(world: MemoryPorts, upload_id: str) -> ObjectVersion:
 
 
 def test_upload_and_trigger_names_the_run_that_the_event_will_start(world: MemoryPorts) -> None:
-    triggered = upload_and_trigger(world, DAG_ID, "kspace.npy", b"data", at(0))
+    triggered = call(upload_and_trigger, world, DAG_ID, "kspace.npy", b"data", at(0))
 
     deliver(world, find_object(world, triggered.upload_id))
 
@@ -27,17 +27,17 @@ def test_upload_and_trigger_names_the_run_that_the_event_will_start(world: Memor
 
 
 def test_upload_and_trigger_makes_two_runs_of_the_same_bytes_sent_twice(world: MemoryPorts) -> None:
-    first = upload_and_trigger(world, DAG_ID, "kspace.npy", b"data", at(0))
-    second = upload_and_trigger(world, DAG_ID, "kspace.npy", b"data", at(0))
+    first = call(upload_and_trigger, world, DAG_ID, "kspace.npy", b"data", at(0))
+    second = call(upload_and_trigger, world, DAG_ID, "kspace.npy", b"data", at(0))
 
     assert first.dag_run_id != second.dag_run_id
 
 
 def test_upload_and_trigger_takes_four_mebibytes_and_no_byte_more(world: MemoryPorts) -> None:
-    upload_and_trigger(world, DAG_ID, "a.npy", b"x" * MAX_FILE_SIZE_BYTES, at(0))
+    call(upload_and_trigger, world, DAG_ID, "a.npy", b"x" * MAX_FILE_SIZE_BYTES, at(0))
 
     with pytest.raises(PayloadTooLargeError, match="POST /uploads/"):
-        upload_and_trigger(world, DAG_ID, "a.npy", b"x" * (MAX_FILE_SIZE_BYTES + 1), at(0))
+        call(upload_and_trigger, world, DAG_ID, "a.npy", b"x" * (MAX_FILE_SIZE_BYTES + 1), at(0))
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_upload_and_trigger_refuses_what_cannot_be_used(
     world: MemoryPorts, dag_id: str, file_name: str, body: bytes
 ) -> None:
     with pytest.raises(InvalidInputError):
-        upload_and_trigger(world, dag_id, file_name, body, at(0))
+        call(upload_and_trigger, world, dag_id, file_name, body, at(0))
 
 
 def test_upload_and_trigger_refuses_an_unknown_dag(world: MemoryPorts) -> None:
     with pytest.raises(NotFoundError):
-        upload_and_trigger(world, "unknown", "a.npy", b"x", at(0))
+        call(upload_and_trigger, world, "unknown", "a.npy", b"x", at(0))

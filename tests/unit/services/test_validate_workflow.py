@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION,
@@ -36,7 +36,7 @@ def world() -> MemoryPorts:
 
 
 def validate(world: MemoryPorts) -> ValidatedWorkflow:
-    return validate_workflow(world, WORKFLOW_ID, at(0))
+    return call(validate_workflow, world, WORKFLOW_ID, at(0))
 
 
 def problems_of(world: MemoryPorts, task_id: str) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def test_validate_workflow_leaves_later_scans_to_the_operator() -> None:
 
 
 def test_validate_workflow_says_what_goes_step_by_step(world: MemoryPorts) -> None:
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0), auto_advance=False)
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0), auto_advance=False)
     assert [each.start for each in validate(world).tasks] == [None, StartMode.OPERATOR]
 
 
@@ -198,7 +198,7 @@ def test_validate_workflow_refuses_a_cycle_as_process_does() -> None:
 
 def test_validate_workflow_repeats_why_a_task_failed(world: MemoryPorts) -> None:
     world.orchestrator.dags.clear()
-    process_workflow(world, WORKFLOW_ID, TOKEN, at(0))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     execution = world.store.get_execution(WORKFLOW_ID)
     assert execution is not None

@@ -21,6 +21,7 @@ DAG_RUN_ID_LENGTH = 20
 STUDY_NAMESPACE = UUID("6f1d3a52-6c0e-4c0b-9b7e-2f0f4b1d9a77")
 SIMULATED_DAG_ID = "simulate_reconstruction"
 FIRST_RETRY_S = 30
+SIMULATION_STEP_S = 2
 LAST_RETRY_S = 300
 # As long as the function that starts runs may take: a crashed one is taken over after that.
 START_LEASE_S = 60

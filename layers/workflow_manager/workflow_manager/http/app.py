@@ -1,20 +1,23 @@
 """A router becomes a Lambda handler."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from mangum import Mangum
 from mangum.types import LambdaEvent
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from workflow_manager.entry import Handler, lambda_entry
+from workflow_manager.entry import Handler, wrap_handler
+from workflow_manager.http.dependencies import CallersPort, Port
 from workflow_manager.http.problems import add_problem_handlers
 from workflow_manager.http.routing import PROBLEM_JSON, ScanHubRouter, strip_base_path
 from workflow_manager.observability import begin_trace
 from workflow_manager.settings import get_settings
-from workflow_manager.wiring import PortName
 
 
 def create_app(router: ScanHubRouter) -> FastAPI:
@@ -48,22 +51,31 @@ def _find_header(event: LambdaEvent, name: str) -> str | None:
     return next((value for key, value in headers.items() if key.lower() == name), None)
 
 
-def create_handler(app: FastAPI, *ports: PortName) -> Handler:
-    """Make the handler that Lambda calls.
+def list_ports(router: ScanHubRouter) -> list[Port | CallersPort]:
+    """Return the ports that routes take, in the order of their parameters."""
+    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    calls = (each.call for route in routes for each in _walk(route.dependant))
+    return list(dict.fromkeys(call for call in calls if isinstance(call, Port | CallersPort)))
+
+
+def _walk(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for each in dependant.dependencies:
+        yield from _walk(each)
+
+
+def create_handler(router: ScanHubRouter) -> Handler:
+    """Make the handler that Lambda calls; the client of its first port is made at the start.
 
     Parameters
     ----------
-    app
-        The function's app.
-    *ports
-        What it calls, in this order.
+    router
+        The function's route.
     """
     # No lifespan: the app has none, and asking costs 70 us a request.
-    mangum = Mangum(
-        app, lifespan="off", text_mime_types=["text/", "application/json", PROBLEM_JSON]
-    )
+    text_types = ["text/", "application/json", PROBLEM_JSON]
+    mangum = Mangum(create_app(router), lifespan="off", text_mime_types=text_types)
 
-    @lambda_entry(*ports)
     def lambda_handler(event: LambdaEvent, context: LambdaContext) -> dict[str, Any]:
         # Mangum's own base path option knows one prefix; ours depends on how we are reached.
         trace = begin_trace(_find_header(event, "traceparent"))
@@ -72,4 +84,4 @@ def create_handler(app: FastAPI, *ports: PortName) -> Handler:
         answer: dict[str, Any] = mangum(below, context)  # type: ignore[arg-type]
         return answer
 
-    return lambda_handler
+    return wrap_handler([port.build for port in list_ports(router)], lambda_handler)

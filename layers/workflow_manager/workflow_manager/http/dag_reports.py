@@ -1,63 +1,48 @@
 """What a DAG's callback is, beside its body."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.timestamps import parse_time
-from workflow_manager.http.dependencies import CallbackToken, CauseDep, ServicePortsDep
-from workflow_manager.ports import Ports
-from workflow_manager.services.measure_callback_lag import measure_callback_lag
+from workflow_manager.http.dependencies import (
+    CallbackToken,
+    CauseDep,
+    ClockDep,
+    QueueDep,
+    ServiceExamDep,
+    SettingsDep,
+    StoreDep,
+)
 from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.steps.runs.measure_callback_lag import measure_callback_lag
 
 # A header, not a part of the body: an older deployment ignores it, and a callback that is repeated
 # may name another time and is the same outcome still.
 ENDED_AT_HEADER = "ScanHub-Ended-At"
+# Records what the DAG says of its run, or of the run of the task that the path names.
+Record = Callable[[Callback, str | None], None]
 
 
-@dataclass(frozen=True)
-class DagReport:
-    """A callback that waits to be recorded.
+async def get_record(
+    request: Request,
+    store: StoreDep,
+    queue: QueueDep,
+    exam: ServiceExamDep,
+    clock: ClockDep,
+    settings: SettingsDep,
+    token: CallbackToken,
+    cause: CauseDep,
+) -> Record:
+    """Return what records a callback, and how late we hear it."""
+    ended_at = parse_time(request.headers.get(ENDED_AT_HEADER))
 
-    Parameters
-    ----------
-    ports
-        The outside world, on behalf of the service account.
-    token
-        The run's callback token.
-    cause
-        Who and when.
-    ended_at
-        When the DAG had ended, by its own clock; None if it does not say.
-    """
+    def record(callback: Callback, task_id: str | None) -> None:
+        run = receive_results(store, queue, exam, settings, token, callback, cause, task_id)
+        measure_callback_lag(clock, run, ended_at, cause)
 
-    ports: Ports
-    token: str = field(repr=False)
-    cause: Cause
-    ended_at: datetime | None
-
-    def record(self, callback: Callback, task_id: str | None = None) -> None:
-        """Record what the DAG says, and how late we hear it.
-
-        Parameters
-        ----------
-        callback
-            What the DAG sent.
-        task_id
-            The task that the path names, if it names one.
-        """
-        run = receive_results(self.ports, self.token, callback, self.cause, task_id)
-        measure_callback_lag(self.ports, run, self.ended_at, self.cause)
+    return record
 
 
-async def get_dag_report(
-    request: Request, token: CallbackToken, ports: ServicePortsDep, cause: CauseDep
-) -> DagReport:
-    """Return the callback of a request."""
-    return DagReport(ports, token, cause, parse_time(request.headers.get(ENDED_AT_HEADER)))
-
-
-DagReportDep = Annotated[DagReport, Depends(get_dag_report)]
+RecordDep = Annotated[Record, Depends(get_record)]

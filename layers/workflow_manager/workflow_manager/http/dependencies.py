@@ -1,4 +1,4 @@
-"""What an endpoint is given: the caller, and the outside world on the caller's behalf.
+"""What an endpoint is given: the caller, and the ports that it touches.
 
 None of it awaits anything. It is ``async`` so that FastAPI calls it where it is, not in a thread.
 """
@@ -13,10 +13,18 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, OAuth2Pas
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, PermissionDeniedError
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
-from workflow_manager.ports import Ports
+from workflow_manager.ports import (
+    Clock,
+    DataLake,
+    ExamClient,
+    Orchestrator,
+    RunQueue,
+    ScanClient,
+    WorkflowStore,
+)
 from workflow_manager.services.receive_results import authenticate_callback
-from workflow_manager.settings import get_settings
-from workflow_manager.wiring import AwsPorts
+from workflow_manager.settings import Settings, get_settings
+from workflow_manager.wiring import PORTS
 
 oauth2_scheme = OAuth2PasswordBearer(
     tokenUrl="/api/v1/userlogin/login", scheme_name="oauth2_scheme"
@@ -87,20 +95,61 @@ async def get_caller(request: Request, token: Token) -> Caller:
     return Caller(token, Cause(user_name, request_id, datetime.now(UTC), _trace(request)))
 
 
-async def get_user_ports(caller: Annotated[Caller, Depends(get_caller)]) -> Ports:
-    """Return the outside world on the caller's behalf."""
-    return AwsPorts(token=caller.token)
-
-
-async def get_service_ports() -> Ports:
-    """Return the outside world on the service account's behalf."""
-    return AwsPorts()
-
-
 CauseDep = Annotated[Cause, Depends(get_cause)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
-UserPortsDep = Annotated[Ports, Depends(get_user_ports)]
-ServicePortsDep = Annotated[Ports, Depends(get_service_ports)]
+
+
+@dataclass(frozen=True)
+class Port:
+    """A dependency that gives an endpoint a port.
+
+    Parameters
+    ----------
+    name
+        In `PORTS`.
+    """
+
+    name: str
+
+    def build(self) -> object:
+        """Return the port, for a start that nobody has called for yet."""
+        return PORTS[self.name]()
+
+    async def __call__(self) -> Any:
+        """Return the port."""
+        return PORTS[self.name]()
+
+
+@dataclass(frozen=True)
+class CallersPort:
+    """A dependency that gives an endpoint a port to ScanHub, where the caller's token speaks.
+
+    Parameters
+    ----------
+    name
+        In `PORTS`.
+    """
+
+    name: str
+
+    def build(self) -> object:
+        """Return the port, for a start that nobody has called for yet."""
+        return PORTS[self.name](token="")
+
+    async def __call__(self, caller: CallerDep) -> Any:
+        """Return the port on the caller's behalf."""
+        return PORTS[self.name](token=caller.token)
+
+
+StoreDep = Annotated[WorkflowStore, Depends(Port("store"))]
+LakeDep = Annotated[DataLake, Depends(Port("lake"))]
+QueueDep = Annotated[RunQueue, Depends(Port("queue"))]
+OrchestratorDep = Annotated[Orchestrator, Depends(Port("orchestrator"))]
+ExamDep = Annotated[ExamClient, Depends(CallersPort("exam"))]
+ServiceExamDep = Annotated[ExamClient, Depends(Port("exam"))]
+ScanDep = Annotated[ScanClient, Depends(CallersPort("scan"))]
+ClockDep = Annotated[Clock, Depends(Port("clock"))]
+SettingsDep = Annotated[Settings, Depends(Port("settings"))]
 
 
 async def get_callback_token(
@@ -113,8 +162,6 @@ async def get_callback_token(
 CallbackToken = Annotated[str, Depends(get_callback_token)]
 
 
-async def check_callback_token(
-    token: CallbackToken, ports: ServicePortsDep, cause: CauseDep
-) -> None:
+async def check_callback_token(token: CallbackToken, store: StoreDep, cause: CauseDep) -> None:
     """Refuse a stranger before a word is said about the body."""
-    authenticate_callback(ports, token, cause)
+    authenticate_callback(store, token, cause)

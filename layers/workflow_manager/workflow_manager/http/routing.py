@@ -49,8 +49,6 @@ class ScanHubRouter(APIRouter):
         **options
             As FastAPI takes them.
         """
-        # Else each would be called after its function in the code.
-        options.setdefault("summary", str(options.get("operation_id", "")).replace("_", " "))
         inline = _call_inline(endpoint)
         super().add_api_route(path, inline, **options)
         twin = path.rstrip("/") if path.endswith("/") else f"{path}/"

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.upload import MAX_N_PARTS, Crc64Nvme, Part, UploadState
-from workflow_manager.ports import Ports
 from workflow_manager.services.get_upload import UploadProgress
 from workflow_manager.services.upload_and_trigger import TriggeredUpload
+from workflow_manager.settings import Settings
 
 
 class CreateUploadBody(BaseModel):
@@ -44,9 +44,9 @@ class PartView(BaseModel):
     url: str
 
 
-def expiry_of_urls(ports: Ports, cause: Cause) -> datetime:
+def expiry_of_urls(settings: Settings, cause: Cause) -> datetime:
     """Return when URLs that are signed now stop to work."""
-    return cause.at + timedelta(seconds=ports.settings.upload_url_lifetime_s)
+    return cause.at + timedelta(seconds=settings.upload_url_lifetime_s)
 
 
 class PresentPartView(BaseModel):

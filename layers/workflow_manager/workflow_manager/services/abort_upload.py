@@ -3,23 +3,16 @@
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.upload import Upload, UploadState
-from workflow_manager.ports import Ports
-from workflow_manager.services.find_upload import find_upload
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.uploads.find_upload import find_upload
 
 
 @retry_on_conflict
-def abort_upload(ports: Ports, upload_id: str, cause: Cause) -> Upload:
+def abort_upload(
+    store: WorkflowStore, lake: DataLake, exam: ExamClient, upload_id: str, cause: Cause
+) -> Upload:
     """Delete the parts that have arrived; what is aborted already stays so.
-
-    Parameters
-    ----------
-    ports
-        The outside world, on behalf of the caller.
-    upload_id
-        The upload.
-    cause
-        Who and when.
 
     Raises
     ------
@@ -28,14 +21,14 @@ def abort_upload(ports: Ports, upload_id: str, cause: Cause) -> Upload:
     ConflictError
         It is complete: its data is in the data lake, and works there.
     """
-    upload = find_upload(ports, upload_id, cause)
+    upload = find_upload(store, exam, upload_id, cause)
     if upload.state is UploadState.ABORTED:
         return upload
     if upload.state is UploadState.CREATED:
-        ports.lake.abort_multipart_upload(upload.key, upload.s3_upload_id)
+        lake.abort_multipart_upload(upload.key, upload.s3_upload_id)
     # After the abort: who completed it at the same moment, was faster in S3.
-    if upload.state is UploadState.COMPLETED or ports.lake.head(upload.key) is not None:
+    if upload.state is UploadState.COMPLETED or lake.head(upload.key) is not None:
         raise ConflictError("The upload is complete: its data is in use.")
     aborted = upload.evolve(state=UploadState.ABORTED)
-    ports.store.commit([aborted])
+    store.commit([aborted])
     return aborted

@@ -1,16 +1,14 @@
 """Say whose token it is."""
 
 from workflow_manager.domain.exam import User
-from workflow_manager.ports import Ports
+from workflow_manager.ports import UserClient
 
 
-def authorize_request(ports: Ports, authorization: str) -> User | None:
+def authorize_request(users: UserClient, authorization: str) -> User | None:
     """Ask user-login-manager whose token a request carries.
 
     Parameters
     ----------
-    ports
-        The outside world.
     authorization
         The ``Authorization`` header.
 
@@ -27,4 +25,4 @@ def authorize_request(ports: Ports, authorization: str) -> User | None:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return None
-    return ports.users.get_current_user(token.strip())
+    return users.get_current_user(token.strip())

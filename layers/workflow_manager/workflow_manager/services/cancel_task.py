@@ -4,28 +4,26 @@ from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.find_task import find_task
-from workflow_manager.services.load_active_runs import load_active_runs
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.ports import ExamClient, Orchestrator, WorkflowStore
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.load_active_runs import load_active_runs
+from workflow_manager.steps.tasks.find_task import find_task
+from workflow_manager.steps.workflows.commit_execution import commit_and_stop
 
 # Generation A's devices know no stop command.
 SCANNER_NOT_STOPPED = "The scanner was not stopped: stop it at its console."
 
 
 @retry_on_conflict
-def cancel_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> tuple[Task, str]:
+def cancel_task(
+    store: WorkflowStore,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    workflow_id: str,
+    task_id: str,
+    cause: Cause,
+) -> tuple[Task, str]:
     """Cancel a task that is pending or in progress; its run is stopped in Airflow.
-
-    Parameters
-    ----------
-    ports
-        The outside world, on behalf of the caller.
-    workflow_id, task_id
-        The task.
-    cause
-        Who and when.
 
     Returns
     -------
@@ -40,15 +38,15 @@ def cancel_task(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> t
     InvalidTransitionError
         It ended first; how is said.
     """
-    execution, task = find_task(ports, workflow_id, task_id)
+    execution, task = find_task(store, workflow_id, task_id)
     if task.status is TaskStatus.CANCELLED:
         return task, "The task was cancelled before."
     if task.status.has_ended:
         raise InvalidTransitionError(f"The task is {task.status} already: nothing was cancelled.")
-    run = next(iter(load_active_runs(ports, [task])), None)
+    run = next(iter(load_active_runs(store, [task])), None)
     execution.cancel(task_id, run, explain_cancel(task, cause), cause)
-    commit_execution(ports, execution, cause)
-    return execution.tasks[task_id], _describe(ports, task, run)
+    commit_and_stop(store, orchestrator, exam, execution, cause)
+    return execution.tasks[task_id], _describe(store, task, run)
 
 
 def explain_cancel(task: Task, cause: Cause) -> str:
@@ -58,18 +56,16 @@ def explain_cancel(task: Task, cause: Cause) -> str:
     ----------
     task
         The task before it is cancelled.
-    cause
-        Who cancels.
     """
     return f"Cancelled by {cause.actor}." + (f" {SCANNER_NOT_STOPPED}" if task.is_scanning else "")
 
 
-def _describe(ports: Ports, task: Task, run: DagRun | None) -> str:
+def _describe(store: WorkflowStore, task: Task, run: DagRun | None) -> str:
     if task.status is TaskStatus.PENDING:
         return "The task was cancelled before it started."
     if task.task_type.is_device_task:
         return f"The task was cancelled. {SCANNER_NOT_STOPPED}"
-    stopped = ports.store.get_dag_run(run.dag_run_id) if run else None
+    stopped = store.get_dag_run(run.dag_run_id) if run else None
     if stopped is not None and not stopped.is_stop_confirmed:
         return "The task was cancelled. Airflow has not confirmed yet that its run has stopped."
     return "The task was cancelled, and its run is stopped."

@@ -5,29 +5,26 @@ from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.domain.workflow import WorkflowStatus
-from workflow_manager.ports import Ports
+from workflow_manager.ports import ExamClient, Orchestrator, WorkflowStore
 from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, explain_cancel
-from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.find_task import find_execution
-from workflow_manager.services.load_active_runs import load_active_runs
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.load_active_runs import load_active_runs
+from workflow_manager.steps.tasks.find_task import find_execution
+from workflow_manager.steps.workflows.commit_execution import commit_and_stop
 
 # Task, run and three lines of the audit trail each: together they must fit one transaction of 100.
 N_TASKS_PER_COMMIT = 15
 NOT_CONFIRMED = "Airflow has not confirmed yet that all its runs have stopped."
 
 
-def cancel_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Execution, str]:
+def cancel_workflow(
+    store: WorkflowStore,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    workflow_id: str,
+    cause: Cause,
+) -> tuple[Execution, str]:
     """Cancel every task that has not ended; runs are stopped in Airflow.
-
-    Parameters
-    ----------
-    ports
-        The outside world, on behalf of the caller.
-    workflow_id
-        The workflow.
-    cause
-        Who and when.
 
     Returns
     -------
@@ -42,16 +39,16 @@ def cancel_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Execu
     InvalidTransitionError
         Every task had ended first.
     """
-    execution = find_execution(ports, workflow_id)
+    execution = find_execution(store, workflow_id)
     is_scanning = any(task.is_scanning for task in execution.tasks.values())
     n_cancelled = 0
-    while n_now := _cancel_some(ports, workflow_id, cause):
+    while n_now := _cancel_some(store, orchestrator, exam, workflow_id, cause):
         n_cancelled += n_now
-    after = find_execution(ports, workflow_id)
+    after = find_execution(store, workflow_id)
     if n_cancelled:
         notes = [f"The workflow was cancelled, with {n_cancelled} of its tasks."]
         notes += [SCANNER_NOT_STOPPED] if is_scanning else []
-        notes += [] if _is_all_stopped(ports, after) else [NOT_CONFIRMED]
+        notes += [] if _is_all_stopped(store, after) else [NOT_CONFIRMED]
         return after, " ".join(notes)
     if after.workflow.status is WorkflowStatus.CANCELLED:
         return after, "The workflow was cancelled before."
@@ -60,21 +57,27 @@ def cancel_workflow(ports: Ports, workflow_id: str, cause: Cause) -> tuple[Execu
     )
 
 
-def _is_all_stopped(ports: Ports, execution: Execution) -> bool:
+def _is_all_stopped(store: WorkflowStore, execution: Execution) -> bool:
     cancelled = (t for t in execution.tasks.values() if t.status is TaskStatus.CANCELLED)
-    runs = (ports.store.get_dag_run(task.dag_run_id) for task in cancelled if task.dag_run_id)
+    runs = (store.get_dag_run(task.dag_run_id) for task in cancelled if task.dag_run_id)
     return all(run.is_stop_confirmed for run in runs if run is not None)
 
 
 @retry_on_conflict
-def _cancel_some(ports: Ports, workflow_id: str, cause: Cause) -> int:
-    execution = find_execution(ports, workflow_id)
+def _cancel_some(
+    store: WorkflowStore,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    workflow_id: str,
+    cause: Cause,
+) -> int:
+    execution = find_execution(store, workflow_id)
     # Those behind come first: none of them may start because of one that is cancelled later.
     live = [task for task in execution.tasks.values() if not task.status.has_ended]
     chosen = live[::-1][:N_TASKS_PER_COMMIT]
-    runs = {run.task_id: run for run in load_active_runs(ports, chosen)}
+    runs = {run.task_id: run for run in load_active_runs(store, chosen)}
     for task in chosen:
         run = runs.get(task.task_id)
         execution.cancel(task.task_id, run, explain_cancel(task, cause), cause)
-    commit_execution(ports, execution, cause)
+    commit_and_stop(store, orchestrator, exam, execution, cause)
     return len(chosen)

@@ -7,8 +7,8 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.upload import Part, Upload, UploadState
-from workflow_manager.ports import Ports
-from workflow_manager.services.find_upload import find_upload, settle_upload
+from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
+from workflow_manager.steps.uploads.find_upload import find_upload, settle_upload
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,20 @@ class SentFile:
     crc64nvme: str | None = None
 
 
-def complete_upload(ports: Ports, upload_id: str, sent: SentFile, cause: Cause) -> Upload:
+def complete_upload(
+    store: WorkflowStore,
+    lake: DataLake,
+    exam: ExamClient,
+    upload_id: str,
+    sent: SentFile,
+    cause: Cause,
+) -> Upload:
     """Check the parts and complete the upload; S3's event does the rest.
 
     Parameters
     ----------
-    ports
-        The outside world.
-    upload_id
-        The upload.
     sent
         What the client says that it sent.
-    cause
-        Who and when.
 
     Returns
     -------
@@ -56,44 +57,36 @@ def complete_upload(ports: Ports, upload_id: str, sent: SentFile, cause: Cause) 
         A part is missing or not the one in S3, or the whole is not: the upload stays open; or it
         was aborted.
     """
-    upload = find_upload(ports, upload_id, cause)
+    upload = find_upload(store, exam, upload_id, cause)
     upload.require_not_aborted()
     if upload.state is UploadState.COMPLETED:
         return upload
-    completed = _join_parts(ports, upload, sent)
+    completed = _join_parts(lake, upload, sent)
     try:
-        ports.store.commit([completed])
+        store.commit([completed])
     except VersionConflictError:
         # A second client completed it at the same time: S3 made one object of it.
-        return ports.store.get_upload(upload_id) or completed
+        return store.get_upload(upload_id) or completed
     return completed
 
 
-def dag_run_of(ports: Ports, upload: Upload) -> str | None:
-    """Return the id of the run that a completed upload causes; None for raw data of a task.
-
-    Parameters
-    ----------
-    ports
-        The outside world.
-    upload
-        A completed upload.
-    """
+def dag_run_of(lake: DataLake, upload: Upload) -> str | None:
+    """Return the id of the run that a completed upload causes; None for raw data of a task."""
     if upload.dag_id is None:
         return None
-    data = ObjectVersion(bucket=ports.lake.bucket, key=upload.key, version_id=upload.version_id)
+    data = ObjectVersion(bucket=lake.bucket, key=upload.key, version_id=upload.version_id)
     return object_dag_run_id(data)
 
 
-def _join_parts(ports: Ports, upload: Upload, sent: SentFile) -> Upload:
-    present = ports.lake.list_parts(upload.key, upload.s3_upload_id)
+def _join_parts(lake: DataLake, upload: Upload, sent: SentFile) -> Upload:
+    present = lake.list_parts(upload.key, upload.s3_upload_id)
     if present is not None:
         upload.check_parts(present, sent.parts)
-        data = ports.lake.complete_multipart_upload(
+        data = lake.complete_multipart_upload(
             upload.key, upload.s3_upload_id, present, sent.crc64nvme
         )
         if data is not None:
             return upload.evolve(state=UploadState.COMPLETED, version_id=data.version_id)
-    settled = settle_upload(ports, upload)
+    settled = settle_upload(lake, upload)
     settled.require_not_aborted()
     return settled

@@ -9,11 +9,12 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidInputError
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.upload import Upload, choose_part_size
-from workflow_manager.ports import Ports
-from workflow_manager.services.check_dag import check_dag
-from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.load_execution import load_execution
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
+from workflow_manager.ports import DataLake, ExamClient, Orchestrator, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.check_dag import check_dag
+from workflow_manager.steps.workflows.commit_execution import commit_execution
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,19 @@ class UploadRequest:
     task_id: str | None = None
 
 
-def create_upload(ports: Ports, request: UploadRequest, cause: Cause) -> Upload:
+def create_upload(
+    store: WorkflowStore,
+    lake: DataLake,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    settings: Settings,
+    request: UploadRequest,
+    cause: Cause,
+) -> Upload:
     """Begin a multipart upload, after checking that its data has somewhere to go.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the caller.
-    request
-        What is to be uploaded.
     cause
         Who and when; the actor owns the upload.
 
@@ -57,13 +62,13 @@ def create_upload(ports: Ports, request: UploadRequest, cause: Cause) -> Upload:
     check_file_name(request.file_name)
     part_size_bytes = choose_part_size(request.size_bytes)
     upload_id = str(ULID.from_datetime(cause.at))
-    key, attempt = _choose_key(ports, request, upload_id, cause)
+    key, attempt = _choose_key(store, orchestrator, exam, settings, request, upload_id, cause)
     upload = Upload(
         upload_id=upload_id,
         owner=cause.actor,
         file_name=request.file_name,
         key=key,
-        s3_upload_id=ports.lake.create_multipart_upload(key, request.content_type, cause.trace),
+        s3_upload_id=lake.create_multipart_upload(key, request.content_type, cause.trace),
         size_bytes=request.size_bytes,
         part_size_bytes=part_size_bytes,
         content_type=request.content_type,
@@ -72,32 +77,40 @@ def create_upload(ports: Ports, request: UploadRequest, cause: Cause) -> Upload:
         attempt=attempt,
         created_at=cause.at,
     )
-    ports.store.commit([upload])
+    store.commit([upload])
     return upload
 
 
 def _choose_key(
-    ports: Ports, request: UploadRequest, upload_id: str, cause: Cause
+    store: WorkflowStore,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    settings: Settings,
+    request: UploadRequest,
+    upload_id: str,
+    cause: Cause,
 ) -> tuple[str, int | None]:
     if request.dag_id is not None and request.task_id is None:
-        check_dag(ports, request.dag_id)
+        check_dag(orchestrator, request.dag_id)
         return dag_data_key(request.dag_id, upload_id, request.file_name), None
     if request.task_id is not None and request.dag_id is None:
-        task = _check_task(ports, request.task_id, cause)
+        task = _check_task(store, exam, settings, request.task_id, cause)
         key = acquisition_key(task.workflow_id, task.task_id, upload_id, request.file_name)
         return key, task.attempt
     raise InvalidInputError("Name either a dag_id or a task_id.")
 
 
 @retry_on_conflict
-def _check_task(ports: Ports, task_id: str, cause: Cause) -> Task:
-    workflow_id = ports.exam.get_task(task_id).workflow_id
+def _check_task(
+    store: WorkflowStore, exam: ExamClient, settings: Settings, task_id: str, cause: Cause
+) -> Task:
+    workflow_id = exam.get_task(task_id).workflow_id
     if workflow_id is None:
         raise ConflictError("The task is a template: it takes no data.")
-    execution = ports.store.get_execution(workflow_id)
+    execution = store.get_execution(workflow_id)
     if execution is None or task_id not in execution.tasks:
         # Never processed, or the task was added later.
-        execution = load_execution(ports, workflow_id, cause)
+        execution = load_execution(store, exam, settings, workflow_id, cause)
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise InvalidInputError("Only a device task takes raw data.")
@@ -107,5 +120,5 @@ def _check_task(ports: Ports, task_id: str, cause: Cause) -> Task:
     if task.status is TaskStatus.COMPLETED and task.data is not None:
         raise ConflictError("The task is completed: it takes no more data.")
     # So that its data finds it, even if exam-manager is down when it comes.
-    commit_execution(ports, execution, cause)
+    commit_execution(store, exam, execution, cause)
     return task

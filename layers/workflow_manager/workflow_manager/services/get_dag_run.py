@@ -6,25 +6,18 @@ from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.errors import NotFoundError, ScanHubError
 from workflow_manager.domain.orchestrator_run import RunKey, TaskInstance
 from workflow_manager.observability import logger
-from workflow_manager.ports import Ports
+from workflow_manager.ports import Orchestrator, WorkflowStore
 
 
-def get_dag_run(ports: Ports, dag_run_id: str) -> DagRun:
+def get_dag_run(store: WorkflowStore, dag_run_id: str) -> DagRun:
     """Return a run.
-
-    Parameters
-    ----------
-    ports
-        The outside world.
-    dag_run_id
-        The run.
 
     Raises
     ------
     NotFoundError
         There is none, or its event has not come yet.
     """
-    run = ports.store.get_dag_run(dag_run_id)
+    run = store.get_dag_run(dag_run_id)
     if run is None:
         raise NotFoundError("There is no such run, or its event has not arrived yet.")
     return run
@@ -46,22 +39,14 @@ class OrchestratorView:
     url: str | None = None
 
 
-def look_into_airflow(ports: Ports, run: DagRun) -> OrchestratorView:
-    """Return what Airflow shows of a run; an Airflow that is away is no reason to show nothing.
-
-    Parameters
-    ----------
-    ports
-        The outside world.
-    run
-        The run.
-    """
+def look_into_airflow(orchestrator: Orchestrator, run: DagRun) -> OrchestratorView:
+    """Return what Airflow shows of a run; an Airflow that is away is no reason to show nothing."""
     if run.is_simulated or run.n_start_attempts == 0:
         return OrchestratorView()
     key = RunKey.model_validate(run, from_attributes=True)
     try:
-        tasks = ports.orchestrator.list_task_instances([key])
-        url = ports.orchestrator.dag_run_url(run.dag_id, run.dag_run_id)
+        tasks = orchestrator.list_task_instances([key])
+        url = orchestrator.dag_run_url(run.dag_id, run.dag_run_id)
     except ScanHubError as error:
         logger.warning("Airflow was not asked", extra={"reason": error.detail})
         return OrchestratorView()

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.upload import Part, Upload, UploadState
-from workflow_manager.ports import Ports
-from workflow_manager.services.find_upload import find_upload, settle_upload
+from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
+from workflow_manager.steps.uploads.find_upload import find_upload, settle_upload
 
 DEFAULT_N_URLS = 100
 
@@ -54,37 +54,38 @@ class UploadProgress:
     missing: list[PresignedPart] = field(default_factory=list)
 
 
-def get_upload(ports: Ports, upload_id: str, window: PartWindow, cause: Cause) -> UploadProgress:
+def get_upload(
+    store: WorkflowStore,
+    lake: DataLake,
+    exam: ExamClient,
+    upload_id: str,
+    window: PartWindow,
+    cause: Cause,
+) -> UploadProgress:
     """Return how far an upload has come, with fresh URLs for the parts to send next.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the caller.
-    upload_id
-        The upload.
     window
         Which missing parts to sign URLs for.
-    cause
-        Who and when.
 
     Raises
     ------
     NotFoundError
         There is no such upload, or not for this caller.
     """
-    upload = find_upload(ports, upload_id, cause)
+    upload = find_upload(store, exam, upload_id, cause)
     if upload.state is not UploadState.CREATED:
         return UploadProgress(upload)
-    present = ports.lake.list_parts(upload.key, upload.s3_upload_id)
+    present = lake.list_parts(upload.key, upload.s3_upload_id)
     if present is None:
-        return UploadProgress(settle_upload(ports, upload))
+        return UploadProgress(settle_upload(lake, upload))
     arrived = {p.part_number for p in present if p.size_bytes == upload.part_size(p.part_number)}
     missing = [n for n in range(window.from_part, upload.n_parts + 1) if n not in arrived]
-    urls = [_presign(ports, upload, number) for number in missing[: window.limit]]
+    urls = [_presign(lake, upload, number) for number in missing[: window.limit]]
     return UploadProgress(upload, present, urls)
 
 
-def _presign(ports: Ports, upload: Upload, part_number: int) -> PresignedPart:
-    url = ports.lake.presign_part(upload.key, upload.s3_upload_id, part_number)
+def _presign(lake: DataLake, upload: Upload, part_number: int) -> PresignedPart:
+    url = lake.presign_part(upload.key, upload.s3_upload_id, part_number)
     return PresignedPart(part_number, upload.part_size(part_number), url)

@@ -6,38 +6,35 @@ from workflow_manager.domain.exam import ExamTask
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
 from workflow_manager.observability import logger
-from workflow_manager.ports import Ports
-from workflow_manager.services.load_execution import load_execution
+from workflow_manager.ports import ExamClient, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
-def get_workflow(ports: Ports, workflow_id: str, cause: Cause) -> Execution:
+def get_workflow(
+    store: WorkflowStore, exam: ExamClient, settings: Settings, workflow_id: str, cause: Cause
+) -> Execution:
     """Return a workflow with its tasks; nothing is changed.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the caller.
     workflow_id
         The workflow; one that was never processed is shown as exam-manager defines it.
-    cause
-        Who asks.
     """
-    execution = ports.store.get_execution(workflow_id)
+    execution = store.get_execution(workflow_id)
     if execution is None:
-        return load_execution(ports, workflow_id, cause)
+        return load_execution(store, exam, settings, workflow_id, cause)
     for task in execution.tasks.values():
         if task.is_scanning:
-            execution.tasks[task.task_id] = _with_device_progress(ports, task)
+            execution.tasks[task.task_id] = _with_device_progress(exam, task)
     return execution
 
 
-def describe_version(ports: Ports, execution: Execution) -> list[str | None]:
+def describe_version(store: WorkflowStore, execution: Execution) -> list[str | None]:
     """Return what differs whenever the workflow, a task or the audit trail does.
 
     Parameters
     ----------
-    ports
-        The outside world.
     execution
         From `get_workflow`.
     """
@@ -48,29 +45,27 @@ def describe_version(ports: Ports, execution: Execution) -> list[str | None]:
         of_the_look = {"created_at", "updated_at", "deadline", "last_event_id"}
         return [each.model_dump_json(exclude=of_the_look) for each in items]
     # The start of a run adds to the trail and leaves the workflow as it is.
-    last = ports.store.get_last_event(workflow.subject)
+    last = store.get_last_event(workflow.subject)
     last_id = last.event_id if last else None
     return [last_id, *(each.model_dump_json() for each in items)]
 
 
-def list_trail(ports: Ports, execution: Execution) -> list[Event]:
+def list_trail(store: WorkflowStore, execution: Execution) -> list[Event]:
     """Return the audit trail of a workflow, oldest first.
 
     Parameters
     ----------
-    ports
-        The outside world.
     execution
         From `get_workflow`.
     """
     workflow = execution.workflow
-    return ports.store.list_events(workflow.subject) if workflow.version else []
+    return store.list_events(workflow.subject) if workflow.version else []
 
 
-def _with_device_progress(ports: Ports, task: Task) -> Task:
+def _with_device_progress(exam: ExamClient, task: Task) -> Task:
     # Device-manager writes a scan's progress to exam-manager, and nowhere else.
     try:
-        reported: ExamTask = ports.exam.get_task(task.task_id)
+        reported: ExamTask = exam.get_task(task.task_id)
     except UpstreamError as error:
         logger.warning("progress of the scan unknown", extra={"reason": error.detail})
         return task

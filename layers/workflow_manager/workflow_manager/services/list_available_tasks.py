@@ -6,19 +6,14 @@ from workflow_manager.domain.errors import (
     UpstreamRefusedError,
     UpstreamTimeoutError,
 )
-from workflow_manager.ports import Dag, Ports
+from workflow_manager.ports import Dag, Orchestrator
 
 # ScanHub's own text.
 DETAIL = "Failed to retrieve Airflow DAGs"
 
 
-def list_available_tasks(ports: Ports) -> list[Dag]:
+def list_available_tasks(orchestrator: Orchestrator) -> list[Dag]:
     """Return all DAGs of Airflow, paused and broken ones marked.
-
-    Parameters
-    ----------
-    ports
-        The outside world.
 
     Returns
     -------
@@ -33,7 +28,7 @@ def list_available_tasks(ports: Ports) -> list[Dag]:
         Airflow, or AWS before it, refuses our account.
     """
     try:
-        return ports.orchestrator.list_dags()
+        return orchestrator.list_dags()
     except MissingPermissionError:
         raise
     except UpstreamTimeoutError as error:

@@ -14,12 +14,12 @@ from workflow_manager.domain.download import (
     place_of_key,
 )
 from workflow_manager.domain.listing import Page, decode_text, encode_cursor
-from workflow_manager.ports import Ports
+from workflow_manager.ports import DataLake
 
 Objects = dict[str, ObjectVersion]
 
 
-def list_results(ports: Ports, run: DagRun, cursor: str | None, limit: int) -> Page[ResultFile]:
+def list_results(lake: DataLake, run: DagRun, cursor: str | None, limit: int) -> Page[ResultFile]:
     """Return a page of what a run reported and of what else lies in its folder, by key.
 
     A DAG reports the first image of a long series only, so the folder says what there is. Before a
@@ -27,10 +27,6 @@ def list_results(ports: Ports, run: DagRun, cursor: str | None, limit: int) -> P
 
     Parameters
     ----------
-    ports
-        The outside world.
-    run
-        The run.
     cursor
         From the page before.
     limit
@@ -45,54 +41,54 @@ def list_results(ports: Ports, run: DagRun, cursor: str | None, limit: int) -> P
     if run.state is not DagRunState.SUCCEEDED:
         return Page([], None)
     reported = {result.key: result for result in run.results}
-    listed = _list_folder(ports, run, after, limit + 1)
+    listed = _list_folder(lake, run, after, limit + 1)
     places = sorted(place_of_key(run.dag_run_id, key) for key in {*reported, *listed})
     # The listing reaches as far as a page does: what was reported and is not in it is not there.
     following = [place[1] for place in places if place > place_of_key(run.dag_run_id, after)]
     shown = following[:limit]
     previews = {result.preview_key for result in run.results if result.preview_key}
     files = [
-        _offer(ports, run, describe_file(key, reported.get(key)), listed)
+        _offer(lake, run, describe_file(key, reported.get(key)), listed)
         for key in shown
         # Neither the marker of a folder nor a preview is a result by itself.
         if key in reported or not (key in previews or key.endswith("/"))
     ]
     next_cursor = encode_cursor(shown[-1]) if len(following) > limit else None
-    return Page(_offer_previews(ports, run, files, listed), next_cursor)
+    return Page(_offer_previews(lake, run, files, listed), next_cursor)
 
 
-def _list_folder(ports: Ports, run: DagRun, after: str, limit: int) -> Objects:
+def _list_folder(lake: DataLake, run: DagRun, after: str, limit: int) -> Objects:
     is_within, _ = place_of_key(run.dag_run_id, after)
     prefix = f"{result_prefix(run.dag_run_id)}/"
-    objects = ports.lake.list_objects(prefix, limit, after if is_within else "")
+    objects = lake.list_objects(prefix, limit, after if is_within else "")
     return {each.key: each for each in objects}
 
 
-def _offer(ports: Ports, run: DagRun, file: ResultFile, listed: Objects) -> ResultFile:
+def _offer(lake: DataLake, run: DagRun, file: ResultFile, listed: Objects) -> ResultFile:
     found = listed.get(file.key)
     size_bytes = found.size_bytes if found else None
     if found is None or not may_sign(run.dag_run_id, file.key):
         reason = explain_missing(run.dag_run_id, file.key)
         return replace(file, size_bytes=size_bytes, unavailable_reason=reason)
-    url = ports.lake.presign_download(file.key, download_name(run.dag_run_id, file.key))
+    url = lake.presign_download(file.key, download_name(run.dag_run_id, file.key))
     return replace(file, size_bytes=size_bytes, url=url)
 
 
 def _offer_previews(
-    ports: Ports, run: DagRun, files: list[ResultFile], listed: Objects
+    lake: DataLake, run: DagRun, files: list[ResultFile], listed: Objects
 ) -> list[ResultFile]:
     # A series shares one preview.
     keys = {file.preview_key for file in files if file.preview_key}
-    urls = {key: _sign_preview(ports, run, key, listed) for key in keys}
+    urls = {key: _sign_preview(lake, run, key, listed) for key in keys}
     return [replace(file, preview_url=urls.get(file.preview_key or "")) for file in files]
 
 
-def _sign_preview(ports: Ports, run: DagRun, key: str, listed: Objects) -> str | None:
+def _sign_preview(lake: DataLake, run: DagRun, key: str, listed: Objects) -> str | None:
     if not may_sign(run.dag_run_id, key):
         return None
     # Not by HEAD: S3 answers 403 where nothing is, without a right to list the whole bucket.
-    found = [listed[key]] if key in listed else ports.lake.list_objects(key, 1)
+    found = [listed[key]] if key in listed else lake.list_objects(key, 1)
     if [each.key for each in found] != [key]:
         return None
     name = download_name(run.dag_run_id, key)
-    return ports.lake.presign_download(key, name, picture_type_of(key))
+    return lake.presign_download(key, name, picture_type_of(key))

@@ -2,21 +2,17 @@
 
 from workflow_manager.domain.entity import Event
 from workflow_manager.domain.listing import Page
-from workflow_manager.ports import Ports
-from workflow_manager.services.find_task import find_execution
+from workflow_manager.ports import WorkflowStore
+from workflow_manager.steps.tasks.find_task import find_execution
 
 
 def list_workflow_events(
-    ports: Ports, workflow_id: str, after: str | None, limit: int
+    store: WorkflowStore, workflow_id: str, after: str | None, limit: int
 ) -> Page[Event]:
     """Return a page of the audit trail, oldest first.
 
     Parameters
     ----------
-    ports
-        The outside world.
-    workflow_id
-        The workflow.
     after
         Id of the last event that is known.
     limit
@@ -32,8 +28,8 @@ def list_workflow_events(
     NotFoundError
         There is no such workflow, or it was never processed.
     """
-    subject = find_execution(ports, workflow_id).workflow.subject
+    subject = find_execution(store, workflow_id).workflow.subject
     # One more tells whether there are more.
-    events = ports.store.list_events(subject, after, limit + 1)
+    events = store.list_events(subject, after, limit + 1)
     shown = events[:limit]
     return Page(shown, shown[-1].event_id if len(events) > limit else None)

@@ -6,14 +6,15 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.handle_device_task import handle_device_task
-from workflow_manager.services.handle_processing_task import handle_processing_task
-from workflow_manager.services.load_execution import load_execution
-from workflow_manager.services.load_limits import load_patient, make_limits
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
-from workflow_manager.services.start_scan import ScanOrder
+from workflow_manager.ports import Clock, ExamClient, RunQueue, ScanClient, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.load_limits import load_patient, make_limits
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.scans.handle_device_task import handle_device_task
+from workflow_manager.steps.scans.start_scan import ScanOrder
+from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
+from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,16 @@ class ProcessedWorkflow:
 
 @retry_on_conflict
 def process_workflow(
-    ports: Ports, workflow_id: str, token: str, cause: Cause, auto_advance: bool | None = None
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    scan: ScanClient,
+    clock: Clock,
+    settings: Settings,
+    workflow_id: str,
+    token: str,
+    cause: Cause,
+    auto_advance: bool | None = None,
 ) -> ProcessedWorkflow:
     """Claim the first task that is pending and whose inputs are there, and start it.
 
@@ -46,14 +56,8 @@ def process_workflow(
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the caller.
-    workflow_id
-        The workflow.
     token
         The caller's token, which a device task carries to the device.
-    cause
-        Who and when.
     auto_advance
         From now on, whether the workflow's DAG tasks start by themselves; None: as before.
 
@@ -68,26 +72,27 @@ def process_workflow(
         Nothing is ready because a task has failed or was cancelled, or a scan is, but another one
         has failed: only a call that names a task starts it.
     """
-    execution = load_execution(ports, workflow_id, cause)
+    execution = load_execution(store, exam, settings, workflow_id, cause)
     if auto_advance is not None:
         execution.set_auto_advance(cause, is_on=auto_advance)
     task = execution.next_ready_task()
     if task is None:
-        commit_execution(ports, execution, cause)
+        commit_and_queue(store, queue, exam, execution, cause)
         return _explain(execution)
-    execution.advance(ports.settings.policy, cause, but=task)
+    execution.advance(settings.policy, cause, but=task)
     if task.task_type.is_device_task and (failed := execution.failed_scan()):
         # Else a repeated call would start the next scan on a scanner that may be scanning.
-        commit_execution(ports, execution, cause)
+        commit_and_queue(store, queue, exam, execution, cause)
         raise _refuse(failed)
     if task.task_type.is_device_task:
-        exam, patient = load_patient(ports, execution.workflow.exam_id)
-        order = ScanOrder(
-            execution.workflow.exam_id, make_limits(exam, patient, cause.at.date()), token
+        exam_id = execution.workflow.exam_id
+        limits = make_limits(*load_patient(exam, scan, exam_id), cause.at.date())
+        order = ScanOrder(exam_id, limits, token)
+        started = handle_device_task(
+            store, queue, exam, scan, clock, settings, execution, task, order, cause
         )
-        started = handle_device_task(ports, execution, task, order, cause)
     else:
-        started = handle_processing_task(ports, execution, task, cause)
+        started = handle_processing_task(store, queue, exam, settings, execution, task, cause)
     return ProcessedWorkflow(execution, started, is_started=True)
 
 

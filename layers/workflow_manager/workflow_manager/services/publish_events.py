@@ -4,16 +4,14 @@ from collections.abc import Sequence
 
 from workflow_manager.domain.entity import Event
 from workflow_manager.domain.notification import make_notification
-from workflow_manager.ports import Ports
+from workflow_manager.ports import EventBus
 
 
-def publish_events(ports: Ports, events: Sequence[Event]) -> int:
+def publish_events(bus: EventBus, events: Sequence[Event]) -> int:
     """Publish lines of the audit trail, in order and at least once.
 
     Parameters
     ----------
-    ports
-        The outside world.
     events
         New lines, as they were written.
 
@@ -22,4 +20,4 @@ def publish_events(ports: Ports, events: Sequence[Event]) -> int:
     int
         How many were taken before the first that was not.
     """
-    return ports.bus.publish([make_notification(event) for event in events])
+    return bus.publish([make_notification(event) for event in events])

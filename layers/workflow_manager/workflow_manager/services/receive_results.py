@@ -11,9 +11,10 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
 from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.ports import Ports
-from workflow_manager.services.finish_dag_run import finish_dag_run
-from workflow_manager.services.note_progress import note_progress
+from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.note_progress import note_progress
 
 
 class Callback(BaseModel):
@@ -74,20 +75,23 @@ class Callback(BaseModel):
 
 
 def receive_results(
-    ports: Ports, token: str, callback: Callback, cause: Cause, task_id: str | None = None
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    token: str,
+    callback: Callback,
+    cause: Cause,
+    task_id: str | None = None,
 ) -> DagRun:
     """Record a DAG's progress, results or failure; the same callback again changes nothing.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the service account.
     token
         The run's callback token ``{dag_run_id}.{secret}``.
     callback
         What the DAG sent.
-    cause
-        Who and when.
     task_id
         The task that the path names, if it names one.
 
@@ -105,17 +109,20 @@ def receive_results(
     ConflictError
         The run ended before, in another way.
     """
-    run = authenticate_callback(ports, token, cause)
+    run = authenticate_callback(store, token, cause)
     if task_id is not None and task_id != run.task_id:
         raise InvalidInputError("The callback's token belongs to the run of another task.")
     is_success = not callback.is_progress and callback.success is not False
     if run.state.is_final and not (run.is_overdue and is_success):
         return _accept_repetition(run, callback)
     if callback.is_progress:
-        return note_progress(ports, run.dag_run_id, callback.progress or 0, cause)
+        return note_progress(store, exam, run.dag_run_id, callback.progress or 0, cause)
     event = DagRunEvent.SUCCEED if is_success else DagRunEvent.FAIL
     finished = finish_dag_run(
-        ports,
+        store,
+        queue,
+        exam,
+        settings,
         run.dag_run_id,
         event,
         cause,
@@ -124,20 +131,16 @@ def receive_results(
         outcome_hash=callback.outcome_hash,
     )
     # Somebody else finished it between our two reads: answer as to any repetition.
-    return finished or _accept_repetition(authenticate_callback(ports, token, cause), callback)
+    return finished or _accept_repetition(authenticate_callback(store, token, cause), callback)
 
 
-def authenticate_callback(ports: Ports, token: str, cause: Cause) -> DagRun:
+def authenticate_callback(store: WorkflowStore, token: str, cause: Cause) -> DagRun:
     """Return the run that a callback token belongs to.
 
     Parameters
     ----------
-    ports
-        The outside world.
     token
         ``{dag_run_id}.{secret}``
-    cause
-        When.
 
     Raises
     ------
@@ -145,7 +148,7 @@ def authenticate_callback(ports: Ports, token: str, cause: Cause) -> DagRun:
         The token is no run's, wrong or expired.
     """
     dag_run_id, _, _ = token.partition(".")
-    run = ports.store.get_dag_run(dag_run_id) if dag_run_id else None
+    run = store.get_dag_run(dag_run_id) if dag_run_id else None
     if run is None or not run.is_called_back_with(token, cause.at):
         raise AuthenticationError("Invalid token.")
     return run

@@ -1,6 +1,6 @@
 """Heal what was lost: starts, stops, callbacks, deadlines, reports to exam-manager."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -11,15 +11,25 @@ from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import DagRunEvent
 from workflow_manager.observability import MetricUnit, count_left_undone, metrics, traced
-from workflow_manager.ports import Ports
-from workflow_manager.services.end_overdue_task import end_overdue_task
-from workflow_manager.services.finish_dag_run import finish_dag_run
-from workflow_manager.services.follow_dag_runs import Answers, ask_airflow, follow_dag_run
-from workflow_manager.services.follow_device_task import follow_device_task
-from workflow_manager.services.keep_going import keep_going
-from workflow_manager.services.mirror_task import mirror_task
-from workflow_manager.services.stop_dag_run import stop_dag_run
+from workflow_manager.ports import (
+    Clock,
+    DataLake,
+    ExamClient,
+    Orchestrator,
+    RunQueue,
+    WorkflowStore,
+)
+from workflow_manager.settings import Settings
+from workflow_manager.steps.keep_going import keep_going
+from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.follow_dag_runs import Answers, ask_airflow, follow_dag_run
+from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
+from workflow_manager.steps.scans.end_overdue_task import end_overdue_task
+from workflow_manager.steps.scans.follow_device_task import follow_device_task
+from workflow_manager.steps.tasks.mirror_task import mirror_task
 
+# Lets a run follow what Airflow says of it.
+Follow = Callable[[DagRun, Answers, Cause], bool]
 # Longer than the function's own timeout, shorter than its schedule: a crashed turn frees itself.
 LEASE_S = 55
 BATCH_SIZE = 50
@@ -39,45 +49,50 @@ LEAST_DUE_TIME = timedelta(seconds=3)
 ENDED_GRACE = timedelta(hours=1)
 
 
-def reconcile_runs(ports: Ports, cause: Cause) -> int:
+def reconcile_runs(
+    store: WorkflowStore,
+    lake: DataLake,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    cause: Cause,
+) -> int:
     """Take one turn, unless another one is under way.
 
     What is due comes first, and what is over in Airflow is not ended by its deadline. Then a
     bounded part of all that is active is compared with Airflow and exam-manager, and the next turn
     goes on behind it. Exam-manager, which may be down, is told last.
 
-    Parameters
-    ----------
-    ports
-        The outside world, on behalf of the service account.
-    cause
-        Who and when.
-
     Returns
     -------
     int
         Number of runs and tasks that were due.
     """
-    status = ports.store.get_system_status()
+    status = store.get_system_status()
     if status.is_leased(cause.at):
         return 0
     try:
-        ports.store.commit([status.lease(LEASE_S, cause)])
+        store.commit([status.lease(LEASE_S, cause)])
     except VersionConflictError:
         return 0
     seen = status.evolve(cursor=None)
     try:
-        due = ports.store.list_due(cause.at, BATCH_SIZE)
-        active, cursor = ports.store.list_active(status.cursor, N_FOLLOWED)
+        due = store.list_due(cause.at, BATCH_SIZE)
+        active, cursor = store.list_active(status.cursor, N_FOLLOWED)
         seen = status.see_waiting(_list_waiting([*due, *active]), cursor)
         _tell_waiting(seen, cause)
-        n_done = _reconcile_due(ports, due, cause)
+        follow = partial(follow_dag_run, store, lake, queue, orchestrator, exam, clock, settings)
+        n_done = _reconcile_due(
+            store, queue, orchestrator, exam, clock, settings, follow, due, cause
+        )
         active = _rotate(active, cause)
-        moved = _follow_runs(ports, active, cause)
-        _follow_scans(ports, active, cause)
-        return n_done + _tell_exam_manager(ports, moved, cause)
+        moved = _follow_runs(orchestrator, clock, follow, active, cause)
+        _follow_scans(store, queue, exam, clock, settings, active, cause)
+        return n_done + _tell_exam_manager(store, exam, clock, moved, cause)
     finally:
-        _note_status(ports, seen, cause)
+        _note_status(store, orchestrator, clock, seen, cause)
 
 
 def _list_waiting(items: Sequence[DagRun | Task]) -> list[datetime]:
@@ -93,8 +108,8 @@ def _tell_waiting(seen: SystemStatus, cause: Cause) -> None:
     metrics.flush_metrics()
 
 
-def _is_late(ports: Ports, cause: Cause, budget: timedelta) -> bool:
-    return ports.now() - cause.at > budget
+def _is_late(clock: Clock, cause: Cause, budget: timedelta) -> bool:
+    return clock() - cause.at > budget
 
 
 def _rotate(items: list[DagRun | Task], cause: Cause) -> list[DagRun | Task]:
@@ -103,24 +118,38 @@ def _rotate(items: list[DagRun | Task], cause: Cause) -> list[DagRun | Task]:
     return items[start:] + items[:start]
 
 
-def _reconcile_due(ports: Ports, due: Sequence[DagRun | Task], cause: Cause) -> int:
+def _reconcile_due(
+    store: WorkflowStore,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    follow: Follow,
+    due: Sequence[DagRun | Task],
+    cause: Cause,
+) -> int:
     overdue = [item for item in due if isinstance(item, DagRun) and _is_overdue(item, cause)]
     answers = Answers()
     with keep_going("overdue runs not looked for in Airflow"):
-        answers = ask_airflow(ports, overdue, partial(_is_late, ports, cause, ASK_BUDGET))
-    until = max(cause.at + DUE_BUDGET, ports.now() + LEAST_DUE_TIME)
+        answers = ask_airflow(orchestrator, overdue, partial(_is_late, clock, cause, ASK_BUDGET))
+    until = max(cause.at + DUE_BUDGET, clock() + LEAST_DUE_TIME)
     for n_done, item in enumerate(due):
-        if ports.now() > until:
+        if clock() > until:
             return n_done
         if isinstance(item, DagRun) and _is_overdue(item, cause):
             with traced(item.trace), keep_going("run not followed"):
-                follow_dag_run(ports, item, answers, cause)
+                follow(item, answers, cause)
         trace = item.trace if isinstance(item, DagRun) else None
         with traced(trace), keep_going("not reconciled"):
             if isinstance(item, DagRun):
-                _reconcile_run(ports, item.dag_run_id, answers, cause)
+                _reconcile_run(
+                    store, queue, orchestrator, exam, settings, item.dag_run_id, answers, cause
+                )
             else:
-                end_overdue_task(ports, item.workflow_id, item.task_id, cause)
+                end_overdue_task(
+                    store, queue, exam, settings, item.workflow_id, item.task_id, cause
+                )
     return len(due)
 
 
@@ -128,16 +157,25 @@ def _is_overdue(run: DagRun, cause: Cause) -> bool:
     return not run.state.is_final and run.deadline <= cause.at
 
 
-def _reconcile_run(ports: Ports, dag_run_id: str, answers: Answers, cause: Cause) -> None:
+def _reconcile_run(
+    store: WorkflowStore,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    settings: Settings,
+    dag_run_id: str,
+    answers: Answers,
+    cause: Cause,
+) -> None:
     # Read again: it may have been seen running, or ended, since the list was made.
-    run = ports.store.get_dag_run(dag_run_id)
+    run = store.get_dag_run(dag_run_id)
     if run is None or run.due_at is None or run.due_at > cause.at:
         return
     if run.state.is_final:
-        stop_dag_run(ports, run.dag_run_id, cause)
+        stop_dag_run(store, orchestrator, run.dag_run_id, cause)
     elif run.deadline > cause.at:
-        ports.store.commit([run.with_later_retry(cause.at)])
-        ports.queue.send_start(run.dag_run_id)
+        store.commit([run.with_later_retry(cause.at)])
+        queue.send_start(run.dag_run_id)
     elif not answers.has_ended(run) or run.deadline + ENDED_GRACE <= cause.at:
         reason = (
             f"Airflow did not start the run before the deadline. {run.reason or ''}".strip()
@@ -145,63 +183,84 @@ def _reconcile_run(ports: Ports, dag_run_id: str, answers: Answers, cause: Cause
             else "The run did not end before its deadline, so it was stopped."
         )
         outcome = {"reason": reason, "is_overdue": True}
-        if finish_dag_run(ports, run.dag_run_id, DagRunEvent.FAIL, cause, **outcome):
+        if finish_dag_run(
+            store, queue, exam, settings, run.dag_run_id, DagRunEvent.FAIL, cause, **outcome
+        ):
+            stop_dag_run(store, orchestrator, run.dag_run_id, cause)
             metrics.add_metric("RunsPastDeadline", MetricUnit.Count, 1)
 
 
-def _follow_runs(ports: Ports, items: Sequence[DagRun | Task], cause: Cause) -> list[DagRun]:
+def _follow_runs(
+    orchestrator: Orchestrator,
+    clock: Clock,
+    follow: Follow,
+    items: Sequence[DagRun | Task],
+    cause: Cause,
+) -> list[DagRun]:
     """Follow what is not overdue; return the runs whose progress has moved."""
     runs = [item for item in items if isinstance(item, DagRun) and not item.state.is_final]
     active = [run for run in runs if not _is_overdue(run, cause)]
     moved: list[DagRun] = []
-    if not active or _is_late(ports, cause, FOLLOW_BUDGET):
+    if not active or _is_late(clock, cause, FOLLOW_BUDGET):
         return moved
     with keep_going("runs not followed"):
-        answers = ask_airflow(ports, active, partial(_is_late, ports, cause, FOLLOW_BUDGET))
+        answers = ask_airflow(orchestrator, active, partial(_is_late, clock, cause, FOLLOW_BUDGET))
         for run in active:
-            if _is_late(ports, cause, FOLLOW_BUDGET):
+            if _is_late(clock, cause, FOLLOW_BUDGET):
                 break
             with traced(run.trace), keep_going("run not followed"):
-                if follow_dag_run(ports, run, answers, cause):
+                if follow(run, answers, cause):
                     moved.append(run)
     return moved
 
 
-def _follow_scans(ports: Ports, items: Sequence[DagRun | Task], cause: Cause) -> None:
+def _follow_scans(
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    items: Sequence[DagRun | Task],
+    cause: Cause,
+) -> None:
     for item in items:
         if isinstance(item, DagRun) or item.status is not TaskStatus.IN_PROGRESS:
             continue
         if not item.task_type.is_device_task:
             continue
-        if _is_late(ports, cause, SCAN_BUDGET):
+        if _is_late(clock, cause, SCAN_BUDGET):
             return
         with keep_going("scan not followed"):
-            follow_device_task(ports, item, cause)
+            follow_device_task(store, queue, exam, settings, item, cause)
 
 
-def _tell_exam_manager(ports: Ports, moved: Sequence[DagRun], cause: Cause) -> int:
+def _tell_exam_manager(
+    store: WorkflowStore, exam: ExamClient, clock: Clock, moved: Sequence[DagRun], cause: Cause
+) -> int:
     """Tell what is due, then the progress noted in this turn; return how much was due."""
-    due = ports.store.list_due_mirrors(cause.at, BATCH_SIZE)
+    due = store.list_due_mirrors(cause.at, BATCH_SIZE)
     told = [(task.workflow_id, task.task_id) for task in due]
     told += [(run.workflow_id, run.task_id) for run in moved if run.workflow_id and run.task_id]
     for n_told, (workflow_id, task_id) in enumerate(told):
-        if _is_late(ports, cause, TIME_BUDGET):
+        if _is_late(clock, cause, TIME_BUDGET):
             return min(n_told, len(due))
         with keep_going("exam-manager not told"):
-            mirror_task(ports, workflow_id, task_id, cause)
+            mirror_task(store, exam, workflow_id, task_id, cause)
     return len(due)
 
 
-def _note_status(ports: Ports, seen: SystemStatus, cause: Cause) -> None:
+def _note_status(
+    store: WorkflowStore, orchestrator: Orchestrator, clock: Clock, seen: SystemStatus, cause: Cause
+) -> None:
     degraded = seen.degraded
-    if not _is_late(ports, cause, HEALTH_BUDGET):
+    if not _is_late(clock, cause, HEALTH_BUDGET):
         degraded = ("airflow",)
         with keep_going("Airflow is not healthy"):
-            ports.orchestrator.check_health()
+            orchestrator.check_health()
             degraded = ()
     # Before the table, which may be what does not answer.
     metrics.add_metric("AirflowUnhealthy", MetricUnit.Count, int("airflow" in degraded))
-    leased = ports.store.get_system_status()
+    leased = store.get_system_status()
     noted = leased.evolve(
         checked_at=cause.at,
         degraded=degraded,
@@ -210,4 +269,4 @@ def _note_status(ports: Ports, seen: SystemStatus, cause: Cause) -> None:
         round_waiting_since=seen.round_waiting_since,
         lease_until=None,
     )
-    ports.store.commit([noted])
+    store.commit([noted])

@@ -3,25 +3,19 @@
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
-from workflow_manager.ports import Ports
+from workflow_manager.ports import RunQueue, WorkflowStore
 from workflow_manager.services.get_dag_run import get_dag_run
-from workflow_manager.services.queue_start import queue_start
-from workflow_manager.services.receive_dag_data import receive_dag_data
+from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.queue_start import queue_start
+from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
 
 
-def retry_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> DagRun:
+def retry_dag_run(
+    store: WorkflowStore, queue: RunQueue, settings: Settings, dag_run_id: str, cause: Cause
+) -> DagRun:
     """Create the next run for the object of one that failed or was cancelled.
 
     The new run's id follows from the old one's, so a call that is repeated finds the same run.
-
-    Parameters
-    ----------
-    ports
-        The outside world, on behalf of the caller.
-    dag_run_id
-        The run.
-    cause
-        Who and when.
 
     Returns
     -------
@@ -35,7 +29,7 @@ def retry_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> DagRun:
     ConflictError
         It is not over, it succeeded, or it is the run of a task, which is retried instead.
     """
-    run = get_dag_run(ports, dag_run_id)
+    run = get_dag_run(store, dag_run_id)
     if run.workflow_id is not None:
         raise ConflictError(
             "The run belongs to a task: retry it by "
@@ -43,6 +37,6 @@ def retry_dag_run(ports: Ports, dag_run_id: str, cause: Cause) -> DagRun:
         )
     if run.data is None or run.state not in (DagRunState.FAILED, DagRunState.CANCELLED):
         raise InvalidTransitionError(f"The run is {run.state}: there is nothing to retry.")
-    retry_id = receive_dag_data(ports, run.dag_id, run.data, cause, run.attempt + 1)
-    queue_start(ports, retry_id)
-    return get_dag_run(ports, retry_id)
+    retry_id = receive_dag_data(store, settings, run.dag_id, run.data, cause, run.attempt + 1)
+    queue_start(queue, retry_id)
+    return get_dag_run(store, retry_id)

@@ -3,26 +3,40 @@
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
-from workflow_manager.services.find_task import find_task
+from workflow_manager.ports import (
+    Clock,
+    ExamClient,
+    Orchestrator,
+    RunQueue,
+    ScanClient,
+    WorkflowStore,
+)
 from workflow_manager.services.trigger_task import trigger_task
+from workflow_manager.settings import Settings
+from workflow_manager.steps.tasks.find_task import find_task
 
 
-def retry_task(ports: Ports, workflow_id: str, task_id: str, token: str, cause: Cause) -> Task:
+def retry_task(
+    store: WorkflowStore,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    scan: ScanClient,
+    clock: Clock,
+    settings: Settings,
+    workflow_id: str,
+    task_id: str,
+    token: str,
+    cause: Cause,
+) -> Task:
     """Start the next attempt at a task that has ended: a new run with a new id, or a new scan.
 
     DAG tasks behind it wait again; runs of theirs that still work on the old data are cancelled.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the caller.
-    workflow_id, task_id
-        The task.
     token
         The caller's token, which a device task carries to the device.
-    cause
-        Who and when.
 
     Returns
     -------
@@ -36,11 +50,13 @@ def retry_task(ports: Ports, workflow_id: str, task_id: str, token: str, cause: 
     ConflictError
         It is in progress, or was never started.
     """
-    task = find_task(ports, workflow_id, task_id)[1]
+    task = find_task(store, workflow_id, task_id)[1]
     if task.status is TaskStatus.PENDING:
         raise ConflictError(
             "The task waits for its first start, or for another task: there is nothing to retry."
         )
     if not task.status.has_ended:
         raise InvalidTransitionError("The task is in progress: cancel it first.")
-    return trigger_task(ports, task_id, token, cause, known=task)
+    return trigger_task(
+        store, queue, orchestrator, exam, scan, clock, settings, task_id, token, cause, known=task
+    )

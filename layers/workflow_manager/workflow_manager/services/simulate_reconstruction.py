@@ -1,51 +1,58 @@
 """Play a reconstruction where there is none."""
 
+from workflow_manager.domain.dag_run import SIMULATION_STEP_S
 from workflow_manager.domain.data_lake import MAX_FILE_NAME_LENGTH
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.ports import Ports
-from workflow_manager.services.finish_dag_run import finish_dag_run
-from workflow_manager.services.note_progress import note_progress
+from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.note_progress import note_progress
 
-STEP_S = 2
 # Three steps of progress, then the result, as ScanHub's own simulation has them.
 PROGRESS_BY_STEP = {1: 25, 2: 50, 3: 75}
 
 
-def simulate_reconstruction(ports: Ports, dag_run_id: str, step: int, cause: Cause) -> None:
+def simulate_reconstruction(
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    dag_run_id: str,
+    step: int,
+    cause: Cause,
+) -> None:
     """Take one step of a simulated run and ask for the next; a repeated step changes nothing.
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the service account.
-    dag_run_id
-        The run.
     step
         From 1.
-    cause
-        Who and when.
     """
-    run = ports.store.get_dag_run(dag_run_id)
+    run = store.get_dag_run(dag_run_id)
     # Not only RUNNING: the first step may come before the start is marked.
     if run is None or run.state.is_final or not run.is_simulated:
         return
     if step in PROGRESS_BY_STEP:
-        note_progress(ports, dag_run_id, PROGRESS_BY_STEP[step], cause)
-        ports.queue.send_simulation_step(dag_run_id, step + 1, STEP_S)
+        note_progress(store, exam, dag_run_id, PROGRESS_BY_STEP[step], cause)
+        queue.send_simulation_step(dag_run_id, step + 1, SIMULATION_STEP_S)
         return
-    contrast = _find_contrast(ports, run.workflow_id or "", run.task_id or "")
+    contrast = _find_contrast(store, run.workflow_id or "", run.task_id or "")
     if contrast is None or len(contrast) > MAX_FILE_NAME_LENGTH:
         reason = 'The task\'s args need "contrast", the file name of its result.'
-        finish_dag_run(ports, dag_run_id, DagRunEvent.FAIL, cause, reason=reason)
+        finish_dag_run(
+            store, queue, exam, settings, dag_run_id, DagRunEvent.FAIL, cause, reason=reason
+        )
         return
     results = (Result(type=ResultType.DICOM, key=contrast),)
-    finish_dag_run(ports, dag_run_id, DagRunEvent.SUCCEED, cause, results=results)
+    finish_dag_run(
+        store, queue, exam, settings, dag_run_id, DagRunEvent.SUCCEED, cause, results=results
+    )
 
 
-def _find_contrast(ports: Ports, workflow_id: str, task_id: str) -> str | None:
-    execution = ports.store.get_execution(workflow_id)
+def _find_contrast(store: WorkflowStore, workflow_id: str, task_id: str) -> str | None:
+    execution = store.get_execution(workflow_id)
     task = execution.tasks.get(task_id) if execution else None
     return (task.args.get("contrast") or None) if task else None

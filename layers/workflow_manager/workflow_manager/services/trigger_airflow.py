@@ -13,11 +13,19 @@ from workflow_manager.domain.data_lake import (
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import NotFoundError
 from workflow_manager.domain.rejected_object import BRING_IN_AGAIN
-from workflow_manager.ports import Ports
-from workflow_manager.services.receive_acquisition import receive_acquisition
-from workflow_manager.services.receive_dag_data import receive_dag_data
-from workflow_manager.services.reject_object import reject_object
-from workflow_manager.services.start_dag_run import start_dag_run
+from workflow_manager.ports import (
+    Clock,
+    DataLake,
+    ExamClient,
+    Orchestrator,
+    RunQueue,
+    WorkflowStore,
+)
+from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
+from workflow_manager.steps.runs.start_dag_run import start_dag_run
+from workflow_manager.steps.scans.receive_acquisition import receive_acquisition
+from workflow_manager.steps.uploads.reject_object import reject_object
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,6 @@ class ObjectCreated:
 
     Parameters
     ----------
-    data
-        The object version.
     at
         When, as S3 tells; None if it does not.
     """
@@ -43,36 +49,55 @@ class StartDagRun:
     dag_run_id: str
 
 
-def trigger_airflow(ports: Ports, command: ObjectCreated | StartDagRun, cause: Cause) -> None:
-    """Do what a message asks for; a message that comes again changes nothing.
-
-    Parameters
-    ----------
-    ports
-        The outside world, on behalf of the service account.
-    command
-        The message.
-    cause
-        Who and when.
-    """
+def trigger_airflow(
+    store: WorkflowStore,
+    lake: DataLake,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    command: ObjectCreated | StartDagRun,
+    cause: Cause,
+) -> None:
+    """Do what a message asks for; a message that comes again changes nothing."""
     if isinstance(command, StartDagRun):
-        start_dag_run(ports, command.dag_run_id, cause)
+        start_dag_run(
+            store, lake, queue, orchestrator, exam, clock, settings, command.dag_run_id, cause
+        )
         return
     if reason := explain_misfit(command.data):
-        reject_object(ports, command.data, reason, cause)
+        reject_object(store, command.data, reason, cause)
         return
     match parse_key(command.data.key):
         case DagData(dag_id):
-            dag_run_id = receive_dag_data(ports, dag_id, command.data, cause)
-            start_dag_run(ports, dag_run_id, cause, command.at)
+            dag_run_id = receive_dag_data(store, settings, dag_id, command.data, cause)
+            start_dag_run(
+                store,
+                lake,
+                queue,
+                orchestrator,
+                exam,
+                clock,
+                settings,
+                dag_run_id,
+                cause,
+                command.at,
+            )
         case AcquisitionData() as target:
-            _receive_acquisition(ports, target, command.data, cause)
+            _receive_acquisition(store, queue, exam, settings, target, command.data, cause)
 
 
 def _receive_acquisition(
-    ports: Ports, target: AcquisitionData, data: ObjectVersion, cause: Cause
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    target: AcquisitionData,
+    data: ObjectVersion,
+    cause: Cause,
 ) -> None:
     try:
-        receive_acquisition(ports, target, data, cause)
+        receive_acquisition(store, queue, exam, settings, target, data, cause)
     except NotFoundError as error:
-        reject_object(ports, data, f"{error.detail} {BRING_IN_AGAIN}", cause)
+        reject_object(store, data, f"{error.detail} {BRING_IN_AGAIN}", cause)

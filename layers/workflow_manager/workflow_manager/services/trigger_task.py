@@ -5,21 +5,39 @@ from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
-from workflow_manager.services.commit_execution import commit_execution
-from workflow_manager.services.handle_device_task import handle_device_task
-from workflow_manager.services.handle_processing_task import handle_processing_task
-from workflow_manager.services.load_active_runs import load_active_runs
-from workflow_manager.services.load_execution import load_execution
-from workflow_manager.services.load_limits import load_patient, make_limits
-from workflow_manager.services.retry_on_conflict import retry_on_conflict
-from workflow_manager.services.start_scan import ScanOrder
+from workflow_manager.ports import (
+    Clock,
+    ExamClient,
+    Orchestrator,
+    RunQueue,
+    ScanClient,
+    WorkflowStore,
+)
+from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.load_limits import load_patient, make_limits
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.load_active_runs import load_active_runs
+from workflow_manager.steps.scans.handle_device_task import handle_device_task
+from workflow_manager.steps.scans.start_scan import ScanOrder
+from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
+from workflow_manager.steps.workflows.commit_execution import commit_execution, stop_runs
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 NO_WORKFLOW = "Failed to fetch workflow"
 
 
 def trigger_task(
-    ports: Ports, task_id: str, token: str, cause: Cause, known: Task | None = None
+    store: WorkflowStore,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    scan: ScanClient,
+    clock: Clock,
+    settings: Settings,
+    task_id: str,
+    token: str,
+    cause: Cause,
+    known: Task | None = None,
 ) -> Task:
     """Start a task that is pending, or anew as its next attempt if it has ended.
 
@@ -27,14 +45,8 @@ def trigger_task(
 
     Parameters
     ----------
-    ports
-        The outside world, on behalf of the caller.
-    task_id
-        The task.
     token
         The caller's token, which a device task carries to the device.
-    cause
-        Who and when.
     known
         The task as the caller knows it: only its next attempt is started.
 
@@ -48,56 +60,119 @@ def trigger_task(
     ConflictError
         It is in progress, a template, waits for another task, or its device is busy.
     """
-    definition = ports.exam.get_task(task_id)
+    definition = exam.get_task(task_id)
     if definition.is_template or definition.workflow_id is None:
         raise ConflictError("The task is a template: make a task of it first.")
     if definition.status is ItemStatus.DELETED:
         raise ConflictError("The task was deleted in exam-manager.")
-    execution = _load(ports, definition.workflow_id, definition.id, cause)
-    exam, patient = load_patient(ports, execution.workflow.exam_id)
+    execution = _load(store, exam, settings, definition.workflow_id, definition.id, cause)
+    found = load_patient(exam, scan, execution.workflow.exam_id)
     seen = execution.tasks.get(definition.id)
     if seen is None:
         raise ConflictError("Exam-manager lists the task with no workflow: try again.")
     seen = known or seen
     if not seen.task_type.is_device_task:
-        return _start_processing(ports, [execution], seen, cause)
-    limits = make_limits(exam, patient, cause.at.date())
+        return _start_processing(
+            store, queue, orchestrator, exam, settings, [execution], seen, cause
+        )
+    limits = make_limits(*found, cause.at.date())
     order = ScanOrder(execution.workflow.exam_id, limits, token)
-    return _start_scan(ports, [execution], seen, order, cause)
+    return _start_scan(
+        store, queue, orchestrator, exam, scan, clock, settings, [execution], seen, order, cause
+    )
 
 
 @retry_on_conflict
-def _start_processing(ports: Ports, loaded: list[Execution], seen: Task, cause: Cause) -> Task:
-    execution = _make_ready(ports, loaded, seen, cause)
-    return handle_processing_task(ports, execution, execution.tasks[seen.task_id], cause)
+def _start_processing(
+    store: WorkflowStore,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    settings: Settings,
+    loaded: list[Execution],
+    seen: Task,
+    cause: Cause,
+) -> Task:
+    execution = _make_ready(store, exam, settings, loaded, seen, cause)
+    try:
+        return handle_processing_task(
+            store, queue, exam, settings, execution, execution.tasks[seen.task_id], cause
+        )
+    finally:
+        stop_runs(store, orchestrator, execution, cause)
 
 
 @retry_on_conflict
 def _start_scan(
-    ports: Ports, loaded: list[Execution], seen: Task, order: ScanOrder, cause: Cause
+    store: WorkflowStore,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    scan: ScanClient,
+    clock: Clock,
+    settings: Settings,
+    loaded: list[Execution],
+    seen: Task,
+    order: ScanOrder,
+    cause: Cause,
 ) -> Task:
-    execution = _make_ready(ports, loaded, seen, cause)
+    execution = _make_ready(store, exam, settings, loaded, seen, cause)
     if execution.workflow.exam_id != order.exam_id:
         # The limits would be those of another patient.
         raise ConflictError("The workflow was moved to another exam meanwhile: try again.")
-    return handle_device_task(ports, execution, execution.tasks[seen.task_id], order, cause)
+    try:
+        return handle_device_task(
+            store,
+            queue,
+            exam,
+            scan,
+            clock,
+            settings,
+            execution,
+            execution.tasks[seen.task_id],
+            order,
+            cause,
+        )
+    finally:
+        # Only now: no scanner waits for an Airflow that is slow to stop a run on old data.
+        stop_runs(store, orchestrator, execution, cause)
 
 
-def _make_ready(ports: Ports, loaded: list[Execution], seen: Task, cause: Cause) -> Execution:
+def _make_ready(
+    store: WorkflowStore,
+    exam: ExamClient,
+    settings: Settings,
+    loaded: list[Execution],
+    seen: Task,
+    cause: Cause,
+) -> Execution:
     # What was loaded is good for one try; after a conflict, state and definition are read again.
-    execution = loaded.pop() if loaded else _load(ports, seen.workflow_id, seen.task_id, cause)
+    execution = (
+        loaded.pop()
+        if loaded
+        else _load(store, exam, settings, seen.workflow_id, seen.task_id, cause)
+    )
     task = execution.tasks[seen.task_id]
     if refusal := _find_refusal(execution, task, seen):
         # What exam-manager has told us is kept all the same, deadlines among it.
-        commit_execution(ports, execution, cause)
+        commit_execution(store, exam, execution, cause)
         raise refusal
     behind = execution.dag_tasks_behind(task.task_id)
-    execution.reset(task.task_id, load_active_runs(ports, behind), cause)
+    execution.reset(task.task_id, load_active_runs(store, behind), cause)
     return execution
 
 
-def _load(ports: Ports, workflow_id: str, task_id: str, cause: Cause) -> Execution:
-    return load_execution(ports, workflow_id, cause, NO_WORKFLOW, renewed_task_id=task_id)
+def _load(
+    store: WorkflowStore,
+    exam: ExamClient,
+    settings: Settings,
+    workflow_id: str,
+    task_id: str,
+    cause: Cause,
+) -> Execution:
+    return load_execution(
+        store, exam, settings, workflow_id, cause, NO_WORKFLOW, renewed_task_id=task_id
+    )
 
 
 def _find_refusal(execution: Execution, task: Task, seen: Task) -> ConflictError | None:

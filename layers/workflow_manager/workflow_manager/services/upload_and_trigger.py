@@ -8,8 +8,8 @@ from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import check_file_name, dag_data_key
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError, PayloadTooLargeError
-from workflow_manager.ports import Ports
-from workflow_manager.services.check_dag import check_dag
+from workflow_manager.ports import DataLake, Orchestrator
+from workflow_manager.steps.runs.check_dag import check_dag
 
 MAX_FILE_SIZE_BYTES = 4 * 2**20
 
@@ -30,22 +30,23 @@ class TriggeredUpload:
 
 
 def upload_and_trigger(
-    ports: Ports, dag_id: str, file_name: str, body: bytes, cause: Cause
+    lake: DataLake,
+    orchestrator: Orchestrator,
+    dag_id: str,
+    file_name: str,
+    body: bytes,
+    cause: Cause,
 ) -> TriggeredUpload:
     """Put the file into the data lake; S3's event triggers the DAG.
 
     Parameters
     ----------
-    ports
-        The outside world.
     dag_id
         The DAG that is to work on it.
     file_name
         The client's name of it.
     body
         Its content.
-    cause
-        Who and when.
 
     Raises
     ------
@@ -59,8 +60,8 @@ def upload_and_trigger(
         raise InvalidInputError("The file is empty.")
     if len(body) > MAX_FILE_SIZE_BYTES:
         raise PayloadTooLargeError("The file is larger than 4 MiB: use POST /uploads/ instead.")
-    check_dag(ports, dag_id)
+    check_dag(orchestrator, dag_id)
     upload_id = str(ULID.from_datetime(cause.at))
     key = dag_data_key(dag_id, upload_id, file_name)
-    data = ports.lake.put(key, body, "application/octet-stream", cause.trace)
+    data = lake.put(key, body, "application/octet-stream", cause.trace)
     return TriggeredUpload(dag_id, object_dag_run_id(data), upload_id)

@@ -7,10 +7,11 @@ from graphlib import TopologicalSorter
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Ports
-from workflow_manager.services.check_task import Checked, check_task, find_complaints
-from workflow_manager.services.load_execution import load_execution
-from workflow_manager.services.load_limits import load_patient, make_limits
+from workflow_manager.ports import ExamClient, Orchestrator, ScanClient, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.load_limits import load_patient, make_limits
+from workflow_manager.steps.tasks.check_task import Checked, check_task, find_complaints
+from workflow_manager.steps.workflows.load_execution import load_execution
 
 
 class StartMode(StrEnum):
@@ -58,17 +59,16 @@ class ValidatedWorkflow:
         return not self.problems and not any(planned.problems for planned in self.tasks)
 
 
-def validate_workflow(ports: Ports, workflow_id: str, cause: Cause) -> ValidatedWorkflow:
+def validate_workflow(
+    store: WorkflowStore,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    scan: ScanClient,
+    settings: Settings,
+    workflow_id: str,
+    cause: Cause,
+) -> ValidatedWorkflow:
     """Try a workflow without changing anything.
-
-    Parameters
-    ----------
-    ports
-        The outside world, on behalf of the caller.
-    workflow_id
-        The workflow.
-    cause
-        Who and when.
 
     Returns
     -------
@@ -82,16 +82,18 @@ def validate_workflow(ports: Ports, workflow_id: str, cause: Cause) -> Validated
     ConflictError
         It is a template, or deleted.
     """
-    execution = load_execution(ports, workflow_id, cause)
-    starting = _find_starting(ports, execution)
+    execution = load_execution(store, exam, settings, workflow_id, cause)
+    starting = _find_starting(settings, execution)
     checked: Checked = {}
     planned = []
     for task_id in _order(execution):
         task = execution.tasks[task_id]
-        start = _find_start(ports, execution, task, starting)
-        planned.append(PlannedTask(task, start, tuple(check_task(ports, task, checked))))
+        start = _find_start(settings, execution, task, starting)
+        planned.append(
+            PlannedTask(task, start, tuple(check_task(orchestrator, scan, settings, task, checked)))
+        )
     return ValidatedWorkflow(
-        execution, tuple(planned), tuple(_check_limits(ports, execution, cause))
+        execution, tuple(planned), tuple(_check_limits(exam, scan, execution, cause))
     )
 
 
@@ -110,28 +112,30 @@ def _order(execution: Execution) -> list[str]:
     return ordered
 
 
-def _find_starting(ports: Ports, execution: Execution) -> set[str]:
+def _find_starting(settings: Settings, execution: Execution) -> set[str]:
     first = execution.next_ready_task()
     if first is None:
         return set()
-    beside = execution.ready_dag_tasks() if execution.advances(ports.settings.policy) else []
+    beside = execution.ready_dag_tasks() if execution.advances(settings.policy) else []
     is_held_back = first.task_type.is_device_task and execution.failed_scan() is not None
     return {task.task_id for task in beside} | (set() if is_held_back else {first.task_id})
 
 
 def _find_start(
-    ports: Ports, execution: Execution, task: Task, starting: set[str]
+    settings: Settings, execution: Execution, task: Task, starting: set[str]
 ) -> StartMode | None:
     if task.status is not TaskStatus.PENDING:
         return None
     if task.task_id in starting:
         return StartMode.PROCESS
-    advances = execution.advances(ports.settings.policy)
+    advances = execution.advances(settings.policy)
     is_automatic = advances and not task.task_type.is_device_task
     return StartMode.BY_ITSELF if is_automatic else StartMode.OPERATOR
 
 
-def _check_limits(ports: Ports, execution: Execution, cause: Cause) -> list[str]:
+def _check_limits(
+    exam: ExamClient, scan: ScanClient, execution: Execution, cause: Cause
+) -> list[str]:
     is_scan_ahead = any(
         task.task_type.is_device_task and task.status is TaskStatus.PENDING
         for task in execution.tasks.values()
@@ -139,4 +143,4 @@ def _check_limits(ports: Ports, execution: Execution, cause: Cause) -> list[str]
     if not is_scan_ahead:
         return []
     exam_id, today = execution.workflow.exam_id, cause.at.date()
-    return list(find_complaints(lambda: make_limits(*load_patient(ports, exam_id), today)))
+    return list(find_complaints(lambda: make_limits(*load_patient(exam, scan, exam_id), today)))

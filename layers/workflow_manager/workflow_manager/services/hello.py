@@ -1,6 +1,0 @@
-"""Say hello."""
-
-
-def hello() -> str:
-    """Return ScanHub's greeting."""
-    return "Hello, World!"

@@ -1,0 +1,1 @@
+"""Steps that concern a patient."""

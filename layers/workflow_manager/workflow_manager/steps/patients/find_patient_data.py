@@ -1,0 +1,127 @@
+"""Find everything of one patient. We store no patient's id: exam-manager knows the workflows."""
+
+from dataclasses import dataclass
+
+from workflow_manager.domain.dag_run import task_dag_run_id
+from workflow_manager.domain.data_lake import (
+    AcquisitionData,
+    acquisition_prefix,
+    parse_key,
+    result_prefix,
+)
+from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import TaskStatus
+from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
+
+
+@dataclass(frozen=True)
+class WorkflowData:
+    """What there is of one workflow.
+
+    Parameters
+    ----------
+    prefixes
+        Where its objects lie.
+    n_items
+        Items of the table: the workflow, its tasks and its audit trail.
+    dag_run_ids, upload_ids
+        Items of their own.
+    n_objects
+        Versions, delete markers and unfinished uploads.
+    in_progress
+        ``task:{id}`` and ``dag_run:{id}`` that may still write.
+    """
+
+    workflow_id: str
+    prefixes: tuple[str, ...]
+    n_items: int
+    dag_run_ids: tuple[str, ...]
+    upload_ids: tuple[str, ...]
+    n_objects: int
+    in_progress: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        return not (self.n_items or self.dag_run_ids or self.upload_ids or self.n_objects)
+
+
+@dataclass(frozen=True)
+class PatientData:
+    """What there is of one patient, workflow by workflow."""
+
+    n_exams: int
+    workflows: tuple[WorkflowData, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        return all(workflow.is_empty for workflow in self.workflows)
+
+
+def find_patient_data(
+    store: WorkflowStore, lake: DataLake, exam: ExamClient, patient_id: str
+) -> PatientData:
+    """Find all items and objects that came of a patient's exams.
+
+    Parameters
+    ----------
+    patient_id
+        Patient-manager's id.
+    """
+    exams = exam.list_exams(patient_id)
+    workflows = (workflow for each in exams for workflow in each.workflows)
+    return PatientData(len(exams), tuple(_find_workflow(store, lake, each) for each in workflows))
+
+
+def _find_workflow(store: WorkflowStore, lake: DataLake, definition: ExamWorkflow) -> WorkflowData:
+    execution = store.get_execution(definition.id)
+    trail = store.list_events(f"workflow:{definition.id}")
+    # Runs of every attempt, also of those that a rescan has replaced.
+    candidates = _derive_run_ids(execution)
+    runs = [run for run_id in candidates if (run := store.get_dag_run(run_id))]
+    folders = [acquisition_prefix(definition.id), *map(result_prefix, candidates)]
+    prefixes = tuple(f"{folder}/" for folder in folders)
+    running = [f"dag_run:{run.dag_run_id}" for run in runs if run.due_at is not None]
+    return WorkflowData(
+        workflow_id=definition.id,
+        prefixes=prefixes,
+        n_items=len(trail) + (1 + len(execution.tasks) if execution else 0),
+        dag_run_ids=tuple(run.dag_run_id for run in runs),
+        upload_ids=_find_uploads(store, lake, prefixes[0]),
+        n_objects=sum(_count_objects(lake, prefix) for prefix in prefixes),
+        in_progress=(*_list_busy_tasks(definition, execution), *running),
+    )
+
+
+def _derive_run_ids(execution: Execution | None) -> list[str]:
+    return [
+        task_dag_run_id(task.task_id, attempt)
+        for task in (execution.tasks.values() if execution else ())
+        for attempt in range(1, task.attempt + 1)
+    ]
+
+
+def _find_uploads(store: WorkflowStore, lake: DataLake, prefix: str) -> tuple[str, ...]:
+    keys = [version.key for version in lake.list_versions(prefix)]
+    targets = [parse_key(key) for key in keys + lake.list_open_uploads(prefix)]
+    upload_ids = {
+        target.upload_id
+        for target in targets
+        if isinstance(target, AcquisitionData) and target.upload_id
+    }
+    return tuple(each for each in sorted(upload_ids) if store.get_upload(each))
+
+
+def _count_objects(lake: DataLake, prefix: str) -> int:
+    return len(lake.list_versions(prefix)) + len(lake.list_open_uploads(prefix))
+
+
+def _list_busy_tasks(definition: ExamWorkflow, execution: Execution | None) -> list[str]:
+    if execution is None:
+        # Started by somebody else: its data would come.
+        busy = {ItemStatus.STARTED, ItemStatus.INPROGRESS}
+        return [f"task:{task.id}" for task in definition.tasks if task.status in busy]
+    tasks = execution.tasks.values()
+    return [f"task:{task.task_id}" for task in tasks if task.status is TaskStatus.IN_PROGRESS]

@@ -1,0 +1,51 @@
+"""Find out before data is sent whether a DAG would take it."""
+
+from workflow_manager.domain.data_lake import check_dag_id
+from workflow_manager.domain.errors import ConflictError, NotFoundError, UpstreamError
+from workflow_manager.observability import logger
+from workflow_manager.ports import Dag, Orchestrator
+
+
+def check_dag(orchestrator: Orchestrator, dag_id: str) -> None:
+    """Return if the DAG is known and not paused, or if Airflow cannot be asked.
+
+    An Airflow that is down is no reason to turn data away: the run waits for it.
+
+    Raises
+    ------
+    InvalidInputError
+        Airflow would refuse the id.
+    NotFoundError
+        Airflow does not know the DAG.
+    ConflictError
+        It is paused, or has import errors.
+    """
+    try:
+        require_dag(orchestrator, dag_id)
+    except UpstreamError as error:
+        logger.warning("DAG not checked", extra={"dag_id": dag_id, "reason": error.detail})
+
+
+def require_dag(orchestrator: Orchestrator, dag_id: str) -> Dag:
+    """Return the DAG if it is known and would run.
+
+    Raises
+    ------
+    InvalidInputError
+        Airflow would refuse the id.
+    NotFoundError
+        Airflow does not know the DAG.
+    ConflictError
+        It is paused, or has import errors.
+    UpstreamError
+        Airflow cannot be asked.
+    """
+    check_dag_id(dag_id)
+    dag = orchestrator.get_dag(dag_id)
+    if dag is None:
+        raise NotFoundError(f"Airflow does not know the DAG {dag_id}.")
+    if dag.is_paused:
+        raise ConflictError(f"The DAG {dag_id} is paused: unpause it in Airflow first.")
+    if dag.has_import_errors:
+        raise ConflictError(f"The DAG {dag_id} has import errors in Airflow: mend it first.")
+    return dag

@@ -1,0 +1,220 @@
+"""Bring active runs up to date with Airflow: lost callbacks, lost marks, lost runs, progress."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+from workflow_manager.domain.dag_run import DagRun, DagRunState
+from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.orchestrator_run import (
+    OrchestratorRun,
+    OrchestratorRunState,
+    RunKey,
+    TaskInstance,
+)
+from workflow_manager.domain.result import Result, result_type_of
+from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.observability import MetricUnit, logger, metrics
+from workflow_manager.ports import (
+    Clock,
+    DataLake,
+    ExamClient,
+    Orchestrator,
+    RunQueue,
+    WorkflowStore,
+)
+from workflow_manager.settings import Settings
+from workflow_manager.steps.keep_going import keep_going
+from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.measure_callback_lag import measure_callback_lag
+from workflow_manager.steps.runs.note_progress import note_progress
+from workflow_manager.steps.runs.start_dag_run import mark_started
+
+# A run that was just started may not be listed yet.
+LISTING_WAIT = timedelta(minutes=2)
+MAX_N_RESULTS = 20
+GONE = "Airflow does not know the run any more."
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What Airflow says of some runs.
+
+    Parameters
+    ----------
+    asked
+        Ids of the runs that it was asked for.
+    found
+        Those that it lists, by id.
+    instances
+        Their tasks, by the run's id; empty if Airflow did not tell.
+    """
+
+    asked: frozenset[str] = frozenset()
+    found: Mapping[str, OrchestratorRun] = field(default_factory=dict)
+    instances: Mapping[str, list[TaskInstance]] = field(default_factory=dict)
+
+    def has_ended(self, run: DagRun) -> bool:
+        """Tell whether Airflow lists a run as ended."""
+        known = self.found.get(run.dag_run_id)
+        return known is not None and known.state.is_final
+
+
+def ask_airflow(
+    orchestrator: Orchestrator, runs: Sequence[DagRun], is_late: Callable[[], bool] = lambda: False
+) -> Answers:
+    """Ask Airflow for all of them at once.
+
+    Parameters
+    ----------
+    runs
+        Runs that are not final here.
+    is_late
+        Whether there is no time to ask for their tasks too.
+
+    Raises
+    ------
+    UpstreamError
+        Airflow does not answer.
+    """
+    asked = [run for run in runs if run.n_start_attempts > 0 and not run.is_simulated]
+    if not asked:
+        return Answers()
+    keys = [RunKey.model_validate(run, from_attributes=True) for run in asked]
+    found = {each.dag_run_id: each for each in orchestrator.list_dag_runs(keys)}
+    instances: dict[str, list[TaskInstance]] = {}
+    # They only say how far a run is, and where it failed.
+    with keep_going("tasks of runs not listed"):
+        for instance in [] if is_late() else orchestrator.list_task_instances(keys):
+            instances.setdefault(instance.dag_run_id, []).append(instance)
+    return Answers(frozenset(run.dag_run_id for run in asked), found, instances)
+
+
+def follow_dag_run(
+    store: WorkflowStore,
+    lake: DataLake,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    run: DagRun,
+    answers: Answers,
+    cause: Cause,
+) -> bool:
+    """Let a run follow what Airflow says of it.
+
+    Parameters
+    ----------
+    run
+        Not final here; left alone if Airflow was not asked for it.
+    answers
+        What Airflow says.
+
+    Returns
+    -------
+    bool
+        Whether its progress has moved, of which exam-manager has not been told yet.
+    """
+    if run.dag_run_id not in answers.asked:
+        return False
+    if (known := answers.found.get(run.dag_run_id)) is None:
+        _follow_missing(store, queue, orchestrator, exam, settings, run, cause)
+        return False
+    instances = answers.instances.get(run.dag_run_id, [])
+    if known.state.is_final:
+        _follow_end(store, lake, queue, exam, clock, settings, run, known, instances, cause)
+        return False
+    if run.state is DagRunState.PENDING:
+        mark_started(store, orchestrator, run.dag_run_id, cause)
+    progress = _progress(instances)
+    if progress <= run.progress:
+        return False
+    note_progress(store, exam, run.dag_run_id, progress, cause, is_mirrored=False)
+    return True
+
+
+def _follow_missing(
+    store: WorkflowStore,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    settings: Settings,
+    run: DagRun,
+    cause: Cause,
+) -> None:
+    # A pending run is started again in any case.
+    if run.started_at is None or cause.at < run.started_at + LISTING_WAIT:
+        return
+    if not orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
+        finish_dag_run(
+            store, queue, exam, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=GONE
+        )
+
+
+def _follow_end(
+    store: WorkflowStore,
+    lake: DataLake,
+    queue: RunQueue,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    run: DagRun,
+    known: OrchestratorRun,
+    instances: list[TaskInstance],
+    cause: Cause,
+) -> None:
+    # A callback that is under way says more than Airflow's state: it is waited for.
+    wait = timedelta(seconds=settings.callback_wait_s)
+    if known.ended_at is None or cause.at < known.ended_at + wait:
+        return
+    logger.warning("callback lost", extra={"dag_run_id": run.dag_run_id, "state": known.state})
+    metrics.add_metric("CallbacksLost", MetricUnit.Count, 1)
+    if known.state is OrchestratorRunState.SUCCESS:
+        results = _find_results(lake, run)
+        ended = finish_dag_run(
+            store,
+            queue,
+            exam,
+            settings,
+            run.dag_run_id,
+            DagRunEvent.SUCCEED,
+            cause,
+            results=results,
+        )
+    else:
+        reason = _explain_failure(instances)
+        ended = finish_dag_run(
+            store, queue, exam, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason
+        )
+    measure_callback_lag(clock, ended, known.ended_at, cause)
+
+
+def _progress(instances: list[TaskInstance]) -> int:
+    # 100 is for the end, which the callback tells.
+    n_done = sum(instance.is_done for instance in instances)
+    return min(99, 100 * n_done // len(instances)) if instances else 0
+
+
+def _explain_failure(instances: list[TaskInstance]) -> str:
+    failed = sorted(each.task_id for each in instances if each.state == "failed")
+    where = f", in {', '.join(failed[:5])}" if failed else ""
+    return f"The DAG failed in Airflow{where}."
+
+
+def _find_results(lake: DataLake, run: DagRun) -> tuple[Result, ...]:
+    """Return what a run whose callback was lost has left under its own prefix."""
+    objects = lake.list_objects(f"{result_prefix(run.dag_run_id)}/", MAX_N_RESULTS)
+    pictures = [each for each in objects if _suffix(each) == ".png"]
+    files = [each for each in objects if each not in pictures]
+    preview_key = pictures[0].key if pictures else None
+    return tuple(
+        Result(type=result_type_of(each.key), key=each.key, preview_key=preview_key)
+        for each in files
+    )
+
+
+def _suffix(data: ObjectVersion) -> str:
+    return PurePosixPath(data.key).suffix.lower()

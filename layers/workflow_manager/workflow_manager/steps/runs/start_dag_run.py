@@ -1,0 +1,190 @@
+"""Start a pending run in Airflow: the only place that does."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from workflow_manager.domain.dag_run import (
+    SIMULATION_STEP_S,
+    DagRun,
+    DagRunState,
+    dag_run_conf,
+    new_callback_token,
+)
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UpstreamError,
+    VersionConflictError,
+)
+from workflow_manager.domain.timestamps import milliseconds_between
+from workflow_manager.domain.trace import new_trace
+from workflow_manager.domain.transitions import DagRunEvent, move_run
+from workflow_manager.observability import MetricUnit, logger, metrics, switch_trace, traced
+from workflow_manager.ports import (
+    Clock,
+    DataLake,
+    ExamClient,
+    Orchestrator,
+    RunQueue,
+    WorkflowStore,
+)
+from workflow_manager.settings import Settings
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.check_content import InputStart, check_content, read_inputs
+from workflow_manager.steps.runs.check_dag import require_dag
+from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
+
+CALLBACK_PATH = "/results_ready/"
+UNKNOWN_DAG_GRACE = timedelta(minutes=2)
+
+
+def start_dag_run(
+    store: WorkflowStore,
+    lake: DataLake,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    dag_run_id: str,
+    cause: Cause,
+    since: datetime | None = None,
+) -> None:
+    """Start a run if it is pending and nobody else is at it, and mark it.
+
+    The id is derived from the cause, so Airflow itself refuses a second run of it; and the token of
+    every attempt is accepted, so an attempt whose answer was lost still reports.
+
+    Parameters
+    ----------
+    since
+        When the object came that the run is for; None counts from the run's creation.
+    """
+    run = store.get_dag_run(dag_run_id)
+    if run is None or run.state is not DagRunState.PENDING or run.is_being_started(cause.at):
+        return
+    with traced(run.trace):
+        _start(
+            store,
+            lake,
+            queue,
+            orchestrator,
+            exam,
+            clock,
+            settings,
+            run,
+            cause,
+            since or run.created_at,
+        )
+
+
+def _start(
+    store: WorkflowStore,
+    lake: DataLake,
+    queue: RunQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    run: DagRun,
+    cause: Cause,
+    since: datetime,
+) -> None:
+    dag_run_id = run.dag_run_id
+    try:
+        if run.is_simulated:
+            queue.send_simulation_step(dag_run_id, 1, SIMULATION_STEP_S)
+        else:
+            dag = require_dag(orchestrator, run.dag_id)
+            starts = read_inputs(lake, run.inputs)
+            run = _join_trace(run, starts)
+            check_content(dag, starts)
+            _trigger(orchestrator, settings, *_note_attempt(store, run, cause))
+            latency_ms = milliseconds_between(since, clock())
+            metrics.add_metric("TriggerLatency", MetricUnit.Milliseconds, latency_ms)
+    except InvalidInputError as error:
+        outcome = {"reason": error.detail, "traceparent": run.traceparent}
+        finish_dag_run(store, queue, exam, settings, dag_run_id, DagRunEvent.FAIL, cause, **outcome)
+    except NotFoundError as error:
+        # A DAG that was just deployed is not parsed yet, or a proxy answers for Airflow.
+        if cause.at - run.created_at > UNKNOWN_DAG_GRACE:
+            finish_dag_run(
+                store,
+                queue,
+                exam,
+                settings,
+                dag_run_id,
+                DagRunEvent.FAIL,
+                cause,
+                reason=error.detail,
+            )
+        else:
+            _note_reason(store, dag_run_id, error.detail, cause)
+    except VersionConflictError:
+        # Another delivery is at the same start, or the run was cancelled meanwhile.
+        return
+    except (UpstreamError, ConflictError) as error:
+        # It stays pending; the reconciler queues it again, later each time.
+        _note_reason(store, dag_run_id, error.detail, cause)
+    else:
+        mark_started(store, orchestrator, dag_run_id, cause)
+
+
+def _join_trace(run: DagRun, starts: Sequence[InputStart]) -> DagRun:
+    """Return a run with the trace that it has, that its data came by, or a fresh one."""
+    if run.trace is not None:
+        return run
+    traces = [each.start.trace for each in starts if each.start]
+    trace = next((each for each in traces if each), None) or new_trace()
+    switch_trace(trace)
+    return run.evolve(traceparent=trace.traceparent)
+
+
+def _note_attempt(store: WorkflowStore, run: DagRun, cause: Cause) -> tuple[DagRun, str]:
+    # The hash is stored before the token is sent: a quick DAG reports before we hear of its start.
+    token = new_callback_token(run.dag_run_id)
+    noted = run.with_start_attempt(token, cause.at)
+    store.commit([noted])
+    return noted, token
+
+
+def _trigger(orchestrator: Orchestrator, settings: Settings, run: DagRun, token: str) -> None:
+    conf = dag_run_conf(run, settings.workflow_manager_url + CALLBACK_PATH, token)
+    try:
+        orchestrator.trigger_dag_run(run.dag_id, run.dag_run_id, conf)
+    except ConflictError:
+        if not orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
+            raise
+
+
+@retry_on_conflict
+def _note_reason(store: WorkflowStore, dag_run_id: str, reason: str, cause: Cause) -> None:
+    logger.warning("run not started yet", extra={"dag_run_id": dag_run_id, "reason": reason})
+    run = store.get_dag_run(dag_run_id)
+    if run is not None and run.state is DagRunState.PENDING:
+        store.commit([run.with_failed_start(reason, cause.at)])
+
+
+@retry_on_conflict
+def mark_started(
+    store: WorkflowStore, orchestrator: Orchestrator, dag_run_id: str, cause: Cause
+) -> None:
+    """Note that Airflow has a run; stop it there if it was cancelled while it was being started."""
+    run = store.get_dag_run(dag_run_id)
+    if run is None or run.state is not DagRunState.PENDING:
+        stop_dag_run(store, orchestrator, dag_run_id, cause)
+        return
+    deadline = cause.at + timedelta(seconds=run.timeout_s)
+    changes = {
+        "started_at": cause.at,
+        "deadline": deadline,
+        "start_lease_until": None,
+        "reason": None,
+    }
+    started, event = move_run(run, DagRunEvent.START, cause, **changes)
+    store.commit([started], [event])
+    metrics.add_metric("DagRunsStarted", MetricUnit.Count, 1)
+    logger.info("DAG run started", extra={"dag_run_id": dag_run_id, "dag_id": run.dag_id})

@@ -1,0 +1,48 @@
+"""Note that a device has started."""
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import ExamClient, WorkflowStore
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.workflows.commit_execution import commit_execution
+
+
+def confirm_scan(
+    store: WorkflowStore,
+    exam: ExamClient,
+    claimed: Task,
+    cause: Cause,
+    committed: Execution | None = None,
+) -> TaskStatus | None:
+    """Give an attempt at a device task its full time; one that has ended meanwhile stays ended.
+
+    Parameters
+    ----------
+    committed
+        Its workflow as the caller has just left it; None reads it.
+
+    Returns
+    -------
+    TaskStatus | None
+        Where the attempt stands; None if it is history.
+    """
+    return _confirm(store, exam, [committed] if committed else [], claimed, cause)
+
+
+@retry_on_conflict
+def _confirm(
+    store: WorkflowStore, exam: ExamClient, known: list[Execution], claimed: Task, cause: Cause
+) -> TaskStatus | None:
+    # What is known is good for one try: if anybody wrote since, the commit fails.
+    execution = known.pop() if known else store.get_execution(claimed.workflow_id)
+    task = execution.tasks.get(claimed.task_id) if execution else None
+    if execution is None or task is None or task.attempt != claimed.attempt:
+        return None
+    if task.status is not TaskStatus.IN_PROGRESS:
+        # Exam-manager was told of the start after it was told of the end.
+        execution.tell_again(task.task_id, cause)
+    elif task.start_lease_until is not None:
+        execution.confirm_scan(task.task_id, cause)
+    commit_execution(store, exam, execution, cause)
+    return task.status

@@ -1,0 +1,77 @@
+"""Take over from exam-manager how far a scan is."""
+
+from http import HTTPStatus
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import NeighbourRefusedError
+from workflow_manager.domain.exam import ExamTask, ItemStatus
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
+from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+
+
+@retry_on_conflict
+def follow_device_task(
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    task: Task,
+    cause: Cause,
+) -> None:
+    """Let a scan follow what device-manager has written to exam-manager.
+
+    A scan at 100 is complete, and the tasks that wait for it start, unless one of them takes its
+    data: then it is complete when that has come.
+
+    Parameters
+    ----------
+    task
+        A device task in progress.
+    """
+    reported = ask_exam_manager(exam, task.task_id)
+    execution = store.get_execution(task.workflow_id)
+    known = execution.tasks.get(task.task_id) if execution else None
+    if execution is None or known is None or known.attempt != task.attempt:
+        return
+    if known.status is not TaskStatus.IN_PROGRESS:
+        return
+    if reported is None:
+        note_missing(execution, known, cause)
+    elif reported.status is ItemStatus.FINISHED and not execution.has_followers(known):
+        execution.complete(task.task_id, None, cause)
+        execution.advance(settings.policy, cause)
+    elif reported.progress != known.progress or known.missing_since is not None:
+        execution.put_task(known.evolve(missing_since=None), cause)
+        execution.note_scan(task.task_id, reported.progress, cause)
+    commit_and_queue(store, queue, exam, execution, cause)
+
+
+def note_missing(execution: Execution, task: Task, cause: Cause) -> None:
+    """End a scan that exam-manager has not had for some minutes; else note that it is missing.
+
+    Parameters
+    ----------
+    execution
+        The workflow, to be committed by the caller.
+    task
+        A task in progress that exam-manager says it does not have.
+    """
+    if task.is_gone(cause.at):
+        execution.fail(task.task_id, DELETED_REASON, cause, is_mirrored=False)
+    elif task.missing_since is None:
+        execution.put_task(task.evolve(missing_since=cause.at), cause)
+
+
+def ask_exam_manager(exam: ExamClient, task_id: str) -> ExamTask | None:
+    """Return a task as exam-manager has it, or None if that says itself that it has none."""
+    try:
+        return exam.get_task(task_id)
+    except NeighbourRefusedError as error:
+        # A proxy answers 404 too while exam-manager is being exchanged.
+        if error.status != HTTPStatus.NOT_FOUND or not error.is_own:
+            raise
+    return None

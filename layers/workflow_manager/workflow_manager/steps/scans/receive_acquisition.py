@@ -1,0 +1,97 @@
+"""Complete a device task with the raw data that arrived for it."""
+
+from workflow_manager.domain.dag_run import object_dag_run_id
+from workflow_manager.domain.data_lake import AcquisitionData, ObjectVersion
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    NeighbourRefusedError,
+    NotFoundError,
+    VersionConflictError,
+)
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.uploads.count_upload import count_upload
+from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+from workflow_manager.steps.workflows.load_execution import load_execution
+
+
+@retry_on_conflict
+def receive_acquisition(
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    target: AcquisitionData,
+    data: ObjectVersion,
+    cause: Cause,
+) -> None:
+    """Complete the task and claim the tasks that take its data, in one commit.
+
+    Parameters
+    ----------
+    target
+        The device task that the key names.
+    data
+        Its raw data.
+
+    Raises
+    ------
+    NotFoundError
+        There is certainly no such device task in a workflow that may be carried out.
+    UpstreamError
+        Exam-manager did not say: try again.
+    """
+    workflow_id, task_id = target.workflow_id, target.task_id
+    execution = store.get_execution(workflow_id)
+    if execution is None or task_id not in execution.tasks:
+        # Never processed, or the task was added later.
+        execution = _load(store, exam, settings, workflow_id, cause)
+    task = execution.tasks.get(task_id)
+    if task is None or not task.task_type.is_device_task:
+        raise NotFoundError("The workflow has no such device task.")
+    data_id = object_dag_run_id(data)
+    if _is_known(store, execution, data_id):
+        return
+    has_its_data = task.status is TaskStatus.COMPLETED and task.data is not None
+    is_closed = has_its_data or task.status is TaskStatus.CANCELLED
+    if is_closed or not _is_of_this_attempt(store, target, task):
+        execution.record_late_data(task_id, data_id, cause)
+    else:
+        execution.complete(task_id, data, cause, f"Data {data_id} arrived.")
+        execution.advance(settings.policy, cause)
+    commit_and_queue(store, queue, exam, execution, cause)
+    count_upload(data)
+
+
+def _load(
+    store: WorkflowStore, exam: ExamClient, settings: Settings, workflow_id: str, cause: Cause
+) -> Execution:
+    try:
+        return load_execution(store, exam, settings, workflow_id, cause)
+    except NeighbourRefusedError as error:
+        # A proxy that answers for it, or a login that is refused, is no word of exam-manager.
+        if not error.is_own:
+            raise
+        raise NotFoundError("Exam-manager knows no such workflow.") from error
+    except VersionConflictError:
+        raise
+    except (ConflictError, InvalidInputError) as error:
+        raise NotFoundError(error.detail) from error
+
+
+def _is_known(store: WorkflowStore, execution: Execution, data_id: str) -> bool:
+    # The same event again says nothing new, even if a rescan waits for data by now.
+    trail = store.list_events(execution.workflow.subject)
+    return any(data_id in (event.reason or "") for event in trail)
+
+
+def _is_of_this_attempt(store: WorkflowStore, target: AcquisitionData, task: Task) -> bool:
+    if task.status is not TaskStatus.IN_PROGRESS:
+        return True
+    upload = store.get_upload(target.upload_id) if target.upload_id else None
+    return upload is None or upload.attempt == task.attempt

@@ -1,0 +1,145 @@
+"""Start a scan on a device, at most once."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from http import HTTPStatus
+
+from pydantic import ValidationError
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import (
+    ConflictError,
+    DeviceStartError,
+    InvalidInputError,
+    MissingPermissionError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.exam import (
+    AcquisitionLimits,
+    DeviceTask,
+    ParametrizedSequence,
+    SequenceParameters,
+)
+from workflow_manager.domain.task import Task
+from workflow_manager.ports import Clock, ScanClient, WorkflowStore
+
+# API Gateway gives the operator up after 29 s, and finding the device may take ten of them: no
+# scanner starts behind the operator's back.
+MAX_DELAY = timedelta(seconds=12)
+
+
+@dataclass(frozen=True)
+class ScanOrder:
+    """What an operator's call brings along for a scan; kept nowhere.
+
+    Parameters
+    ----------
+    exam_id
+        The exam that the limits are of.
+    limits
+        Acquisition limits of the patient.
+    token
+        The operator's token: the device reports with it, as the contract demands.
+    """
+
+    exam_id: str | None
+    limits: AcquisitionLimits = field(repr=False)
+    token: str = field(repr=False)
+
+
+def start_scan(
+    store: WorkflowStore, scan: ScanClient, clock: Clock, task: Task, order: ScanOrder, cause: Cause
+) -> None:
+    """Load the sequence and send the start to the device.
+
+    Parameters
+    ----------
+    task
+        A claimed device task.
+    order
+        What the operator's call brings along.
+    cause
+        The call, and when it came.
+
+    Raises
+    ------
+    InvalidInputError
+        The task's args do not say what to scan.
+    DeviceStartError
+        The device did not start, or nobody knows whether it did.
+    ConflictError
+        The task was cancelled meanwhile; nothing was sent.
+    MissingPermissionError
+        Whether it was cancelled may not be read; nothing was sent.
+    """
+    parameters = parse_parameters(task)
+    sequence = scan.get_sequence(require_arg(task, "sequence_id"))
+    device_task = DeviceTask(
+        device_id=require_arg(task, "device_id"),
+        record_id=task.task_id,
+        parametrized_sequence=ParametrizedSequence(
+            acquisition_limits=order.limits, sequence_parameters=parameters, sequence=sequence
+        ),
+        user_access_token=order.token,
+    )
+    if clock() - cause.at > MAX_DELAY:
+        raise DeviceStartError("Not started: ScanHub's services answered too slowly.")
+    try:
+        scan.start(task.task_type, device_task, partial(_check_claim, store, task))
+    except MissingPermissionError:
+        # Of the look at our own claim: nothing was sent.
+        raise
+    except UpstreamError as error:
+        raise DeviceStartError(_explain(error)) from error
+
+
+def _check_claim(store: WorkflowStore, task: Task) -> None:
+    # ScanHub's services may have taken seconds, in which somebody has cancelled it.
+    now = store.get_task(task.workflow_id, task.task_id)
+    if now is None or (now.status, now.attempt) != (task.status, task.attempt):
+        raise ConflictError("Not started: the task was cancelled meanwhile.")
+
+
+def _explain(error: UpstreamError) -> str:
+    if isinstance(error, UpstreamRefusedError):
+        if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return "Not started: the device is offline."
+        return f"Not started: the device refused (status {error.status})."
+    if isinstance(error, UpstreamUnreachableError):
+        return "Not started: the device cannot be reached."
+    is_late = isinstance(error, UpstreamTimeoutError)
+    what = "the device did not answer in time" if is_late else "the device gave no clear answer"
+    return f"Start not confirmed: {what}. Look at the scanner before you start again."
+
+
+def require_arg(task: Task, name: str) -> str:
+    """Return one of a task's args.
+
+    Raises
+    ------
+    InvalidInputError
+        It is missing or empty.
+    """
+    if value := task.args.get(name):
+        return value
+    raise InvalidInputError(f'The task\'s args lack "{name}".')
+
+
+def parse_parameters(task: Task) -> SequenceParameters:
+    """Return the parameters that a task runs its sequence with.
+
+    Raises
+    ------
+    InvalidInputError
+        They are missing or cannot be read.
+    """
+    try:
+        return SequenceParameters.model_validate_json(require_arg(task, "sequence_parameters"))
+    except ValidationError:
+        raise InvalidInputError(
+            'The task\'s args "sequence_parameters" must be JSON: fov and fov_offset, each X, Y, Z.'
+        ) from None

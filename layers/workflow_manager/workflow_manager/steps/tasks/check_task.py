@@ -1,0 +1,104 @@
+"""Find what keeps a task from starting."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from http import HTTPStatus
+
+from workflow_manager.domain.errors import (
+    ConflictError,
+    NeighbourRefusedError,
+    ScanHubError,
+    UpstreamError,
+)
+from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.ports import Orchestrator, ScanClient
+from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.check_dag import require_dag
+from workflow_manager.steps.scans.start_scan import parse_parameters, require_arg
+
+# Device-manager's words for a device that takes no scan (generation A).
+OFFLINE = frozenset({"offline", "disconnected", "error"})
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
+Checked = dict[tuple[str, str], str | None]
+
+
+def check_task(
+    orchestrator: Orchestrator, scan: ScanClient, settings: Settings, task: Task, checked: Checked
+) -> Iterator[str]:
+    """Yield what is missing for a task, in sentences; nothing is changed.
+
+    Parameters
+    ----------
+    checked
+        What was found for other tasks already, so that nobody is asked twice.
+    """
+    if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+        yield task.reason or f"The task is {task.status}."
+    if task.status is not TaskStatus.PENDING:
+        return
+    yield from find_complaints(partial(task.timeout_s, settings.policy))
+    if task.task_type.is_device_task:
+        yield from _check_scan(scan, task, checked)
+    elif task.is_simulated or not settings.has_orchestrator:
+        yield from find_complaints(partial(require_arg, task, "contrast"))
+    else:
+        yield from _check_dag(orchestrator, task, checked)
+
+
+def _check_scan(scan: ScanClient, task: Task, checked: Checked) -> Iterator[str]:
+    yield from find_complaints(partial(parse_parameters, task))
+    checks: dict[str, Callable[[str], object]] = {
+        "device_id": partial(_check_device, scan),
+        "sequence_id": scan.get_sequence,
+    }
+    for name, check in checks.items():
+        found = list(find_complaints(partial(require_arg, task, name)))
+        yield from found
+        if not found:
+            yield from _check_once(name, task.args[name], check, checked)
+
+
+def _check_dag(orchestrator: Orchestrator, task: Task, checked: Checked) -> Iterator[str]:
+    found = list(find_complaints(lambda: task.dag_id))
+    yield from found
+    if not found:
+        yield from _check_once("dag_id", task.dag_id, partial(require_dag, orchestrator), checked)
+
+
+def _check_device(scan: ScanClient, device_id: str) -> None:
+    try:
+        status = scan.get_device_status(device_id)
+    except NeighbourRefusedError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise ConflictError("Device-manager does not know the device.") from error
+    if status.lower() in OFFLINE:
+        raise ConflictError(f"The device is {status.lower()}.")
+
+
+def _check_once(
+    name: str, value: str, check: Callable[[str], object], checked: Checked
+) -> Iterator[str]:
+    if (name, value) not in checked:
+        found = list(find_complaints(partial(check, value)))
+        checked[name, value] = found[0] if found else None
+    if complaint := checked[name, value]:
+        yield complaint
+
+
+def find_complaints(check: Callable[[], object]) -> Iterator[str]:
+    """Yield why a check fails, in a sentence.
+
+    Parameters
+    ----------
+    check
+        Raises if something is missing.
+    """
+    try:
+        check()
+    except UpstreamError as error:
+        # Not asked is not checked: whoever relies on this must know.
+        is_answer = isinstance(error, NeighbourRefusedError) and error.status < SERVER_ERROR
+        yield error.detail if is_answer else f"Not checked: {error.detail}"
+    except ScanHubError as error:
+        yield error.detail

@@ -1,0 +1,42 @@
+"""Carry out a reconstruction or processing task."""
+
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task
+from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.settings import Settings
+from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+
+
+def handle_processing_task(
+    store: WorkflowStore,
+    queue: RunQueue,
+    exam: ExamClient,
+    settings: Settings,
+    execution: Execution,
+    task: Task,
+    cause: Cause,
+) -> Task:
+    """Claim a pending DAG task and create its run; `trigger_airflow` starts it.
+
+    Returns
+    -------
+    Task
+        The task in progress.
+
+    Raises
+    ------
+    VersionConflictError
+        Somebody else claimed first.
+    InvalidInputError
+        It names no DAG or has nothing to work on; the task is FAILED with that reason.
+    """
+    try:
+        execution.claim_for_dag(task.task_id, settings.policy, cause)
+    except InvalidInputError as error:
+        execution.fail(task.task_id, error.detail, cause)
+        commit_and_queue(store, queue, exam, execution, cause)
+        raise
+    commit_and_queue(store, queue, exam, execution, cause)
+    return execution.tasks[task.task_id]

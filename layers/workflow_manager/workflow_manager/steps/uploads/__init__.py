@@ -1,0 +1,1 @@
+"""Steps of uploads, and of what comes into the data lake."""

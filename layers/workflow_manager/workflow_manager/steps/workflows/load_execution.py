@@ -1,0 +1,68 @@
+"""Bring exam-manager's definition of a workflow and our state of it together."""
+
+from workflow_manager.domain.definition import define_execution, refresh_execution, renew_orders
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import ConflictError
+from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
+from workflow_manager.domain.execution import Execution
+from workflow_manager.ports import ExamClient, WorkflowStore
+from workflow_manager.settings import Settings
+
+
+def fetch_workflow(
+    exam: ExamClient, workflow_id: str, detail: str = "Failed to fetch workflow data"
+) -> ExamWorkflow:
+    """Return a workflow that may be carried out, as exam-manager has it.
+
+    Parameters
+    ----------
+    detail
+        ScanHub's text where exam-manager has no such workflow.
+
+    Raises
+    ------
+    ConflictError
+        It is a template, or deleted.
+    """
+    workflow = exam.get_workflow(workflow_id, detail)
+    if workflow.is_template:
+        raise ConflictError("The workflow is a template: make a workflow of it first.")
+    if workflow.status is ItemStatus.DELETED:
+        raise ConflictError("The workflow was deleted in exam-manager.")
+    return workflow
+
+
+def load_execution(
+    store: WorkflowStore,
+    exam: ExamClient,
+    settings: Settings,
+    workflow_id: str,
+    cause: Cause,
+    detail: str = "Failed to fetch workflow data",
+    renewed_task_id: str | None = None,
+) -> Execution:
+    """Return our state of a workflow, up to date with its definition; nothing is written yet.
+
+    Parameters
+    ----------
+    detail
+        ScanHub's text where exam-manager has no such workflow.
+    renewed_task_id
+        A task that is about to be started again, as exam-manager defines it now.
+
+    Returns
+    -------
+    Execution
+        With the changes that a commit would write.
+    """
+    # Our state is read first: a definition that is older than it would undo what exam-manager has
+    # been told since. In this order, what happened in between makes the commit fail.
+    execution = store.get_execution(workflow_id)
+    definition = fetch_workflow(exam, workflow_id, detail)
+    policy = settings.policy
+    if execution is None:
+        return define_execution(definition, policy, cause)
+    refresh_execution(execution, definition, policy, cause)
+    if renewed_task_id in execution.tasks:
+        renew_orders(execution, definition, renewed_task_id, policy, cause)
+    return execution
