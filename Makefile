@@ -71,16 +71,16 @@ sam-local: setup ## Prepare sam local on the stack that is up, and print the lin
 
 .PHONY: erase
 erase: setup ## Show what a deployed stack holds of PATIENT=id; DELETE=1 deletes it
-	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.erase_patient \
+	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m tools.erase_patient \
 	  --patient "$$PATIENT" $(if $(STACK),--stack-name $(STACK)) $(if $(DELETE),--delete)
 
 .PHONY: build
 build: setup ## Build the deployable artefact in .aws-sam/build; what it is made of, in .aws-sam/sbom
-	@$(BIN)/python -m local.build
+	@$(BIN)/python -m tools.build
 
 .PHONY: deploy-dags
 deploy-dags: setup ## Put dags/ into MWAA's BUCKET=name; MWAA=name updates it; PREFIX=, DRY_RUN=1, DELETE=1, NO_HASHES=1
-	@$(BIN)/python -m local.deploy_dags --bucket "$(BUCKET)" $(if $(PREFIX),--prefix "$(PREFIX)") \
+	@$(BIN)/python -m tools.deploy_dags --bucket "$(BUCKET)" $(if $(PREFIX),--prefix "$(PREFIX)") \
 	  $(if $(MWAA),--environment "$(MWAA)") $(if $(DRY_RUN),--dry-run) $(if $(DELETE),--delete) \
 	  $(if $(NO_HASHES),--without-hashes)
 
@@ -100,11 +100,11 @@ remove: setup ## Remove what is deployed TO=; asks first, keeps data; DELETE_DAT
 
 .PHONY: checkov
 checkov: setup ## Look for what is unsafe in the template; the first time fetches checkov
-	@$(BIN)/python -m local.checkov
+	@$(BIN)/python -m tools.checkov
 
 .PHONY: audit
 audit: setup ## Look for known vulnerabilities in every lock; asks PyPI
-	@$(BIN)/python -m local.audit
+	@$(BIN)/python -m tools.audit
 
 .PHONY: check
 check: setup ## Lint, types, architecture, template, unit and integration tests; offline
@@ -153,19 +153,19 @@ test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov, and 
 
 .PHONY: openapi
 openapi: setup ## Merge the OpenAPI of all functions into functions/get_openapi/openapi.json
-	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.openapi
+	PYTHONPATH=layers/workflow_manager $(BIN)/python -m tools.openapi
 
 .PHONY: client-models
 client-models: openapi ## Generate the client's models from functions/get_openapi/openapi.json
-	@$(BIN)/python -m local.client_models
+	@$(BIN)/python -m tools.client_models
 
 .PHONY: transitions
 transitions: setup ## Draw the state machines into docs/transitions.md
-	PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.transitions
+	PYTHONPATH=layers/workflow_manager $(BIN)/python -m tools.transitions
 
 .PHONY: pictures
 pictures: setup ## Picture the command line on the stack that is up into docs/images
-	@$(BIN)/python -m local.terminal_pictures
+	@$(BIN)/python -m tools.terminal_pictures
 
 .PHONY: sizing
 sizing: setup ## Memory and durations of every function, as Lambda runs it

@@ -29,11 +29,11 @@ from benchmarks.cold_start_functions import Starter, list_functions, read_templa
 from benchmarks.cold_start_reference import build_reference
 from benchmarks.cold_start_report import Row, make_report
 from benchmarks.report import replace_block
-from local.build import build
 from local.config import ROOT, StackConfig, StackError
-from local.layer import LAYER, measure_size
 from local.processes import Processes
 from local.runtime import RuntimeEmulator, link_runtime_client, make_environ
+from tools.build import build
+from tools.layer import LAYER, measure_size
 
 N_RUNS, N_QUICK_RUNS = 15, 3
 QUICK_NAMES = {"hello", "get_workflow", "trigger_task", "trigger_airflow", "authorize_request"}

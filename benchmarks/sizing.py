@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from local.config import StackConfig, StackError
-from local.layer import LAYER
 from local.runtime import RuntimeEmulator, RuntimeFunction, list_deployed_functions
 from local.samples import Hospital, Sample, list_samples
 from local.stack import down, is_up, up
+from tools.layer import LAYER
 
 N_REPEATS = 3
 # Lambda gives processors by memory: one of them at so much.

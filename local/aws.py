@@ -12,7 +12,6 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.airflow import USERNAME as AIRFLOW_USERNAME
-from local.build import SAM, build, runtime_parameters
 from local.config import (
     HOST,
     REGION,
@@ -26,6 +25,7 @@ from local.probes import is_aws_ready
 from local.processes import Processes
 from local.scanhub.seed import SERVICE_PASSWORD, SERVICE_USERNAME
 from local.state import AirflowSecrets
+from tools.build import SAM, build, runtime_parameters
 
 READY_TIMEOUT_S = 30
 DEPLOY_TIMEOUT_S = 300

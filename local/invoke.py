@@ -13,14 +13,14 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from local.build import build
 from local.config import StackConfig, StackError
-from local.layer import LAYER
 from local.processes import Processes
 from local.runtime import RuntimeEmulator, RuntimeFunction, list_deployed_functions
 from local.samples import Hospital, Sample, list_samples
 from local.stack import is_up
 from local.state import Stack, read_stack
+from tools.build import build
+from tools.layer import LAYER
 
 USAGE = "Say what to run: make invoke FUNCTION=name EVENT=name."
 

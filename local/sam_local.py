@@ -18,13 +18,13 @@ from pathlib import Path
 from samcli.commands.exceptions import UserException
 from samcli.local.docker.utils import get_validated_container_client
 
-from local.build import SAM, build, runtime_parameters
 from local.config import HOST, REGION, ROOT, StackConfig, StackError, aws_environ, clean_environ
 from local.invoke import require_stack
 from local.processes import Processes
 from local.runtime import RuntimeFunction, list_deployed_functions
 from local.samples import Hospital, Sample, list_samples
 from local.state import write_private
+from tools.build import SAM, build, runtime_parameters
 
 RELAY = "sam-local-relay"
 RELAY_TIMEOUT_S = 15

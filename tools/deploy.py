@@ -18,12 +18,12 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.build import SAM
 from local.certificates import make_environ
 from local.config import ROOT, StackError, python_runtime
-from local.layer import LAYER, finish_build
 from tools.aws import Aws, explain
+from tools.build import SAM
 from tools.environment import CONFIG, Environment, read_environment
+from tools.layer import LAYER, finish_build
 from tools.preflight import describe, is_ready, look, read_target
 from tools.smoke import examine, find_deployed
 from tools.template import Template

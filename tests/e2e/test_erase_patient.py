@@ -48,7 +48,7 @@ def call_erase(laptop: Laptop, patient_id: str, *options: str) -> subprocess.Com
         PYTHONPATH=os.fspath(ROOT / "layers/workflow_manager"),
         SCANHUB_WORKFLOW_TOKEN=laptop.stack.token,
     )
-    command = [sys.executable, "-m", "local.erase_patient", "--patient", patient_id, *options]
+    command = [sys.executable, "-m", "tools.erase_patient", "--patient", patient_id, *options]
     return subprocess.run(  # noqa: S603 - our own command
         command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S
     )

@@ -16,9 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from packaging.utils import canonicalize_name
 
-from local.build import SBOM_FOLDER
 from local.config import HOST
-from local.layer import LAYER
 from local.runtime import (
     INIT_TIMEOUT_S,
     RuntimeEmulator,
@@ -28,6 +26,8 @@ from local.runtime import (
 from local.samples import Hospital, Sample, list_samples
 from tests.e2e.laptop import Json, Laptop
 from tests.unit.functions.test_events import EVENT_FUNCTIONS, STATUS
+from tools.build import SBOM_FOLDER
+from tools.layer import LAYER
 
 SAMPLES = list_samples()
 LOGICAL_IDS = sorted({sample.logical_id for sample in SAMPLES})

@@ -8,10 +8,10 @@ from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local.openapi import merge_apps
 from tests.fakes.idempotency import MemoryPersistenceLayer
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.ports import MemoryPorts
+from tools.openapi import merge_apps
 from workflow_manager.http.dependencies import CallersPort, Port
 from workflow_manager.http.idempotency import get_idempotency_store
 from workflow_manager.http.problems import add_problem_handlers

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from local.openapi import DOCUMENT
+from tools.openapi import DOCUMENT
 
 BASE = "/api/v1/workflowmanager/"
 UPLOAD_ID = "01KB0000000000000000000000"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.terminal import Terminal
+from tools.terminal import Terminal
 
 COMMAND = [sys.executable, "-m", "scanhub_workflow"]
 CLIENT_FOLDER = Path(__file__).parents[2] / "client"

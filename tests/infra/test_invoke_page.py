@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from local.config import ROOT
-from local.invoke_commands import TARGET, make_page
 from local.samples import Sample, list_samples
+from tools.invoke_commands import TARGET, make_page
 
 LOCAL = re.compile(r"^sam local invoke (\S+) --event (\S+)$", re.MULTILINE)
 
 
 def test_page_of_commands_is_current() -> None:
     current = TARGET.read_text(encoding="utf-8") == make_page()
-    assert current, "docs/invoke.md is out of date: python -m local.invoke_commands."
+    assert current, "docs/invoke.md is out of date: python -m tools.invoke_commands."
 
 
 def test_every_function_has_a_command_with_an_event_of_its_own(functions: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from local.audit import ROOT, audit, find_locks
+from tools.audit import ROOT, audit, find_locks
 
 VULNERABLE = "probe-library"
 

@@ -12,7 +12,6 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from local.openapi import DOCUMENT
 from scanhub_workflow import Client, Clock, Retry, errors
 from tests.fakes.app import InProcess, make_app
 from tests.fakes.ports import MemoryPorts, call
@@ -27,6 +26,7 @@ from tests.fakes.world import (
     make_dag_data,
     make_world,
 )
+from tools.openapi import DOCUMENT
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ResultType

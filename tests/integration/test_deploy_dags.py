@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from local import deploy_dags
-from local.deploy_dags import NO_CONSTRAINT, main
 from tests.integration.conftest import REGION
+from tools import deploy_dags
+from tools.deploy_dags import NO_CONSTRAINT, main
 
 BUCKET = "airflow-environment"
 NAME = "scanhub-airflow"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from local import erase_patient
-from local.erase_patient import TOKEN_VARIABLE, main
 from local.scanhub.seed import PATIENT_ID
 from tests.integration.deployment import BUCKET, TABLE, Deployment, deploy, put_part
+from tools import erase_patient
+from tools.erase_patient import TOKEN_VARIABLE, main
 from workflow_manager.settings import get_settings
 
 

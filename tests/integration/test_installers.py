@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 from local import certificates, dynamodb
-from local.tools import install_tool
+from tools.install import install_tool
 
 TOLD = ("PIP_CERT", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 OTHER = ("NODE_EXTRA_CA_CERTS", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS")

@@ -7,9 +7,9 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import allow_header_conformance, positive_data_acceptance
 
-from local.openapi import make_document
 from tests.fakes.app import make_app
 from tests.fakes.world import make_world
+from tools.openapi import make_document
 
 SCHEMA = schemathesis.openapi.from_dict(json.loads(make_document()))
 SCHEMA.app = make_app(make_world())

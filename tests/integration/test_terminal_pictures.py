@@ -12,11 +12,11 @@ import pytest
 from rich.style import Style
 from rich.text import Text
 
-from local.terminal import ScreenError, Terminal
-from local.terminal_pictures import PICTURES, draw, is_half_way, take
 from tests.fakes.served import serve
 from tests.fakes.terminal import Person
 from tests.fakes.upload_server import FakeUploadServer
+from tools.terminal import ScreenError, Terminal
+from tools.terminal_pictures import PICTURES, draw, is_half_way, take
 
 # The child of the fork, which a test's server has threads beside, is another program at once.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .*fork:DeprecationWarning")

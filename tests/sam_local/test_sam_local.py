@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from local.build import SAM
 from local.config import HOST, ROOT, StackConfig
 from local.processes import Processes
 from local.sam_local import API_PORT, make_keys
 from local.samples import Sample, make_raw_data
 from tests.e2e.laptop import Laptop
+from tools.build import SAM
 
 INVOKE_TIMEOUT_S = 300
 API_TIMEOUT_S = 300

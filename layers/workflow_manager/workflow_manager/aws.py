@@ -10,7 +10,7 @@ from workflow_manager.missing_permission import check_permission
 # boto3 would put its own together for every request, of 60 facts: a fifth of what a call takes.
 USER_AGENT = f"scanhub-workflow-manager Boto3/{boto3.__version__}"
 
-# The build leaves the data of all other services out of the layer (local/layer.py).
+# The build leaves the data of all other services out of the layer (tools/layer.py).
 AwsService = Literal["dynamodb", "events", "mwaa", "s3", "secretsmanager", "sqs"]
 
 

@@ -1,4 +1,4 @@
-from local.client_models import MODELS, make_header
+from tools.client_models import MODELS, make_header
 
 
 def test_models_are_those_of_the_openapi() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.transitions import draw_document
+from tools.transitions import draw_document
 from workflow_manager.domain.dag_run import DagRunState
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.task import TaskStatus

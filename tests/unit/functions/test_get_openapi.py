@@ -1,5 +1,5 @@
-from local.openapi import DOCUMENT, make_document
 from tests.unit.functions.conftest import Invoke, load_event, read_body
+from tools.openapi import DOCUMENT, make_document
 
 
 def test_get_openapi_answers_the_merged_document(invoke: Invoke) -> None:

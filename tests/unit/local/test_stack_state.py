@@ -8,9 +8,9 @@ import pytest
 
 from local import stack
 from local.aws import make_parameters
-from local.build import digest_inputs
 from local.config import StackConfig, StackError
 from local.state import AirflowSecrets, Stack, read_stack, write_stack
+from tools.build import digest_inputs
 
 KEYS = [
     "api_url",

@@ -1,4 +1,4 @@
-"""Write docs/invoke.md, a command for every function and event: ``-m local.invoke_commands``."""
+"""Write docs/invoke.md, a command for every function and event: ``-m tools.invoke_commands``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from local.samples import Sample, list_samples
 TARGET = ROOT / "docs" / "invoke.md"
 INTRODUCTION = """# One function, one event
 
-Written by `python -m local.invoke_commands` from the files in `events/`; a test compares the two.
+Written by `python -m tools.invoke_commands` from the files in `events/`; a test compares the two.
 
 All of this works on the laptop stack: `make up` first. Without a container, a function and an event
 by their names:

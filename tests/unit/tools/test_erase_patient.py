@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from local import erase_patient
-from local.erase_patient import TOKEN_VARIABLE, main, read_settings, run
 from tests.fakes.data_lake import MemoryDataLake
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import SCAN_ID, TOKEN, WORKFLOW_ID, at, make_world
 from tests.unit.steps.patients.test_find_patient_data import PATIENT_ID, reconstruct, scan
+from tools import erase_patient
+from tools.erase_patient import TOKEN_VARIABLE, main, read_settings, run
 from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.settings import Settings

@@ -38,7 +38,7 @@ database and logs, backups of the table, and the records of exam- and patient-ma
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m local.erase_patient",
+        prog="python -m tools.erase_patient",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

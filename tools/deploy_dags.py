@@ -92,7 +92,7 @@ class Target:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m local.deploy_dags",
+        prog="python -m tools.deploy_dags",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

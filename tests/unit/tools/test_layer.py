@@ -20,7 +20,7 @@ from botocore.session import Session
 from urllib3 import HTTPResponse
 
 from local.config import StackError
-from local.layer import (
+from tools.layer import (
     LAYER,
     compile_folder,
     finish_build,

@@ -1,4 +1,4 @@
-"""Look for what is unsafe in the template: ``python -m local.checkov``."""
+"""Look for what is unsafe in the template: ``python -m tools.checkov``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from local.config import ROOT
-from local.tools import install_tool
+from tools.install import install_tool
 
 REQUIREMENTS = ROOT / "requirements/checkov.txt"
 # Of its own: checkov pins old releases of what others need new.

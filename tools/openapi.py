@@ -1,4 +1,4 @@
-"""Describe the API, as OpenAPI and in docs/api.md: ``python -m local.openapi [--check]``."""
+"""Describe the API, as OpenAPI and in docs/api.md: ``python -m tools.openapi [--check]``."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from local.certificates import make_environ
 from local.config import ROOT, StackConfig, StackError, host_architecture, python_runtime
-from local.layer import finish_build
 from local.processes import Processes
-from local.sbom import write_sboms
+from tools.layer import finish_build
+from tools.sbom import write_sboms
 
 BUILD_TIMEOUT_S = 600
 SBOM_FOLDER = "sbom"
-SOURCES = ("functions", "layers", "dags/requirements.txt", "local/layer.py", "local/sbom.py")
+SOURCES = ("functions", "layers", "dags/requirements.txt", "tools/layer.py", "tools/sbom.py")
 SAM = str(Path(sys.executable).parent / "sam")
 
 

@@ -11,7 +11,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
 from local.config import StackError
-from local.sbom import DAGS_LOCK, LAYER_LOCK, select_entries, write_sbom, write_sboms
+from tools.sbom import DAGS_LOCK, LAYER_LOCK, select_entries, write_sbom, write_sboms
 
 HERE = f"python_version == '{sys.version_info.major}.{sys.version_info.minor}'"
 HASH = "0" * 64

@@ -1,4 +1,4 @@
-"""Generate the client's models from the OpenAPI: ``python -m local.client_models``."""
+"""Generate the client's models from the OpenAPI: ``python -m tools.client_models``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from local.openapi import DOCUMENT, ROOT
-from local.tools import install_tool
+from tools.install import install_tool
+from tools.openapi import DOCUMENT, ROOT
 
 MODELS = ROOT / "client/scanhub_workflow/models.py"
 REQUIREMENTS = ROOT / "requirements/client-models.txt"

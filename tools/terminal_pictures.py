@@ -1,4 +1,4 @@
-"""Pictures of the command line for the README: ``python -m local.terminal_pictures [name …]``.
+"""Pictures of the command line for the README: ``python -m tools.terminal_pictures [name …]``.
 
 The real commands run at a terminal, on the laptop stack that is up; a picture is what the terminal
 showed.
@@ -26,9 +26,9 @@ from local.config import DAG_ID, ROOT, StackError, clean_environ
 from local.demo import COMMAND
 from local.phantom import simulate_acquisition
 from local.state import Stack, read_stack
-from local.terminal import ScreenError, Terminal
 from scanhub_workflow import ScanHubError
 from scanhub_workflow.login import log_in
+from tools.terminal import ScreenError, Terminal
 
 FOLDER = ROOT / "docs" / "images"
 COLUMNS = 80
@@ -94,7 +94,7 @@ PICTURES = [
 
 def main() -> int:
     """Take the pictures and return the exit status: 0 only if there is each of them."""
-    parser = argparse.ArgumentParser(prog="python -m local.terminal_pictures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.terminal_pictures", description=__doc__)
     names = [picture.name for picture in PICTURES]
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(names)}")
     wanted = parser.parse_args().names or names
