@@ -1,15 +1,18 @@
 """The calls that were recorded, by function and parameter set."""
 
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
 
+from tests.infra.conftest import ROOT
 from tests.permissions.needs import SECRETS, Need, mwaa_needs, needs_of, read_calls
 from tests.permissions.roles import MWAA
 
 Needs = dict[str, set[Need]]
 # What a contract cell asks for in place of a table or bucket that AWS has lost.
 LOST = "gone"
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 
 
 def load_needs(folder: Path) -> Needs:
@@ -24,9 +27,17 @@ def load_needs(folder: Path) -> Needs:
 
 def logical_id(function: str) -> str:
     """Return a function's name in the template, of its folder's or its deployed name."""
-    if deployed := re.search(r"[A-Za-z]+Function", function):
-        return deployed[0]
-    return "".join(word.capitalize() for word in function.split("_")) + "Function"
+    if "-" not in function:
+        return camel_case(function)
+    # CloudFormation cuts off the end of what is longer than Lambda's 64 characters, and adds a hash.
+    deployed = max(re.findall(r"[A-Z][A-Za-z]+", function), key=len)
+    return max(
+        map(camel_case, FOLDERS), key=lambda name: len(os.path.commonprefix([name, deployed]))
+    )
+
+
+def camel_case(folder: str) -> str:
+    return "".join(word.capitalize() for word in folder.split("_")) + "Function"
 
 
 def adapt(needs: set[Need], parameter_set: str) -> set[Need]:

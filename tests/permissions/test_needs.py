@@ -7,6 +7,7 @@ import pytest
 from tests.permissions.check import is_allowed
 from tests.permissions.mutations import list_mutations
 from tests.permissions.needs import Need, arn_of, needs_of
+from tests.permissions.recorded import logical_id
 from tests.permissions.roles import Resolver
 
 NAMES = {
@@ -229,3 +230,17 @@ def test_intrinsics_become_what_cloudformation_makes_of_them() -> None:
     )
     # A reference is a name, and no policy is about names.
     assert resolver.resolve({"Ref": "Queue"}) == "Queue"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("process_workflow", "ProcessWorkflowFunction"),
+        ("scanhub-workflow-manager-HelloFunction-90CF56F94E480", "HelloFunction"),
+        ("a-b-ListRejectedObjectsFunctio223024D767CF6", "ListRejectedObjectsFunction"),
+        ("a-b-SimulateReconstructionFuncF07156901A016", "SimulateReconstructionFunction"),
+        ("a-b-ListAvailableTasksFunction9816E395D3E91", "ListAvailableTasksFunction"),
+    ],
+)
+def test_function_is_known_by_its_folder_and_by_its_deployed_name(name: str, expected: str) -> None:
+    assert logical_id(name) == expected
