@@ -1,8 +1,8 @@
 """The calls that were recorded, by function and parameter set."""
 
-import os
 import re
 from collections import defaultdict
+from difflib import get_close_matches
 from pathlib import Path
 
 from tests.infra.conftest import ROOT
@@ -29,11 +29,10 @@ def logical_id(function: str) -> str:
     """Return a function's name in the template, of its folder's or its deployed name."""
     if "-" not in function:
         return camel_case(function)
-    # CloudFormation cuts off the end of what is longer than Lambda's 64 characters, and adds a hash.
+    # CloudFormation adds a hash, and cuts off the name's end where both have too many characters.
     deployed = max(re.findall(r"[A-Z][A-Za-z]+", function), key=len)
-    return max(
-        map(camel_case, FOLDERS), key=lambda name: len(os.path.commonprefix([name, deployed]))
-    )
+    [found] = get_close_matches(deployed, map(camel_case, FOLDERS), n=1)
+    return str(found)
 
 
 def camel_case(folder: str) -> str:
