@@ -41,7 +41,6 @@ NEVER = (
     "numpy",
     "requests",
     "uvicorn",
-    "tests",
 )
 NEVER_FOR_EVENTS = ("fastapi", "mangum", "opentelemetry", "python_multipart", "starlette")
 
