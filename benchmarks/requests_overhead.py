@@ -60,11 +60,9 @@ def load_ours() -> tuple[Handler, Event]:
         updated_at=now,
     )
 
-    def answer_at_once(*arguments: object) -> Task:
-        # After the seven ports, before token and cause.
-        task_id = arguments[7]
+    def answer_at_once(*_: object) -> Task:
         metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
-        logger.info("scan started", extra={"task_id": task_id, "attempt": 1})
+        logger.info("scan started", extra={"task_id": task.task_id, "attempt": 1})
         return task
 
     module = importlib.import_module("functions.trigger_task.app")

@@ -6,8 +6,8 @@ from workflow_manager.http.dependencies import (
     CallerDep,
     ExamDep,
     OrchestratorDep,
-    SettingsDep,
     StoreDep,
+    give_settings,
 )
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.cancel_dag_run import cancel_dag_run as use_case
@@ -21,12 +21,11 @@ def cancel_dag_run(
     store: StoreDep,
     orchestrator: OrchestratorDep,
     exam: ExamDep,
-    settings: SettingsDep,
     caller: CallerDep,
 ) -> CancelledDagRunView:
     """Cancel a run that has not ended, with the task that waits for it; Airflow stops it."""
     return CancelledDagRunView.of(
-        use_case(store, orchestrator, exam, settings, dag_run_id, caller.cause)
+        use_case(store, orchestrator, exam, give_settings(), dag_run_id, caller.cause)
     )
 
 

@@ -6,8 +6,8 @@ from workflow_manager.http.dependencies import (
     ExamDep,
     LakeDep,
     OrchestratorDep,
-    SettingsDep,
     StoreDep,
+    give_settings,
 )
 from workflow_manager.http.idempotency import OnceDep
 from workflow_manager.http.routing import ScanHubRouter
@@ -26,7 +26,6 @@ def create_upload(
     exam: ExamDep,
     store: StoreDep,
     lake: LakeDep,
-    settings: SettingsDep,
     caller: CallerDep,
     once: OnceDep,
 ) -> UploadView:
@@ -34,13 +33,15 @@ def create_upload(
     request = UploadRequest(**body.model_dump())
     upload_id = once(
         lambda: (
-            use_case(store, lake, orchestrator, exam, settings, request, caller.cause).upload_id
+            use_case(
+                store, lake, orchestrator, exam, give_settings(), request, caller.cause
+            ).upload_id
         ),
         body.model_dump(),
     )
     progress = get_upload(store, lake, exam, upload_id, PartWindow(), caller.cause)
     progress.upload.require_not_aborted()
-    return UploadView.of(progress, expiry_of_urls(settings, caller.cause))
+    return UploadView.of(progress, expiry_of_urls(give_settings(), caller.cause))
 
 
 lambda_handler = create_handler(router)

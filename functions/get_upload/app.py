@@ -4,7 +4,7 @@ from typing import Annotated
 
 from workflow_manager.domain.upload import MAX_N_PARTS, MAX_N_URLS
 from workflow_manager.http.app import create_handler
-from workflow_manager.http.dependencies import CallerDep, ExamDep, LakeDep, SettingsDep, StoreDep
+from workflow_manager.http.dependencies import CallerDep, ExamDep, LakeDep, StoreDep, give_settings
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.upload_schemas import UploadView, expiry_of_urls
 from workflow_manager.services.get_upload import DEFAULT_N_URLS, PartWindow
@@ -23,14 +23,13 @@ def get_upload(
     store: StoreDep,
     lake: LakeDep,
     exam: ExamDep,
-    settings: SettingsDep,
     caller: CallerDep,
     from_part: FromPart = 1,
     limit: Limit = DEFAULT_N_URLS,
 ) -> UploadView:
     """Show which parts have arrived, with fresh URLs for missing ones."""
     progress = use_case(store, lake, exam, upload_id, PartWindow(from_part, limit), caller.cause)
-    return UploadView.of(progress, expiry_of_urls(settings, caller.cause))
+    return UploadView.of(progress, expiry_of_urls(give_settings(), caller.cause))
 
 
 lambda_handler = create_handler(router)

@@ -1,7 +1,7 @@
 """GET /workflows/{workflow_id}/."""
 
 from workflow_manager.http.app import create_handler
-from workflow_manager.http.dependencies import CallerDep, ExamDep, SettingsDep, StoreDep
+from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import WorkflowView
@@ -28,12 +28,11 @@ def get_workflow(
     workflow_id: str,
     store: StoreDep,
     exam: ExamDep,
-    settings: SettingsDep,
     caller: CallerDep,
     revalidation: RevalidationDep,
 ) -> WorkflowView | Response:
     """Show a workflow, its tasks and their progress, and every change so far."""
-    execution = use_case(store, exam, settings, workflow_id, caller.cause)
+    execution = use_case(store, exam, give_settings(), workflow_id, caller.cause)
     if unchanged := revalidation.answer_unchanged(*describe_version(store, execution)):
         return unchanged
     return WorkflowView.of(execution, list_trail(store, execution))

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from workflow_manager.http.app import create_handler
-from workflow_manager.http.dependencies import CallerDep, LakeDep, SettingsDep, StoreDep
+from workflow_manager.http.dependencies import CallerDep, LakeDep, StoreDep, give_settings
 from workflow_manager.http.list_params import DEFAULT_LIMIT, KeyCursor, Limit
 from workflow_manager.http.result_schemas import ResultList
 from workflow_manager.http.routing import ScanHubRouter
@@ -20,7 +20,6 @@ def list_results(
     dag_run_id: str,
     store: StoreDep,
     lake: LakeDep,
-    settings: SettingsDep,
     caller: CallerDep,
     response: Response,
     limit: Limit = DEFAULT_LIMIT,
@@ -31,7 +30,7 @@ def list_results(
     page = use_case(lake, run, cursor, limit)
     # The URLs need no token: they must not stay in a cache.
     response.headers["Cache-Control"] = "no-store"
-    lifetime = timedelta(seconds=settings.download_url_lifetime_s)
+    lifetime = timedelta(seconds=give_settings().download_url_lifetime_s)
     return ResultList.of(run, page, caller.cause.at + lifetime)
 
 

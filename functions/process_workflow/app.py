@@ -5,12 +5,12 @@ from typing import Annotated
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import (
     CallerDep,
-    ClockDep,
     ExamDep,
     QueueDep,
     ScanDep,
-    SettingsDep,
     StoreDep,
+    give_clock,
+    give_settings,
 )
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import ProcessedWorkflowView
@@ -32,8 +32,6 @@ def process_workflow(
     queue: QueueDep,
     exam: ExamDep,
     scan: ScanDep,
-    clock: ClockDep,
-    settings: SettingsDep,
     caller: CallerDep,
     auto_advance: AutoAdvance = None,
 ) -> ProcessedWorkflowView:
@@ -43,8 +41,8 @@ def process_workflow(
         queue,
         exam,
         scan,
-        clock,
-        settings,
+        give_clock(),
+        give_settings(),
         workflow_id,
         caller.token,
         caller.cause,

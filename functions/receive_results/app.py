@@ -1,8 +1,7 @@
 """POST /results_ready/ and /result_ready/{task_id}: called by DAGs with the run's own token."""
 
 from workflow_manager.http.app import create_handler
-from workflow_manager.http.dag_reports import RecordDep
-from workflow_manager.http.dependencies import check_callback_token
+from workflow_manager.http.dag_reports import RecordDep, check_callback_token
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.receive_results import Callback
 

@@ -3,13 +3,13 @@
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import (
     CallerDep,
-    ClockDep,
     ExamDep,
     OrchestratorDep,
     QueueDep,
     ScanDep,
-    SettingsDep,
     StoreDep,
+    give_clock,
+    give_settings,
 )
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import TaskView, TriggeredTaskView
@@ -27,8 +27,6 @@ def retry_task(
     orchestrator: OrchestratorDep,
     exam: ExamDep,
     scan: ScanDep,
-    clock: ClockDep,
-    settings: SettingsDep,
     caller: CallerDep,
 ) -> TriggeredTaskView:
     """Start a task that has ended anew, as its next attempt; tasks behind it wait again."""
@@ -38,8 +36,8 @@ def retry_task(
         orchestrator,
         exam,
         scan,
-        clock,
-        settings,
+        give_clock(),
+        give_settings(),
         workflow_id,
         task_id,
         caller.token,

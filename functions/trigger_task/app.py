@@ -3,13 +3,13 @@
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import (
     CallerDep,
-    ClockDep,
     ExamDep,
     OrchestratorDep,
     QueueDep,
     ScanDep,
-    SettingsDep,
     StoreDep,
+    give_clock,
+    give_settings,
 )
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import TaskView, TriggeredTaskView
@@ -26,13 +26,20 @@ def trigger_task(
     queue: QueueDep,
     orchestrator: OrchestratorDep,
     scan: ScanDep,
-    clock: ClockDep,
-    settings: SettingsDep,
     caller: CallerDep,
 ) -> TriggeredTaskView:
     """Start a task; one that has ended starts anew as its next attempt."""
     task = use_case(
-        store, queue, orchestrator, exam, scan, clock, settings, task_id, caller.token, caller.cause
+        store,
+        queue,
+        orchestrator,
+        exam,
+        scan,
+        give_clock(),
+        give_settings(),
+        task_id,
+        caller.token,
+        caller.cause,
     )
     return TriggeredTaskView(task=TaskView.of(task))
 

@@ -6,8 +6,8 @@ from workflow_manager.http.dependencies import (
     ExamDep,
     OrchestratorDep,
     ScanDep,
-    SettingsDep,
     StoreDep,
+    give_settings,
 )
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.validation_schemas import ValidatedWorkflowView
@@ -23,12 +23,11 @@ def validate_workflow(
     exam: ExamDep,
     orchestrator: OrchestratorDep,
     scan: ScanDep,
-    settings: SettingsDep,
     caller: CallerDep,
 ) -> ValidatedWorkflowView:
     """Say what processing the workflow would start, in which order, and what is missing."""
     return ValidatedWorkflowView.of(
-        use_case(store, orchestrator, exam, scan, settings, workflow_id, caller.cause)
+        use_case(store, orchestrator, exam, scan, give_settings(), workflow_id, caller.cause)
     )
 
 

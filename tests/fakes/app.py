@@ -1,8 +1,5 @@
 """All functions as one app over memory, in process."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import httpx
 from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
@@ -10,13 +7,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.fakes.idempotency import MemoryPersistenceLayer
 from tests.fakes.lambda_context import FakeLambdaContext
-from tests.fakes.ports import MemoryPorts
 from tools.openapi import merge_apps
-from workflow_manager.http.dependencies import CallersPort, Port
 from workflow_manager.http.idempotency import get_idempotency_store
 from workflow_manager.http.problems import add_problem_handlers
 from workflow_manager.http.routing import strip_base_path
-from workflow_manager.wiring import PORTS
 
 REQUEST_CONTEXT = {
     "requestId": "r",
@@ -42,22 +36,13 @@ class Vouched:
         await self._app(scope, receive, send)
 
 
-def make_app(world: MemoryPorts) -> FastAPI:
+def make_app() -> FastAPI:
+    """Return the app; whose ports it finds, says `find_ports`."""
     app = merge_apps()
     app.dependency_overrides = {get_idempotency_store: lambda: MemoryPersistenceLayer}
-    for name in PORTS:
-        give = _give(world, name)
-        app.dependency_overrides |= {Port(name): give, CallersPort(name): give}
     add_problem_handlers(app)
     app.add_middleware(Vouched)
     return app
-
-
-def _give(world: MemoryPorts, name: str) -> Callable[[], Awaitable[Any]]:
-    async def give() -> Any:
-        return getattr(world, name)
-
-    return give
 
 
 class InProcess(httpx.BaseTransport):

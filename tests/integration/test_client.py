@@ -14,7 +14,7 @@ from anyio.from_thread import start_blocking_portal
 
 from scanhub_workflow import Client, Clock, Retry, errors
 from tests.fakes.app import InProcess, make_app
-from tests.fakes.ports import MemoryPorts, call
+from tests.fakes.ports import MemoryPorts, call, find_ports
 from tests.fakes.world import (
     DAG_ID,
     RECONSTRUCTION_ID,
@@ -55,7 +55,7 @@ def world() -> MemoryPorts:
 
 
 @pytest.fixture
-def client(world: MemoryPorts) -> Iterator[Client]:
+def client(world: MemoryPorts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
             body, _, _ = world.lake.download(str(request.url))
@@ -66,8 +66,9 @@ def client(world: MemoryPorts) -> Iterator[Client]:
 
     storage = httpx.MockTransport(answer)
     retry = Retry(clock=Clock(sleep=lambda _: None))
+    find_ports(monkeypatch, world)
     with start_blocking_portal() as portal:
-        app = InProcess(make_app(world), portal)
+        app = InProcess(make_app(), portal)
         with Client(URL, "t", transport=app, storage_transport=storage, retry=retry) as client:
             yield client
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from tests.fakes.app import InProcess, make_app
 from tests.fakes.command_line import URL, CommandLine
 from tests.fakes.doctor_server import WEB_ORIGIN, FakeDoctorServer
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, find_ports
 from tests.fakes.world import DAG_ID, RECONSTRUCTION_ID, SCAN_ID, WORKFLOW_ID, make_world
 
 
@@ -24,13 +24,16 @@ def world() -> MemoryPorts:
 
 
 @pytest.fixture
-def command_line(world: MemoryPorts, tmp_path: Path) -> Iterator[CommandLine]:
+def command_line(
+    world: MemoryPorts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[CommandLine]:
     def put_part(request: httpx.Request) -> httpx.Response:
         etag = world.lake.put_part(str(request.url), request.read())
         return httpx.Response(200, headers={"ETag": etag})
 
+    find_ports(monkeypatch, world)
     with start_blocking_portal() as portal:
-        api = InProcess(make_app(world), portal)
+        api = InProcess(make_app(), portal)
         yield CommandLine(tmp_path / "home", api, httpx.MockTransport(put_part))
 
 

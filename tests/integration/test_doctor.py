@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 from scanhub_workflow import Check, Outcome, examine
 from tests.fakes.app import InProcess, make_app
 from tests.fakes.doctor_server import WEB_ORIGIN, answer_preflight, refuse
-from tests.fakes.ports import MemoryPorts
+from tests.fakes.ports import MemoryPorts, find_ports
 from tests.fakes.world import DAG_ID, make_world
 
 URL = "https://api.test/api/v1/workflowmanager"
@@ -50,9 +50,10 @@ def world() -> MemoryPorts:
 
 
 @pytest.fixture
-def api(world: MemoryPorts) -> Iterator[Gateway]:
+def api(world: MemoryPorts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    find_ports(monkeypatch, world)
     with start_blocking_portal() as portal:
-        yield Gateway(InProcess(make_app(world), portal))
+        yield Gateway(InProcess(make_app(), portal))
 
 
 def run(api: Gateway) -> list[Check]:

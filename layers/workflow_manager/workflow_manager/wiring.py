@@ -6,7 +6,7 @@ Imports are local: a function loads only what it uses, and importing this needs 
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from inspect import signature
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -97,8 +97,7 @@ def build_clock() -> "Clock":
     return partial(datetime.now, UTC)
 
 
-# By the name of the parameter that takes it. Whom the calls to ScanHub are made for is the
-# caller's word, if there is one.
+# By the name of the parameter that takes it. `exam` and `scan` take the token of whom they act for.
 PORTS: dict[str, Callable[..., Any]] = {
     "store": build_store,
     "lake": build_lake,
@@ -113,6 +112,41 @@ PORTS: dict[str, Callable[..., Any]] = {
 }
 
 
+class LazyPort:
+    """A port that is built when it is first used: few requests use all that they may touch.
+
+    Parameters
+    ----------
+    build
+        Returns it.
+    """
+
+    def __init__(self, build: Callable[[], object]) -> None:
+        self._build = build
+
+    @cached_property
+    def _port(self) -> object:
+        return self._build()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the port has by that name."""
+        return getattr(self._port, name)
+
+
+def give_port(name: str, **on_behalf: str) -> Any:
+    """Return a port of `PORTS`; a client is built by its first call.
+
+    Parameters
+    ----------
+    name
+        The port.
+    **on_behalf
+        The `token` that speaks in calls to ScanHub; the service account's speaks without one.
+    """
+    build = partial(PORTS[name], **on_behalf)
+    return build() if name in ("clock", "settings") else LazyPort(build)
+
+
 def ports_of(use_case: Callable[..., object]) -> list[str]:
     """Return which ports a use case takes: its first parameters, by their names alone."""
     return list(takewhile(PORTS.__contains__, signature(use_case).parameters))
@@ -120,7 +154,7 @@ def ports_of(use_case: Callable[..., object]) -> list[str]:
 
 def with_ports(use_case: Callable[..., T]) -> Callable[..., T]:
     """Return a use case that has its ports, on behalf of the service account."""
-    return partial(use_case, *(PORTS[name]() for name in ports_of(use_case)))
+    return partial(use_case, *map(give_port, ports_of(use_case)))
 
 
 def forget() -> None:

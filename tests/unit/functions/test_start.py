@@ -15,7 +15,8 @@ from local.runtime import link_packages
 from local.samples import list_samples
 from tests.fakes.world import make_world
 from tests.signatures import CLIENTS, list_clients
-from tests.unit.functions.conftest import ROOT, Invoke
+from tests.unit.functions.conftest import ROOT, Invoke, load_event
+from workflow_manager.wiring import PORTS
 
 RunOnLambda = Callable[..., Any]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
@@ -41,7 +42,6 @@ NEVER = (
     "numpy",
     "requests",
     "uvicorn",
-    "tests",
 )
 NEVER_FOR_EVENTS = ("fastapi", "mangum", "opentelemetry", "python_multipart", "starlette")
 
@@ -131,6 +131,20 @@ def test_function_says_whom_it_calls_and_whom_first(
         if sample.function == function:
             invoke(function, sample.load())
     assert set(world.called) <= set(declared)
+
+
+def test_port_that_a_request_does_not_use_is_not_built(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: str) -> None:
+        raise AssertionError
+
+    for name in ("orchestrator", "exam"):
+        monkeypatch.setitem(PORTS, name, refuse)
+
+    answer = invoke("cancel_dag_run", load_event("cancel_dag_run", "unknown_run"))
+
+    assert answer["statusCode"] == 404
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

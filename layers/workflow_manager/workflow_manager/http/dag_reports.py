@@ -1,21 +1,25 @@
-"""What a DAG's callback is, beside its body."""
+"""What a DAG's callback is, beside its body: whose it is, and when the DAG had ended."""
 
 from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from workflow_manager.domain.timestamps import parse_time
 from workflow_manager.http.dependencies import (
-    CallbackToken,
     CauseDep,
-    ClockDep,
     QueueDep,
     ServiceExamDep,
-    SettingsDep,
     StoreDep,
+    give_clock,
+    give_settings,
 )
-from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.receive_results import (
+    Callback,
+    authenticate_callback,
+    receive_results,
+)
 from workflow_manager.steps.runs.measure_callback_lag import measure_callback_lag
 
 # A header, not a part of the body: an older deployment ignores it, and a callback that is repeated
@@ -23,6 +27,24 @@ from workflow_manager.steps.runs.measure_callback_lag import measure_callback_la
 ENDED_AT_HEADER = "ScanHub-Ended-At"
 # Records what the DAG says of its run, or of the run of the task that the path names.
 Record = Callable[[Callback, str | None], None]
+callback_scheme = HTTPBearer(
+    scheme_name="callback_token", description="The run's own token, from the DAG's conf."
+)
+
+
+async def get_callback_token(
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(callback_scheme)],
+) -> str:
+    """Return the token of a callback."""
+    return credentials.credentials
+
+
+CallbackToken = Annotated[str, Depends(get_callback_token)]
+
+
+async def check_callback_token(token: CallbackToken, store: StoreDep, cause: CauseDep) -> None:
+    """Refuse a stranger before a word is said about the body."""
+    authenticate_callback(store, token, cause)
 
 
 async def get_record(
@@ -30,8 +52,6 @@ async def get_record(
     store: StoreDep,
     queue: QueueDep,
     exam: ServiceExamDep,
-    clock: ClockDep,
-    settings: SettingsDep,
     token: CallbackToken,
     cause: CauseDep,
 ) -> Record:
@@ -39,8 +59,8 @@ async def get_record(
     ended_at = parse_time(request.headers.get(ENDED_AT_HEADER))
 
     def record(callback: Callback, task_id: str | None) -> None:
-        run = receive_results(store, queue, exam, settings, token, callback, cause, task_id)
-        measure_callback_lag(clock, run, ended_at, cause)
+        run = receive_results(store, queue, exam, give_settings(), token, callback, cause, task_id)
+        measure_callback_lag(give_clock(), run, ended_at, cause)
 
     return record
 

@@ -1,7 +1,7 @@
 """What clients send and read, where it is not the domain's own model."""
 
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
@@ -10,7 +10,10 @@ from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Dag
-from workflow_manager.services.process_workflow import ProcessedWorkflow
+
+if TYPE_CHECKING:
+    # Lists show workflows too, and need not load what starts a scan.
+    from workflow_manager.services.process_workflow import ProcessedWorkflow
 
 
 class TaskView(BaseModel):
@@ -86,7 +89,7 @@ class ProcessedWorkflowView(BaseModel):
     task: TaskView | None = Field(description="Started, or waited for; none if all are completed.")
 
     @classmethod
-    def of(cls, processed: ProcessedWorkflow) -> "ProcessedWorkflowView":
+    def of(cls, processed: "ProcessedWorkflow") -> "ProcessedWorkflowView":
         """Return the view of a call."""
         workflow = processed.execution.workflow
         return cls(
