@@ -62,6 +62,16 @@ class StoreContract(StoreListingContract):
         store.commit([status])
         assert store.get_system_status() == status.evolve(version=1)
 
+    @pytest.mark.parametrize("id_", ["x" * 2044, "\u00e4" * 1100, "\ud800", "a\x00b", " "])
+    def test_nothing_is_found_by_an_id_of_any_length_and_kind(
+        self, store: WorkflowStore, id_: str
+    ) -> None:
+        assert store.get_dag_run(id_) is None
+        assert store.get_upload(id_) is None
+        assert store.get_execution(id_) is None
+        assert store.get_task(id_, id_) is None
+        assert store.get_task("workflow-1", id_) is None
+
     def test_commit_refuses_a_stale_version(self, store: WorkflowStore) -> None:
         store.commit([make_run()])
         read = store.get_dag_run("run-1")

@@ -149,7 +149,8 @@ class FakeAirflow:
             return httpx.Response(409, json={"detail": detail})
         self.runs[dag_id, body["dag_run_id"]] = body
         self.dates[dag_id, body["dag_run_id"]] = _now()
-        return httpx.Response(200, json={"dag_run_id": body["dag_run_id"], "state": "queued"})
+        created = self._run(dag_id, body["dag_run_id"]) | {"state": "queued"}
+        return httpx.Response(200, json=created)
 
     def _refuse_fields(self, body: dict[str, Any], known: set[str]) -> httpx.Response | None:
         status = 400 if self.version == "v1" else 422

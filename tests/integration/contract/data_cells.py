@@ -316,6 +316,7 @@ RECEIVED = [
     at(TASK_RESULTS, "unknown id", f"/result_ready/{UNKNOWN}", 422, "The callback's token"),
     at(TASK_RESULTS, "malformed id", "/result_ready/x", 422, "The callback's token"),
     sent(RESULTS, "ScanHub's body", {"dag_id": DAG_ID, "result_file": "a.dcm"}, 200, **FINISHED),
+    sent(RESULTS, "another run's file", {"result_file": "result/x/a.dcm"}, 422, **UNFINISHED),
     sent(RESULTS, "unknown field", {"sucess": "body-of-the-client"}, 422, **UNFINISHED),
     sent(RESULTS, "outside", {"results": [{"type": "DICOM", "key": "x"}]}, 422, **UNFINISHED),
     sent(RESULTS, "progress", progress(50), 200, **UNFINISHED),

@@ -121,10 +121,9 @@ def store_image(deployment: Deployment, ids: Ids) -> None:
 
 
 def report_path(deployment: Deployment, ids: Ids) -> None:
-    """Let a DAG of upstream name a file of another run."""
+    """Let a DAG of upstream name a file that is none of the data lake."""
     start_run(deployment, ids)
-    wiring._s3_client().put_object(Bucket=BUCKET, Key="result/other/image.dcm", Body=b"x")
-    body = {"result_file": f"s3://{BUCKET}/result/other/image.dcm"}
+    body = {"result_file": "/opt/airflow/data_lake/image.dcm"}
     assert deployment.call_back({"user_token": ids["callback_token"]}, body) == 200
 
 

@@ -17,7 +17,11 @@ from tests.contracts.samples import (
 )
 from tests.contracts.store import StoreContract
 from workflow_manager.domain.dag_run import DagRunState
-from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    StoreUnavailableError,
+    VersionConflictError,
+)
 from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, format_place
 from workflow_manager.observability import metrics
 from workflow_manager.settings import Settings
@@ -253,7 +257,8 @@ def test_reads_raise_store_unavailable_when_the_table_fails(
     [
         (client_error("TransactionConflictException"), VersionConflictError),
         (client_error("ThrottlingException"), StoreUnavailableError),
-        (client_error("ValidationException"), ClientError),
+        (client_error("ValidationException"), InvalidInputError),
+        (client_error("SerializationException"), InvalidInputError),
     ],
 )
 def test_commit_maps_the_failure_of_a_single_write(

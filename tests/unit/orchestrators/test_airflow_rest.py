@@ -127,6 +127,42 @@ def test_trigger_dag_run_sends_exactly_what_airflow_2_takes() -> None:
     assert trigger.content == b'{"dag_run_id":"run-1","conf":{"key":"a/b","task_id":null}}'
 
 
+def created(dag_run_id: str) -> httpx.Response:
+    return httpx.Response(200, json={"dag_id": "dag", "dag_run_id": dag_run_id})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>We are back soon</html>"),
+        httpx.Response(200),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"dag_run_id": None}),
+        created("another"),
+    ],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda orchestrator: orchestrator.trigger_dag_run("dag", "run-1", {}),
+        lambda orchestrator: orchestrator.has_dag_run("dag", "run-1"),
+        lambda orchestrator: orchestrator.cancel_dag_run("dag", "run-1"),
+    ],
+)
+def test_answer_that_does_not_name_the_run_is_none(
+    answer: httpx.Response, call: Callable[[AirflowRestOrchestrator], object]
+) -> None:
+    with pytest.raises(UpstreamError):
+        call(make_failing(FakeServer(LOGIN, answer)))
+
+
+def test_stop_that_a_proxy_answers_is_not_confirmed() -> None:
+    running = httpx.Response(200, json={"dag_id": "dag", "dag_run_id": "run-1", "state": "running"})
+    server = FakeServer(LOGIN, running, httpx.Response(200, text="<html>"))
+    with pytest.raises(UpstreamError):
+        make_failing(server).cancel_dag_run("dag", "run-1")
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_basic_credentials_are_read_again_once_when_refused(status: int) -> None:
     # Given credentials that worked and were rotated
@@ -135,8 +171,8 @@ def test_basic_credentials_are_read_again_once_when_refused(status: int) -> None
     def load() -> Credentials:
         return Credentials(username="service", password=SecretStr(next(passwords)))
 
-    ok, refusal = httpx.Response(200), httpx.Response(status)
-    server = FakeServer(ok, refusal, ok, refusal)
+    refusal = httpx.Response(status)
+    server = FakeServer(created("run-1"), refusal, created("run-2"), refusal)
     orchestrator = AirflowRestOrchestrator(server.client, URL, load, "v1")
     orchestrator.trigger_dag_run("dag", "run-1", {})
     # When they are refused, Then the new ones are tried, and the same ones never twice
@@ -173,7 +209,7 @@ def test_trigger_dag_run_logs_in_again_once_when_refused(
     status: int, expected: type[ScanHubError]
 ) -> None:
     refusal = httpx.Response(status)
-    server = FakeServer(LOGIN, httpx.Response(200), refusal, LOGIN, refusal)
+    server = FakeServer(LOGIN, created("run-1"), refusal, LOGIN, refusal)
     orchestrator = make_failing(server)
     orchestrator.trigger_dag_run("dag", "run-1", {})
     with pytest.raises(expected):

@@ -126,6 +126,38 @@ def test_receive_results_takes_scanhubs_body(world: MemoryPorts) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "s3://data-lake/acquisition/other-workflow/other-task/u/raw.h5",
+        "acquisition/other-workflow/other-task/u/raw.h5",
+        "upload/dag_reco/u/raw.h5",
+        "result/another/image.dcm",
+        "/result/another/image.dcm",
+        "s3://data-lake/elsewhere/image.dcm",
+        "s3://data-lake/",
+        "result",
+    ],
+)
+def test_receive_results_takes_no_file_of_another_run(world: MemoryPorts, path: str) -> None:
+    with pytest.raises(InvalidInputError, match="A result's key must begin with result/"):
+        call_back(world, Callback(result_file=path))
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.IN_PROGRESS
+
+
+def test_receive_results_leaves_no_folder_of_the_run_by_dots(world: MemoryPorts) -> None:
+    own = f"s3://data-lake/result/{get_run(world).dag_run_id}"
+
+    with pytest.raises(InvalidInputError):
+        call_back(world, Callback(result_file=f"{own}/../another/image.dcm"))
+
+
+@pytest.mark.parametrize("path", ["a.dcm", "/opt/airflow/data_lake/a.dcm", "s3://other/a.dcm"])
+def test_receive_results_shows_a_path_of_upstream(world: MemoryPorts, path: str) -> None:
+    assert [result.key for result in call_back(world, Callback(result_file=path)).results] == [path]
+
+
 def test_receive_results_moves_progress_forwards_only(world: MemoryPorts) -> None:
     for progress in (50, 25, 60):
         call_back(world, Callback(progress=progress))

@@ -119,10 +119,14 @@ def explain_misfit(data: ObjectVersion) -> str | None:
     return "It is empty." if data.size_bytes == 0 else None
 
 
+def is_lake_key(key: str) -> bool:
+    """Tell whether a key lies where the data lake keeps anything."""
+    return key.partition("/")[0] in {UPLOAD_PREFIX, ACQUISITION_PREFIX, RESULT_PREFIX}
+
+
 def is_object_key(key: str) -> bool:
     """Tell whether a key may be an object's of ours, and is no folder and no path of a worker."""
-    prefix, _, name = key.partition("/")
-    return prefix in {UPLOAD_PREFIX, ACQUISITION_PREFIX, RESULT_PREFIX} and not name.endswith("/")
+    return is_lake_key(key) and not key.endswith("/")
 
 
 def is_result_key(key: str) -> bool:

@@ -141,22 +141,27 @@ class AirflowOrchestrator(ABC):
             Airflow does not know the DAG.
         InvalidInputError
             Airflow refuses the id or the conf, or the DAG is broken.
+        UpstreamError
+            Something else answered, such as a proxy: whether the run exists is unknown.
         """
         path = self._dag_path(dag_id) + _RUNS
         if not _DAG_RUN_ID.fullmatch(dag_run_id):
             raise InvalidInputError("Airflow does not take these parameters.")
         body = {"dag_run_id": dag_run_id, **self._api.run_defaults, "conf": dict(conf)}
-        check_status(self._send("POST", path, body=body).status, dag_id)
+        answer = self._send("POST", path, body=body)
+        check_status(answer.status, dag_id)
+        _check_is_of(answer, dag_run_id)
 
     def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
         """Tell whether Airflow knows the run."""
         path = self._run_path(dag_id, dag_run_id)
         if self._is_too_long(path):
             return self._has_task_instances(dag_id, dag_run_id)
-        status = self._send("GET", path).status
-        if status == HTTPStatus.NOT_FOUND:
+        answer = self._send("GET", path)
+        if answer.status == HTTPStatus.NOT_FOUND:
             return False
-        check_status(status)
+        check_status(answer.status)
+        _check_is_of(answer, dag_run_id)
         return True
 
     def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
@@ -196,10 +201,13 @@ class AirflowOrchestrator(ABC):
             raise InvalidInputError(f"The ids of {subject} are too long for this Airflow.")
         answer = self._send("GET", path)
         check_found(answer.status, subject)
+        _check_is_of(answer, dag_run_id)
         # Every version would turn a success into a failure.
         if answer.read(DagRunDocument).to_run().state.is_final:
             return
-        check_found(self._send("PATCH", path, body={"state": "failed"}).status, subject)
+        answer = self._send("PATCH", path, body={"state": "failed"})
+        check_found(answer.status, subject)
+        _check_is_of(answer, dag_run_id)
 
     def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
         """Return None: only who knows Airflow's address can do better."""
@@ -267,6 +275,12 @@ class AirflowOrchestrator(ABC):
 
     def _is_too_long(self, path: str) -> bool:
         return self.max_path_length is not None and len(path) > self.max_path_length
+
+
+def _check_is_of(answer: Answer, dag_run_id: str) -> None:
+    """Raise unless it speaks of this run: a proxy's page has a good status too."""
+    if answer.read(DagRunDocument).dag_run_id != dag_run_id:
+        raise UpstreamError(DETAIL)
 
 
 def _get_ids(runs: Sequence[RunKey]) -> set[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
-from workflow_manager.domain.data_lake import result_prefix
+from workflow_manager.domain.data_lake import is_lake_key, result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
 from workflow_manager.domain.result import Result, result_type_of
@@ -171,12 +171,20 @@ def _failure_reason(callback: Callback) -> str | None:
 
 
 def _collect_results(run: DagRun, callback: Callback) -> tuple[Result, ...]:
-    prefix = f"{result_prefix(run.dag_run_id)}/"
     for result in callback.results:
-        keys = [result.key, result.preview_key or result.key]
-        if not all(key.startswith(prefix) and "/../" not in key for key in keys):
-            raise InvalidInputError(f"A result's key must begin with {prefix}")
+        for key in (result.key, result.preview_key or result.key):
+            _check_is_own(run, key)
     if callback.results or callback.result_file is None:
         return callback.results
     key = callback.result_file.removeprefix(f"s3://{run.bucket}/")
+    # A path that is none of the data lake, as upstream's DAGs send it, is only shown.
+    if key != callback.result_file or is_lake_key(key.lstrip("/")):
+        _check_is_own(run, key)
     return (Result(type=result_type_of(key), key=key),)
+
+
+def _check_is_own(run: DagRun, key: str) -> None:
+    # The next task gets it as its input: it must not be another patient's.
+    prefix = f"{result_prefix(run.dag_run_id)}/"
+    if not key.startswith(prefix) or "/../" in key:
+        raise InvalidInputError(f"A result's key must begin with {prefix}")

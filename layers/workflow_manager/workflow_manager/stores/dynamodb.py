@@ -57,6 +57,8 @@ class DynamoDBStore:
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
         keys = [items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)]
+        if not all(map(items.is_possible, keys)):
+            return None
         found = self._table.read([items.encode_key(key) for key in keys], is_complete=True)
         read = {_key_of(item): item for item in found}
         return items.decode(Task, read[keys[1]]) if len(read) == len(keys) else None

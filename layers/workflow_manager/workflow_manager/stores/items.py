@@ -50,7 +50,19 @@ class ItemKey(NamedTuple):
     sk: str
 
 
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+MAX_PK_BYTES, MAX_SK_BYTES = 2048, 1024
+
 STATUS_KEY = ItemKey("SYSTEM", "STATUS")
+
+
+def is_possible(key: ItemKey) -> bool:
+    """Tell whether an item can have this key; an id of a stranger may be of any length and kind."""
+    try:
+        n_bytes = [len(part.encode()) for part in key]
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return False
+    return n_bytes[0] <= MAX_PK_BYTES and n_bytes[1] <= MAX_SK_BYTES
 
 
 def workflow_key(workflow_id: str) -> ItemKey:

@@ -6,7 +6,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    StoreUnavailableError,
+    VersionConflictError,
+)
+from workflow_manager.observability import log_unexpected
 from workflow_manager.stores import items
 from workflow_manager.stores.items import Item, ItemKey
 
@@ -19,6 +24,7 @@ MAX_N_BATCH_ROUNDS = 3
 _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 _NOT_READ = "The state table cannot be read."
 _NOT_WRITTEN = "The state table cannot be written."
+_NOT_TAKEN = "The state table does not take this: it is too large, or of an unknown form."
 
 
 class Table:
@@ -37,7 +43,9 @@ class Table:
         self._name = name
 
     def get(self, key: ItemKey) -> Item | None:
-        """Return an item, or None."""
+        """Return an item, or None; there is none under a key that no item can have."""
+        if not items.is_possible(key):
+            return None
         with _store_errors(_NOT_READ):
             answer = self._client.get_item(
                 TableName=self._name, Key=items.encode_key(key), ConsistentRead=True
@@ -135,8 +143,10 @@ def _store_errors(detail: str) -> Iterator[None]:
         code = error.response["Error"]["Code"]
         if _is_conflict(error, code):
             raise VersionConflictError("Somebody else changed it at the same time.") from error
-        if code == "ValidationException":  # our own mistake, not an outage
-            raise
+        if code in {"ValidationException", "SerializationException"}:
+            # A place in a list that is none, or more than an item may hold: 400 KB.
+            log_unexpected(error)
+            raise InvalidInputError(_NOT_TAKEN) from None
         raise StoreUnavailableError(detail) from error
     except BotoCoreError as error:
         raise StoreUnavailableError(detail) from error
