@@ -7,22 +7,19 @@ counts as memory.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from benchmarks.process_usage import cpu_s, peak_mb
+from benchmarks.child import cpu_s, peak_mb, tell
 from local.config import DAG_ID
 
 BUCKET = "data-lake"
-Send = Callable[[], object]
 
 
-def prepare_client(path: Path) -> Send:
+def prepare_client(path: Path) -> Callable[[], object]:
     """Send by the client library, the API's part of it included."""
     from scanhub_workflow import Client
 
@@ -30,15 +27,17 @@ def prepare_client(path: Path) -> Send:
     return lambda: client.upload(path, dag_id=DAG_ID)
 
 
-def prepare_boto3(path: Path, config: Any = None) -> Send:
-    """Send by boto3 as it comes, its checksums included, but for ``config``."""
+def prepare_boto3(path: Path, is_signed: bool) -> Callable[[], object]:
+    """Send by boto3 as it comes, its checksums included, the body signed as over HTTP or not."""
     import boto3
+    from botocore.config import Config
 
+    config = None if is_signed else Config(s3={"payload_signing_enabled": False})
     client = boto3.client("s3", config=config)
     return lambda: client.upload_file(str(path), BUCKET, f"raw-{os.getpid()}")
 
 
-def prepare_endpoint(path: Path) -> Send:
+def prepare_endpoint(path: Path) -> Callable[[], object]:
     """Send a form with the file in it, streamed, to an endpoint that reads it whole."""
     import httpx
 
@@ -53,24 +52,18 @@ def prepare_endpoint(path: Path) -> Send:
 
 def main(way: str, path: Path) -> None:
     """Send a file when told, and print what that took."""
-    match way:
-        case "Client.upload":
-            send = prepare_client(path)
-        case "boto3":
-            send = prepare_boto3(path)
-        case "boto3, body unsigned":
-            from botocore.config import Config
-
-            send = prepare_boto3(path, Config(s3={"payload_signing_enabled": False}))
-        case _:
-            send = prepare_endpoint(path)
-    print(json.dumps("ready"), flush=True)
+    if way == "Client.upload":
+        send = prepare_client(path)
+    elif way.startswith("boto3"):
+        send = prepare_boto3(path, is_signed=way == "boto3")
+    else:
+        send = prepare_endpoint(path)
+    tell("ready")
     sys.stdin.read()
     start_s, start_cpu_s = time.monotonic(), cpu_s()
     send()
     end_s, used_s = time.monotonic(), cpu_s() - start_cpu_s
-    report = {"start_s": start_s, "end_s": end_s, "cpu_s": used_s, "peak_mb": peak_mb()}
-    print(json.dumps(report))
+    tell({"start_s": start_s, "end_s": end_s, "cpu_s": used_s, "peak_mb": peak_mb()})
 
 
 if __name__ == "__main__":
