@@ -13,33 +13,20 @@ from typing import IO, Any, cast
 
 from local.config import ROOT, StackError, clean_environ
 
-_SOURCES = ("layers/workflow_manager", "client", "dags")
 _RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 class Child(subprocess.Popen[str]):
-    """A module that speaks in lines of JSON and ends when its input does.
-
-    Parameters
-    ----------
-    module, arguments
-        Its name in this package, and its command line.
-    environ
-        Its variables, beside those that any process needs.
-    """
+    """A module, its command line and its variables; it ends when its input does."""
 
     def __init__(self, module: str, *arguments: str, **environ: str) -> None:
-        super().__init__(
-            [sys.executable, "-m", f"benchmarks.{module}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=clean_environ(**{"PYTHONPATH": ":".join(_SOURCES)} | environ),
-        )
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+        found = {"PYTHONPATH": "layers/workflow_manager:client:dags"}
+        pipe, env = subprocess.PIPE, clean_environ(**found | environ)
+        super().__init__(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=env)
 
     def read(self) -> Any:
-        """Return what it says next.
+        """Return what it tells next.
 
         Raises
         ------
@@ -56,13 +43,13 @@ class Child(subprocess.Popen[str]):
 
 
 def run_child(module: str, *arguments: str, **environ: str) -> Any:
-    """Run a module to its end and return what it says."""
+    """Run a module to its end and return what it tells."""
     with Child(module, *arguments, **environ) as child:
         return child.read()
 
 
 def tell(content: object) -> None:
-    """Say a line to the parent."""
+    """Tell the parent a line of JSON."""
     print(json.dumps(content), flush=True)
 
 

@@ -3,11 +3,9 @@
     make benchmark-cold-start [QUICK=1] [WRITE=1]
 
 Every function of the built artefact is started in fresh processes, and the reference of
-`benchmarks/reference` with them, all taking turns, so that a busy machine slows all alike. First in
-plain interpreters that know what Lambda's know: from the interpreter's first line until the handler
-is imported and the client of its first call is ready. Then in AWS's Runtime Interface Emulator,
-whose own word for the init phase counts; the interpreter and the runtime client are in it. No stack
-is needed, for nothing is called. WRITE=1 puts the table into docs.
+`benchmarks/reference` with them, all taking turns, so that a busy machine slows all alike: first in
+plain interpreters that know what Lambda's know, then in AWS's Runtime Interface Emulator. No stack
+is needed, for nothing is called. docs/performance.md says what the columns mean.
 """
 
 from __future__ import annotations
@@ -43,15 +41,7 @@ MeasuredT = TypeVar("MeasuredT")
 
 @dataclass(frozen=True)
 class Start:
-    """One fresh process until its first call can be made, or the medians of several.
-
-    Attributes
-    ----------
-    ms, cpu_ms
-        Duration, and time on processors [ms].
-    rss_mb
-        Resident memory then [MB].
-    """
+    """One fresh process until its first call can be made, or the medians of several."""
 
     ms: float
     cpu_ms: float
@@ -134,13 +124,13 @@ def measure(starters: Sequence[Starter], n_runs: int, folder: Path) -> list[Row]
     client_folder = link_runtime_client(folder / "runtime")
 
     def start(starter: Starter) -> Start:
-        root, function = starter.task_root, starter.function
+        root, function = starter.root, starter.function
         environ = make_environ(function, root, starter.layer, client_folder)
         return run_interpreter(root, environ, function.handler.partition(".")[0])
 
     def emulate(starter: Starter) -> Init:
         own = Path(tempfile.mkdtemp(dir=folder))
-        with RuntimeEmulator(starter.function, starter.task_root, starter.layer, own) as emulator:
+        with RuntimeEmulator(starter.function, starter.root, starter.layer, own) as emulator:
             # Nobody's event lets it be initialized.
             emulator.invoke({})
             if not emulator.has_initialized:
@@ -152,7 +142,7 @@ def measure(starters: Sequence[Starter], n_runs: int, folder: Path) -> list[Row]
     inits = take_turns(starters, emulate, n_runs)
     layers = {each.layer for each in starters if each.layer.is_dir()}
     sizes = {layer: measure_size(layer).zip_bytes for layer in layers}
-    zips = [measure_size(each.task_root).zip_bytes + sizes.get(each.layer, 0) for each in starters]
+    zips = [measure_size(each.root).zip_bytes + sizes.get(each.layer, 0) for each in starters]
     return [
         Row(starter.name, starter.kind, start_, init, zip_bytes / 1e6)
         for starter, start_, init, zip_bytes in zip(starters, starts, inits, zips, strict=True)

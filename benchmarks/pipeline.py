@@ -2,13 +2,10 @@
 
     make benchmark-pipeline [QUICK=1] [WRITE=1]
 
-Ours is the deployed stack: S3, SQS, `trigger_airflow`, Airflow, the reconstruction, its callbacks.
 The floor is on the same stack at the same time: S3 calls a function of one file that does nothing
-but POST to Airflow (benchmarks/floor_handler.py), which runs a DAG whose task does nothing
-(benchmarks/dags/floor.py). Objects take turns, one at a time, after one of each to warm up. Times
-are the client's before the PUT, and those that Airflow and our API show. Airflow's scheduler looks
-in rounds: pauses of random length keep the turns from falling into step with it. WRITE=1 puts the
-table into docs/performance.md.
+but POST to Airflow (floor_handler.py), which runs a DAG whose task does nothing (dags/floor.py).
+Objects take turns, one at a time, after one of each to warm up. Airflow's scheduler looks in
+rounds: pauses of random length keep the turns from falling into step with it.
 """
 
 from __future__ import annotations
@@ -26,6 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -59,17 +57,7 @@ Passage = dict[str, float]
 def split(
     sent: datetime, run: Mapping[str, Any], task: Mapping[str, Any], recorded: str
 ) -> Passage:
-    """Return the parts of an object's way.
-
-    Parameters
-    ----------
-    sent
-        When the client sent the object.
-    run, task
-        Its DAG run in Airflow, and the run's only task.
-    recorded
-        When the outcome was in our table; with the floor, which records none, its task's end.
-    """
+    """Return the parts of an object's way, of its DAG run in Airflow and the run's only task."""
     read = datetime.fromisoformat
     created, started, ended = (read(run[name]) for name in ("queued_at", "start_date", "end_date"))
     task_started, task_ended = read(task["start_date"]), read(task["end_date"])
@@ -232,18 +220,11 @@ def make_raw_data() -> bytes:
     return file.getvalue()
 
 
-class _Nowhere:
-    """An object store that keeps nothing."""
-
-    def upload(self, key: str, body: bytes, content_type: str) -> None:
-        """Forget an object."""
-
-
 def time_reconstruction(raw: bytes, n_repeats: int) -> float:
     """Return what reading, reconstructing and encoding takes alone, warm [s]."""
     run = RunConf("floor", "bucket", "raw.npy", "result/floor", "http://127.0.0.1:9", "none")
-    # The class of the real store is no protocol; this has the one method that is called.
-    nowhere = cast(Any, _Nowhere())
+    # An object store that keeps nothing, by the one method that is called.
+    nowhere = cast(Any, SimpleNamespace(upload=lambda *_: None))
     durations_s = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "raw"

@@ -70,15 +70,7 @@ def write_blocks(page: Path, blocks: Mapping[str, str]) -> None:
 
 
 def run_command(measure: Callable[[bool], str], block: str = "") -> None:
-    """Measure, ``--quick`` or at length, print the report, and ``--write`` it into the docs.
-
-    Parameters
-    ----------
-    measure
-        Returns the report in Markdown; is told whether it shall be quick.
-    block
-        Its marks in `PERFORMANCE_PAGE`; without any, it is not written.
-    """
+    """Measure, ``--quick`` or at length, print the report, and ``--write`` it between its marks."""
     parser = argparse.ArgumentParser()
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--quick", action="store_true", help="less of everything")

@@ -1,4 +1,4 @@
-"""The two sides of the benchmark of requests, each behind the same few methods."""
+"""The two sides of the benchmark of requests: their processes, and clients that call them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ import psutil
 
 from benchmarks.child import Child
 from benchmarks.requests_neighbours import RECONSTRUCTION, SCAN, TOKEN, Neighbours, make_id
-from local.config import HOST
+from local.config import HOST, StackError
 from local.samples import Sample
 
 BASE_PATH = "/api/v1/workflowmanager"
 OK = 200
 # One line of JSON holds an answer.
 MAX_LINE_BYTES = 2**20
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Kind(StrEnum):
@@ -34,19 +35,15 @@ class Kind(StrEnum):
     DAG_STARTED = "the same, until Airflow has it"
 
 
-class AnswerError(Exception):
-    """A side has answered something else than a success."""
-
-
 class Caller(Protocol):
     """One client of a side, who waits for an answer before the next request."""
 
     async def call(self, kind: Kind, number: int) -> None:
-        """Send a request about a workflow that nobody has asked about before.
+        """Send a request about a workflow of which nobody has asked before.
 
         Raises
         ------
-        AnswerError
+        StackError
             It did not succeed.
         """
 
@@ -69,29 +66,27 @@ class Side:
 class HttpCaller:
     """A client over HTTP, on a connection that is kept."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    streams: Streams
 
     async def call(self, kind: Kind, number: int) -> None:
         """Send a request, as `Caller` says."""
-        path, method = f"{BASE_PATH}/trigger_task/{task_id_of(kind, number)}/", "POST"
-        if kind is Kind.HELLO:
-            path, method = f"{BASE_PATH}/hello/", "GET"
-        head = f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {TOKEN}\r\n"
-        self.writer.write(f"{head}Content-Length: 0\r\n\r\n".encode())
-        answer = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        reader, writer = self.streams
+        what = f"POST {BASE_PATH}/trigger_task/{task_id_of(kind, number)}/"
+        what = f"GET {BASE_PATH}/hello/" if kind is Kind.HELLO else what
+        head = f"{what} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        writer.write(f"{head}Content-Length: 0\r\n\r\n".encode())
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         length = answer.partition("content-length:")[2].partition("\r\n")[0]
-        body = await self.reader.readexactly(int(length))
+        body = await reader.readexactly(int(length))
         if not answer.startswith(f"http/1.1 {OK}"):
-            raise AnswerError(f"{method} {path}: {body.decode()}")
+            raise StackError(f"{what}: {body.decode()}")
 
 
 @dataclass(frozen=True)
 class EnvironmentCaller:
     """A client of an execution environment, in the place of API Gateway and of SQS."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    streams: Streams
     neighbours: Neighbours
     hello: dict[str, Any]
     trigger_task: dict[str, Any]
@@ -108,11 +103,11 @@ class EnvironmentCaller:
             await self._invoke("trigger_airflow", make_sqs_event(message))
 
     async def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
-        self.writer.write(json.dumps([function, event]).encode() + b"\n")
-        line = await self.reader.readline()
-        answer: dict[str, Any] = json.loads(line or '{"statusCode": "died"}')
+        reader, writer = self.streams
+        writer.write(json.dumps([function, event]).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(await reader.readline() or '{"statusCode": "died"}')
         if answer.get("statusCode", OK) != OK or answer.get("batchItemFailures"):
-            raise AnswerError(f"{function}: {answer}")
+            raise StackError(f"{function}: {answer}")
         return answer
 
 
@@ -141,8 +136,7 @@ async def run_server(environ: Mapping[str, str], core: int, n_clients: int) -> A
     with Child("requests_server", str(core), **environ) as child:
         port = await asyncio.to_thread(child.read)
         streams = [await asyncio.open_connection(HOST, port) for _ in range(n_clients)]
-        callers = [HttpCaller(*pair) for pair in streams]
-        yield Side("ScanHub's way", callers, psutil.Process(child.pid))
+        yield Side("ScanHub's way", list(map(HttpCaller, streams)), psutil.Process(child.pid))
         for _, writer in streams:
             writer.close()
 
@@ -153,18 +147,15 @@ async def run_environments(
 ) -> AsyncIterator[Side]:
     """Run our functions in as many execution environments as there are clients."""
     hello = Sample("hello", "trailing_slash").load()
-    trigger_task = Sample("trigger_task", "device_task").load()
+    known = neighbours, hello, Sample("trigger_task", "device_task").load()
     with TemporaryDirectory() as folder:
         path = str(Path(folder, "socket"))
-        arguments = (str(core), path, str(n_clients))
-        module = "requests_environments"
-        with Child(module, *arguments, **environ) as child:
+        with Child("requests_environments", str(core), path, str(n_clients), **environ) as child:
             await asyncio.to_thread(child.read)
-            streams = [
-                await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES)
-                for _ in range(n_clients)
-            ]
             callers = [
-                EnvironmentCaller(*pair, neighbours, hello, trigger_task) for pair in streams
+                EnvironmentCaller(
+                    await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES), *known
+                )
+                for _ in range(n_clients)
             ]
             yield Side("ours", callers, psutil.Process(child.pid))

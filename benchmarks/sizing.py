@@ -4,11 +4,9 @@
 
 Every function is run from the built artefact in AWS's Runtime Interface Emulator, one after the
 other, on the laptop stack, which is brought up if it is not. A process is invoked with nobody's
-event first, so that the init phase is measured alone (`reconcile_runs` takes any event and a turn),
-then with its samples of `events/`, that which gets furthest first, then with all of them once more,
-warm. The numbers are medians of several processes; peak memory is the largest. The init phase is
-measured once more on the layer without bytecode, as a plain `sam build` leaves it. The table goes
-to docs/sizing.md.
+event first, so that the init phase is measured alone, then with its samples of `events/`, that
+which gets furthest first, then with all of them once more, warm. docs/sizing.md, where the table
+goes by hand, says what the columns mean.
 """
 
 from __future__ import annotations
@@ -44,19 +42,7 @@ _HEAD = ["function", "peak MB", "init s", "init CPU s", "no bytecode", "first s"
 
 @dataclass(frozen=True)
 class Run:
-    """One process of a function, or the medians of several.
-
-    Attributes
-    ----------
-    peak_mib
-        Largest resident set [MiB], Lambda's MB.
-    init_s, init_cpu_s
-        Duration of the init phase, and its time on processors [s].
-    first_s, first_cpu_s
-        The same of the first event after it, in which clients are built.
-    warm_s
-        The longest of the events when each came for the second time [s].
-    """
+    """One process of a function, or the medians of several: init phase, first event, longest."""
 
     peak_mib: float
     init_s: float

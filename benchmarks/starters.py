@@ -51,7 +51,7 @@ class Starter:
     name: str
     kind: str
     function: RuntimeFunction
-    task_root: Path
+    root: Path
     layer: Path
 
 

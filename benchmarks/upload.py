@@ -3,12 +3,7 @@
     make benchmark-upload [QUICK=1]
 
 Each measurement is fresh processes, one server and its clients; the ways take turns, so that a busy
-machine slows all of them. The server either only counts bytes in S3's protocol ("sink"), or it is
-the laptop's S3 ("emulator"), or an endpoint that reads the file whole and writes it to disk, as
-ScanHub did; of that, the server counts too, for it is what `Client.upload` replaces. The API that
-the client asks is one more process: what it does (create, sign, complete) counts as time. Over
-plain HTTP boto3 hashes every byte by SHA-256 for its signature; it does not over HTTPS: "boto3,
-body unsigned" is that.
+machine slows all of them. What they do stands in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -16,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +23,7 @@ from local.config import HOST, StackConfig, aws_environ
 
 GIB = 2**30
 _MIB = 2**20
-Way = tuple[str, str]
-_WAYS: tuple[Way, ...] = (
+_WAYS = (
     ("sink", "Client.upload"),
     ("sink", "boto3"),
     ("sink", "boto3, body unsigned"),
@@ -37,39 +31,18 @@ _WAYS: tuple[Way, ...] = (
     ("emulator", "Client.upload"),
     ("emulator", "boto3"),
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """Files of one size, sent at once, so many times, and so many where a server stores them."""
-
-    name: str
-    size_bytes: int
-    n_clients: int = 1
-    n_repeats: tuple[int, int] = (3, 3)
-
-
+# Name and size of a file, how many are sent at once, how often, and how often where it is stored.
 _CASES = (
-    Case("10 MB", 10 * 10**6),
-    Case("100 MB", 100 * 10**6),
-    Case("1 GiB", GIB, n_repeats=(3, 1)),
-    Case("three of 1 GiB at once", GIB, n_clients=3, n_repeats=(3, 1)),
+    ("10 MB", 10 * 10**6, 1, 3, 3),
+    ("100 MB", 100 * 10**6, 1, 3, 3),
+    ("1 GiB", GIB, 1, 3, 1),
+    ("three of 1 GiB at once", GIB, 3, 3, 1),
 )
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one way took.
-
-    Attributes
-    ----------
-    rate_mb_s
-        Of all clients together [MB/s].
-    cpu_s_per_gib, server_cpu_s_per_gib
-        Time on processors [s/GiB].
-    peak_mb, server_peak_mb
-        Peak memory of one process [MB], interpreter and packages included.
-    """
+    """The rate of all clients together, and time and peak memory of clients and their server."""
 
     rate_mb_s: float
     cpu_s_per_gib: float
@@ -82,26 +55,24 @@ def compare(is_quick: bool) -> str:
     """Measure all ways in all cases, or in the smallest, and return the medians as a table."""
     head = ["", "", "MB/s", "CPU s/GiB", "peak MB", "times boto3"]
     cases = _CASES[:1] if is_quick else _CASES
-    return make_table(head, [row for case in cases for row in run(case)])
+    return make_table(head, [row for case in cases for row in run(*case)])
 
 
-def run(case: Case) -> Iterator[list[str]]:
+def run(
+    name: str, size_bytes: int, n_clients: int, n_rounds: int, n_stored: int
+) -> Iterator[list[str]]:
     """Yield the rows of one case."""
-    runs: dict[Way, list[Measurement]] = {way: [] for way in _WAYS}
+    runs: dict[tuple[str, str], list[Measurement]] = {way: [] for way in _WAYS}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "raw"
-        write_random(path, case.size_bytes)
-        for i in range(max(case.n_repeats)):
-            for way in _WAYS:
-                if i < case.n_repeats[way[0] != "sink"]:
-                    runs[way].append(measure(way, path, case.n_clients))
-            print(f"{case.name}: round {i + 1}", file=sys.stderr)
+        write_random(path, size_bytes)
+        for i in range(n_rounds):
+            for server, way in _WAYS:
+                if server == "sink" or i < n_stored:
+                    runs[server, way].append(measure(server, way, path, n_clients))
+            print(f"{name}: round {i + 1}", file=sys.stderr)
     medians = {way: take_medians(each) for way, each in runs.items()}
-    yield [f"**{case.name}**", *[""] * 5]
-    yield from _make_rows(medians)
-
-
-def _make_rows(medians: Mapping[Way, Measurement]) -> Iterator[list[str]]:
+    yield [f"**{name}**", *[""] * 5]
     for (server, way), each in medians.items():
         base = medians.get((server, "boto3"), medians["sink", "boto3"])
         cells = [f"{each.rate_mb_s:.0f}", f"{each.cpu_s_per_gib:.2f}", f"{each.peak_mb:.0f}"]
@@ -118,27 +89,27 @@ def write_random(path: Path, size_bytes: int) -> None:
             file.write(os.urandom(min(_MIB, size_bytes - offset)))
 
 
-def measure(way: Way, path: Path, n_clients: int) -> Measurement:
+def measure(server: str, way: str, path: Path, n_clients: int) -> Measurement:
     """Send a file to a fresh server from fresh clients, all at once."""
-    server, client = way
     with ExitStack() as stack:
+
+        def start(module: str, *arguments: str, **environ: str) -> Child:
+            return stack.enter_context(Child(module, *arguments, **environ))
+
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        receiver = stack.enter_context(Child("upload_servers", server, folder))
-        environ = aws_environ(StackConfig(aws_port=receiver.read()))
-        if client == "Client.upload":
-            api = stack.enter_context(Child("upload_servers", "api", folder, **environ))
+        receiver = start("upload_servers", server, folder)
+        environ, api = aws_environ(StackConfig(aws_port=receiver.read())), None
+        if way == "Client.upload":
+            api = start("upload_servers", "api", folder, **environ)
             environ["SCANHUB_WORKFLOW_URL"] = f"http://{HOST}:{api.read()}"
             environ["SCANHUB_WORKFLOW_TOKEN"] = "any"  # noqa: S105 - nobody asks
-        senders = [
-            stack.enter_context(Child("upload_clients", client, str(path), **environ))
-            for _ in range(n_clients)
-        ]
+        senders = [start("upload_clients", way, str(path), **environ) for _ in range(n_clients)]
         for sender in senders:
             sender.read()
         for sender in senders:
             sender.end_input()
         sent = [sender.read() for sender in senders]
-        if client == "Client.upload":
+        if api:
             api.end_input()
             api.read()
         receiver.end_input()
@@ -149,8 +120,8 @@ def measure(way: Way, path: Path, n_clients: int) -> Measurement:
         rate_mb_s=n_bytes / duration_s / 1e6,
         cpu_s_per_gib=sum(each["cpu_s"] for each in sent) / n_bytes * GIB,
         peak_mb=max(each["peak_mb"] for each in sent),
-        server_cpu_s_per_gib=served["server_cpu_s"] / n_bytes * GIB,
-        server_peak_mb=served["server_peak_mb"],
+        server_cpu_s_per_gib=served["cpu_s"] / n_bytes * GIB,
+        server_peak_mb=served["peak_mb"],
     )
 
 

@@ -1,6 +1,6 @@
 """The ways to send a file that the benchmark of uploads compares, each in a process of its own.
 
-It prepares itself, says so, waits for the end of its input, sends the file, and prints what that
+It prepares itself, says so, waits for the end of its input, sends the file, and tells what that
 took. The environment says where AWS and the API are. Each way imports only what it needs: that
 counts as memory.
 """
@@ -19,26 +19,20 @@ from local.config import DAG_ID
 BUCKET = "data-lake"
 
 
-def prepare_client(path: Path) -> Callable[[], object]:
-    """Send by the client library, the API's part of it included."""
-    from scanhub_workflow import Client
+def prepare(way: str, path: Path) -> Callable[[], object]:
+    """Return what sends a file."""
+    if way == "Client.upload":
+        from scanhub_workflow import Client
 
-    client = Client()
-    return lambda: client.upload(path, dag_id=DAG_ID)
+        client = Client()
+        return lambda: client.upload(path, dag_id=DAG_ID)
+    if way.startswith("boto3"):
+        import boto3
+        from botocore.config import Config
 
-
-def prepare_boto3(path: Path, is_signed: bool) -> Callable[[], object]:
-    """Send by boto3 as it comes, its checksums included, the body signed as over HTTP or not."""
-    import boto3
-    from botocore.config import Config
-
-    config = None if is_signed else Config(s3={"payload_signing_enabled": False})
-    client = boto3.client("s3", config=config)
-    return lambda: client.upload_file(str(path), BUCKET, f"raw-{os.getpid()}")
-
-
-def prepare_endpoint(path: Path) -> Callable[[], object]:
-    """Send a form with the file in it, streamed, to an endpoint that reads it whole."""
+        unsigned = Config(s3={"payload_signing_enabled": False})
+        s3 = boto3.client("s3", config=None if way == "boto3" else unsigned)
+        return lambda: s3.upload_file(str(path), BUCKET, f"raw-{os.getpid()}")
     import httpx
 
     url = f"{os.environ['AWS_ENDPOINT_URL']}/upload"
@@ -51,13 +45,8 @@ def prepare_endpoint(path: Path) -> Callable[[], object]:
 
 
 def main(way: str, path: Path) -> None:
-    """Send a file when told, and print what that took."""
-    if way == "Client.upload":
-        send = prepare_client(path)
-    elif way.startswith("boto3"):
-        send = prepare_boto3(path, is_signed=way == "boto3")
-    else:
-        send = prepare_endpoint(path)
+    """Send a file when told, and tell what that took."""
+    send = prepare(way, path)
     tell("ready")
     sys.stdin.read()
     start_s, start_cpu_s = time.monotonic(), cpu_s()

@@ -151,7 +151,7 @@ def main(name: str, folder: str) -> None:
         start_s = cpu_s()
         tell(port)
         sys.stdin.read()
-        tell({"server_cpu_s": cpu_s() - start_s, "server_peak_mb": peak_mb()})
+        tell({"cpu_s": cpu_s() - start_s, "peak_mb": peak_mb()})
 
 
 if __name__ == "__main__":

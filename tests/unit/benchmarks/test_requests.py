@@ -7,7 +7,6 @@ from benchmarks.requests import (
     Bench,
     Comparison,
     Figures,
-    Load,
     make_report,
     percentile,
     sum_up,
@@ -44,7 +43,7 @@ class CountingSide:
 
 def make_comparison(kind: Kind, n_clients: int, ours: float, theirs: float) -> Comparison:
     sides = [Figures(per_s, 1.0, 1000 / per_s, 2.0) for per_s in (theirs, ours)]
-    return Comparison(Load(kind, n_clients), *sides)
+    return Comparison(kind, n_clients, *sides)
 
 
 def test_percentile_is_one_of_the_values() -> None:
@@ -67,7 +66,7 @@ def test_sum_up_takes_medians_of_rounds_and_the_p99_of_all() -> None:
 def test_measure_counts_each_call_of_the_clients_that_ask(run: Run) -> None:
     side = CountingSide()
 
-    figures, latencies_ms = run(Bench(Neighbours(), duration_s=0).measure(side, Load(Kind.SCAN, 2)))
+    figures, latencies_ms = run(Bench(Neighbours(), duration_s=0).measure(side, Kind.SCAN, 2))
 
     assert [caller for caller, *_ in side.calls] == side.callers[:2]
     assert len(latencies_ms) == 2

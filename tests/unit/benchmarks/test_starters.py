@@ -28,7 +28,7 @@ def test_every_function_of_the_template_is_started(starters: dict[str, Starter])
     kinds = [each.kind for each in starters.values()]
     assert kinds == [HTTP] * kinds.count(HTTP) + [EVENT] * kinds.count(EVENT)
     roots = [Path("build", each.function.logical_id) for each in starters.values()]
-    assert [each.task_root for each in starters.values()] == roots
+    assert [each.root for each in starters.values()] == roots
 
 
 def test_a_function_has_its_own_configuration(

@@ -71,6 +71,6 @@ def test_parts_are_planned_as_the_service_plans_them(client: Client, size_bytes:
 def test_benchmark_measures(server: str, way: str, path: Path) -> None:
     # Given a small file
     # When the benchmark sends it, server and clients being processes of their own
-    measurement = measure((server, way), path, 2)
+    measurement = measure(server, way, path, 2)
     # Then there is a number for everything
     assert all(value > 0 for value in astuple(measurement))
