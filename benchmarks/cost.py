@@ -23,7 +23,7 @@ from benchmarks.cost_data import (
     load_prices,
     load_profile,
 )
-from benchmarks.cost_model import MONTH_DAYS, MONTH_HOURS, Model
+from benchmarks.cost_model import MONTH_DAYS, MONTH_HOURS, Model, Usage
 from benchmarks.report import make_table, write_blocks
 from local.config import ROOT
 
@@ -72,17 +72,17 @@ class Estimate:
     def one_server(self, n_scans_per_day: float) -> float:
         """Return that of the cheapest server; infinite if a single one cannot carry the load."""
         try:
-            return sum(self.model.prices.price(self.model.use_one_server(n_scans_per_day)).values())
+            return self._total(self.model.use_one_server(n_scans_per_day))
         except OverflowError:
             return math.inf
 
     def two_servers(self, n_scans_per_day: float) -> float:
         """Return that of servers in two zones."""
-        return sum(self.model.prices.price(self.model.use_two_servers(n_scans_per_day)).values())
+        return self._total(self.model.use_two_servers(n_scans_per_day))
 
     def snapshots(self) -> float:
         """Return that of the snapshots of one published version of all functions."""
-        return sum(self.model.prices.price(self.model.use_snapshots()).values())
+        return self._total(self.model.use_snapshots())
 
     def restore(self) -> float:
         """Return what it costs to start the largest function from its snapshot."""
@@ -167,6 +167,9 @@ class Estimate:
             "cost-break-down": self.make_break_down(),
             "cost-counts": self.make_counts(),
         }
+
+    def _total(self, usage: Usage) -> float:
+        return sum(self.model.prices.price(usage).values())
 
     def _of_hours(self, name: str) -> float:
         return self.model.prices.prices[name].cost(MONTH_HOURS)

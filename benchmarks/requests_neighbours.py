@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from benchmarks.requests_table import MemoryTable
 from local.config import DAG_ID
-from local.scanhub.models import BaseResult, ResultType
+from local.scanhub.models import BaseResult, ResultType, Role, User
 from local.scanhub.seed import DEVICE_ID, seed_store
 from local.scanhub.server import HOST, open_socket
 from local.scanhub.store import Store
@@ -42,17 +42,9 @@ _DAG = {"dag_id": DAG_ID, "dag_display_name": "Reconstruction", "is_paused": Fal
 _SECRET = {"SecretString": json.dumps({"username": "airflow", "password": "airflow"})}
 # Magic bytes of HDF5, which is what raw data is.
 _RAW_DATA = b"\x89HDF\r\n\x1a\n" + bytes(1000)
-_USER = {
-    "username": "operator",
-    "first_name": "A",
-    "last_name": "B",
-    "email": None,
-    "role": "medical",
-    "access_token": "",
-    "token_type": "",
-    "last_activity_unixtime": 1795428721,
-    "last_login_unixtime": 1795428721,
-}
+_NAMES = {"username": "operator", "first_name": "A", "last_name": "B", "role": Role.MEDICAL}
+_USED = {"last_activity_unixtime": 1795428721, "last_login_unixtime": 1795428721}
+_USER = User.model_validate(_NAMES | _USED).model_dump(mode="json")
 Answer = tuple[int, bytes]
 
 
@@ -93,28 +85,27 @@ _DOCUMENTS = {has_scanned: _make_documents(has_scanned) for has_scanned in (Fals
 
 def make_scanned(number: int) -> list[Workflow | Task]:
     """Return our own state of a workflow whose scan has ended and whose data has come."""
-    now = datetime.now(UTC)
-    workflow_id = make_id(number, WORKFLOW)
-    ids = [make_id(number, kind) for kind in (SCAN, RECONSTRUCTION)]
-    scan, reconstruction = (
-        {
-            "workflow_id": workflow_id,
-            "task_id": each["id"],
-            "task_type": each["type"],
-            "args": each["args"],
-            "defined_at": each["datetime_created"],
-            "updated_at": now,
-        }
-        for each in (json.loads(make_document(id_)) for id_ in ids)
-    )
-    key = f"acquisition/{workflow_id}/{scan['task_id']}/upload-1/raw.h5"
+    workflow_id, now = make_id(number, WORKFLOW), datetime.now(UTC)
+    documents = [json.loads(make_document(make_id(number, k))) for k in (SCAN, RECONSTRUCTION)]
+    key = f"acquisition/{workflow_id}/{documents[0]['id']}/upload-1/raw.h5"
     data = ObjectVersion(bucket=BUCKET, key=key, version_id="v1", size_bytes=1000)
-    scan |= {"status": TaskStatus.COMPLETED, "progress": 100, "attempt": 1, "data": data}
-    reconstruction |= {"destinations": {"dag_id": DAG_ID}, "input_task_ids": (scan["task_id"],)}
+    scanned: Any = {"status": TaskStatus.COMPLETED, "progress": 100, "attempt": 1, "data": data}
+    waiting: Any = {"destinations": {"dag_id": DAG_ID}, "input_task_ids": [documents[0]["id"]]}
+    tasks = [
+        Task(
+            workflow_id=workflow_id,
+            task_id=document["id"],
+            task_type=document["type"],
+            args=document["args"],
+            defined_at=document["datetime_created"],
+            updated_at=now,
+            **own,
+        )
+        for document, own in zip(documents, (scanned, waiting), strict=True)
+    ]
+    exam_id = make_id(number, EXAM)
     times = {"created_at": now, "updated_at": now}
-    workflow = {"workflow_id": workflow_id, "exam_id": make_id(number, EXAM), **times}
-    tasks = [Task.model_validate(each) for each in (scan, reconstruction)]
-    return [Workflow.model_validate(workflow), *tasks]
+    return [Workflow(workflow_id=workflow_id, exam_id=exam_id, **times), *tasks]
 
 
 @dataclass(frozen=True)
