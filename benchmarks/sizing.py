@@ -21,6 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from benchmarks.report import make_table, run_command, take_medians
 from local.config import StackConfig, StackError
 from local.layer import LAYER
@@ -120,14 +122,12 @@ def list_samples_of(function: RuntimeFunction) -> list[Sample]:
 
 def fill_event(event: dict[str, Any]) -> dict[str, Any]:
     """Return an event of `upload_and_trigger` with a file as large as it takes."""
-    separator, file = "sizing", bytes(LARGEST_FILE_BYTES)
-    part = 'Content-Disposition: form-data; name="file"; filename="raw.h5"'
-    body = f"--{separator}\r\n{part}\r\n\r\n".encode() + file + f"\r\n--{separator}--\r\n".encode()
-    content_type = f"multipart/form-data; boundary={separator}"
+    form = httpx.Request("POST", "", files={"file": ("raw.h5", bytes(LARGEST_FILE_BYTES))})
+    content_type = form.headers["Content-Type"]
     return event | {
         "headers": event["headers"] | {"Content-Type": content_type},
         "multiValueHeaders": event["multiValueHeaders"] | {"Content-Type": [content_type]},
-        "body": base64.b64encode(body).decode(),
+        "body": base64.b64encode(form.read()).decode(),
         "isBase64Encoded": True,
     }
 

@@ -1,6 +1,3 @@
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 import pytest
 
 from benchmarks.requests import (
@@ -13,10 +10,9 @@ from benchmarks.requests import (
 )
 from benchmarks.requests_neighbours import Neighbours
 from benchmarks.requests_sides import Caller, Kind, make_sqs_event, name_task, task_id_of
+from tests.unit.benchmarks.conftest import Run
 from workflow_manager.events.sqs import parse_body
 from workflow_manager.services.trigger_airflow import StartDagRun
-
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class CountingSide:

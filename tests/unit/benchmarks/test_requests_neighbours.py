@@ -1,6 +1,5 @@
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -16,16 +15,13 @@ from benchmarks.requests_neighbours import (
     Neighbours,
     make_document,
     make_id,
-    make_scanned,
     read_call,
 )
 from benchmarks.requests_table import MemoryTable, UnknownRequestError
+from tests.unit.benchmarks.conftest import Run
 from workflow_manager.domain.exam import Exam, ExamTask, ExamWorkflow, ItemStatus, Patient
 from workflow_manager.domain.task import TaskStatus
-from workflow_manager.settings import Settings
-from workflow_manager.stores.dynamodb import DynamoDBStore
 
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 
 
@@ -161,15 +157,6 @@ def test_the_table_returns_of_several_items_those_that_are_there() -> None:
 def test_the_table_refuses_what_it_does_not_know(operation: str, request_: dict[str, Any]) -> None:
     with pytest.raises(UnknownRequestError):
         MemoryTable().answer(operation, request_)
-
-
-def test_a_store_may_fill_the_table() -> None:
-    table = MemoryTable()
-
-    DynamoDBStore(table, Settings(table_name="any")).commit(make_scanned(8))
-
-    key = {"PK": {"S": f"WORKFLOW#{make_id(8, WORKFLOW)}"}, "SK": {"S": "WORKFLOW"}}
-    assert table.answer("GetItem", {"Key": key})[1]["Item"]["version"] == {"N": "1"}
 
 
 def test_requests_of_one_connection_are_read_one_by_one(run: Run) -> None:
