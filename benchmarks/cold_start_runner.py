@@ -2,7 +2,8 @@
 
     python -S -s -P cold_start_runner.py [module]
 
-Nothing is imported here that the handler might import: it would be free for it.
+Nothing is imported here that the handler might import: it would be free for it. Without a module,
+the interpreter alone is measured, since it was started.
 """
 
 import time
@@ -11,13 +12,7 @@ _STARTED_S, _STARTED_CPU_S = time.perf_counter(), time.process_time()
 
 
 def main(module: str = "") -> None:
-    """Measure and print one line of JSON.
-
-    Parameters
-    ----------
-    module
-        Where the handler is; nothing measures the interpreter alone, since it was started.
-    """
+    """Measure and print one line of JSON, as `benchmarks.cold_start.Start` takes it."""
     import sys
 
     n_before = len(sys.modules)
@@ -30,14 +25,11 @@ def main(module: str = "") -> None:
 
     import json
 
-    numbers = {"wall_s": wall_s, "cpu_s": cpu_s, "n_modules": n_modules}
-    print(json.dumps(numbers | {"rss_bytes": _read_rss_bytes()}))
-
-
-def _read_rss_bytes() -> int:
     with open("/proc/self/status") as file:  # noqa: PTH123 - pathlib is large
         [line] = (line for line in file if line.startswith("VmRSS:"))
-    return int(line.split()[1]) * 1024
+    rss_mb = int(line.split()[1]) * 1024 / 1e6
+    numbers = {"ms": wall_s * 1e3, "cpu_ms": cpu_s * 1e3, "rss_mb": rss_mb}
+    print(json.dumps(numbers | {"n_modules": n_modules}))
 
 
 if __name__ == "__main__":

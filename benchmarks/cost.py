@@ -1,6 +1,6 @@
 """Cost of a scan and of a month at list prices, beside a server that is always on.
 
-    make benchmark-cost [COUNT=1]
+    make benchmark-cost [COUNT=1] [WRITE=1]
 
 Nothing is measured but counted: `--count` walks through one scan with the real handlers on moto and
 writes down every call (scan_counts.toml). Prices (prices.toml) and what a scan is assumed to be
@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 
 from benchmarks.cost_data import (
     COUNTS,
@@ -25,28 +23,22 @@ from benchmarks.cost_data import (
     load_prices,
     load_profile,
 )
-from benchmarks.cost_model import (
-    MONTH_DAYS,
-    MONTH_HOURS,
-    price_usage,
-    use_control_plane,
-    use_data_lake,
-    use_restore,
-    use_snapshots,
-)
-from benchmarks.cost_server import (
-    choose_instances,
-    choose_one,
-    find_break_even,
-    find_limit,
-    use_one_server,
-    use_two_servers,
-)
-from benchmarks.report import make_table, replace_block
+from benchmarks.cost_model import MONTH_DAYS, MONTH_HOURS, Model, Usage
+from benchmarks.report import make_table, write_blocks
 from local.config import ROOT
 
-DOC = ROOT / "docs" / "cost.md"
+PAGE = ROOT / "docs" / "cost.md"
 N_SCANS_PER_DAY = (10, 1_000, 100_000)
+_COLUMNS = [f"{n:,} scans a day" for n in N_SCANS_PER_DAY]
+_UNITS = {
+    "invocations": "calls",
+    "read_units": "read units",
+    "write_units": "write units",
+    "aws_calls": "AWS",
+    "scanhub_calls": "ScanHub",
+    "airflow_calls": "Airflow",
+}
+_MAX_N_SCANS = 1e6
 GROUPS = {
     "Lambda": ("lambda_arm64", "lambda_x86_64", "lambda_requests"),
     "API Gateway, its data out": ("api_requests", "data_out"),
@@ -63,21 +55,14 @@ GROUPS = {
 
 
 class Estimate:
-    """Costs of a month by the number of scans a day [USD].
-
-    Parameters
-    ----------
-    prices, profile, counts
-        The three files.
-    """
+    """Costs of a month by the number of scans a day [USD], and what the page says of them."""
 
     def __init__(self, prices: Prices, profile: Profile, counts: ScanCounts) -> None:
-        self._prices, self._profile, self._counts = prices, profile, counts
+        self.model = Model(prices, profile, counts)
 
     def ours(self, n_scans_per_day: float) -> dict[str, float]:
         """Return the control plane's, by group."""
-        usage = use_control_plane(self._profile, self._counts, n_scans_per_day)
-        costs = price_usage(self._prices, usage)
+        costs = self.model.prices.price(self.model.use_control_plane(n_scans_per_day))
         return {group: sum(costs.get(name, 0) for name in names) for group, names in GROUPS.items()}
 
     def ours_in_sum(self, n_scans_per_day: float) -> float:
@@ -86,171 +71,165 @@ class Estimate:
 
     def one_server(self, n_scans_per_day: float) -> float:
         """Return that of the cheapest server; infinite if a single one cannot carry the load."""
-        usage = use_one_server(self._prices, self._profile, self._counts, n_scans_per_day)
-        return math.inf if usage is None else sum(price_usage(self._prices, usage).values())
+        try:
+            return self._total(self.model.use_one_server(n_scans_per_day))
+        except OverflowError:
+            return math.inf
 
     def two_servers(self, n_scans_per_day: float) -> float:
         """Return that of servers in two zones."""
-        usage = use_two_servers(self._prices, self._profile, self._counts, n_scans_per_day)
-        return sum(price_usage(self._prices, usage).values())
-
-    def data_lake(self, n_scans_per_day: float) -> dict[str, float]:
-        """Return that of raw data and results: storage, and what brings them in and out."""
-        costs = price_usage(self._prices, use_data_lake(self._profile, n_scans_per_day))
-        stored_usd = costs.pop("s3_storage")
-        return {"kept": stored_usd, "moved": sum(costs.values())}
-
-    def of_hours(self, name: str, n: int = 1) -> float:
-        """Return that of something that is always on."""
-        return n * self._prices.prices[name].cost(MONTH_HOURS)
+        return self._total(self.model.use_two_servers(n_scans_per_day))
 
     def snapshots(self) -> float:
         """Return that of the snapshots of one published version of all functions."""
-        return sum(price_usage(self._prices, use_snapshots(self._profile)).values())
+        return self._total(self.model.use_snapshots())
 
     def restore(self) -> float:
         """Return what it costs to start the largest function from its snapshot."""
-        largest = max(self._profile.functions.values(), key=lambda each: each.memory_mb)
-        return sum(price_usage(self._prices, use_restore(largest)).values())
+        largest_mb = max(each.memory_mb for each in self.model.profile.functions.values())
+        return self.model.prices.prices["snapshot_restores"].cost(largest_mb / 1024)
 
-    def limit_of_one_server(self) -> int:
-        """Return how many scans a day a single server carries."""
-        return find_limit(self._profile, self._counts)
+    def make_comparison(self) -> str:
+        """Return cost of a month and of a scan, ours and the servers', as a table."""
+        costs: dict[str, Callable[[float], float]] = {
+            "**workflow manager, serverless**": self.ours_in_sum,
+            "server in one zone": self.one_server,
+            "servers in two zones": self.two_servers,
+        }
+        lakes = [self.model.prices.price(self.model.use_data_lake(n)) for n in N_SCANS_PER_DAY]
+        stored_usd = [lake.pop("s3_storage") for lake in lakes]
+        blank = [""] * len(N_SCANS_PER_DAY)
+        rows = [
+            *([name, *(_usd(cost(n)) for n in N_SCANS_PER_DAY)] for name, cost in costs.items()),
+            [
+                "instances of these, one zone / two",
+                *(self._describe_servers(n) for n in N_SCANS_PER_DAY),
+            ],
+            ["**USD a scan**", *blank],
+            *(
+                [name, *(_usd(cost(n) / (n * MONTH_DAYS)) for n in N_SCANS_PER_DAY)]
+                for name, cost in costs.items()
+            ),
+            ["**the same for all, USD a month**", *blank],
+            ["raw data and results, kept", *map(_usd, stored_usd)],
+            ["brought in and out", *(_usd(sum(lake.values())) for lake in lakes)],
+            [
+                "Airflow on MWAA, one mw1.small without more workers",
+                *[_usd(self._of_hours("mwaa_small"))] * len(blank),
+            ],
+        ]
+        return make_table(["USD a month", *_COLUMNS], rows)
 
-    def describe_servers(self, n_scans_per_day: float) -> str:
-        """Return number and kind of the instances, in one zone and in two."""
-        files = self._prices, self._profile, self._counts
-        one = choose_one(*files, n_scans_per_day)
-        kind, n_instances = choose_instances(*files, n_scans_per_day)
-        said = f"{f'1 of {one}' if one else '-'} / {n_instances} of {kind}"
-        return said.replace("_", ".")
+    def make_break_down(self) -> str:
+        """Return which services cost how much in a month, as a table."""
+        months = [self.ours(n) for n in (0, *N_SCANS_PER_DAY)]
+        rows = [
+            [group, *(f"{_usd(month[group])} ({_share(month, group)})" for month in months)]
+            for group in GROUPS
+        ]
+        return make_table(["USD a month", "no scan", *_COLUMNS], rows)
+
+    def make_sentences(self) -> str:
+        """Return where which is cheaper, as a list."""
+        limit = self.model.find_limit()
+        one = find_break_even(self.ours_in_sum, self.one_server, limit)
+        two = find_break_even(self.ours_in_sum, self.two_servers, _MAX_N_SCANS)
+        return "\n".join(
+            [
+                f"- Server in one zone: {_say(one)}; one alone carries at most {limit:,} scans a"
+                " day.",
+                f"- Servers in two zones: {_say(two)}.",
+                f"- With no scan at all, ours costs {_usd(self.ours_in_sum(0))} USD a month.",
+                "- In a VPC (`SubnetIds`), two NAT gateways add"
+                f" {_usd(2 * self._of_hours('nat_gateway'))} USD a month.",
+                "- With `SnapStart`, the snapshots of one published version of all functions add"
+                f" {_usd(self.snapshots())} USD a month, and each restore {_usd(self.restore())}"
+                " USD; old versions count until they are deleted.",
+            ]
+        )
+
+    def make_counts(self) -> str:
+        """Return what one scan calls, as a table."""
+        counts = self.model.counts
+        tables = {f"`{name}`": each for name, each in sorted(counts.functions.items())}
+        tables["**sum**"] = {unit: counts.sum(unit) for unit in _UNITS}
+        tables["an idle turn of `reconcile_runs`"] = counts.idle
+        rows = [
+            [name, *(f"{each.get(unit, 0):g}" for unit in _UNITS)] for name, each in tables.items()
+        ]
+        return make_table(["function", *_UNITS.values()], rows)
+
+    def make_blocks(self) -> dict[str, str]:
+        """Return all of it by its marks in the page."""
+        return {
+            "cost": self.make_comparison(),
+            "cost-break-even": self.make_sentences(),
+            "cost-break-down": self.make_break_down(),
+            "cost-counts": self.make_counts(),
+        }
+
+    def _total(self, usage: Usage) -> float:
+        return sum(self.model.prices.price(usage).values())
+
+    def _of_hours(self, name: str) -> float:
+        return self.model.prices.prices[name].cost(MONTH_HOURS)
+
+    def _describe_servers(self, n_scans_per_day: float) -> str:
+        one = self.model.choose_one(n_scans_per_day)
+        kind, n_instances = self.model.choose_instances(n_scans_per_day)
+        return f"{f'1 of {one}' if one else '-'} / {n_instances} of {kind}".replace("_", ".")
 
 
-def make_comparison(estimate: Estimate) -> str:
-    """Return cost of a month and of a scan, ours and the servers', as a table in Markdown."""
-    costs: list[tuple[str, Callable[[float], float]]] = [
-        ("**workflow manager, serverless**", estimate.ours_in_sum),
-        ("server in one zone", estimate.one_server),
-        ("servers in two zones", estimate.two_servers),
-    ]
-    blank = [""] * len(N_SCANS_PER_DAY)
-    lakes = [estimate.data_lake(n) for n in N_SCANS_PER_DAY]
-    mwaa = _usd(estimate.of_hours("mwaa_small"))
-    instances = [estimate.describe_servers(n) for n in N_SCANS_PER_DAY]
-    rows = [
-        *([name, *(_usd(cost(n)) for n in N_SCANS_PER_DAY)] for name, cost in costs),
-        ["instances of these, one zone / two", *instances],
-        ["**USD a scan**", *blank],
-        *(
-            [name, *(_usd(cost(n) / (n * MONTH_DAYS)) for n in N_SCANS_PER_DAY)]
-            for name, cost in costs
-        ),
-        ["**the same for all, USD a month**", *blank],
-        ["raw data and results, kept", *(_usd(lake["kept"]) for lake in lakes)],
-        ["brought in and out", *(_usd(lake["moved"]) for lake in lakes)],
-        ["Airflow on MWAA, one mw1.small without more workers", *[mwaa] * len(lakes)],
-    ]
-    return make_table(["USD a month", *_columns()], rows)
+def find_break_even(
+    ours: Callable[[float], float], server: Callable[[float], float], greatest: float
+) -> float | None:
+    """Return from how many scans a day on, up to the greatest, the server costs less, if it does.
+
+    Both are told so many scans a day, and cost ever more [USD].
+    """
+    if ours(greatest) <= server(greatest):
+        return None
+    low, high = 0.0, greatest
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if ours(middle) <= server(middle) else (low, middle)
+    return high
 
 
-def make_break_down(estimate: Estimate) -> str:
-    """Return which services cost how much in a month, as a table in Markdown."""
-    columns = [estimate.ours(n) for n in (0, *N_SCANS_PER_DAY)]
-    rows = [[group, *(_share(costs, group) for costs in columns)] for group in GROUPS]
-    return make_table(["USD a month", "no scan", *_columns()], rows)
-
-
-def _share(costs: Mapping[str, float], group: str) -> str:
-    return f"{_usd(costs[group])} ({costs[group] / sum(costs.values()):.0%})"
-
-
-def make_sentences(estimate: Estimate) -> str:
-    """Return where which is cheaper, as a list in Markdown."""
-    one, two = estimate.one_server, estimate.two_servers
-    limit = estimate.limit_of_one_server()
-    idle_usd, nat_usd = estimate.ours_in_sum(0), estimate.of_hours("nat_gateway", 2)
-    snapshots_usd, restore_usd = estimate.snapshots(), estimate.restore()
-    sentences = [
-        f"Server in one zone: {_say_break_even(find_break_even(estimate.ours_in_sum, one, limit))};"
-        f" one alone carries at most {limit:,} scans a day.",
-        f"Servers in two zones: {_say_break_even(find_break_even(estimate.ours_in_sum, two))}.",
-        f"With no scan at all, ours costs {_usd(idle_usd)} USD a month.",
-        f"In a VPC (`SubnetIds`), two NAT gateways add {_usd(nat_usd)} USD a month.",
-        "With `SnapStart`, the snapshots of one published version of all functions add"
-        f" {_usd(snapshots_usd)} USD a month, and each restore {_usd(restore_usd)} USD; old"
-        " versions count until they are deleted.",
-    ]
-    return "\n".join(f"- {sentence}" for sentence in sentences)
-
-
-def _say_break_even(n_scans_per_day: float | None) -> str:
+def _say(n_scans_per_day: float | None) -> str:
     if n_scans_per_day is None:
         return "never cheaper"
     return f"cheaper from {n_scans_per_day:,.0f} scans a day on"
 
 
-def make_counts(counts: ScanCounts) -> str:
-    """Return what one scan calls, as a table in Markdown."""
-    units = {
-        "invocations": "calls",
-        "read_units": "read units",
-        "write_units": "write units",
-        "aws_calls": "AWS",
-        "scanhub_calls": "ScanHub",
-        "airflow_calls": "Airflow",
-    }
-    tables = {f"`{name}`": each for name, each in sorted(counts.functions.items())}
-    tables["**sum**"] = {unit: counts.sum(unit) for unit in units}
-    tables["an idle turn of `reconcile_runs`"] = counts.idle
-    rows = [[name, *(f"{each.get(unit, 0):g}" for unit in units)] for name, each in tables.items()]
-    return make_table(["function", *units.values()], rows)
-
-
-def _columns() -> list[str]:
-    return [f"{n:,} scans a day" for n in N_SCANS_PER_DAY]
+def _share(costs: dict[str, float], group: str) -> str:
+    return f"{costs[group] / sum(costs.values()):.0%}"
 
 
 def _usd(amount: float) -> str:
     """Write two digits that count, and no more cents than there are; "-" is not for any money."""
     if math.isinf(amount):
         return "-"
-    if amount >= 100:
-        return f"{amount:,.0f}"
     if amount >= 1:
-        return f"{amount:.1f}"
+        return f"{amount:,.0f}" if amount >= 100 else f"{amount:.1f}"
     return f"{amount:.2g}" if amount >= 1e-4 or amount == 0 else f"{amount:.1e}"
-
-
-def count(path: Path = COUNTS) -> None:
-    """Count one scan and write that down."""
-    # Only this needs moto and the tests' deployment.
-    from benchmarks.scan_walk import count_scan
-
-    path.write_text(format_counts(count_scan(load_profile().timeline)))
 
 
 def main() -> None:
     """Print the tables, or write them."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--count", action="store_true", help="count a scan anew")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/cost.md")
     asked = parser.parse_args()
     if asked.count:
-        count()
-    counts = load_counts()
-    estimate = Estimate(load_prices(), load_profile(), counts)
-    parts = {
-        "": partial(make_comparison, estimate),
-        "-break-even": partial(make_sentences, estimate),
-        "-break-down": partial(make_break_down, estimate),
-        "-counts": partial(make_counts, counts),
-    }
-    text = DOC.read_text() if asked.write else ""
-    for name, make in parts.items():
-        print(make(), end="\n\n")
-        text = replace_block(text, f"cost{name}", make()) if asked.write else text
+        # Only this needs moto and the tests' deployment.
+        from benchmarks.scan_walk import count_scan
+
+        COUNTS.write_text(format_counts(count_scan(load_profile().timeline)))
+    blocks = Estimate(load_prices(), load_profile(), load_counts()).make_blocks()
+    print(*blocks.values(), sep="\n\n")
     if asked.write:
-        DOC.write_text(text)
+        write_blocks(PAGE, blocks)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,13 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 _FOLDER = Path(__file__).parent
-PRICES = _FOLDER / "prices.toml"
-PROFILE = _FOLDER / "scan_profile.toml"
-COUNTS = _FOLDER / "scan_counts.toml"
-
+PRICES, PROFILE, COUNTS = (
+    _FOLDER / f"{name}.toml" for name in ("prices", "scan_profile", "scan_counts")
+)
 Counts = Mapping[str, float]
 
 
@@ -23,15 +21,7 @@ class _Data(BaseModel):
 
 
 class Price(_Data):
-    """What a unit costs.
-
-    Attributes
-    ----------
-    tiers
-        Up to how many units a month, and what one of them costs then [USD]; the last without end.
-    checked
-        The day on which a page was read that states it; None: it is as known.
-    """
+    """What a unit costs [USD], in tiers of so many units a month, the last one without end."""
 
     unit: str
     tiers: tuple[tuple[float, ...], ...] = Field(min_length=1)
@@ -39,13 +29,7 @@ class Price(_Data):
     checked: date | None = None
 
     def cost(self, n_units: float) -> float:
-        """Return what so many units a month cost [USD].
-
-        Parameters
-        ----------
-        n_units
-            Of this month.
-        """
+        """Return what so many units of a month cost [USD]."""
         cost_usd, begin = 0.0, 0.0
         for *ends, each_usd in self.tiers:
             end = ends[0] if ends else n_units
@@ -55,15 +39,7 @@ class Price(_Data):
 
 
 class Prices(_Data):
-    """The price list.
-
-    Attributes
-    ----------
-    known_on
-        The day of those that have no other.
-    resources
-        Types of resources, each with the names of its prices.
-    """
+    """The price list, and which of them a type of resource of the template has."""
 
     currency: str
     region: str
@@ -71,13 +47,9 @@ class Prices(_Data):
     resources: dict[str, list[str]]
     prices: dict[str, Price]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, data: dict[str, Any]) -> dict[str, Any]:
-        prices = {name: each for name, each in data.items() if "tiers" in str(each)}
-        return {name: each for name, each in data.items() if name not in prices} | {
-            "prices": prices
-        }
+    def price(self, usage: Mapping[str, float]) -> dict[str, float]:
+        """Return what each unit costs in a month [USD], by the name of its price."""
+        return {name: self.prices[name].cost(n_units) for name, n_units in usage.items()}
 
 
 class Timeline(_Data):
@@ -94,15 +66,7 @@ class Timeline(_Data):
 
 
 class Function(_Data):
-    """What a call of a function takes.
-
-    Attributes
-    ----------
-    cold_cpu_s
-        Of a cold start with its first event, on a whole processor [s].
-    warm_s, warm_cpu_s
-        Of another event [s], and what of it is computing on a whole processor [s].
-    """
+    """What a call takes: a cold start with its first event, and another, on a whole processor."""
 
     memory_mb: int
     cold_cpu_s: float
@@ -144,19 +108,7 @@ class Profile(_Data):
 
 
 class ScanCounts(_Data):
-    """What was counted.
-
-    Attributes
-    ----------
-    n_metrics
-        Custom metrics that a scan sends to.
-    n_idle_metrics
-        Those that an idle turn of the reconciler sends to.
-    idle
-        A turn of the reconciler in which nothing runs.
-    functions
-        Of one scan, by function.
-    """
+    """What was counted: of one scan by function, and of a turn in which nothing runs."""
 
     n_metrics: int
     n_idle_metrics: int
@@ -164,19 +116,15 @@ class ScanCounts(_Data):
     functions: dict[str, dict[str, float]]
 
     def sum(self, unit: str) -> float:
-        """Return how much all functions of a scan use.
-
-        Parameters
-        ----------
-        unit
-            Its name.
-        """
+        """Return how much all functions of a scan use of a unit."""
         return sum(counts.get(unit, 0) for counts in self.functions.values())
 
 
 def load_prices() -> Prices:
     """Return the price list."""
-    return Prices.model_validate(tomllib.loads(PRICES.read_text()))
+    data = tomllib.loads(PRICES.read_text())
+    prices = {name: data.pop(name) for name, each in list(data.items()) if "tiers" in str(each)}
+    return Prices.model_validate(data | {"prices": prices})
 
 
 def load_profile() -> Profile:

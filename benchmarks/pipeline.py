@@ -2,18 +2,14 @@
 
     make benchmark-pipeline [QUICK=1] [WRITE=1]
 
-Ours is the deployed stack: S3, SQS, `trigger_airflow`, Airflow, the reconstruction, its callbacks.
 The floor is on the same stack at the same time: S3 calls a function of one file that does nothing
-but POST to Airflow (benchmarks/floor_handler.py), which runs a DAG whose task does nothing
-(benchmarks/dags/floor.py). Objects take turns, one at a time, after one of each to warm up. Times
-are the client's before the PUT, and those that Airflow and our API show. Airflow's scheduler looks
-in rounds: pauses of random length keep the turns from falling into step with it. WRITE=1 puts the
-table into docs/performance.md.
+but POST to Airflow (floor_handler.py), which runs a DAG whose task does nothing (dags/floor.py).
+Objects take turns, one at a time, after one of each to warm up. Airflow's scheduler looks in
+rounds: pauses of random length keep the turns from falling into step with it.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import shutil
 import statistics
@@ -21,20 +17,20 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
 import numpy as np
 
-from benchmarks.pipeline_stats import Passage, compare
-from benchmarks.report import describe_machine, replace_block
+from benchmarks.report import describe_machine, make_table, run_command
 from local import airflow
 from local.aws import make_client
 from local.config import DAG_ID, ROOT, StackConfig, StackError, python_runtime
@@ -44,29 +40,54 @@ from scanhub_reconstruction.raw_data import read_raw_data
 from scanhub_reconstruction.run_conf import RunConf
 from scanhub_reconstruction.series import store_images
 
-DOC = ROOT / "docs" / "performance.md"
 DAGS_FOLDER = ROOT / ".local-benchmark-dags"
 FLOOR = "floor"
 N_OBJECTS, N_QUICK = 15, 3
+TOTAL = "**PUT of the object → result recorded**"
 _N_COILS, _MATRIX_SIZE = 2, 64
 # Airflow is not asked often: on SQLite, readers hold up the scheduler.
 _POLL_S = 0.5
 _TIMEOUT_S = 120.0
 _MAX_PAUSE_S = 1.5
-_ENDED = {"success", "failed"}
+
+Passage = dict[str, float]
+"""How long one object took [s], by the part of its way, `TOTAL` last."""
+
+
+def split(
+    sent: datetime, run: Mapping[str, Any], task: Mapping[str, Any], recorded: str
+) -> Passage:
+    """Return the parts of an object's way, of its DAG run in Airflow and the run's only task."""
+    read = datetime.fromisoformat
+    created, started, ended = (read(run[name]) for name in ("queued_at", "start_date", "end_date"))
+    task_started, task_ended = read(task["start_date"]), read(task["end_date"])
+    spans = {
+        "PUT of the object → DAG run created": (sent, created),
+        "created → run under way": (created, started),
+        "under way → task's process": (started, task_started),
+        "the task": (task_started, task_ended),
+        "task's end → run's end": (task_ended, ended),
+        TOTAL: (sent, read(recorded)),
+    }
+    return {name: (end - begin).total_seconds() for name, (begin, end) in spans.items()}
+
+
+def compare(ours: Sequence[Passage], floor: Sequence[Passage]) -> str:
+    """Return the parts of both ways as a table in Markdown."""
+    head = ["", "ours: median ms", "p95 ms", "floor: median ms", "p95 ms", "ours / floor"]
+    rows = []
+    for name in ours[0]:
+        sides = [[each[name] * 1e3 for each in passages] for passages in (ours, floor)]
+        cells_ms = [float(ms) for side in sides for ms in np.percentile(side, (50, 95))]
+        mine_ms, _, least_ms, _ = cells_ms
+        ratio = f"{mine_ms / least_ms:.1f}" if least_ms > 0 else "-"
+        rows.append([name, *(f"{ms:.0f}" for ms in cells_ms), ratio])
+    return make_table(head, rows)
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A running stack and its clients.
-
-    Attributes
-    ----------
-    api, airflow
-        Ours as the operator, and Airflow's.
-    s3
-        Of the laptop's AWS.
-    """
+    """A running stack and its clients: of our API as the operator, of Airflow and of S3."""
 
     stack: Stack
     api: httpx.Client
@@ -78,14 +99,16 @@ class Pipeline:
         key = f"upload/{DAG_ID}/{uuid4().hex}/raw.npy"
         sent = self._store(self.stack.bucket, key, raw)
         run, task = self._follow(DAG_ID, key)
-        recorded = self._wait(lambda: self._find_record(run["dag_run_id"]), "the record")
-        return Passage.from_airflow(sent, run, task, recorded)
+        path = f"/dag_runs/{run['dag_run_id']}/"
+        recorded = self._wait(lambda: self._get(self.api, path, task_instances="false"), "record")
+        return split(sent, run, task, recorded["finished_at"])
 
     def pass_floor(self, raw: bytes) -> Passage:
         """Store the same object in the floor's bucket and return its times."""
         key = f"{uuid4().hex}/raw.npy"
         sent = self._store(FLOOR, key, raw)
-        return Passage.from_airflow(sent, *self._follow(FLOOR, key))
+        run, task = self._follow(FLOOR, key)
+        return split(sent, run, task, task["end_date"])
 
     def _store(self, bucket: str, key: str, raw: bytes) -> datetime:
         # S3 may tell of the object before it answers.
@@ -94,45 +117,47 @@ class Pipeline:
         return sent
 
     def _follow(self, dag_id: str, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        run = self._wait(lambda: self._find_run(dag_id, key), f"a run of {dag_id}")
-        path = f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}/taskInstances"
-        [task] = self.airflow.get(path).raise_for_status().json()["task_instances"]
+        run = self._wait(lambda: self._find_run(dag_id, key), f"run of {dag_id}")
         if run["state"] != "success":
             raise StackError(f"A run of {dag_id} has failed; make logs.")
+        path = f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}/taskInstances"
+        [task] = self._get(self.airflow, path)["task_instances"]
         return run, task
 
-    def _find_run(self, dag_id: str, key: str) -> dict[str, Any] | None:
-        params: dict[str, str | int] = {"limit": 3, "order_by": "-run_after"}
-        answer = self.airflow.get(f"/dags/{dag_id}/dagRuns", params=params).raise_for_status()
-        runs = [run for run in answer.json()["dag_runs"] if run["conf"].get("key") == key]
-        return next((run for run in runs if run["state"] in _ENDED), None)
-
-    def _find_record(self, dag_run_id: str) -> str | None:
-        answer = self.api.get(f"/dag_runs/{dag_run_id}/", params={"task_instances": "false"})
-        finished_at: str | None = answer.raise_for_status().json()["finished_at"]
-        return finished_at
+    def _find_run(self, dag_id: str, key: str) -> dict[str, Any]:
+        path = f"/dags/{dag_id}/dagRuns"
+        runs = self._get(self.airflow, path, limit=3, order_by="-run_after")["dag_runs"]
+        return next((run for run in runs if run["conf"].get("key") == key), {})
 
     @staticmethod
-    def _wait(read: Callable[[], Any], what: str) -> Any:
+    def _get(client: httpx.Client, path: str, **params: Any) -> dict[str, Any]:
+        return dict(client.get(path, params=params).raise_for_status().json())
+
+    @staticmethod
+    def _wait(read: Callable[[], dict[str, Any]], what: str) -> dict[str, Any]:
+        """Return what is read once it has ended, by Airflow's word or by ours."""
         deadline_s = time.monotonic() + _TIMEOUT_S
         while time.monotonic() < deadline_s:
-            if found := read():
+            found = read()
+            if found.get("end_date") or found.get("finished_at"):
                 return found
             time.sleep(_POLL_S)
-        raise StackError(f"After {_TIMEOUT_S:.0f} s: still waiting for {what}.")
+        raise StackError(f"After {_TIMEOUT_S:.0f} s: still waiting for the {what}.")
 
 
 @contextmanager
 def connect(config: StackConfig, stack: Stack) -> Iterator[Pipeline]:
-    """Return the clients of a running stack."""
+    """Return the clients of a running stack, with the floor deployed as long as they are."""
     token = airflow.log_in(config, stack.airflow_password)
+    s3 = make_client(config, "s3")
     with (
         _open(stack.api_url, stack.token) as api,
         _open(f"{stack.airflow_url}/api/v2", token) as airflow_api,
     ):
         if airflow_api.get(f"/dags/{FLOOR}").status_code != httpx.codes.OK:
             raise StackError("The stack that is up lacks the floor's DAG: make down first.")
-        yield Pipeline(stack, api, airflow_api, make_client(config, "s3"))
+        with deploy_floor(stack, make_client(config, "lambda"), s3):
+            yield Pipeline(stack, api, airflow_api, s3)
 
 
 def _open(base_url: str, token: str) -> httpx.Client:
@@ -142,9 +167,14 @@ def _open(base_url: str, token: str) -> httpx.Client:
 
 
 @contextmanager
-def deploy_floor(config: StackConfig, stack: Stack) -> Iterator[None]:
+def deploy_floor(stack: Stack, functions: Any, s3: Any) -> Iterator[None]:
     """Make the floor's bucket and function, and delete them in the end."""
-    functions, s3 = make_client(config, "lambda"), make_client(config, "s3")
+    variables = {
+        "AIRFLOW_URL": stack.airflow_url,
+        "DAG_ID": FLOOR,
+        "USERNAME": stack.airflow_username,
+        "PASSWORD": stack.airflow_password,
+    }
     arn = functions.create_function(
         FunctionName=FLOOR,
         Runtime=python_runtime(),
@@ -152,14 +182,7 @@ def deploy_floor(config: StackConfig, stack: Stack) -> Iterator[None]:
         Handler="floor_handler.lambda_handler",
         Code={"ZipFile": zip_handler()},
         Timeout=29,
-        Environment={
-            "Variables": {
-                "AIRFLOW_URL": stack.airflow_url,
-                "DAG_ID": FLOOR,
-                "USERNAME": stack.airflow_username,
-                "PASSWORD": stack.airflow_password,
-            }
-        },
+        Environment={"Variables": variables},
     )["FunctionArn"]
     s3.create_bucket(Bucket=FLOOR)
     told = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
@@ -187,36 +210,28 @@ def make_dags_folder() -> Path:
     """Return a folder with the project's DAGs and the floor's; always the same one."""
     shutil.rmtree(DAGS_FOLDER, ignore_errors=True)
     shutil.copytree(ROOT / "dags", DAGS_FOLDER)
-    shutil.copytree(Path(__file__).with_name("dags"), DAGS_FOLDER, dirs_exist_ok=True)
-    return DAGS_FOLDER
+    return shutil.copytree(Path(__file__).with_name("dags"), DAGS_FOLDER, dirs_exist_ok=True)
 
 
 def make_raw_data() -> bytes:
     """Return a small measurement, so that what is around the reconstruction is seen."""
     file = io.BytesIO()
-    kspace = simulate_kspace(n_coils=_N_COILS, matrix_size=_MATRIX_SIZE, oversampling=1.0)
-    np.save(file, kspace)
+    np.save(file, simulate_kspace(n_coils=_N_COILS, matrix_size=_MATRIX_SIZE, oversampling=1.0))
     return file.getvalue()
-
-
-class _Nowhere:
-    """An object store that keeps nothing."""
-
-    def upload(self, key: str, body: bytes, content_type: str) -> None:
-        """Forget an object."""
 
 
 def time_reconstruction(raw: bytes, n_repeats: int) -> float:
     """Return what reading, reconstructing and encoding takes alone, warm [s]."""
     run = RunConf("floor", "bucket", "raw.npy", "result/floor", "http://127.0.0.1:9", "none")
+    # An object store that keeps nothing, by the one method that is called.
+    nowhere = cast(Any, SimpleNamespace(upload=lambda *_: None))
     durations_s = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "raw"
         path.write_bytes(raw)
         for _ in range(n_repeats + 1):
             begun_s = time.perf_counter()
-            # The class of the real store is no protocol; this has the one method that is called.
-            store_images(read_raw_data(path), run, _Nowhere(), lambda: None)  # type: ignore[arg-type]
+            store_images(read_raw_data(path), run, nowhere, lambda: None)
             durations_s.append(time.perf_counter() - begun_s)
     return statistics.median(durations_s[1:])
 
@@ -235,14 +250,14 @@ def measure(pipeline: Pipeline, raw: bytes, n_objects: int) -> tuple[list[Passag
     return ours[1:], floor[1:]
 
 
-def run(n_objects: int) -> str:
+def run(is_quick: bool) -> str:
     """Measure on the stack, which is left as it was found, and return the table."""
+    n_objects = N_QUICK if is_quick else N_OBJECTS
     config = replace(StackConfig.from_environ(), dags_folder=make_dags_folder())
     was_up = is_up(config)
     raw = make_raw_data()
     try:
-        stack = up(config)
-        with connect(config, stack) as pipeline, deploy_floor(config, stack):
+        with connect(config, up(config)) as pipeline:
             ours, floor = measure(pipeline, raw, n_objects)
     finally:
         if not was_up:
@@ -253,22 +268,5 @@ def run(n_objects: int) -> str:
     return f"{compare(ours, floor)}\n\n{said}"
 
 
-def main() -> int:
-    """Measure, print or write the table, and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{N_QUICK} objects")
-    parser.add_argument("--write", action="store_true", help="put the table into the docs")
-    asked = parser.parse_args()
-    try:
-        table = run(N_QUICK if asked.quick else N_OBJECTS)
-        print(table)
-        if asked.write:
-            DOC.write_text(replace_block(DOC.read_text(), "pipeline", table))
-    except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(run, "pipeline")

@@ -10,57 +10,61 @@ Memory is the process's largest resident set, the interpreter and its packages (
 
 from __future__ import annotations
 
-import json
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 # This process imports no arrays: what it occupies would count as its children's peak.
-_ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.child import peak_mb, run_child, tell
+from benchmarks.report import make_table, run_command, take_medians
+
 _SHAPES = ((8, 128, 256, 256), (1, 64, 512, 512))  # coils, kz, ky, kx
+_QUICK_SHAPES = ((2, 32, 128, 128),)
 _METHODS = ("ours", "numpy complex64", "numpy complex128")
 _N_REPEATS = 5
-_RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
-def main() -> None:
-    """Measure all methods on all shapes and print medians and their ratios."""
-    for shape in _SHAPES:
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory) / "kspace.npy"
-            _run_child("write", str(path), *map(str, shape))
-            runs = [
-                {method: _measure(method, path) for method in _METHODS} for _ in range(_N_REPEATS)
-            ]
-        print(f"\n{shape[0]} coil(s), {' by '.join(map(str, shape[1:]))}, {_N_REPEATS} runs each")
-        print(f"{'':18}{'seconds':>10}{'peak GB':>10}{'times as long':>15}{'ours / memory':>15}")
-        medians = {
-            method: tuple(statistics.median(run[method][i] for run in runs) for i in (0, 1))
-            for method in _METHODS
-        }
-        ours_s, ours_gb = medians["ours"]
-        for method, (duration_s, peak_gb) in medians.items():
-            ratios = f"{duration_s / ours_s:15.1f}{ours_gb / peak_gb:15.2f}"
-            print(f"{method:18}{duration_s:10.2f}{peak_gb:10.2f}{ratios}")
+@dataclass(frozen=True)
+class Measurement:
+    """Duration and peak memory of one fresh process [s, MB]."""
+
+    duration_s: float
+    peak_mb: float
 
 
-def _measure(method: str, path: Path) -> tuple[float, float]:
-    """Return duration in seconds and peak memory in GB of one fresh process."""
-    duration_s, peak_gb = json.loads(_run_child("measure", method, str(path)))
-    return duration_s, peak_gb
+def compare(is_quick: bool) -> str:
+    """Return what all methods take on all shapes, as tables in Markdown."""
+    return "\n\n".join(map(_compare_one, _QUICK_SHAPES if is_quick else _SHAPES))
 
 
-def _run_child(*arguments: str) -> str:
-    command = [sys.executable, __file__, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - our own words, no shell
+def _compare_one(shape: tuple[int, ...]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "kspace.npy"))
+        run_child("reconstruction", "write", path, *map(str, shape))
+        rounds = [
+            [Measurement(*run_child("reconstruction", method, path)) for method in _METHODS]
+            for _ in range(_N_REPEATS)
+        ]
+    medians = [take_medians(each) for each in zip(*rounds, strict=True)]
+    ours = medians[0]
+    rows = [
+        [
+            method,
+            f"{each.duration_s:.2f}",
+            f"{each.peak_mb / 1e3:.2f}",
+            f"{each.duration_s / ours.duration_s:.1f}",
+            f"{ours.peak_mb / each.peak_mb:.2f}",
+        ]
+        for method, each in zip(_METHODS, medians, strict=True)
+    ]
+    name = f"{shape[0]} coil(s), {' by '.join(map(str, shape[1:]))}"
+    return make_table([name, "seconds", "peak GB", "times as long", "ours / memory"], rows)
 
 
-def _write_kspace(path: Path, shape: tuple[int, ...]) -> None:
+def _write_kspace(path: str, shape: tuple[int, ...]) -> None:
     """Write random k-space, complex64."""
     import numpy as np
 
@@ -70,18 +74,7 @@ def _write_kspace(path: Path, shape: tuple[int, ...]) -> None:
         coil.view(np.float32)[...] = random.standard_normal((*shape[1:3], 2 * shape[3]), np.float32)
 
 
-def _run_method(method: str, path: Path) -> None:
-    """Print what one method takes, after the imports."""
-    reconstruct = _import_ours() if method == "ours" else _import_numpy(method.split()[1])
-    start_s = time.perf_counter()
-    reconstruct(path)
-    duration_s = time.perf_counter() - start_s
-    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT_BYTES / 1e9
-    print(json.dumps([duration_s, peak_gb]))
-
-
 def _import_ours() -> Callable[[Path], object]:
-    sys.path.insert(0, str(_ROOT / "dags"))
     from scanhub_reconstruction.raw_data import read_raw_data
     from scanhub_reconstruction.reconstruction import reconstruct_volume
 
@@ -101,13 +94,20 @@ def _import_numpy(dtype: str) -> Callable[[Path], object]:
     return reconstruct
 
 
+def _run_method(method: str, path: Path) -> None:
+    """Tell what one method takes, after the imports."""
+    reconstruct = _import_ours() if method == "ours" else _import_numpy(method.split()[1])
+    start_s = time.perf_counter()
+    reconstruct(path)
+    tell([time.perf_counter() - start_s, peak_mb()])
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case []:
-            main()
         case ["write", path, *sizes]:
-            _write_kspace(Path(path), tuple(map(int, sizes)))
-        case ["measure", method, path]:
+            _write_kspace(path, tuple(map(int, sizes)))
+            tell("written")
+        case [method, path]:
             _run_method(method, Path(path))
         case _:
-            sys.exit(__doc__)
+            run_command(compare)

@@ -1,25 +1,53 @@
-"""What reports of several benchmarks have in common."""
+"""What all benchmarks have in common: medians, tables, the machine, and where a report goes."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import date
 from pathlib import Path
+from typing import Any, TypeVar
+
+from local.config import ROOT, StackError
+
+PERFORMANCE_PAGE = ROOT / "docs" / "performance.md"
+MeasurementT = TypeVar("MeasurementT")
+
+
+def take_medians(measurements: Sequence[MeasurementT]) -> MeasurementT:
+    """Return the medians of dataclasses of numbers, each number by itself."""
+    made: Any = measurements
+    by_number = zip(*map(astuple, made), strict=True)
+    medians: MeasurementT = type(made[0])(*map(statistics.median, by_number))
+    return medians
+
+
+def make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown; all columns but the first hold numbers."""
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def describe_machine(today: date | None = None) -> str:
+    """Return what the numbers of a run come from, and of which day they are."""
+    today = today or date.today()
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
+    cores = f"{os.cpu_count()} cores" + (f" ({found[1].strip()})" if found else "")
+    version = ".".join(platform.python_version_tuple()[:2])
+    day = f"{today.day} {today:%B %Y}"
+    return f"{cores}, {platform.system()}, Python {version}, {platform.machine()}, {day}"
 
 
 def replace_block(text: str, name: str, content: str) -> str:
     """Return a page with new content between its marks ``<!-- name -->`` and ``<!-- /name -->``.
-
-    Parameters
-    ----------
-    text
-        The page, in Markdown.
-    name
-        Of the marks.
-    content
-        What is to stand between them.
 
     Raises
     ------
@@ -30,26 +58,29 @@ def replace_block(text: str, name: str, content: str) -> str:
     before, *rest = text.split(begin)
     if len(rest) != 1 or rest[0].count(end) != 1 or end in before:
         raise ValueError(f"The page does not have the marks {begin} and {end} once each.")
-    after = rest[0].partition(end)[2]
-    return f"{before}{begin}\n{content.strip()}\n{end}{after}"
+    return f"{before}{begin}\n{content.strip()}\n{end}{rest[0].partition(end)[2]}"
 
 
-def make_table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown; all columns but the first hold numbers."""
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def write_blocks(page: Path, blocks: Mapping[str, str]) -> None:
+    """Put reports between their marks."""
+    text = page.read_text(encoding="utf-8")
+    for name, content in blocks.items():
+        text = replace_block(text, name, content)
+    page.write_text(text, encoding="utf-8")
 
 
-def describe_machine(today: date | None = None) -> str:
-    """Return what the numbers of a run come from, and of which day they are."""
-    today = today or date.today()
-    version = ".".join(platform.python_version_tuple()[:2])
-    cores = f"{os.cpu_count()} cores{_processor()}"
-    day = f"{today.day} {today:%B %Y}"
-    return f"{cores}, {platform.system()}, Python {version}, {platform.machine()}, {day}"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
-    return f" ({found[1].strip()})" if found else ""
+def run_command(measure: Callable[[bool], str], block: str = "") -> None:
+    """Measure, ``--quick`` or at length, print the report, and ``--write`` it between its marks."""
+    parser = argparse.ArgumentParser()
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--quick", action="store_true", help="less of everything")
+    if block:
+        chosen.add_argument("--write", action="store_true", help="put the report into docs")
+    options = parser.parse_args()
+    try:
+        report = measure(options.quick)
+    except (StackError, subprocess.CalledProcessError) as error:
+        sys.exit(str(error))
+    print(report)
+    if block and options.write:
+        write_blocks(PERFORMANCE_PAGE, {block: report})

@@ -2,178 +2,234 @@
 
     make benchmark-requests [QUICK=1] [WRITE=1]
 
-Both sides answer the same requests and call the same neighbours (`requests_neighbours`), which
-answer after 5 ms; ScanHub's services after 10 ms, for they check the caller's token themselves.
-The server is one process: FastAPI, blocking calls in `async def`, the token checked first. Ours are
-the real functions, called with API Gateway's events, each in execution environments of their own
-as on Lambda: one event at a time, so n clients have n of them. The processes of both sides are
-pinned to one core, in turn; neighbours and clients have another. So answers a second are those of
-one core, and the processor time is that of the processes which answer, alone.
-
-API Gateway is not in it: not its own time, and not `authorize_request`, whose answer it keeps for a
-token (60 s, `TokenCacheSeconds`); the events carry what it said. Nor is Lambda's own way between
-API Gateway and the function. Our functions forward the user's token as ScanHub does, so what
-neighbours do to check it is in the latency of both.
-
-A trigger of a DAG is asked for in two ways: until the answer, when our run waits in the queue, and
-until Airflow has it, with the call of `trigger_airflow` that the queue leads to. To the server,
-which calls Airflow before it answers, both are the same.
-
-Then the time of a POST around the use case, beside the Lambda that everybody writes
-(`requests_overhead`). Medians of several rounds, all sides taking turns.
+The processes of both sides are pinned to one core, in turn; neighbours and clients have another.
+What is measured, and what is left out, stands in docs/performance.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from itertools import count
 
-from benchmarks.cold_start_reference import build_reference
-from benchmarks.report import replace_block
-from benchmarks.requests_load import Bench, Load, Round, sum_up
-from benchmarks.requests_neighbours import make_environ, run_neighbours
-from benchmarks.requests_report import Comparison, Overhead, make_report
-from benchmarks.requests_sides import ROOT, Kind, Side, run_environments, run_server
-from local.config import StackConfig, StackError, aws_environ, clean_environ
-from local.processes import Processes
+import numpy as np
 
-N_CLIENTS, N_QUICK_CLIENTS = (1, 10, 50), (1, 10)
-N_ROUNDS, N_QUICK_ROUNDS = 3, 2
-DURATION_S, QUICK_DURATION_S = 3.0, 1.0
-N_POSTS, N_QUICK_POSTS = 2000, 500
-PAGE = ROOT / "docs" / "performance.md"
-# X-Ray's daemon, which is not there: Lambda's takes segments by UDP, and nobody waits for it.
-XRAY_ADDRESS = "127.0.0.1:2000"
+from benchmarks.child import run_child
+from benchmarks.report import describe_machine, make_table, run_command, take_medians
+from benchmarks.requests_neighbours import Neighbours, make_environ, run_neighbours
+from benchmarks.requests_overhead import ENVIRON
+from benchmarks.requests_sides import Caller, Kind, Side, run_environments, run_server
+from benchmarks.starters import build_reference
+from local.config import ROOT, StackConfig, StackError, aws_environ
 
-
-async def compare(n_clients: Sequence[int], n_rounds: int, duration_s: float) -> list[Comparison]:
-    """Return what both sides do under all loads.
-
-    Parameters
-    ----------
-    n_clients
-        How many ask at once.
-    n_rounds
-        How often each load is measured.
-    duration_s
-        For how long requests are begun in a round [s].
-    """
-    clients_core, core = choose_cores()
-    os.sched_setaffinity(0, {clients_core})
-    async with run_neighbours() as neighbours:
-        config = StackConfig(aws_port=neighbours.port)
-        environ = aws_environ(config) | make_environ(neighbours)
-        n_max = max(n_clients)
-        async with (
-            run_server(environ, core, n_max) as theirs,
-            run_environments(environ, core, n_max, neighbours) as ours,
-        ):
-            bench = Bench(neighbours, duration_s)
-            for side in (theirs, ours):
-                await bench.warm_up(side)
-            return [
-                await _compare_one(bench, ours, theirs, Load(kind, n), n_rounds)
-                for kind in Kind
-                for n in n_clients
-            ]
+MIN_THROUGHPUT_RATIO = 5.0
+MAX_P99_RATIO = 0.2
+MAX_OVERHEAD_RATIO = 0.36
+N_CLIENTS_OF_GOALS = 10
+_HEAD = ("request", "clients", "side", "answers/s", "ratio", "median ms", "ratio", "p99 ms")
 
 
-async def _compare_one(
-    bench: Bench, ours: Side, theirs: Side, load: Load, n_rounds: int
-) -> Comparison:
-    print(f"{load.kind.value}, {load.n_clients} clients …", file=sys.stderr)
-    rounds: dict[str, list[Round]] = {ours.name: [], theirs.name: []}
-    for _ in range(n_rounds):
-        for side in (theirs, ours):
-            rounds[side.name].append(await bench.measure(side, load))
-    return Comparison(load, sum_up(rounds[ours.name]), sum_up(rounds[theirs.name]))
+@dataclass(frozen=True)
+class Plan:
+    """How many clients ask at once, how often, for how long [s], and how many POSTs alone."""
+
+    n_clients: Sequence[int] = (1, 10, 50)
+    n_rounds: int = 3
+    duration_s: float = 3.0
+    n_posts: int = 2000
 
 
-def choose_cores() -> tuple[int, int]:
-    """Return a core for clients and neighbours and one for what is measured.
+QUICK = Plan(n_clients=(1, 10), n_rounds=2, duration_s=1.0, n_posts=500)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A side under one load: answers of a core, latency and processor time of a request."""
+
+    per_s: float
+    median_ms: float
+    p99_ms: float
+    cpu_ms: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides under one kind of request by so many clients: ScanHub's way, and ours."""
+
+    kind: Kind
+    n_clients: int
+    theirs: Figures
+    ours: Figures
+
+    @property
+    def ratios(self) -> Figures:
+        """Ours in units of theirs."""
+        pairs = zip(astuple(self.ours), astuple(self.theirs), strict=True)
+        return Figures(*(mine / other for mine, other in pairs))
+
+
+class Bench:
+    """Loads sides with requests, for a while [s], about workflows that are new each time."""
+
+    def __init__(self, neighbours: Neighbours, duration_s: float) -> None:
+        self._neighbours = neighbours
+        self._duration_s = duration_s
+        self._numbers: Iterator[int] = count(1)
+
+    async def warm_up(self, side: Side) -> None:
+        """Let each client of a side be answered all kinds twice, so that nothing is built later."""
+        for caller in side.callers:
+            for kind in [*Kind, *Kind]:
+                await self._call(caller, kind)
+
+    async def measure(self, side: Side, kind: Kind, n: int) -> tuple[Figures, list[float]]:
+        """Return the figures of one round of n clients, and all latencies [ms]."""
+        before_s, started_s = side.read_cpu_s(), time.perf_counter()
+        end_s = started_s + self._duration_s
+        lists = await asyncio.gather(*(self._ask(each, kind, end_s) for each in side.callers[:n]))
+        latencies_ms = [each for latencies in lists for each in latencies]
+        duration_s, n_answers = time.perf_counter() - started_s, len(latencies_ms)
+        figures = Figures(
+            per_s=n_answers / duration_s,
+            median_ms=percentile(latencies_ms, 50),
+            p99_ms=percentile(latencies_ms, 99),
+            cpu_ms=(side.read_cpu_s() - before_s) / n_answers * 1e3,
+        )
+        return figures, latencies_ms
+
+    async def _ask(self, caller: Caller, kind: Kind, end_s: float) -> list[float]:
+        latencies_ms = [await self._call(caller, kind)]
+        while time.perf_counter() < end_s:
+            latencies_ms.append(await self._call(caller, kind))
+        return latencies_ms
+
+    async def _call(self, caller: Caller, kind: Kind) -> float:
+        # A scan takes an odd number, a reconstruction an even one.
+        number = next(self._numbers) * 2 - (kind is Kind.SCAN)
+        if kind in (Kind.DAG, Kind.DAG_STARTED):
+            self._neighbours.add_scanned(number)
+        started_s = time.perf_counter()
+        await caller.call(kind, number)
+        return (time.perf_counter() - started_s) * 1e3
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the smallest value that so many percent of all do not exceed."""
+    return float(np.percentile(values, percent, method="inverted_cdf"))
+
+
+def sum_up(rounds: Sequence[tuple[Figures, list[float]]]) -> Figures:
+    """Return the medians of rounds of the same side and load, the p99 of all their requests."""
+    every_ms = [each for _, latencies_ms in rounds for each in latencies_ms]
+    medians = take_medians([figures for figures, _ in rounds])
+    return replace(medians, p99_ms=percentile(every_ms, 99))
+
+
+async def compare(plan: Plan) -> list[Comparison]:
+    """Return what both sides do under all loads, taking turns.
 
     Raises
     ------
     StackError
-        There are no two of them, or processes cannot be pinned here.
+        Processes cannot be pinned to two cores here.
     """
-    if not hasattr(os, "sched_getaffinity"):
-        raise StackError("Processes are pinned to cores by Linux only.")
-    cores = sorted(os.sched_getaffinity(0))
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(cores) < 2:
-        raise StackError("Two cores are needed: one for what is measured, one for the others.")
-    return cores[0], cores[1]
+        raise StackError("Linux and two cores are needed: one is for what is measured alone.")
+    os.sched_setaffinity(0, {cores[0]})
+    n_max, compared = max(plan.n_clients), []
+    async with run_neighbours() as neighbours:
+        config = StackConfig(aws_port=neighbours.port)
+        environ = aws_environ(config) | make_environ(neighbours.port)
+        async with (
+            run_server(environ, cores[1], n_max) as theirs,
+            run_environments(environ, cores[1], n_max, neighbours) as ours,
+        ):
+            bench, sides = Bench(neighbours, plan.duration_s), (theirs, ours)
+            for side in sides:
+                await bench.warm_up(side)
+            for kind, n in ((kind, n) for kind in Kind for n in plan.n_clients):
+                print(f"{kind.value}, {n} clients …", file=sys.stderr)
+                rounds = [
+                    [await bench.measure(side, kind, n) for side in sides]
+                    for _ in range(plan.n_rounds)
+                ]
+                summed = (sum_up(each) for each in zip(*rounds, strict=True))
+                compared.append(Comparison(kind, n, *summed))
+    return compared
 
 
-def measure_overhead(n_rounds: int, n_posts: int) -> Overhead:
-    """Return the processor time of a POST around the use case, of ours and of the reference.
-
-    Parameters
-    ----------
-    n_rounds
-        How many processes of each.
-    n_posts
-        How many requests in each.
-    """
-    config = StackConfig.from_environ()
-    for name in ("run", "log"):
-        (config.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    cache = config.build_folder.with_name("reference")
-    [reference, *_] = build_reference(cache, Processes(config.folder))
-    roots = {"reference": reference.task_root, "ours": ROOT / "layers" / "workflow_manager"}
-    seen: dict[str, list[float]] = {side: [] for side in roots}
-    for _ in range(n_rounds):
-        for side, root in roots.items():
-            seen[side].append(_measure_one(side, root, n_posts))
-    return Overhead(statistics.median(seen["ours"]), statistics.median(seen["reference"]))
+def measure_overhead(plan: Plan) -> tuple[float, float]:
+    """Return the processor time of a POST around the use case [µs]: ours, and the reference's."""
+    roots = {"ours": ROOT / "layers" / "workflow_manager", "reference": build_reference()[0].root}
+    environ, n_posts = aws_environ(StackConfig()) | ENVIRON, str(plan.n_posts)
+    rounds = [
+        [
+            run_child("requests_overhead", side, n_posts, PYTHONPATH=str(root), **environ)
+            for side, root in roots.items()
+        ]
+        for _ in range(plan.n_rounds)
+    ]
+    ours_us, reference_us = map(statistics.median, zip(*rounds, strict=True))
+    return ours_us, reference_us
 
 
-def _measure_one(side: str, root: Path, n_posts: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.requests_overhead", side, str(n_posts)]
-    environ = clean_environ(
-        **aws_environ(StackConfig()),
-        PYTHONPATH=f"{root}:{ROOT}",
-        # What tells Powertools that it is on Lambda, without which it does not trace.
-        LAMBDA_TASK_ROOT="/var/task",
-        AWS_LAMBDA_FUNCTION_NAME="function",
-        AWS_LAMBDA_INITIALIZATION_TYPE="on-demand",
-        AWS_XRAY_DAEMON_ADDRESS=XRAY_ADDRESS,
-        POWERTOOLS_LOG_LEVEL="INFO",
+def make_report(
+    comparisons: Sequence[Comparison], ours_us: float, reference_us: float, n_rounds: int
+) -> str:
+    """Return table and goals in Markdown, with the time of a POST around the use case [µs]."""
+    rows = [row for each in comparisons for row in _make_rows(each)]
+    judged = [each for each in comparisons if each.n_clients == N_CLIENTS_OF_GOALS]
+    ratio = ours_us / reference_us
+    overhead = (
+        f"- Around the use case, a POST takes {ours_us:.0f} µs of processor time, that of the"
+        f" reference {reference_us:.0f} µs: {ratio:.2f} (goal ≤ {MAX_OVERHEAD_RATIO}:"
+        f" {_say(is_met=ratio <= MAX_OVERHEAD_RATIO)})."
     )
-    done = subprocess.run(  # noqa: S603 - a module of this package
-        command, env=environ, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    said = f"{describe_machine()}; medians of {n_rounds} rounds."
+    goals = "\n".join([*map(_judge, judged), overhead])
+    return f"{said}\n\n{make_table([*_HEAD, 'ratio', 'CPU ms', 'ratio'], rows)}\n\n{goals}"
+
+
+def _make_rows(comparison: Comparison) -> Iterator[list[str]]:
+    theirs, ours, ratios = map(astuple, (comparison.theirs, comparison.ours, comparison.ratios))
+    cells = [cell for value in theirs for cell in (_format(value), "1")]
+    yield [comparison.kind.value, str(comparison.n_clients), "ScanHub's way", *cells]
+    pairs = zip(map(_format, ours), (f"{ratio:.2f}" for ratio in ratios), strict=True)
+    yield ["", "", "ours", *(cell for pair in pairs for cell in pair)]
+
+
+def _format(value: float) -> str:
+    # Three digits, whatever the size.
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _judge(comparison: Comparison) -> str:
+    ratios = comparison.ratios
+    is_fast = _say(is_met=ratios.per_s >= MIN_THROUGHPUT_RATIO)
+    is_prompt = _say(is_met=ratios.p99_ms <= MAX_P99_RATIO)
+    return (
+        f"- {comparison.kind.value}, {comparison.n_clients} clients: {ratios.per_s:.1f} times the"
+        f" answers of a core (goal ≥ {MIN_THROUGHPUT_RATIO:.0f}: {is_fast}), {ratios.p99_ms:.2f}"
+        f" of the p99 (goal ≤ {MAX_P99_RATIO}: {is_prompt})."
     )
-    return float(done.stdout)
 
 
-def main(*, is_quick: bool, is_written: bool) -> tuple[list[Comparison], Overhead]:
-    """Measure, print the report, put it where the docs have it, and return what it is made of."""
-    n_rounds = N_QUICK_ROUNDS if is_quick else N_ROUNDS
-    overhead = measure_overhead(n_rounds, N_QUICK_POSTS if is_quick else N_POSTS)
-    n_clients = N_QUICK_CLIENTS if is_quick else N_CLIENTS
-    duration_s = QUICK_DURATION_S if is_quick else DURATION_S
-    comparisons = asyncio.run(compare(n_clients, n_rounds, duration_s))
-    report = make_report(comparisons, overhead, n_rounds)
-    print(report)
-    if is_written:
-        text = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(replace_block(text, "requests", report), encoding="utf-8")
-    return comparisons, overhead
+def _say(*, is_met: bool) -> str:
+    return "met" if is_met else "**not met**"
+
+
+def run(is_quick: bool) -> str:
+    """Measure everything and return the report."""
+    plan = QUICK if is_quick else Plan()
+    overhead_us = measure_overhead(plan)
+    return make_report(asyncio.run(compare(plan)), *overhead_us, plan.n_rounds)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--quick", action="store_true", help="1 and 10 clients, two short rounds")
-    chosen.add_argument("--write", action="store_true", help="put the table into docs")
-    options = parser.parse_args()
-    try:
-        main(is_quick=options.quick, is_written=options.write)
-    except (StackError, subprocess.CalledProcessError) as error:
-        sys.exit(str(error))
+    run_command(run, "requests")

@@ -26,78 +26,67 @@ from tests.fakes.lambda_context import FakeLambdaContext
 TASK_ID = "0d9f6a52-53c5-4d0c-8d2c-7a3f3f0b2c02"
 N_WARM_UP = 100
 EVENT = Path(__file__).parents[1] / "events" / "trigger_task" / "device_task.json"
+# What tells Powertools that it is on Lambda, without which it does not trace. X-Ray's daemon is not
+# there: Lambda's takes segments by UDP, and nobody waits for it.
+ENVIRON = {
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "AWS_LAMBDA_FUNCTION_NAME": "function",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+}
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
-Event = dict[str, Any]
 
 
-def load_reference() -> tuple[Handler, Event]:
-    """Return the reference's handler and an event for it."""
+def _load_reference(event: dict[str, Any]) -> Handler:
+    """Return the reference's handler, the event now being for it."""
     body = {"name": "scan", "type": "DEVICE_TASK_SDK", "args": {"sequence_id": "1"}}
-    event = json.loads(EVENT.read_text())
     event |= {"path": f"/trigger_task/{TASK_ID}", "body": json.dumps(body)}
     event["headers"]["Content-Type"] = "application/json"
     event["multiValueHeaders"]["Content-Type"] = ["application/json"]
     handler: Handler = importlib.import_module("app").lambda_handler
-    return handler, event
+    return handler
 
 
-def load_ours() -> tuple[Handler, Event]:
-    """Return the handler of `trigger_task`, its use case replaced, and an event for it."""
-    from workflow_manager.domain.exam import TaskType
-    from workflow_manager.domain.task import Task, TaskStatus
+def _load_ours() -> Handler:
+    """Return the handler of `trigger_task`, its use case replaced."""
+    from workflow_manager.domain.task import Task
     from workflow_manager.observability import MetricUnit, logger, metrics
 
     now = datetime.now(UTC)
-    task = Task(
-        workflow_id="5b1d2a34-8f0e-4a77-9d4e-0c6f8f6f1a01",
-        task_id=TASK_ID,
-        task_type=TaskType.DEVICE_TASK_SDK,
-        status=TaskStatus.IN_PROGRESS,
-        attempt=1,
-        defined_at="2026-11-23T20:01:00",
-        deadline=now,
-        updated_at=now,
-    )
+    ids = {"workflow_id": "5b1d2a34-8f0e-4a77-9d4e-0c6f8f6f1a01", "task_id": TASK_ID}
+    times = {"defined_at": "2026-11-23T20:01:00", "deadline": now, "updated_at": now}
+    state = {"task_type": "DEVICE_TASK_SDK", "status": "IN_PROGRESS", "attempt": 1}
+    task = Task.model_validate(ids | times | state)
 
     def answer_at_once(*_: object) -> Task:
         metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
-        logger.info("scan started", extra={"task_id": task.task_id, "attempt": 1})
+        logger.info("scan started", extra={"task_id": TASK_ID, "attempt": 1})
         return task
 
     module = importlib.import_module("functions.trigger_task.app")
     # The function calls the name in its module, which mypy does not know of any module.
     module.use_case = answer_at_once  # type: ignore[attr-defined]
-    return module.lambda_handler, json.loads(EVENT.read_text())
+    handler: Handler = module.lambda_handler
+    return handler
 
 
-def measure_us(handler: Handler, event: Event, n_requests: int) -> float:
-    """Return the processor time of a request [µs].
-
-    Raises
-    ------
-    RuntimeError
-        The handler does not answer 200.
-    """
-    context = FakeLambdaContext()
-    for _ in range(N_WARM_UP):
-        if handler(event, context)["statusCode"] != 200:
-            raise RuntimeError("The handler does not answer 200.")
-    started_s = time.process_time()
-    for _ in range(n_requests):
-        handler(event, context)
-    return (time.process_time() - started_s) / n_requests * 1e6
-
-
-def main() -> None:
-    """Measure the side that the command line names."""
-    side, n_requests = sys.argv[1], int(sys.argv[2])
+def main(side: str, n_requests: int) -> None:
+    """Measure one side."""
     os.environ["_X_AMZN_TRACE_ID"] = TRACE_ID.replace("Sampled=0", "Sampled=1")
     # The log is written, as on Lambda, and not kept; loggers take the stream at import.
     results, sys.stdout = sys.stdout, Path(os.devnull).open("w")
-    handler, event = load_reference() if side == "reference" else load_ours()
-    print(measure_us(handler, event, n_requests), file=results)
+    event, context = json.loads(EVENT.read_text()), FakeLambdaContext()
+    handler = _load_reference(event) if side == "reference" else _load_ours()
+    for _ in range(N_WARM_UP):
+        if handler(event, context)["statusCode"] != 200:
+            sys.exit("The handler does not answer 200.")
+    started_s = time.process_time()
+    for _ in range(n_requests):
+        handler(event, context)
+    print((time.process_time() - started_s) / n_requests * 1e6, file=results)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], int(sys.argv[2]))

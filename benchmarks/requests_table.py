@@ -8,10 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 Item = dict[str, Any]
-Answer = tuple[int, dict[str, Any]]
+Answer = tuple[int, Item]
 
-_API = "com.amazonaws.dynamodb.v20120810#"
-_IS_NEW = "attribute_not_exists(PK)"
 _IS_UNCHANGED = "#version = :version"
 _QUERIED = "PK = :pk AND begins_with(SK, :prefix)"
 
@@ -26,15 +24,8 @@ class MemoryTable:
     def __init__(self) -> None:
         self._partitions: dict[str, dict[str, Item]] = {}
 
-    def answer(self, operation: str, request: dict[str, Any]) -> Answer:
-        """Return status and body of the answer to a request.
-
-        Parameters
-        ----------
-        operation
-            DynamoDB's name of it.
-        request
-            Its JSON.
+    def answer(self, operation: str, request: Item) -> Answer:
+        """Return status and body of the answer to a request, as the wire carries it.
 
         Raises
         ------
@@ -43,39 +34,31 @@ class MemoryTable:
         """
         match operation:
             case "GetItem":
-                return 200, self._get(request)
+                item = self._find(request["Key"])
+                return 200, {"Item": item} if item else {}
             case "BatchGetItem":
-                return 200, self._get_all(request)
+                [(name, wanted)] = request["RequestItems"].items()
+                found = [self._find(key) for key in wanted["Keys"]]
+                items = [item for item in found if item]
+                return 200, {"Responses": {name: items}, "UnprocessedKeys": {}}
             case "Query":
                 return 200, self._query(request)
             case "PutItem":
-                if self._holds(request):
-                    self._put(request)
-                    return 200, {}
-                return 400, _refusal("ConditionalCheckFailedException")
+                return self._write([request], "ConditionalCheckFailedException")
             case "TransactWriteItems":
-                return self._transact([each["Put"] for each in request["TransactItems"]])
+                puts = [each["Put"] for each in request["TransactItems"]]
+                return self._write(puts, "TransactionCanceledException")
         raise UnknownRequestError(operation)
 
     def put_item(self, **request: Any) -> None:
         """Write one item, for a store that fills the table."""
-        self._put(request)
+        self.answer("PutItem", request)
 
     def transact_write_items(self, **request: Any) -> None:
         """Write several items, likewise."""
-        for each in request["TransactItems"]:
-            self._put(each["Put"])
+        self.answer("TransactWriteItems", request)
 
-    def _get(self, request: dict[str, Any]) -> dict[str, Any]:
-        item = self._find(request["Key"])
-        return {"Item": item} if item else {}
-
-    def _get_all(self, request: dict[str, Any]) -> dict[str, Any]:
-        [(name, wanted)] = request["RequestItems"].items()
-        found = [self._find(key) for key in wanted["Keys"]]
-        return {"Responses": {name: [item for item in found if item]}, "UnprocessedKeys": {}}
-
-    def _query(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _query(self, request: Item) -> Item:
         if request["KeyConditionExpression"] != _QUERIED or "Limit" in request:
             raise UnknownRequestError(request["KeyConditionExpression"])
         values = request["ExpressionAttributeValues"]
@@ -83,36 +66,27 @@ class MemoryTable:
         keys = sorted(key for key in partition if key.startswith(values[":prefix"]["S"]))
         return {"Items": [partition[key] for key in keys], "Count": len(keys)}
 
-    def _transact(self, puts: list[dict[str, Any]]) -> Answer:
+    def _write(self, puts: list[Item], refusal: str) -> Answer:
+        """Write all or nothing."""
         held = [self._holds(put) for put in puts]
         if not all(held):
             reasons = [{"Code": "None" if each else "ConditionalCheckFailed"} for each in held]
-            refusal = _refusal("TransactionCanceledException")
-            return 400, refusal | {"CancellationReasons": reasons}
+            kind = f"com.amazonaws.dynamodb.v20120810#{refusal}"
+            told = {"__type": kind, "message": "A condition is not met."}
+            return 400, told | {"CancellationReasons": reasons}
         for put in puts:
-            self._put(put)
+            item = put["Item"]
+            self._partitions.setdefault(item["PK"]["S"], {})[item["SK"]["S"]] = item
         return 200, {}
 
-    def _holds(self, put: dict[str, Any]) -> bool:
-        there = self._find(put["Item"])
-        match put.get("ConditionExpression"):
-            case None:
-                return True
-            case str(condition) if condition == _IS_NEW:
-                return there is None
-            case str(condition) if condition == _IS_UNCHANGED:
-                version = put["ExpressionAttributeValues"][":version"]
-                return there is not None and there["version"] == version
-            case condition:
-                raise UnknownRequestError(str(condition))
+    def _holds(self, put: Item) -> bool:
+        there, condition = self._find(put["Item"]), put.get("ConditionExpression")
+        if condition == "attribute_not_exists(PK)":
+            return there is None
+        if condition == _IS_UNCHANGED:
+            version = put["ExpressionAttributeValues"][":version"]
+            return there is not None and bool(there["version"] == version)
+        raise UnknownRequestError(str(condition))
 
     def _find(self, key: Item) -> Item | None:
         return self._partitions.get(key["PK"]["S"], {}).get(key["SK"]["S"])
-
-    def _put(self, put: dict[str, Any]) -> None:
-        item: Item = put["Item"]
-        self._partitions.setdefault(item["PK"]["S"], {})[item["SK"]["S"]] = item
-
-
-def _refusal(code: str) -> dict[str, Any]:
-    return {"__type": _API + code, "message": "A condition is not met."}

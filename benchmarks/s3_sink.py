@@ -20,15 +20,7 @@ _COMPLETED = b"<CompleteMultipartUploadResult><Key>raw</Key></CompleteMultipartU
 
 
 class S3Sink:
-    """What all connections have in common.
-
-    Attributes
-    ----------
-    port
-        Where it listens on loopback.
-    n_bytes
-        Size of all parts taken.
-    """
+    """What all connections have in common: a port of loopback, the size of all parts taken."""
 
     port = 0
     n_bytes = 0

@@ -39,17 +39,7 @@ _REPORTED_PERCENT = (25, *range(30, 75, 5), 75)
 
 @dataclass
 class Walk:
-    """A scan that is counted.
-
-    Attributes
-    ----------
-    deployment
-        Everything in this process.
-    meter
-        Of boto3's calls.
-    metrics
-        Custom metrics, each by name and dimensions.
-    """
+    """A scan that is counted, and its custom metrics, each by name and dimensions."""
 
     deployment: Deployment
     meter: AwsMeter
@@ -148,13 +138,7 @@ def count_polls_per_minute() -> int:
 
 
 def count_scan(timeline: Timeline) -> ScanCounts:
-    """Walk through a scan and return what was counted.
-
-    Parameters
-    ----------
-    timeline
-        How many minutes pass where.
-    """
+    """Walk through a scan and return what was counted."""
     with _begin() as walk:
         # The first turn also sends what others in this process have left behind.
         walk.invoke("reconcile_runs", {})

@@ -1,45 +1,38 @@
 """The ways to send a file that the benchmark of uploads compares, each in a process of its own.
 
-It prepares itself, says so, waits for the end of its input, sends the file, and prints what that
+It prepares itself, says so, waits for the end of its input, sends the file, and tells what that
 took. The environment says where AWS and the API are. Each way imports only what it needs: that
 counts as memory.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from benchmarks.process_usage import cpu_s, peak_mb
+from benchmarks.child import cpu_s, peak_mb, tell
 from local.config import DAG_ID
 
 BUCKET = "data-lake"
-Send = Callable[[], object]
 
 
-def prepare_client(path: Path) -> Send:
-    """Send by the client library, the API's part of it included."""
-    from scanhub_workflow import Client
+def prepare(way: str, path: Path) -> Callable[[], object]:
+    """Return what sends a file."""
+    if way == "Client.upload":
+        from scanhub_workflow import Client
 
-    client = Client()
-    return lambda: client.upload(path, dag_id=DAG_ID)
+        client = Client()
+        return lambda: client.upload(path, dag_id=DAG_ID)
+    if way.startswith("boto3"):
+        import boto3
+        from botocore.config import Config
 
-
-def prepare_boto3(path: Path, config: Any = None) -> Send:
-    """Send by boto3 as it comes, its checksums included, but for ``config``."""
-    import boto3
-
-    client = boto3.client("s3", config=config)
-    return lambda: client.upload_file(str(path), BUCKET, f"raw-{os.getpid()}")
-
-
-def prepare_endpoint(path: Path) -> Send:
-    """Send a form with the file in it, streamed, to an endpoint that reads it whole."""
+        unsigned = Config(s3={"payload_signing_enabled": False})
+        s3 = boto3.client("s3", config=None if way == "boto3" else unsigned)
+        return lambda: s3.upload_file(str(path), BUCKET, f"raw-{os.getpid()}")
     import httpx
 
     url = f"{os.environ['AWS_ENDPOINT_URL']}/upload"
@@ -52,25 +45,14 @@ def prepare_endpoint(path: Path) -> Send:
 
 
 def main(way: str, path: Path) -> None:
-    """Send a file when told, and print what that took."""
-    match way:
-        case "Client.upload":
-            send = prepare_client(path)
-        case "boto3":
-            send = prepare_boto3(path)
-        case "boto3, body unsigned":
-            from botocore.config import Config
-
-            send = prepare_boto3(path, Config(s3={"payload_signing_enabled": False}))
-        case _:
-            send = prepare_endpoint(path)
-    print(json.dumps("ready"), flush=True)
+    """Send a file when told, and tell what that took."""
+    send = prepare(way, path)
+    tell("ready")
     sys.stdin.read()
     start_s, start_cpu_s = time.monotonic(), cpu_s()
     send()
     end_s, used_s = time.monotonic(), cpu_s() - start_cpu_s
-    report = {"start_s": start_s, "end_s": end_s, "cpu_s": used_s, "peak_mb": peak_mb()}
-    print(json.dumps(report))
+    tell({"start_s": start_s, "end_s": end_s, "cpu_s": used_s, "peak_mb": peak_mb()})
 
 
 if __name__ == "__main__":

@@ -5,20 +5,18 @@ It prints its port, serves until its input ends, and prints what it took.
 
 from __future__ import annotations
 
-import json
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-import uvicorn
 from fastapi import FastAPI, UploadFile
 
-from benchmarks.process_usage import cpu_s, peak_mb
+from benchmarks.child import cpu_s, peak_mb, tell
 from benchmarks.s3_sink import run_s3_sink
-from benchmarks.upload_api import make_app
+from benchmarks.served import serve
 from benchmarks.upload_clients import BUCKET
 from local.aws import make_client, start_aws
 from local.config import DAG_ID, HOST, StackConfig
@@ -26,6 +24,14 @@ from local.processes import Processes
 from local.scanhub.server import open_socket
 from scanhub_workflow import Client
 from workflow_manager.data_lake.s3 import S3DataLake, build_s3_client
+from workflow_manager.domain.upload import Upload, UploadState, choose_part_size
+from workflow_manager.http.upload_schemas import (
+    CompletedUpload,
+    CompleteUploadBody,
+    CreateUploadBody,
+    UploadView,
+)
+from workflow_manager.services.get_upload import DEFAULT_N_URLS, PresignedPart, UploadProgress
 from workflow_manager.settings import Settings
 
 N_WARM_UP_UPLOADS = 5
@@ -64,7 +70,7 @@ def run_endpoint(folder: Path) -> Iterator[int]:
         content = await file.read()
         (folder / uuid4().hex).write_bytes(content)
 
-    with _serve(app) as port:
+    with serve(app) as port:
         yield port
 
 
@@ -74,7 +80,7 @@ def run_api(folder: Path) -> Iterator[int]:
     settings = Settings(bucket_name=BUCKET)
     with (
         closing(build_s3_client()) as s3,
-        _serve(make_app(S3DataLake(s3, settings), settings)) as port,
+        serve(make_api(S3DataLake(s3, settings), settings)) as port,
     ):
         # The first answers take 30 ms more; those of functions that are in use do not.
         tiny = folder / "tiny"
@@ -85,34 +91,67 @@ def run_api(folder: Path) -> Iterator[int]:
         yield port
 
 
-@contextmanager
-def _serve(app: FastAPI) -> Iterator[int]:
-    listener = open_socket(0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
+def make_api(lake: S3DataLake, settings: Settings) -> FastAPI:
+    """Return the API's uploads as far as `Client.upload` calls them; who calls is not asked.
+
+    Parts are planned and signed by the code of the real functions. What these also do, the table
+    and the comparison of the parts with S3's list, is left out. As there, nothing is called in a
+    thread.
+    """
+    app = FastAPI()
+    uploads: dict[str, Upload] = {}
+
+    def show(upload: Upload, from_part: int, limit: int) -> UploadView:
+        parts = [
+            PresignedPart(
+                n, upload.part_size(n), lake.presign_part(upload.key, upload.s3_upload_id, n)
+            )
+            for n in range(from_part, upload.n_parts + 1)[:limit]
+        ]
+        expires_at = datetime.now(UTC) + timedelta(seconds=settings.upload_url_lifetime_s)
+        return UploadView.of(UploadProgress(upload, missing=parts), expires_at)
+
+    @app.post("/uploads/", status_code=201)
+    async def create_upload(body: CreateUploadBody) -> UploadView:
+        key = uuid4().hex
+        uploads[key] = Upload(
+            **body.model_dump(),
+            upload_id=key,
+            owner="benchmark",
+            key=key,
+            s3_upload_id=lake.create_multipart_upload(key, body.content_type),
+            part_size_bytes=choose_part_size(body.size_bytes),
+            created_at=datetime.now(UTC),
+        )
+        return show(uploads[key], 1, DEFAULT_N_URLS)
+
+    @app.get("/uploads/{upload_id}/")
+    async def get_upload(
+        upload_id: str, from_part: int = 1, limit: int = DEFAULT_N_URLS
+    ) -> UploadView:
+        return show(uploads[upload_id], from_part, limit)
+
+    @app.post("/uploads/{upload_id}/complete/")
+    async def complete_upload(upload_id: str, body: CompleteUploadBody) -> CompletedUpload:
+        upload = uploads[upload_id]
+        lake.complete_multipart_upload(upload.key, upload.s3_upload_id, body.parts, body.crc64nvme)
+        return CompletedUpload(
+            upload_id=upload_id, state=UploadState.COMPLETED, dag_run_id=None, status_url=None
+        )
+
+    return app
 
 
-SERVERS = {
-    "sink": run_sink,
-    "emulator": run_emulator,
-    "endpoint": run_endpoint,
-    "api": run_api,
-}
+SERVERS = {"sink": run_sink, "emulator": run_emulator, "endpoint": run_endpoint, "api": run_api}
 
 
 def main(name: str, folder: str) -> None:
     """Serve until the input ends."""
     with SERVERS[name](Path(folder)) as port:
         start_s = cpu_s()
-        print(port, flush=True)
+        tell(port)
         sys.stdin.read()
-        print(json.dumps({"cpu_s": cpu_s() - start_s, "peak_mb": peak_mb()}))
+        tell({"cpu_s": cpu_s() - start_s, "peak_mb": peak_mb()})
 
 
 if __name__ == "__main__":

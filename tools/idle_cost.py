@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from benchmarks.cost import GROUPS, Estimate
 from benchmarks.cost_data import load_counts, load_prices, load_profile
-from benchmarks.cost_model import price_usage, use_control_plane
 
 
 def estimate_idle_usd(values: Mapping[str, str]) -> dict[str, float]:
@@ -17,12 +16,12 @@ def estimate_idle_usd(values: Mapping[str, str]) -> dict[str, float]:
     values
         Of the template's parameters.
     """
-    prices, profile, counts = load_prices(), load_profile(), load_counts()
-    usage = use_control_plane(profile, counts, 0)
+    estimate = Estimate(load_prices(), load_profile(), load_counts())
+    usage = estimate.model.use_control_plane(0)
     usage["keys"] = 0 if values.get("KmsKeyArn") else usage["keys"]
     usage["secrets"] = 1 + bool(values.get("AirflowSecretArn"))
-    costs = price_usage(prices, usage)
+    costs = estimate.model.prices.price(usage)
     groups = {group: sum(costs.get(name, 0.0) for name in names) for group, names in GROUPS.items()}
     if values.get("SnapStart") == "PublishedVersions":
-        groups["Snapshots of one version"] = Estimate(prices, profile, counts).snapshots()
+        groups["Snapshots of one version"] = estimate.snapshots()
     return dict(sorted(groups.items(), key=lambda each: -each[1]))

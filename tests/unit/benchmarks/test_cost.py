@@ -1,76 +1,46 @@
+"""The cost model by hand, and its data beside the template and the page."""
+
 import math
 import re
 import tomllib
-from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from benchmarks.cost import (
-    N_SCANS_PER_DAY,
-    Estimate,
-    make_break_down,
-    make_comparison,
-    make_counts,
-    make_sentences,
-)
+from benchmarks.cost import N_SCANS_PER_DAY, PAGE, Estimate, find_break_even
 from benchmarks.cost_data import (
     Price,
     Prices,
-    Profile,
     ScanCounts,
     format_counts,
     load_counts,
     load_prices,
     load_profile,
 )
-from benchmarks.cost_model import (
-    MONTH_DAYS,
-    count_parts,
-    estimate_cold_share,
-    estimate_gb_s,
-    price_usage,
-    sample_traces,
-    use_control_plane,
-    use_data_lake,
-    use_restore,
-    use_snapshots,
-)
-from benchmarks.cost_server import (
-    choose_instances,
-    choose_one,
-    find_break_even,
-    find_limit,
-    use_one_server,
-    use_two_servers,
-)
+from benchmarks.cost_model import MONTH_DAYS, Model
 from local.config import ROOT
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
-DOC = (ROOT / "docs/cost.md").read_text()
 
 
 @pytest.fixture
-def profile() -> Profile:
-    return load_profile()
+def estimate() -> Estimate:
+    return Estimate(load_prices(), load_profile(), load_counts())
 
 
 @pytest.fixture
-def prices() -> Prices:
-    return load_prices()
-
-
-@pytest.fixture
-def counts() -> ScanCounts:
-    return load_counts()
-
-
-@pytest.fixture
-def estimate(prices: Prices, profile: Profile, counts: ScanCounts) -> Estimate:
-    return Estimate(prices, profile, counts)
+def model(estimate: Estimate) -> Model:
+    return estimate.model
 
 
 def make_price(*tiers: tuple[float, ...]) -> Price:
     return Price(unit="piece", tiers=tiers, source="https://example.org")
+
+
+def make_prices(small_usd: float, large_usd: float) -> Prices:
+    prices = load_prices()
+    changed = {"t4g_small": make_price((small_usd,)), "c7g_large": make_price((large_usd,))}
+    return prices.model_copy(update={"prices": {**prices.prices, **changed}})
 
 
 @pytest.mark.parametrize(("n_units", "cost_usd"), [(0, 0), (5, 10), (10, 20), (25, 35), (45, 47.5)])
@@ -78,43 +48,37 @@ def test_price_costs_less_in_higher_tiers(n_units: int, cost_usd: float) -> None
     assert make_price((10, 2), (30, 1), (0.5,)).cost(n_units) == pytest.approx(cost_usd)
 
 
-def test_price_without_end_has_one_tier() -> None:
-    assert make_price((0.5,)).cost(1e12) == pytest.approx(5e11)
-
-
-def test_gb_s_of_a_function_by_hand(profile: Profile) -> None:
+def test_gb_s_of_a_function_by_hand(model: Model) -> None:
     # Given 10 calls, one of them cold, that wait for 20 calls of AWS, on a processor's third
-    function = profile.functions["publish_events"].model_copy(
-        update={"memory_mb": 590, "cold_cpu_s": 0.4, "warm_s": 0.1, "warm_cpu_s": 0.05}
-    )
+    update = {"memory_mb": 590, "cold_cpu_s": 0.4, "warm_s": 0.1, "warm_cpu_s": 0.05}
+    function = model.profile.functions["publish_events"].model_copy(update=update)
     counts = {"invocations": 10, "aws_calls": 20}
     slowdown = 1769 / 590
 
-    billed = estimate_gb_s(function, counts, 1, profile)
+    billed = model.estimate_gb_s(function, counts, 1)
 
     warm_s = 9 * (0.05 + 0.05 * slowdown)
     assert billed == pytest.approx((warm_s + 0.4 * slowdown + 20 * 0.005) * 590 / 1024)
 
 
-def test_cold_share_falls_with_the_number_of_scans(profile: Profile) -> None:
-    shares = [estimate_cold_share(n, profile) for n in (0, *N_SCANS_PER_DAY)]
+def test_cold_share_falls_with_the_number_of_scans(model: Model) -> None:
+    shares = [model.estimate_cold_share(n) for n in (0, *N_SCANS_PER_DAY)]
 
     assert shares[0] == 1
     assert shares == sorted(shares, reverse=True)
-    assert shares[-1] == profile.times["min_cold_share"]
+    assert shares[-1] == model.profile.times["min_cold_share"]
 
 
-def test_traces_beyond_one_a_second_are_sampled(profile: Profile) -> None:
-    assert sample_traces(86_400, profile) == 86_400
-    assert sample_traces(2 * 86_400, profile) == pytest.approx(86_400 * 1.05)
+def test_traces_beyond_one_a_second_are_sampled(model: Model) -> None:
+    assert model.sample_traces(86_400) == 86_400
+    assert model.sample_traces(2 * 86_400) == pytest.approx(86_400 * 1.05)
 
 
-def test_control_plane_is_a_fixed_part_and_one_by_scans(profile: Profile) -> None:
-    counts = load_counts()
-    writes = [use_control_plane(profile, counts, n)["dynamodb_writes"] for n in (0, 10)]
+def test_control_plane_is_a_fixed_part_and_one_by_scans(model: Model) -> None:
+    writes = [model.use_control_plane(n)["dynamodb_writes"] for n in (0, 10)]
 
-    assert writes[0] == pytest.approx(counts.idle["write_units"] * 1440 * MONTH_DAYS)
-    assert writes[1] - writes[0] == pytest.approx(counts.sum("write_units") * 10 * MONTH_DAYS)
+    assert writes[0] == pytest.approx(model.counts.idle["write_units"] * 1440 * MONTH_DAYS)
+    assert writes[1] - writes[0] == pytest.approx(model.counts.sum("write_units") * 10 * MONTH_DAYS)
 
 
 def test_scan_costs_less_the_more_there_are(estimate: Estimate) -> None:
@@ -124,28 +88,17 @@ def test_scan_costs_less_the_more_there_are(estimate: Estimate) -> None:
         assert per_scan == sorted(per_scan, reverse=True)
 
 
-def test_every_unit_of_the_control_plane_is_in_one_row(
-    estimate: Estimate, profile: Profile
-) -> None:
-    usage = use_control_plane(profile, load_counts(), 1000)
-    costs_usd = price_usage(load_prices(), usage)
+def test_every_unit_of_the_control_plane_is_in_one_row(estimate: Estimate, model: Model) -> None:
+    costs_usd = model.prices.price(model.use_control_plane(1000))
 
     assert estimate.ours_in_sum(1000) == pytest.approx(sum(costs_usd.values()))
 
 
-def test_data_lake_holds_the_days_that_are_kept(profile: Profile) -> None:
-    usage = use_data_lake(profile, 10)
+def test_data_lake_holds_the_days_that_are_kept(model: Model) -> None:
+    scan_bytes = model.profile.data["raw_bytes"] + model.profile.data["result_bytes"]
 
-    data = profile.data
-    assert usage["s3_storage"] == pytest.approx((data["raw_bytes"] + data["result_bytes"]) * 0.3e-6)
-    assert count_parts(profile) == 64
-
-
-def test_servers_in_two_zones_have_one_to_spare(
-    prices: Prices, profile: Profile, counts: ScanCounts
-) -> None:
-    assert choose_instances(prices, profile, counts, 10) == ("t4g_small", 2)
-    assert use_two_servers(prices, profile, counts, 10)["t4g_small"] == pytest.approx(2 * 730)
+    assert model.use_data_lake(10)["s3_storage"] == pytest.approx(scan_bytes * 0.3e-6)
+    assert model.count_parts() == 64
 
 
 @pytest.mark.parametrize(
@@ -153,117 +106,58 @@ def test_servers_in_two_zones_have_one_to_spare(
     [(0.0168, ("t4g_small", 4)), (0.0543, ("t4g_small", 4)), (0.0544, ("c7g_large", 3))],
 )
 def test_cheapest_instances_are_chosen_not_the_fewest(
-    profile: Profile, counts: ScanCounts, small_usd: float, chosen: tuple[str, int]
+    model: Model, small_usd: float, chosen: tuple[str, int]
 ) -> None:
     # Given a load for 3 small instances or 2 large ones, and one to spare: 4 or 3
-    prices = make_prices(small_usd, 0.0725)
+    priced = replace(model, prices=make_prices(small_usd, 0.0725))
 
-    assert choose_instances(prices, profile, counts, 100_000) == chosen
-
-
-def make_prices(small_usd: float, large_usd: float) -> Prices:
-    prices = load_prices()
-    changed = {"t4g_small": make_price((small_usd,)), "c7g_large": make_price((large_usd,))}
-    return prices.model_copy(update={"prices": {**prices.prices, **changed}})
+    assert priced.choose_instances(100_000) == chosen
+    assert model.choose_instances(10) == ("t4g_small", 2)
+    assert model.choose_instances(1e6)[1] > 10
 
 
-def test_one_server_is_the_cheapest_that_is_enough_alone(
-    prices: Prices, profile: Profile, counts: ScanCounts
-) -> None:
-    assert choose_one(prices, profile, counts, 1_000) == "t4g_small"
-    assert choose_one(make_prices(2, 1), profile, counts, 1_000) == "c7g_large"
-    assert choose_one(prices, profile, counts, 50_000) == "c7g_large"
+def test_one_server_is_the_cheapest_that_is_enough_alone(estimate: Estimate, model: Model) -> None:
+    assert model.choose_one(1_000) == "t4g_small"
+    assert replace(model, prices=make_prices(2, 1)).choose_one(1_000) == "c7g_large"
+    assert model.choose_one(50_000) == "c7g_large"
+    # And none carries more than the largest
+    assert math.isfinite(estimate.one_server(model.find_limit()))
+    assert math.isinf(estimate.one_server(model.find_limit() + 1))
 
 
-def test_one_server_carries_no_more_than_its_largest_kind(
-    prices: Prices, profile: Profile, counts: ScanCounts
-) -> None:
-    limit = find_limit(profile, counts)
-
-    assert use_one_server(prices, profile, counts, limit) is not None
-    assert use_one_server(prices, profile, counts, limit + 1) is None
-
-
-def test_table_shows_a_dash_where_one_server_is_not_enough(estimate: Estimate) -> None:
-    lines = make_comparison(estimate).splitlines()
-
-    rows = [line.split(" | ") for line in lines if line.startswith("| server in one zone")]
-    assert [row[-1] for row in rows] == ["- |", "- |"]
-    assert all("-" not in row[1] for row in rows)
-    assert "| - / 4 of t4g.small |" in "\n".join(lines)
-
-
-def test_servers_in_two_zones_pay_for_the_log_they_keep_and_our_metrics(
-    prices: Prices, profile: Profile, counts: ScanCounts
-) -> None:
-    usage, ours = use_two_servers(prices, profile, counts, 10), use_control_plane
-    n_kept_days = profile.data["log_days"]
+def test_servers_in_two_zones_pay_for_the_log_they_keep_and_our_metrics(model: Model) -> None:
+    usage, ours = model.use_two_servers(10), model.use_control_plane(10)
+    n_kept_days = model.profile.data["log_days"]
 
     assert usage["log_storage"] == pytest.approx(usage["log_ingestion"] / MONTH_DAYS * n_kept_days)
-    assert 0 < usage["log_storage"] < ours(profile, counts, 10)["log_storage"]
-    assert usage["custom_metrics"] == ours(profile, counts, 10)["custom_metrics"]
-
-
-def test_load_beyond_one_instance_takes_more(
-    prices: Prices, profile: Profile, counts: ScanCounts
-) -> None:
-    _, n_instances = choose_instances(prices, profile, counts, 1e6)
-
-    assert n_instances > 10
+    assert 0 < usage["log_storage"] < ours["log_storage"]
+    assert usage["custom_metrics"] == ours["custom_metrics"]
 
 
 def test_break_even_is_where_the_lines_cross() -> None:
-    assert find_break_even(lambda n: 5 + n, lambda n: 105) == pytest.approx(100)
-    assert find_break_even(lambda n: 5, lambda n: 105) is None
-    assert find_break_even(lambda n: 200, lambda n: 105) == pytest.approx(0, abs=1e-6)
+    assert find_break_even(lambda n: 5 + n, lambda n: 105, 1e6) == pytest.approx(100)
+    assert find_break_even(lambda n: 5, lambda n: 105, 1e6) is None
+    assert find_break_even(lambda n: 5 + n, lambda n: 105, 90) is None
+    assert find_break_even(lambda n: 200, lambda n: 105, 1e6) == pytest.approx(0, abs=1e-6)
 
 
-def test_break_even_is_found_below_what_one_server_carries() -> None:
-    def server(n: float) -> float:
-        return 105 if n <= 120 else math.inf
+def test_sentences_tell_if_a_server_is_never_cheaper(model: Model) -> None:
+    dear = Estimate(make_prices(1e6, 1e6), model.profile, model.counts)
 
-    # 128, the next power of two, is too much for it.
-    assert find_break_even(lambda n: 5 + n, server, 120) == pytest.approx(100)
-    assert find_break_even(lambda n: 5 + n, server, 90) is None
-
-
-def test_sentences_tell_where_one_server_ends(
-    estimate: Estimate, profile: Profile, counts: ScanCounts
-) -> None:
-    first, second, *_ = make_sentences(estimate).splitlines()
-
-    assert f"at most {find_limit(profile, counts):,} scans a day" in first
-    assert re.match(r"- Servers in two zones: cheaper from [\d,]+ scans a day on\.$", second)
-
-
-def test_sentences_tell_if_a_server_is_never_cheaper(profile: Profile, counts: ScanCounts) -> None:
-    first, second, *_ = make_sentences(
-        Estimate(make_prices(1e6, 1e6), profile, counts)
-    ).splitlines()
+    first, second, *_ = dear.make_sentences().splitlines()
 
     assert "never cheaper;" in first
     assert second == "- Servers in two zones: never cheaper."
 
 
-def test_snapshots_are_charged_by_the_memory_of_all_functions(
-    prices: Prices, profile: Profile
-) -> None:
-    (kept_gb_s,) = use_snapshots(profile).values()
-    restore = use_restore(profile.functions["publish_events"])
+def test_snapshots_are_charged_by_the_memory_of_all_functions(model: Model) -> None:
+    (kept_gb_s,) = model.use_snapshots().values()
 
-    assert kept_gb_s == pytest.approx(profile.fixed["functions_mb"] / 1024 * 730 * 3600)
-    assert price_usage(prices, restore) == {"snapshot_restores": pytest.approx(0.0001397998 / 2)}
+    assert kept_gb_s == pytest.approx(model.profile.fixed["functions_mb"] / 1024 * 730 * 3600)
 
 
-def test_sentences_tell_what_snapshots_cost(estimate: Estimate) -> None:
-    last = make_sentences(estimate).splitlines()[-1]
-
-    assert f"{estimate.snapshots():,.0f} USD a month" in last
-    assert f"each restore {estimate.restore():.2g} USD" in last
-
-
-def test_every_resource_of_the_template_has_a_price_or_is_free() -> None:
-    prices = load_prices()
+def test_every_resource_of_the_template_has_a_price_or_is_free(model: Model) -> None:
+    prices = model.prices
 
     types = set(re.findall(r"^    Type: (AWS::\S+)", TEMPLATE, flags=re.MULTILINE))
 
@@ -271,32 +165,32 @@ def test_every_resource_of_the_template_has_a_price_or_is_free() -> None:
     assert {name for names in prices.resources.values() for name in names} <= set(prices.prices)
 
 
-def test_fixed_numbers_are_those_of_the_template(profile: Profile) -> None:
+def test_fixed_numbers_are_those_of_the_template(model: Model) -> None:
+    fixed = model.profile.fixed
     alarms = TEMPLATE.count("Type: AWS::CloudWatch::Alarm")
     # An alarm of several metrics is charged for each of them.
     n_watched = TEMPLATE.count("MetricStat: {") + alarms - TEMPLATE.count("      Metrics:\n")
 
-    assert profile.fixed["n_alarm_metrics"] == n_watched
-    assert profile.fixed["n_dashboards"] == TEMPLATE.count("Type: AWS::CloudWatch::Dashboard")
-    assert profile.fixed["n_keys"] == TEMPLATE.count("Type: AWS::KMS::Key")
-    assert profile.fixed["n_queue_sources"] == TEMPLATE.count("          Type: SQS\n")
+    assert fixed["n_alarm_metrics"] == n_watched
+    assert fixed["n_dashboards"] == TEMPLATE.count("Type: AWS::CloudWatch::Dashboard")
+    assert fixed["n_keys"] == TEMPLATE.count("Type: AWS::KMS::Key")
+    assert fixed["n_queue_sources"] == TEMPLATE.count("          Type: SQS\n")
 
 
-def test_functions_have_the_memory_of_the_template(profile: Profile) -> None:
-    sizes = {"": int(re.findall(r"^    MemorySize: (\d+)", TEMPLATE, flags=re.MULTILINE)[0])}
-    for name, function in profile.functions.items():
-        logical_id = "".join(word.title() for word in name.split("_")) + "Function"
-        body = TEMPLATE.split(f"\n  {logical_id}:\n")[1].split("\n\n")[0]
-        own = re.search(r"^      MemorySize: (\d+)", body, flags=re.MULTILINE)
-        assert function.memory_mb == (int(own[1]) if own else sizes[""])
-
-
-def test_memory_of_snapshots_is_that_of_all_functions_of_the_template(profile: Profile) -> None:
+def test_functions_have_the_memory_of_the_template(model: Model) -> None:
     every = int(re.findall(r"^    MemorySize: (\d+)", TEMPLATE, flags=re.MULTILINE)[0])
-    own = [int(mb) for mb in re.findall(r"^      MemorySize: (\d+)", TEMPLATE, flags=re.MULTILINE)]
-    n_functions = TEMPLATE.count("    Type: AWS::Serverless::Function\n")
+    bodies = re.findall(r"^  (\w+)Function:\n(.*?)\n\n", TEMPLATE, flags=re.MULTILINE | re.DOTALL)
+    sizes_mb = {
+        logical_id: int(own[1])
+        if (own := re.search(r"^      MemorySize: (\d+)", body, flags=re.MULTILINE))
+        else every
+        for logical_id, body in bodies
+        if body.startswith("    Type: AWS::Serverless::Function")
+    }
 
-    assert profile.fixed["functions_mb"] == sum(own) + (n_functions - len(own)) * every
+    for name, function in model.profile.functions.items():
+        assert function.memory_mb == sizes_mb["".join(word.title() for word in name.split("_"))]
+    assert model.profile.fixed["functions_mb"] == sum(sizes_mb.values())
 
 
 def test_counts_are_read_as_they_were_written() -> None:
@@ -306,18 +200,9 @@ def test_counts_are_read_as_they_were_written() -> None:
     assert ScanCounts.model_validate(tomllib.loads(format_counts(counts))) == counts
 
 
-@pytest.mark.parametrize("make", [make_comparison, make_break_down, make_sentences])
-def test_docs_show_what_the_data_say(estimate: Estimate, make: Callable[[Estimate], str]) -> None:
-    assert make(estimate) in DOC
+def test_docs_show_what_the_data_say(estimate: Estimate) -> None:
+    page = PAGE.read_text()
 
-
-def test_docs_show_what_was_counted(counts: ScanCounts) -> None:
-    assert make_counts(counts) in DOC
-
-
-def test_numbers_of_all_tables_stand_on_the_right(estimate: Estimate, counts: ScanCounts) -> None:
-    tables = [make_comparison(estimate), make_break_down(estimate), make_counts(counts)]
-
-    for table in tables:
-        head, rule, *_ = table.splitlines()
-        assert rule == f"| --- |{' --: |' * (head.count('|') - 2)}"
+    for name, content in estimate.make_blocks().items():
+        # If this is meant: make benchmark-cost WRITE=1
+        assert f"<!-- {name} -->\n{content}\n<!-- /{name} -->" in page

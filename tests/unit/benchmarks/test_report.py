@@ -2,7 +2,8 @@ from datetime import date
 
 import pytest
 
-from benchmarks.report import describe_machine, make_table, replace_block
+from benchmarks.cold_start import Init
+from benchmarks.report import describe_machine, make_table, replace_block, take_medians
 
 PAGE = "# Page\n\n<!-- cold -->\nold\n<!-- /cold -->\n\n<!-- warm -->\nkept\n<!-- /warm -->\n"
 
@@ -36,3 +37,10 @@ def test_a_table_is_markdown() -> None:
 
 def test_the_machine_is_described_with_the_day() -> None:
     assert describe_machine(date(2026, 3, 1)).endswith(", 1 March 2026")
+
+
+def test_each_number_has_its_own_median() -> None:
+    # Given measurements of which none is the middle one in everything
+    measured = [Init(1, 30), Init(2, 10), Init(9, 20)]
+    # When their medians are taken, then each number is its own
+    assert take_medians(measured) == Init(2, 20)

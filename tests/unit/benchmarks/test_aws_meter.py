@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.dynamodb_units import (
+from benchmarks.aws_meter import (
     count_index_writes,
     count_read_units,
     count_write_units,

@@ -1,0 +1,64 @@
+"""Fresh processes of this package's modules, and what one has taken so far.
+
+Nothing large is imported: what a parent occupies would count as its children's peak.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from typing import IO, Any, cast
+
+from local.config import ROOT, StackError, clean_environ
+
+_RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+
+
+class Child(subprocess.Popen[str]):
+    """A module, its command line and its variables; it ends when its input does."""
+
+    def __init__(self, module: str, *arguments: str, **environ: str) -> None:
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+        found = {"PYTHONPATH": "layers/workflow_manager:client:dags"}
+        pipe, env = subprocess.PIPE, clean_environ(**found | environ)
+        super().__init__(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=env)
+
+    def read(self) -> Any:
+        """Return what it tells next.
+
+        Raises
+        ------
+        StackError
+            It has ended.
+        """
+        if line := cast(IO[str], self.stdout).readline():
+            return json.loads(line)
+        raise StackError(f"{self.args!r} ended early.")
+
+    def end_input(self) -> None:
+        """Let it go on to its end."""
+        cast(IO[str], self.stdin).close()
+
+
+def run_child(module: str, *arguments: str, **environ: str) -> Any:
+    """Run a module to its end and return what it tells."""
+    with Child(module, *arguments, **environ) as child:
+        return child.read()
+
+
+def tell(content: object) -> None:
+    """Tell the parent a line of JSON."""
+    print(json.dumps(content), flush=True)
+
+
+def cpu_s() -> float:
+    """Return this process's time on processors [s]."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak_mb() -> float:
+    """Return its largest resident set [MB], the interpreter and its packages included."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT_BYTES / 1e6
