@@ -34,7 +34,7 @@ ADDRESS_REASONS = [*REFUSED, OFFLINE, *[UNREACHABLE] * 4]
 
 # What becomes of a run, by kind of Airflow's failure: nothing is final but a refused conf.
 DAG_STATES = ["PENDING"] * 10
-RUN_STATES = [*["PENDING"] * 3, "FAILED", *["PENDING"] * 3, "RUNNING", *["PENDING"] * 2]
+RUN_STATES = [*["PENDING"] * 3, "FAILED", *["PENDING"] * 6]
 UNKNOWN = str(uuid4())
 NO_ARG = "The task's args lack"
 IN_PROGRESS = "The task is in progress already."
