@@ -171,8 +171,8 @@ def _open(base_url: str, token: str) -> httpx.Client:
 def deploy_floor(config: StackConfig, stack: Stack) -> Iterator[None]:
     """Make the floor's bucket and function, and delete them in the end."""
     functions, iam, s3 = (make_client(config, name) for name in ("lambda", "iam", "s3"))
-    trusted = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-    trusted |= {"Principal": {"Service": "lambda.amazonaws.com"}}
+    principal = {"Service": "lambda.amazonaws.com"}
+    trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
     role = iam.create_role(RoleName=FLOOR, AssumeRolePolicyDocument=policy)["Role"]
     variables = {
