@@ -11,6 +11,7 @@ rounds: pauses of random length keep the turns from falling into step with it.
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import statistics
 import sys
@@ -156,7 +157,7 @@ def connect(config: StackConfig, stack: Stack) -> Iterator[Pipeline]:
     ):
         if airflow_api.get(f"/dags/{FLOOR}").status_code != httpx.codes.OK:
             raise StackError("The stack that is up lacks the floor's DAG: make down first.")
-        with deploy_floor(stack, make_client(config, "lambda"), s3):
+        with deploy_floor(config, stack):
             yield Pipeline(stack, api, airflow_api, s3)
 
 
@@ -167,8 +168,13 @@ def _open(base_url: str, token: str) -> httpx.Client:
 
 
 @contextmanager
-def deploy_floor(stack: Stack, functions: Any, s3: Any) -> Iterator[None]:
+def deploy_floor(config: StackConfig, stack: Stack) -> Iterator[None]:
     """Make the floor's bucket and function, and delete them in the end."""
+    functions, iam, s3 = (make_client(config, name) for name in ("lambda", "iam", "s3"))
+    principal = {"Service": "lambda.amazonaws.com"}
+    trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    role = iam.create_role(RoleName=FLOOR, AssumeRolePolicyDocument=policy)["Role"]
     variables = {
         "AIRFLOW_URL": stack.airflow_url,
         "DAG_ID": FLOOR,
@@ -178,7 +184,7 @@ def deploy_floor(stack: Stack, functions: Any, s3: Any) -> Iterator[None]:
     arn = functions.create_function(
         FunctionName=FLOOR,
         Runtime=python_runtime(),
-        Role="arn:aws:iam::000000000000:role/floor",
+        Role=role["Arn"],
         Handler="floor_handler.lambda_handler",
         Code={"ZipFile": zip_handler()},
         Timeout=29,
@@ -196,6 +202,7 @@ def deploy_floor(stack: Stack, functions: Any, s3: Any) -> Iterator[None]:
             s3.delete_object(Bucket=FLOOR, Key=item["Key"])
         s3.delete_bucket(Bucket=FLOOR)
         functions.delete_function(FunctionName=FLOOR)
+        iam.delete_role(RoleName=FLOOR)
 
 
 def zip_handler() -> bytes:
