@@ -190,7 +190,9 @@ def _pip(environment: Environment) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, env=make_environ(), timeout=INSTALL_TIMEOUT_S)  # noqa: S603
+    subprocess.run(  # noqa: S603 - our own words, no shell
+        command, check=True, env=make_environ(), timeout=INSTALL_TIMEOUT_S
+    )
 
 
 def _shown(command: object) -> str:
