@@ -21,7 +21,7 @@ MAX_N_CLIENTS = 5
 TYPES = {
     "store": "WorkflowStore",
     "lake": "DataLake",
-    "queue": "RunQueue",
+    "queue": "MessageQueue",
     "bus": "EventBus",
     "orchestrator": "Orchestrator",
     "exam": "ExamClient",

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         DataLake,
         EventBus,
         ExamClient,
+        MessageQueue,
         Orchestrator,
-        RunQueue,
         ScanClient,
         UserClient,
         WorkflowStore,
@@ -50,12 +50,12 @@ def build_lake(settings: "Settings | None" = None) -> "DataLake":
     return S3DataLake(_s3_client(), settings or get_settings())
 
 
-def build_queue() -> "RunQueue":
+def build_queue() -> "MessageQueue":
     """Return messages in SQS."""
-    from workflow_manager.queues.sqs import SqsRunQueue
+    from workflow_manager.queues.sqs import SqsMessageQueue
 
     settings = get_settings()
-    return SqsRunQueue(_aws_client("sqs"), settings.queue_url, settings.simulation_queue_url)
+    return SqsMessageQueue(_aws_client("sqs"), settings.queue_url, settings.simulation_queue_url)
 
 
 def build_bus() -> "EventBus":

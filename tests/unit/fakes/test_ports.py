@@ -3,8 +3,8 @@ from workflow_manager.ports import (
     DataLake,
     EventBus,
     ExamClient,
+    MessageQueue,
     Orchestrator,
-    RunQueue,
     ScanClient,
     UserClient,
     WorkflowStore,
@@ -15,7 +15,7 @@ from workflow_manager.wiring import PORTS
 def test_fakes_satisfy_the_protocols() -> None:
     world = MemoryPorts()
     lake: DataLake = world.lake
-    kept: tuple[WorkflowStore, RunQueue, EventBus] = (world.store, world.queue, world.bus)
+    kept: tuple[WorkflowStore, MessageQueue, EventBus] = (world.store, world.queue, world.bus)
     others: tuple[Orchestrator, ExamClient, ScanClient, UserClient] = (
         world.orchestrator,
         world.exam,

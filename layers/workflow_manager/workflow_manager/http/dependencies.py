@@ -17,8 +17,8 @@ from workflow_manager.ports import (
     Clock,
     DataLake,
     ExamClient,
+    MessageQueue,
     Orchestrator,
-    RunQueue,
     ScanClient,
     WorkflowStore,
 )
@@ -140,7 +140,7 @@ class CallersPort:
 
 StoreDep = Annotated[WorkflowStore, Depends(Port("store"))]
 LakeDep = Annotated[DataLake, Depends(Port("lake"))]
-QueueDep = Annotated[RunQueue, Depends(Port("queue"))]
+QueueDep = Annotated[MessageQueue, Depends(Port("queue"))]
 OrchestratorDep = Annotated[Orchestrator, Depends(Port("orchestrator"))]
 ExamDep = Annotated[ExamClient, Depends(CallersPort("exam"))]
 ServiceExamDep = Annotated[ExamClient, Depends(Port("exam"))]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from workflow_manager.ports.orchestration import Dag, EventBus, Orchestrator, RunQueue
+from workflow_manager.ports.orchestration import Dag, EventBus, MessageQueue, Orchestrator
 from workflow_manager.ports.scanhub import ExamClient, ScanClient, UserClient
 from workflow_manager.ports.storage import DataLake, WorkflowStore
 
@@ -13,8 +13,8 @@ __all__ = [
     "DataLake",
     "EventBus",
     "ExamClient",
+    "MessageQueue",
     "Orchestrator",
-    "RunQueue",
     "ScanClient",
     "UserClient",
     "WorkflowStore",

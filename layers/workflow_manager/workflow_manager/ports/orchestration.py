@@ -87,7 +87,7 @@ class Orchestrator(Protocol):
         """Return if Airflow would start runs; raise an `UpstreamError` if not."""
 
 
-class RunQueue(Protocol):
+class MessageQueue(Protocol):
     """The queue that `trigger_airflow` serves."""
 
     def send_start(self, dag_run_id: str) -> None:

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workflow_manager.domain.errors import UpstreamError
 
 
-class SqsRunQueue:
+class SqsMessageQueue:
     """Sends what ``events/sqs.py`` reads.
 
     Parameters

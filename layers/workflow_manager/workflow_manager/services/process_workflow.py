@@ -6,7 +6,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Clock, ExamClient, RunQueue, ScanClient, WorkflowStore
+from workflow_manager.ports import Clock, ExamClient, MessageQueue, ScanClient, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.patients.load_limits import load_patient, make_limits
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
@@ -40,7 +40,7 @@ class ProcessedWorkflow:
 @retry_on_conflict
 def process_workflow(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     scan: ScanClient,
     clock: Clock,

@@ -11,7 +11,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
 from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.note_progress import note_progress
@@ -76,7 +76,7 @@ class Callback(BaseModel):
 
 def receive_results(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     token: str,

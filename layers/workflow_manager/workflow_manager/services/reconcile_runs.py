@@ -15,8 +15,8 @@ from workflow_manager.ports import (
     Clock,
     DataLake,
     ExamClient,
+    MessageQueue,
     Orchestrator,
-    RunQueue,
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
@@ -52,7 +52,7 @@ ENDED_GRACE = timedelta(hours=1)
 def reconcile_runs(
     store: WorkflowStore,
     lake: DataLake,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     clock: Clock,
@@ -120,7 +120,7 @@ def _rotate(items: list[DagRun | Task], cause: Cause) -> list[DagRun | Task]:
 
 def _reconcile_due(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     clock: Clock,
@@ -159,7 +159,7 @@ def _is_overdue(run: DagRun, cause: Cause) -> bool:
 
 def _reconcile_run(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     settings: Settings,
@@ -216,7 +216,7 @@ def _follow_runs(
 
 def _follow_scans(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     clock: Clock,
     settings: Settings,

@@ -3,7 +3,7 @@
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
-from workflow_manager.ports import RunQueue, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.services.get_dag_run import get_dag_run
 from workflow_manager.settings import Settings
 from workflow_manager.steps.runs.queue_start import queue_start
@@ -11,7 +11,7 @@ from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
 
 
 def retry_dag_run(
-    store: WorkflowStore, queue: RunQueue, settings: Settings, dag_run_id: str, cause: Cause
+    store: WorkflowStore, queue: MessageQueue, settings: Settings, dag_run_id: str, cause: Cause
 ) -> DagRun:
     """Create the next run for the object of one that failed or was cancelled.
 

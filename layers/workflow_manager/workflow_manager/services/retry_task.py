@@ -6,8 +6,8 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import (
     Clock,
     ExamClient,
+    MessageQueue,
     Orchestrator,
-    RunQueue,
     ScanClient,
     WorkflowStore,
 )
@@ -18,7 +18,7 @@ from workflow_manager.steps.tasks.find_task import find_task
 
 def retry_task(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     scan: ScanClient,

@@ -6,7 +6,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.note_progress import note_progress
@@ -17,7 +17,7 @@ PROGRESS_BY_STEP = {1: 25, 2: 50, 3: 75}
 
 def simulate_reconstruction(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     dag_run_id: str,

@@ -17,8 +17,8 @@ from workflow_manager.ports import (
     Clock,
     DataLake,
     ExamClient,
+    MessageQueue,
     Orchestrator,
-    RunQueue,
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
@@ -52,7 +52,7 @@ class StartDagRun:
 def trigger_airflow(
     store: WorkflowStore,
     lake: DataLake,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     clock: Clock,
@@ -90,7 +90,7 @@ def trigger_airflow(
 
 def _receive_acquisition(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     target: AcquisitionData,

@@ -8,8 +8,8 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import (
     Clock,
     ExamClient,
+    MessageQueue,
     Orchestrator,
-    RunQueue,
     ScanClient,
     WorkflowStore,
 )
@@ -28,7 +28,7 @@ NO_WORKFLOW = "Failed to fetch workflow"
 
 def trigger_task(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     scan: ScanClient,
@@ -85,7 +85,7 @@ def trigger_task(
 @retry_on_conflict
 def _start_processing(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     settings: Settings,
@@ -105,7 +105,7 @@ def _start_processing(
 @retry_on_conflict
 def _start_scan(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     scan: ScanClient,

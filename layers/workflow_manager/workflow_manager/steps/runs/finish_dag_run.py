@@ -7,7 +7,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.transitions import DagRunEvent, move_run
 from workflow_manager.observability import MetricUnit, logger, metrics, traced
-from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.workflows.commit_execution import mirror_tasks, queue_starts
@@ -15,7 +15,7 @@ from workflow_manager.steps.workflows.commit_execution import mirror_tasks, queu
 
 def finish_dag_run(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     dag_run_id: str,

@@ -21,8 +21,8 @@ from workflow_manager.ports import (
     Clock,
     DataLake,
     ExamClient,
+    MessageQueue,
     Orchestrator,
-    RunQueue,
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
@@ -95,7 +95,7 @@ def ask_airflow(
 def follow_dag_run(
     store: WorkflowStore,
     lake: DataLake,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     clock: Clock,
@@ -138,7 +138,7 @@ def follow_dag_run(
 
 def _follow_missing(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     settings: Settings,
@@ -157,7 +157,7 @@ def _follow_missing(
 def _follow_end(
     store: WorkflowStore,
     lake: DataLake,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     clock: Clock,
     settings: Settings,

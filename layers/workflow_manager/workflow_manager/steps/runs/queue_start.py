@@ -2,10 +2,10 @@
 
 from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.observability import logger
-from workflow_manager.ports import RunQueue
+from workflow_manager.ports import MessageQueue
 
 
-def queue_start(queue: RunQueue, dag_run_id: str) -> None:
+def queue_start(queue: MessageQueue, dag_run_id: str) -> None:
     """Send the message that a run waits; what fails is left to the reconciler, for which it is due.
 
     Parameters

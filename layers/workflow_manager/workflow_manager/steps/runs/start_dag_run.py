@@ -26,8 +26,8 @@ from workflow_manager.ports import (
     Clock,
     DataLake,
     ExamClient,
+    MessageQueue,
     Orchestrator,
-    RunQueue,
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
@@ -44,7 +44,7 @@ UNKNOWN_DAG_GRACE = timedelta(minutes=2)
 def start_dag_run(
     store: WorkflowStore,
     lake: DataLake,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     clock: Clock,
@@ -84,7 +84,7 @@ def start_dag_run(
 def _start(
     store: WorkflowStore,
     lake: DataLake,
-    queue: RunQueue,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     clock: Clock,

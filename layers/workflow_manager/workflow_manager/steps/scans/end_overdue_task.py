@@ -8,7 +8,7 @@ from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import MetricUnit, metrics
-from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.follow_device_task import ask_exam_manager, note_missing
@@ -29,7 +29,7 @@ NO_DATA = "The scan has ended, but its data did not arrive: upload it for this t
 @retry_on_conflict
 def end_overdue_task(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     workflow_id: str,

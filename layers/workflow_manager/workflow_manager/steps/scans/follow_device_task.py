@@ -7,7 +7,7 @@ from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
-from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.workflows.commit_execution import commit_and_queue
@@ -16,7 +16,7 @@ from workflow_manager.steps.workflows.commit_execution import commit_and_queue
 @retry_on_conflict
 def follow_device_task(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     task: Task,

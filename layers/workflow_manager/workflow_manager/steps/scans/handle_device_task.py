@@ -11,7 +11,7 @@ from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import MetricUnit, log_unexpected, logger, metrics
-from workflow_manager.ports import Clock, ExamClient, RunQueue, ScanClient, WorkflowStore
+from workflow_manager.ports import Clock, ExamClient, MessageQueue, ScanClient, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.scans.claim_device import claim_device
 from workflow_manager.steps.scans.confirm_scan import confirm_scan
@@ -22,7 +22,7 @@ from workflow_manager.steps.workflows.commit_execution import mirror_tasks, queu
 
 def handle_device_task(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     scan: ScanClient,
     clock: Clock,

@@ -12,7 +12,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.uploads.count_upload import count_upload
@@ -23,7 +23,7 @@ from workflow_manager.steps.workflows.load_execution import load_execution
 @retry_on_conflict
 def receive_acquisition(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     target: AcquisitionData,

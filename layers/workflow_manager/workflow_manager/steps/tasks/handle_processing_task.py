@@ -4,14 +4,14 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
-from workflow_manager.ports import ExamClient, RunQueue, WorkflowStore
+from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.workflows.commit_execution import commit_and_queue
 
 
 def handle_processing_task(
     store: WorkflowStore,
-    queue: RunQueue,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     execution: Execution,

@@ -6,7 +6,7 @@ reconciler does it.
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
-from workflow_manager.ports import ExamClient, Orchestrator, RunQueue, WorkflowStore
+from workflow_manager.ports import ExamClient, MessageQueue, Orchestrator, WorkflowStore
 from workflow_manager.steps.runs.queue_start import queue_start
 from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
 from workflow_manager.steps.tasks.mirror_task import mirror_task
@@ -28,7 +28,7 @@ def commit_execution(
 
 
 def commit_and_queue(
-    store: WorkflowStore, queue: RunQueue, exam: ExamClient, execution: Execution, cause: Cause
+    store: WorkflowStore, queue: MessageQueue, exam: ExamClient, execution: Execution, cause: Cause
 ) -> None:
     """Commit, queue the runs that were created, and tell exam-manager.
 
@@ -63,7 +63,7 @@ def commit_and_stop(
         mirror_tasks(store, exam, execution, cause)
 
 
-def queue_starts(queue: RunQueue, execution: Execution) -> None:
+def queue_starts(queue: MessageQueue, execution: Execution) -> None:
     """Queue the runs that a commit has created."""
     for run in execution.changed_runs:
         if run.version == 0:
