@@ -1,4 +1,4 @@
-"""ministack, with the checksum of a whole object as S3 has it, and loopback in place of TLS.
+"""ministack, with checksums and FIFO queues as AWS has them, and loopback in place of TLS.
 
 ministack joins the CRC-64/NVME of the parts as if they were hashes, and takes two minutes for a
 gibibyte. S3's is that of the whole object:
@@ -13,12 +13,13 @@ from typing import Any
 from awscrt.checksums import crc64nvme
 from ministack import app
 from ministack.core.iam_evaluator import pin_request_origin
-from ministack.services import s3
+from ministack.services import lambda_svc, s3
 
 Answer = tuple[Any, ...]
 HEADER = "x-amz-checksum-crc64nvme"
 
 join_parts = s3._complete_multipart_upload
+limit_concurrency = lambda_svc._sqs_esm_concurrency
 
 
 def complete_multipart_upload(
@@ -59,11 +60,28 @@ def pin_origin(source_ip: str, secure_transport: bool) -> None:
     pin_request_origin(source_ip, True)
 
 
+def count_batches(
+    mapping: dict[str, Any],
+    function: dict[str, Any],
+    config: dict[str, Any],
+    queue: dict[str, Any] | None = None,
+) -> int:
+    """Return how many batches of a queue may be under way.
+
+    ministack has one for a FIFO queue, because a batch of its spans groups. Of one message it does
+    not: as on AWS, each group has its own.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    """
+    is_split = mapping.get("BatchSize") == 1
+    return limit_concurrency(mapping, function, config, None if is_split else queue)
+
+
 def main() -> None:
     """Run ministack."""
     # Else the data lake's policy, which wants TLS, would refuse everybody.
     app.pin_request_origin = pin_origin
     s3._crc64nvme = crc64nvme
+    lambda_svc._sqs_esm_concurrency = count_batches
     s3._complete_multipart_upload = complete_multipart_upload
     app.main()
 

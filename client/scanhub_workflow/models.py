@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: 850f0404f49ea81744806ff625a1181ba24e98c566775d5f093486ba0e1783a1
+# SHA-256 of its schemas: f7dcabf2ed89bbd8e38f26a767198074102b49ebd962ad478647e3bc5b9f7e17
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -39,6 +39,12 @@ class CancelledDagRunView(BaseModel):
     created_at: AwareDatetime
     started_at: AwareDatetime | None
     finished_at: AwareDatetime | None
+    stopped_at: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="When Airflow confirmed that a run which was cancelled, or ran past its deadline, has stopped; null until then."
+        ),
+    ]
     message: Annotated[
         str, Field(description="What is stopped now and what is not, for the operator.")
     ]
@@ -130,6 +136,12 @@ class DagRunDetail(BaseModel):
     created_at: AwareDatetime
     started_at: AwareDatetime | None
     finished_at: AwareDatetime | None
+    stopped_at: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="When Airflow confirmed that a run which was cancelled, or ran past its deadline, has stopped; null until then."
+        ),
+    ]
     airflow_url: Annotated[
         str | None, Field(description="Airflow's own page of the run, if it is known.")
     ]
@@ -177,6 +189,12 @@ class DagRunView(BaseModel):
     created_at: AwareDatetime
     started_at: AwareDatetime | None
     finished_at: AwareDatetime | None
+    stopped_at: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="When Airflow confirmed that a run which was cancelled, or ran past its deadline, has stopped; null until then."
+        ),
+    ]
 
 
 class EventList(BaseModel):

@@ -4,8 +4,7 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dag_run_schemas import CancelledDagRunView
 from workflow_manager.http.dependencies import (
     CallerDep,
-    ExamDep,
-    OrchestratorDep,
+    QueueDep,
     StoreDep,
     give_settings,
 )
@@ -19,14 +18,11 @@ router = ScanHubRouter(401, 403, 404, 409, 422, 503)
 def cancel_dag_run(
     dag_run_id: str,
     store: StoreDep,
-    orchestrator: OrchestratorDep,
-    exam: ExamDep,
+    queue: QueueDep,
     caller: CallerDep,
 ) -> CancelledDagRunView:
     """Cancel a run that has not ended, with the task that waits for it; Airflow stops it."""
-    return CancelledDagRunView.of(
-        use_case(store, orchestrator, exam, give_settings(), dag_run_id, caller.cause)
-    )
+    return CancelledDagRunView.of(use_case(store, queue, give_settings(), dag_run_id, caller.cause))
 
 
 lambda_handler = create_handler(router)

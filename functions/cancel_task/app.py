@@ -1,7 +1,7 @@
 """POST /workflows/{workflow_id}/tasks/{task_id}/cancel/."""
 
 from workflow_manager.http.app import create_handler
-from workflow_manager.http.dependencies import CallerDep, ExamDep, OrchestratorDep, StoreDep
+from workflow_manager.http.dependencies import CallerDep, QueueDep, StoreDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import CancelledTaskView, TaskView
 from workflow_manager.services.cancel_task import cancel_task as use_case
@@ -14,12 +14,11 @@ def cancel_task(
     workflow_id: str,
     task_id: str,
     store: StoreDep,
-    orchestrator: OrchestratorDep,
-    exam: ExamDep,
+    queue: QueueDep,
     caller: CallerDep,
 ) -> CancelledTaskView:
     """Cancel a task that has not ended; a scanner is not stopped by it."""
-    task, message = use_case(store, orchestrator, exam, workflow_id, task_id, caller.cause)
+    task, message = use_case(store, queue, workflow_id, task_id, caller.cause)
     return CancelledTaskView(message=message, task=TaskView.of(task))
 
 

@@ -1,7 +1,7 @@
 """POST /workflows/{workflow_id}/cancel/."""
 
 from workflow_manager.http.app import create_handler
-from workflow_manager.http.dependencies import CallerDep, ExamDep, OrchestratorDep, StoreDep
+from workflow_manager.http.dependencies import CallerDep, QueueDep, StoreDep
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import CancelledWorkflowView
 from workflow_manager.services.cancel_workflow import cancel_workflow as use_case
@@ -13,12 +13,11 @@ router = ScanHubRouter(401, 403, 404, 409, 422, 503)
 def cancel_workflow(
     workflow_id: str,
     store: StoreDep,
-    orchestrator: OrchestratorDep,
-    exam: ExamDep,
+    queue: QueueDep,
     caller: CallerDep,
 ) -> CancelledWorkflowView:
     """Cancel every task of a workflow that has not ended; a scanner is not stopped by it."""
-    execution, message = use_case(store, orchestrator, exam, workflow_id, caller.cause)
+    execution, message = use_case(store, queue, workflow_id, caller.cause)
     return CancelledWorkflowView.of(execution, message)
 
 

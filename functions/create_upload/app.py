@@ -6,6 +6,7 @@ from workflow_manager.http.dependencies import (
     ExamDep,
     LakeDep,
     OrchestratorDep,
+    QueueDep,
     StoreDep,
     give_settings,
 )
@@ -26,6 +27,7 @@ def create_upload(
     exam: ExamDep,
     store: StoreDep,
     lake: LakeDep,
+    queue: QueueDep,
     caller: CallerDep,
     once: OnceDep,
 ) -> UploadView:
@@ -34,7 +36,7 @@ def create_upload(
     upload_id = once(
         lambda: (
             use_case(
-                store, lake, orchestrator, exam, give_settings(), request, caller.cause
+                store, lake, queue, orchestrator, exam, give_settings(), request, caller.cause
             ).upload_id
         ),
         body.model_dump(),

@@ -4,7 +4,6 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import (
     CallerDep,
     ExamDep,
-    OrchestratorDep,
     QueueDep,
     ScanDep,
     StoreDep,
@@ -24,7 +23,6 @@ def retry_task(
     task_id: str,
     store: StoreDep,
     queue: QueueDep,
-    orchestrator: OrchestratorDep,
     exam: ExamDep,
     scan: ScanDep,
     caller: CallerDep,
@@ -33,7 +31,6 @@ def retry_task(
     task = use_case(
         store,
         queue,
-        orchestrator,
         exam,
         scan,
         give_clock(),

@@ -4,7 +4,7 @@ from typing import Any
 
 from workflow_manager.entry import lambda_entry
 from workflow_manager.events.cause import event_cause
-from workflow_manager.events.sqs import parse_body, process_messages
+from workflow_manager.events.sqs import Record, parse_body, process_messages
 from workflow_manager.observability import begin_trace
 from workflow_manager.services.trigger_airflow import trigger_airflow
 from workflow_manager.wiring import with_ports
@@ -18,9 +18,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     begin_trace()
     trigger = with_ports(trigger_airflow)
 
-    def handle(body: str) -> None:
+    def handle(record: Record) -> None:
         cause = event_cause("trigger_airflow", context.aws_request_id)
-        for command in parse_body(body):
+        for command in parse_body(record["body"]):
             trigger(command, cause)
 
     return process_messages(event, handle)

@@ -4,7 +4,6 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import (
     CallerDep,
     ExamDep,
-    OrchestratorDep,
     QueueDep,
     ScanDep,
     StoreDep,
@@ -24,7 +23,6 @@ def trigger_task(
     exam: ExamDep,
     store: StoreDep,
     queue: QueueDep,
-    orchestrator: OrchestratorDep,
     scan: ScanDep,
     caller: CallerDep,
 ) -> TriggeredTaskView:
@@ -32,7 +30,6 @@ def trigger_task(
     task = use_case(
         store,
         queue,
-        orchestrator,
         exam,
         scan,
         give_clock(),

@@ -18,6 +18,7 @@ from workflow_manager.domain.exam import (
     User,
 )
 from workflow_manager.domain.notification import Notification
+from workflow_manager.services.follow_changes import ReportTasks, StopDagRuns
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,10 @@ class FakeUsers:
 
 @dataclass
 class FakeQueue:
-    """The queue: the runs that were asked to be started, in order."""
+    """The queues: runs that were asked to be started, and changes to be followed, in order."""
 
     dag_run_ids: list[str] = field(default_factory=list)
+    changes: list[ReportTasks | StopDagRuns] = field(default_factory=list)
     simulation_steps: list[tuple[str, int, int]] = field(default_factory=list)
     error: ScanHubError | None = None
 
@@ -179,6 +181,16 @@ class FakeQueue:
         if self.error:
             raise self.error
         self.dag_run_ids.append(dag_run_id)
+
+    def send_reports(self, workflow_id: str, task_ids: Sequence[str]) -> None:
+        if self.error:
+            raise self.error
+        self.changes.append(ReportTasks(workflow_id, tuple(task_ids)))
+
+    def send_stops(self, dag_run_ids: Sequence[str]) -> None:
+        if self.error:
+            raise self.error
+        self.changes.append(StopDagRuns(tuple(dag_run_ids)))
 
     def send_simulation_step(self, dag_run_id: str, step: int, delay_s: int) -> None:
         if self.error:

@@ -17,6 +17,7 @@ from workflow_manager.domain.exam import (
 )
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Dag
+from workflow_manager.services.follow_changes import follow_changes
 from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun, trigger_airflow
 
 NOW = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
@@ -96,6 +97,12 @@ def deliver_queue(ports: MemoryPorts, seconds: float = 11) -> None:
     for dag_run_id in ports.queue.dag_run_ids:
         call(trigger_airflow, ports, StartDagRun(dag_run_id), at(seconds, "trigger_airflow"))
     ports.queue.dag_run_ids.clear()
+
+
+def follow(ports: MemoryPorts, seconds: float = 12) -> None:
+    """Deliver every message that something has changed."""
+    while ports.queue.changes:
+        call(follow_changes, ports, ports.queue.changes.pop(0), at(seconds, "follow_changes"))
 
 
 def get_task(ports: MemoryPorts, task_id: str) -> Task:

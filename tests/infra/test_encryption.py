@@ -43,7 +43,7 @@ def test_table_and_data_lake_use_the_key(resources: dict[str, Any]) -> None:
 def test_queues_use_the_key_of_sqs(resources: dict[str, Any]) -> None:
     # With a key of ours, S3 could not send to them.
     queues = select(resources, "AWS::SQS::Queue")
-    assert len(queues) == 3
+    assert len(queues) == 4
     assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
     assert not any("KmsMasterKeyId" in queue for queue in queues.values())
 

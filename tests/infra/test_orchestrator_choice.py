@@ -5,16 +5,12 @@ from typing import Any
 import pytest
 
 CALLERS = {
-    "CancelDagRun",
-    "CancelTask",
-    "CancelWorkflow",
     "CreateUpload",
+    "FollowChanges",
     "GetDagRun",
     "ListAvailableTasks",
     "ReconcileRuns",
-    "RetryTask",
     "TriggerAirflow",
-    "TriggerTask",
     "UploadAndTrigger",
     "ValidateWorkflow",
 }

@@ -61,6 +61,7 @@ class Settings(BaseModel):
     bucket_name: str = ""
     queue_url: str = ""
     simulation_queue_url: str = ""
+    change_queue_url: str = ""
     event_bus_name: str = ""
     airflow_url: str = ""
     airflow_api_version: AirflowApiVersion = "v2"

@@ -54,8 +54,7 @@ def build_queue() -> "MessageQueue":
     """Return messages in SQS."""
     from workflow_manager.queues.sqs import SqsMessageQueue
 
-    settings = get_settings()
-    return SqsMessageQueue(_aws_client("sqs"), settings.queue_url, settings.simulation_queue_url)
+    return SqsMessageQueue(_aws_client("sqs"), get_settings())
 
 
 def build_bus() -> "EventBus":

@@ -23,6 +23,7 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app
 CASES = {"create_upload": "for_dag", "trigger_airflow": "upload_arrived"}
 EVENT_FUNCTIONS = {
     "authorize_request",
+    "follow_changes",
     "publish_events",
     "reconcile_runs",
     "simulate_reconstruction",

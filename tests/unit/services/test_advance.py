@@ -15,6 +15,7 @@ from tests.fakes.world import (
     callback_token,
     deliver,
     deliver_queue,
+    follow,
     get_status,
     get_task,
     make_dag_data,
@@ -175,6 +176,7 @@ def test_run_has_the_time_that_its_task_names_once_airflow_has_it() -> None:
 
     task = get_task(world, "slow")
     assert task.reason == "The run did not end before its deadline, so it was stopped."
+    follow(world)
     assert world.orchestrator.cancelled == [(DAG_ID, task.dag_run_id)]
 
 

@@ -15,6 +15,7 @@ from tests.fakes.world import (
     WORKFLOW_ID,
     at,
     deliver,
+    follow,
     get_status,
     get_task,
     make_exam_task,
@@ -78,6 +79,7 @@ def test_process_workflow_reports_started_before_the_device_is_asked(world: Memo
 
     with pytest.raises(DeviceStartError):
         call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    follow(world)
 
     assert [report.status for report in world.exam.reports] == [ItemStatus.STARTED, ItemStatus.NEW]
 
@@ -131,6 +133,7 @@ def test_process_workflow_fails_the_task_with_the_reason_when_the_device_does_no
     assert task.status is TaskStatus.FAILED
     assert task.reason is not None
     assert task.reason.startswith(reason)
+    follow(world)
     assert world.exam.reports[-1].comment == task.reason
     assert get_status(world) == "failed"
 
@@ -198,6 +201,7 @@ def test_process_workflow_creates_a_run_and_a_message_for_a_dag_task() -> None:
     assert processed.task is not None
     assert world.queue.dag_run_ids == [processed.task.dag_run_id]
     assert world.orchestrator.dag_runs == {}
+    follow(world)
     assert world.exam.reports[-1].status is ItemStatus.INPROGRESS
 
 

@@ -13,6 +13,7 @@ from tests.fakes.world import (
     callback_token,
     deliver,
     deliver_queue,
+    follow,
     get_status,
     get_task,
     make_dag_data,
@@ -40,6 +41,7 @@ def world() -> MemoryPorts:
     ports = make_world()
     call(process_workflow, ports, WORKFLOW_ID, TOKEN, at(0))
     deliver(ports, make_raw_data())
+    follow(ports)
     deliver_queue(ports)
     return ports
 
@@ -57,7 +59,9 @@ def make_callback(world: MemoryPorts, name: str = "image.dcm") -> Callback:
 
 def call_back(world: MemoryPorts, callback: Callback, seconds: float = 20) -> DagRun:
     token = callback_token(world, get_run(world).dag_run_id)
-    return call(receive_results, world, token, callback, at(seconds, "receive_results"))
+    run = call(receive_results, world, token, callback, at(seconds, "receive_results"))
+    follow(world, seconds)
+    return run
 
 
 def test_receive_results_finishes_run_task_and_workflow(world: MemoryPorts) -> None:

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contracts.samples import make_task
+from tests.contracts.samples import make_task, make_workflow
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
@@ -204,15 +204,41 @@ def test_reconcile_runs_asks_again_later_whether_a_scan_has_ended(world: MemoryP
     assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
 
 
-def test_reconcile_runs_tells_exam_manager_less_and_less_often(world: MemoryPorts) -> None:
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+def test_reconcile_runs_tells_all_that_waits_once_exam_manager_is_back(world: MemoryPorts) -> None:
+    # Given an outage in which many tries fail
+    tasks = [make_task(f"task-{n}", is_mirror_due=True, updated_at=at(0).at) for n in range(20)]
+    world.store.commit([make_workflow(), *tasks])
     world.exam.fail_with["report_task"] = UpstreamUnreachableError("away")
-    deliver(world, make_raw_data(), 0)
-    deliver_queue(world, 1)
+    for minute in range(1, 61):
+        reconcile(world, 60 * minute)
 
-    n_due = [reconcile(world, 60 * minute) for minute in range(1, 61)]
+    # When it is over
+    world.exam.fail_with.clear()
+    reconcile(world, 3661)
+    reconcile(world, 3720)
 
-    assert sum(n_due[:10]) > sum(n_due[50:])
+    # Then two turns later nothing waits
+    assert {report.task_id for report in world.exam.reports} == {task.task_id for task in tasks}
+
+
+def test_reconcile_runs_asks_an_exam_manager_that_is_away_a_few_times_a_turn(
+    world: MemoryPorts,
+) -> None:
+    tasks = [make_task(f"task-{n}", is_mirror_due=True, updated_at=at(0).at) for n in range(20)]
+    world.store.commit([make_workflow(), *tasks])
+    tried: list[str] = []
+
+    def refuse(task_id: str, *_: object) -> None:
+        tried.append(task_id)
+        raise UpstreamUnreachableError("away")
+
+    world.exam.report_task = refuse  # type: ignore[method-assign,assignment]
+    for minute in range(2, 12):
+        reconcile(world, 60 * minute)
+
+    # Each time others: who is refused stands behind those who were not tried.
+    assert len(tried) == 30
+    assert len(set(tried)) == 20
 
 
 def test_reconcile_runs_gives_up_what_exam_manager_refuses_for_good(world: MemoryPorts) -> None:

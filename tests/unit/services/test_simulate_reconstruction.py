@@ -8,6 +8,7 @@ from tests.fakes.world import (
     WORKFLOW_ID,
     at,
     deliver_queue,
+    follow,
     get_status,
     get_task,
     make_exam_task,
@@ -29,6 +30,7 @@ def make_simulated_world(**args: str) -> MemoryPorts:
 
 def start(world: MemoryPorts) -> str:
     call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(0))
+    follow(world, 1)
     deliver_queue(world, 1)
     return get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
 
@@ -36,6 +38,7 @@ def start(world: MemoryPorts) -> str:
 def take_step(world: MemoryPorts) -> None:
     run_id, step, _ = world.queue.simulation_steps.pop(0)
     call(simulate_reconstruction, world, run_id, step, at(2 * step, "simulate_reconstruction"))
+    follow(world, 2 * step)
 
 
 def test_simulate_reconstruction_steps_to_the_result_as_scanhub_did() -> None:
@@ -67,6 +70,7 @@ def test_simulate_reconstruction_goes_only_forwards_when_messages_come_again() -
     run_id = start(world)
     for step in (1, 2, 1, 3, 2, 4, 4, 3):
         call(simulate_reconstruction, world, run_id, step, at(10))
+        follow(world)
 
     progress = [report.progress for report in world.exam.reports]
     assert progress == sorted(progress)

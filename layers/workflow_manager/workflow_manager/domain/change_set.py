@@ -36,6 +36,11 @@ class ChangeSet(TaskGraph):
         """Runs that wait for a message to start them, that have moved or are to be stopped."""
         return [entity for entity in self._changed.values() if isinstance(entity, DagRun)]
 
+    @property
+    def changed_tasks(self) -> list[Task]:
+        """Tasks that have changed in any way."""
+        return [entity for entity in self._changed.values() if isinstance(entity, Task)]
+
     def as_committed(self) -> Self:
         """Return the workflow as the commit of its changes has left it."""
         if not self.changes:

@@ -78,6 +78,8 @@ class DagRun(Entity):
         When Airflow must be asked (again) to stop the run; None if there is nothing to stop.
     n_stop_attempts
         How often it was asked without a word that the run has stopped.
+    stopped_at
+        When a run that was cancelled, or ran past its deadline, is known to have ended in Airflow.
     outcome_hash
         Tells a repeated result from a different one.
     last_event_id
@@ -112,6 +114,7 @@ class DagRun(Entity):
     start_lease_until: AwareDatetime | None = None
     stop_due_at: AwareDatetime | None = None
     n_stop_attempts: int = 0
+    stopped_at: AwareDatetime | None = None
     last_event_id: str | None = None
     deadline: AwareDatetime
     created_at: AwareDatetime
@@ -126,11 +129,6 @@ class DagRun(Entity):
         if self.state is DagRunState.PENDING:
             return min(self.next_attempt_at, self.deadline)
         return self.deadline
-
-    @property
-    def is_stop_confirmed(self) -> bool:
-        """Whether a run that ended here has ended in Airflow too, as far as that knows it."""
-        return self.stop_due_at is None and self.n_stop_attempts == 0
 
     @property
     def trace(self) -> TraceContext | None:
@@ -196,7 +194,13 @@ class DagRun(Entity):
             When the run ends here.
         """
         may_be_in_airflow = self.n_start_attempts > 0 and not self.is_simulated
-        return {"stop_due_at": at if may_be_in_airflow else None}
+        # Soon: by then, the message that it is to be stopped has brought somebody who asks.
+        stop_due_at = at + timedelta(seconds=FIRST_RETRY_S)
+        return {"stop_due_at": stop_due_at} if may_be_in_airflow else {"stopped_at": at}
+
+    def with_stop(self, at: AwareDatetime) -> "DagRun":
+        """Return the run as Airflow says that it has stopped, or never was."""
+        return self.evolve(stop_due_at=None, n_stop_attempts=0, stopped_at=at)
 
     def with_later_stop(self, at: AwareDatetime, *, is_known: bool) -> "DagRun":
         """Return the run with the next try at stopping it put off, or given up.
@@ -209,9 +213,11 @@ class DagRun(Entity):
             Whether Airflow may know the run: if it does not, none is missed after a while.
         """
         patience = MAX_STOP_TIME if is_known else STOP_GRACE
-        is_over = at >= (self.finished_at or at) + patience
-        later = None if is_over else at + back_off(self.n_stop_attempts)
-        return self.evolve(stop_due_at=later, n_stop_attempts=self.n_stop_attempts + 1)
+        if at < (self.finished_at or at) + patience:
+            later = at + back_off(self.n_stop_attempts)
+            return self.evolve(stop_due_at=later, n_stop_attempts=self.n_stop_attempts + 1)
+        given_up = self.evolve(stop_due_at=None, n_stop_attempts=self.n_stop_attempts + 1)
+        return given_up if is_known else given_up.with_stop(at)
 
     def is_called_back_with(self, token: str, at: AwareDatetime) -> bool:
         """Tell whether `token` was sent along with a start of this run and still counts.

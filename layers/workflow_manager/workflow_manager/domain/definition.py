@@ -69,11 +69,18 @@ def refresh_execution(
             execution.adopt(task, cause)
         elif _is_untouched(known) and known.definition != task.definition:
             execution.adopt(known.evolve(**task.definition), cause)
+        elif known.status is TaskStatus.PENDING and known.orders != task.orders:
+            # Only its status there is still our own of an earlier attempt.
+            execution.put_task(known.evolve(**task.orders), cause)
         elif _has_ended(execution, known, task):
             execution.complete(known.task_id, None, cause)
     for gone in execution.tasks.keys() - {task.task_id for task in current}:
-        if _is_untouched(execution.tasks[gone]):
-            deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON}
+        if execution.tasks[gone].status is TaskStatus.PENDING:
+            deleted = {
+                "status": TaskStatus.FAILED,
+                "reason": DELETED_REASON,
+                "is_mirror_due": False,
+            }
             execution.adopt(execution.tasks[gone].evolve(**deleted), cause)
     if has_moved or len(execution.changes) > n_changes:
         status = execution.workflow.status
@@ -116,7 +123,8 @@ def _has_ended(execution: Execution, known: Task, current: Task) -> bool:
     # Device-manager writes the end of a scan to exam-manager; where no DAG task waits for its data,
     # that is the end of the task.
     is_over = current.status is TaskStatus.COMPLETED
-    return known.is_scanning and is_over and not execution.has_followers(known)
+    is_told = not known.is_mirror_due
+    return known.is_scanning and is_told and is_over and not execution.has_followers(known)
 
 
 def _is_untouched(task: Task) -> bool:

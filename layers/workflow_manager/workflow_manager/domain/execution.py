@@ -20,7 +20,7 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.policy import ExecutionPolicy
-from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.domain.task import REPORT_WAIT, Task, TaskStatus
 from workflow_manager.domain.task_moves import TaskMoves
 from workflow_manager.domain.transitions import TaskEvent, transition_task
 
@@ -99,6 +99,9 @@ class Execution(TaskMoves):
         claimed = self._claim(task_id, cause).evolve(
             deadline=cause.at + timedelta(seconds=timeout_s),
             start_lease_until=cause.at + timedelta(seconds=SCAN_START_LEASE_S),
+            # It is told inline. An outstanding report of an earlier attempt may arrive behind that:
+            # then the reconciler looks, once nobody can be making it any more.
+            report_retry_at=cause.at + REPORT_WAIT if self.tasks[task_id].is_mirror_due else None,
         )
         self.put_task(claimed, cause)
         return self.tasks[task_id]
@@ -110,8 +113,6 @@ class Execution(TaskMoves):
             attempt=task.attempt + 1,
             progress=0,
             reason=None,
-            # A scan is reported before its start, and device-manager writes while it runs.
-            is_mirror_due=False,
         )
         return self.move_task(claimed, TaskEvent.CLAIM, cause)
 

@@ -12,9 +12,10 @@ from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, Tas
 from workflow_manager.domain.graph import resolve_inputs
 from workflow_manager.domain.policy import ExecutionPolicy
 
-MIRROR_RETRY = timedelta(seconds=60)
-# To about an hour between tries.
-MAX_MIRROR_DOUBLINGS = 6
+# Until then, the message that a report is due has brought somebody who makes it.
+REPORT_WAIT = timedelta(seconds=60)
+# Between two tries of the reconciler: what failed is told within two of its turns.
+REPORT_RETRY = timedelta(seconds=30)
 # An exam-manager that is being exchanged may have lost its tasks for a moment.
 GONE_AFTER = timedelta(minutes=5)
 MAX_TIMEOUT_MINUTES = 7 * 24 * 60
@@ -67,8 +68,10 @@ class Task(Entity):
         ``datetime_created`` of exam-manager, naive server-local: only good for sorting.
     is_mirror_due
         Exam-manager has not been told of the present status yet.
-    n_mirror_attempts
-        How often telling it has failed.
+    report_retry_at
+        When the reconciler tells it (again); None: soon after the last change.
+    untold_since
+        Since when telling it has failed.
     told_reason
         What stands in exam-manager's comment since the last failure.
     missing_since
@@ -94,7 +97,8 @@ class Task(Entity):
     defined_at: str
     updated_at: AwareDatetime
     is_mirror_due: bool = False
-    n_mirror_attempts: int = 0
+    report_retry_at: AwareDatetime | None = None
+    untold_since: AwareDatetime | None = None
     told_reason: str | None = None
     missing_since: AwareDatetime | None = None
     ask_again_at: AwareDatetime | None = None
@@ -102,9 +106,19 @@ class Task(Entity):
     @property
     def due_at(self) -> AwareDatetime | None:
         """When the reconciler must look at this task; the deadline of a DAG task is its run's."""
-        if self.is_mirror_due:
-            n_intervals = 1 << min(self.n_mirror_attempts, MAX_MIRROR_DOUBLINGS)
-            return self.updated_at + MIRROR_RETRY * n_intervals
+        times = [at for at in (self.report_due_at, self.end_due_at) if at]
+        return min(times, default=None)
+
+    @property
+    def report_due_at(self) -> AwareDatetime | None:
+        """When exam-manager must be told, unless it has been by then."""
+        if not self.is_mirror_due:
+            return None
+        return self.report_retry_at or self.updated_at + REPORT_WAIT
+
+    @property
+    def end_due_at(self) -> AwareDatetime | None:
+        """When a task that no run reports for must have ended."""
         if self.status is not TaskStatus.IN_PROGRESS or self.dag_run_id is not None:
             return None
         if self.ends_at is None or self.ask_again_at is None:
@@ -115,6 +129,30 @@ class Task(Entity):
     def ends_at(self) -> AwareDatetime | None:
         """When an attempt at a device task is over, come what may."""
         return self.start_lease_until or self.deadline
+
+    def put_off_report(self, at: AwareDatetime, *, has_failed: bool) -> "Task":
+        """Return the task with the reconciler's next report of it put off.
+
+        Parameters
+        ----------
+        at
+            Now.
+        has_failed
+            Whether telling exam-manager has failed.
+        """
+        untold_since = (self.untold_since or at) if has_failed else self.untold_since
+        return self.evolve(report_retry_at=at + REPORT_RETRY, untold_since=untold_since)
+
+    def with_report(self, *, is_due: bool) -> "Task":
+        """Return the task as exam-manager has been told of it.
+
+        Parameters
+        ----------
+        is_due
+            Whether it is told once more, because an older report may still arrive.
+        """
+        told = self.evolve(is_mirror_due=is_due, untold_since=None, told_reason=self.reason)
+        return told if is_due else told.evolve(report_retry_at=None)
 
     def is_gone(self, at: AwareDatetime) -> bool:
         """Tell whether exam-manager has had no such task for long enough to believe it.

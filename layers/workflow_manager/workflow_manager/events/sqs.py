@@ -1,7 +1,7 @@
 """Messages of the queue: S3's notifications, and our own "start this run"."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -9,7 +9,11 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import InvalidInputError, ScanHubError
 from workflow_manager.domain.timestamps import parse_time
 from workflow_manager.observability import log_unexpected, logger
+from workflow_manager.services.follow_changes import ReportTasks, StopDagRuns
 from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun
+
+# https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+Record = Mapping[str, Any]
 
 
 def parse_body(body: str) -> list[ObjectCreated | StartDagRun]:
@@ -59,6 +63,27 @@ def parse_simulation_step(body: str) -> tuple[str, int]:
     raise InvalidInputError("The message is no step of a simulated run.")
 
 
+def parse_change(record: Record) -> ReportTasks | StopDagRuns:
+    """Return which changes of state a message asks to be followed.
+
+    Raises
+    ------
+    InvalidInputError
+        The message is none of ours.
+    """
+    match _load(record["body"]):
+        case {"report_tasks": list(ids), "workflow_id": str(workflow_id)} if _are_ids(ids):
+            n_received = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
+            return ReportTasks(workflow_id, tuple(ids), is_repeated=n_received > 1)
+        case {"stop_dag_runs": list(ids)} if _are_ids(ids):
+            return StopDagRuns(tuple(ids))
+    raise InvalidInputError("The message tells of no change.")
+
+
+def _are_ids(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
 def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
     """Return the object that a record of S3 speaks of.
 
@@ -90,7 +115,7 @@ def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
     raise InvalidInputError("The record does not tell of a created object.")
 
 
-def process_messages(event: dict[str, Any], handle: Callable[[str], None]) -> dict[str, Any]:
+def process_messages(event: dict[str, Any], handle: Callable[[Record], None]) -> dict[str, Any]:
     """Handle every message and name those that failed, so that only they come again.
 
     Powertools' batch processor does the same for 45 ms of a start (docs/adr/0015-a-quick-start.md).
@@ -100,7 +125,7 @@ def process_messages(event: dict[str, Any], handle: Callable[[str], None]) -> di
     event
         What SQS sent; a bare S3 event is taken too, for ``sam local invoke``.
     handle
-        Handles the body of one message.
+        Handles one message.
 
     Returns
     -------
@@ -110,13 +135,13 @@ def process_messages(event: dict[str, Any], handle: Callable[[str], None]) -> di
     records = event["Records"]
     if any("s3" in record for record in records):
         records = [{"messageId": "s3", "body": json.dumps(event)}]
-    failed = [each["messageId"] for each in records if not _has_handled(each["body"], handle)]
+    failed = [each["messageId"] for each in records if not _has_handled(each, handle)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _has_handled(body: str, handle: Callable[[str], None]) -> bool:
+def _has_handled(record: Record, handle: Callable[[Record], None]) -> bool:
     try:
-        handle(body)
+        handle(record)
     except ScanHubError as error:
         logger.error("message failed", extra={"reason": error.detail})
     except Exception as error:  # noqa: BLE001 - one message must not take the others with it

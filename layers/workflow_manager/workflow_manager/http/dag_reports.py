@@ -10,7 +10,6 @@ from workflow_manager.domain.timestamps import parse_time
 from workflow_manager.http.dependencies import (
     CauseDep,
     QueueDep,
-    ServiceExamDep,
     StoreDep,
     give_clock,
     give_settings,
@@ -51,7 +50,6 @@ async def get_record(
     request: Request,
     store: StoreDep,
     queue: QueueDep,
-    exam: ServiceExamDep,
     token: CallbackToken,
     cause: CauseDep,
 ) -> Record:
@@ -59,7 +57,7 @@ async def get_record(
     ended_at = parse_time(request.headers.get(ENDED_AT_HEADER))
 
     def record(callback: Callback, task_id: str | None) -> None:
-        run = receive_results(store, queue, exam, give_settings(), token, callback, cause, task_id)
+        run = receive_results(store, queue, give_settings(), token, callback, cause, task_id)
         measure_callback_lag(give_clock(), run, ended_at, cause)
 
     return record

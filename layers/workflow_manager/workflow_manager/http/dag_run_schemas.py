@@ -25,6 +25,10 @@ class DagRunView(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    stopped_at: datetime | None = Field(
+        description="When Airflow confirmed that a run which was cancelled, or ran past its "
+        "deadline, has stopped; null until then."
+    )
 
     @classmethod
     def of(cls, run: DagRun) -> "DagRunView":
@@ -41,7 +45,7 @@ class CancelledDagRunView(DagRunView):
     def of(cls, run: DagRun) -> "CancelledDagRunView":
         """Return the view of a cancelled run."""
         message = "The run was cancelled, and is stopped."
-        if not run.is_stop_confirmed:
+        if run.stopped_at is None:
             message = "The run was cancelled. Airflow has not confirmed yet that it has stopped."
         return cls(**dict(DagRunView.of(run)), message=message)
 

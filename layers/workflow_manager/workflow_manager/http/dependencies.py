@@ -143,7 +143,6 @@ LakeDep = Annotated[DataLake, Depends(Port("lake"))]
 QueueDep = Annotated[MessageQueue, Depends(Port("queue"))]
 OrchestratorDep = Annotated[Orchestrator, Depends(Port("orchestrator"))]
 ExamDep = Annotated[ExamClient, Depends(CallersPort("exam"))]
-ServiceExamDep = Annotated[ExamClient, Depends(Port("exam"))]
 ScanDep = Annotated[ScanClient, Depends(CallersPort("scan"))]
 
 

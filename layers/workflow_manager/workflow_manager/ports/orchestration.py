@@ -88,10 +88,16 @@ class Orchestrator(Protocol):
 
 
 class MessageQueue(Protocol):
-    """The queue that `trigger_airflow` serves."""
+    """The queues of our own functions. Every call may raise an `UpstreamError`."""
 
     def send_start(self, dag_run_id: str) -> None:
         """Ask for a pending run to be started."""
+
+    def send_reports(self, workflow_id: str, task_ids: Sequence[str]) -> None:
+        """Ask for exam-manager to be told of tasks, one message of a workflow at a time."""
+
+    def send_stops(self, dag_run_ids: Sequence[str]) -> None:
+        """Ask for runs to be stopped in Airflow, one message at a time."""
 
     def send_simulation_step(self, dag_run_id: str, step: int, delay_s: int) -> None:
         """Ask for a step of a simulated run, `delay_s` from now [s]."""

@@ -1,14 +1,14 @@
 """Cancel one task."""
 
-from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
+from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import ExamClient, Orchestrator, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.runs.load_active_runs import load_active_runs
 from workflow_manager.steps.tasks.find_task import find_task
-from workflow_manager.steps.workflows.commit_execution import commit_and_stop
+from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 # Generation A's devices know no stop command.
 SCANNER_NOT_STOPPED = "The scanner was not stopped: stop it at its console."
@@ -17,13 +17,12 @@ SCANNER_NOT_STOPPED = "The scanner was not stopped: stop it at its console."
 @retry_on_conflict
 def cancel_task(
     store: WorkflowStore,
-    orchestrator: Orchestrator,
-    exam: ExamClient,
+    queue: MessageQueue,
     workflow_id: str,
     task_id: str,
     cause: Cause,
 ) -> tuple[Task, str]:
-    """Cancel a task that is pending or in progress; its run is stopped in Airflow.
+    """Cancel a task that is pending or in progress; `follow_changes` stops its run in Airflow.
 
     Returns
     -------
@@ -45,8 +44,8 @@ def cancel_task(
         raise InvalidTransitionError(f"The task is {task.status} already: nothing was cancelled.")
     run = next(iter(load_active_runs(store, [task])), None)
     execution.cancel(task_id, run, explain_cancel(task, cause), cause)
-    commit_and_stop(store, orchestrator, exam, execution, cause)
-    return execution.tasks[task_id], _describe(store, task, run)
+    commit_execution(store, queue, execution)
+    return execution.tasks[task_id], _describe(task, execution)
 
 
 def explain_cancel(task: Task, cause: Cause) -> str:
@@ -60,12 +59,11 @@ def explain_cancel(task: Task, cause: Cause) -> str:
     return f"Cancelled by {cause.actor}." + (f" {SCANNER_NOT_STOPPED}" if task.is_scanning else "")
 
 
-def _describe(store: WorkflowStore, task: Task, run: DagRun | None) -> str:
+def _describe(task: Task, execution: Execution) -> str:
     if task.status is TaskStatus.PENDING:
         return "The task was cancelled before it started."
     if task.task_type.is_device_task:
         return f"The task was cancelled. {SCANNER_NOT_STOPPED}"
-    stopped = store.get_dag_run(run.dag_run_id) if run else None
-    if stopped is not None and not stopped.is_stop_confirmed:
+    if any(run.stop_due_at for run in execution.changed_runs):
         return "The task was cancelled. Airflow has not confirmed yet that its run has stopped."
-    return "The task was cancelled, and its run is stopped."
+    return "The task was cancelled, and its run never started."

@@ -3,14 +3,13 @@
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.execution import Execution
-from workflow_manager.domain.task import TaskStatus
 from workflow_manager.domain.workflow import WorkflowStatus
-from workflow_manager.ports import ExamClient, Orchestrator, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, explain_cancel
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.runs.load_active_runs import load_active_runs
 from workflow_manager.steps.tasks.find_task import find_execution
-from workflow_manager.steps.workflows.commit_execution import commit_and_stop
+from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 # Task, run and three lines of the audit trail each: together they must fit one transaction of 100.
 N_TASKS_PER_COMMIT = 15
@@ -19,12 +18,11 @@ NOT_CONFIRMED = "Airflow has not confirmed yet that all its runs have stopped."
 
 def cancel_workflow(
     store: WorkflowStore,
-    orchestrator: Orchestrator,
-    exam: ExamClient,
+    queue: MessageQueue,
     workflow_id: str,
     cause: Cause,
 ) -> tuple[Execution, str]:
-    """Cancel every task that has not ended; runs are stopped in Airflow.
+    """Cancel every task that has not ended; `follow_changes` stops their runs in Airflow.
 
     Returns
     -------
@@ -40,16 +38,16 @@ def cancel_workflow(
         Every task had ended first.
     """
     execution = find_execution(store, workflow_id)
-    is_scanning = any(task.is_scanning for task in execution.tasks.values())
+    notes = [SCANNER_NOT_STOPPED] if any(t.is_scanning for t in execution.tasks.values()) else []
     n_cancelled = 0
-    while n_now := _cancel_some(store, orchestrator, exam, workflow_id, cause):
-        n_cancelled += n_now
+    while chosen := _cancel_some(store, queue, workflow_id, cause):
+        n_cancelled += len(chosen.changed_tasks)
+        if any(run.stop_due_at for run in chosen.changed_runs) and NOT_CONFIRMED not in notes:
+            notes.append(NOT_CONFIRMED)
     after = find_execution(store, workflow_id)
     if n_cancelled:
-        notes = [f"The workflow was cancelled, with {n_cancelled} of its tasks."]
-        notes += [SCANNER_NOT_STOPPED] if is_scanning else []
-        notes += [] if _is_all_stopped(store, after) else [NOT_CONFIRMED]
-        return after, " ".join(notes)
+        done = f"The workflow was cancelled, with {n_cancelled} of its tasks."
+        return after, " ".join([done, *notes])
     if after.workflow.status is WorkflowStatus.CANCELLED:
         return after, "The workflow was cancelled before."
     raise InvalidTransitionError(
@@ -57,27 +55,22 @@ def cancel_workflow(
     )
 
 
-def _is_all_stopped(store: WorkflowStore, execution: Execution) -> bool:
-    cancelled = (t for t in execution.tasks.values() if t.status is TaskStatus.CANCELLED)
-    runs = (store.get_dag_run(task.dag_run_id) for task in cancelled if task.dag_run_id)
-    return all(run.is_stop_confirmed for run in runs if run is not None)
-
-
 @retry_on_conflict
 def _cancel_some(
     store: WorkflowStore,
-    orchestrator: Orchestrator,
-    exam: ExamClient,
+    queue: MessageQueue,
     workflow_id: str,
     cause: Cause,
-) -> int:
+) -> Execution | None:
     execution = find_execution(store, workflow_id)
     # Those behind come first: none of them may start because of one that is cancelled later.
     live = [task for task in execution.tasks.values() if not task.status.has_ended]
     chosen = live[::-1][:N_TASKS_PER_COMMIT]
+    if not chosen:
+        return None
     runs = {run.task_id: run for run in load_active_runs(store, chosen)}
     for task in chosen:
         run = runs.get(task.task_id)
         execution.cancel(task.task_id, run, explain_cancel(task, cause), cause)
-    commit_and_stop(store, orchestrator, exam, execution, cause)
-    return len(chosen)
+    commit_execution(store, queue, execution)
+    return execution

@@ -9,7 +9,13 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidInputError
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.upload import Upload, choose_part_size
-from workflow_manager.ports import DataLake, ExamClient, Orchestrator, WorkflowStore
+from workflow_manager.ports import (
+    DataLake,
+    ExamClient,
+    MessageQueue,
+    Orchestrator,
+    WorkflowStore,
+)
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.runs.check_dag import check_dag
@@ -41,6 +47,7 @@ class UploadRequest:
 def create_upload(
     store: WorkflowStore,
     lake: DataLake,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     settings: Settings,
@@ -62,7 +69,9 @@ def create_upload(
     check_file_name(request.file_name)
     part_size_bytes = choose_part_size(request.size_bytes)
     upload_id = str(ULID.from_datetime(cause.at))
-    key, attempt = _choose_key(store, orchestrator, exam, settings, request, upload_id, cause)
+    key, attempt = _choose_key(
+        store, queue, orchestrator, exam, settings, request, upload_id, cause
+    )
     upload = Upload(
         upload_id=upload_id,
         owner=cause.actor,
@@ -83,6 +92,7 @@ def create_upload(
 
 def _choose_key(
     store: WorkflowStore,
+    queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
     settings: Settings,
@@ -94,7 +104,7 @@ def _choose_key(
         check_dag(orchestrator, request.dag_id)
         return dag_data_key(request.dag_id, upload_id, request.file_name), None
     if request.task_id is not None and request.dag_id is None:
-        task = _check_task(store, exam, settings, request.task_id, cause)
+        task = _check_task(store, queue, exam, settings, request.task_id, cause)
         key = acquisition_key(task.workflow_id, task.task_id, upload_id, request.file_name)
         return key, task.attempt
     raise InvalidInputError("Name either a dag_id or a task_id.")
@@ -102,7 +112,12 @@ def _choose_key(
 
 @retry_on_conflict
 def _check_task(
-    store: WorkflowStore, exam: ExamClient, settings: Settings, task_id: str, cause: Cause
+    store: WorkflowStore,
+    queue: MessageQueue,
+    exam: ExamClient,
+    settings: Settings,
+    task_id: str,
+    cause: Cause,
 ) -> Task:
     workflow_id = exam.get_task(task_id).workflow_id
     if workflow_id is None:
@@ -120,5 +135,5 @@ def _check_task(
     if task.status is TaskStatus.COMPLETED and task.data is not None:
         raise ConflictError("The task is completed: it takes no more data.")
     # So that its data finds it, even if exam-manager is down when it comes.
-    commit_execution(store, exam, execution, cause)
+    commit_execution(store, queue, execution)
     return task

@@ -13,7 +13,7 @@ from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
 from workflow_manager.steps.scans.start_scan import ScanOrder
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
-from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
 
@@ -77,12 +77,12 @@ def process_workflow(
         execution.set_auto_advance(cause, is_on=auto_advance)
     task = execution.next_ready_task()
     if task is None:
-        commit_and_queue(store, queue, exam, execution, cause)
+        commit_execution(store, queue, execution)
         return _explain(execution)
     execution.advance(settings.policy, cause, but=task)
     if task.task_type.is_device_task and (failed := execution.failed_scan()):
         # Else a repeated call would start the next scan on a scanner that may be scanning.
-        commit_and_queue(store, queue, exam, execution, cause)
+        commit_execution(store, queue, execution)
         raise _refuse(failed)
     if task.task_type.is_device_task:
         exam_id = execution.workflow.exam_id
@@ -92,7 +92,7 @@ def process_workflow(
             store, queue, exam, scan, clock, settings, execution, task, order, cause
         )
     else:
-        started = handle_processing_task(store, queue, exam, settings, execution, task, cause)
+        started = handle_processing_task(store, queue, settings, execution, task, cause)
     return ProcessedWorkflow(execution, started, is_started=True)
 
 

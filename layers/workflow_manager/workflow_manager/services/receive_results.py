@@ -11,7 +11,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
 from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.note_progress import note_progress
@@ -77,7 +77,6 @@ class Callback(BaseModel):
 def receive_results(
     store: WorkflowStore,
     queue: MessageQueue,
-    exam: ExamClient,
     settings: Settings,
     token: str,
     callback: Callback,
@@ -116,12 +115,11 @@ def receive_results(
     if run.state.is_final and not (run.is_overdue and is_success):
         return _accept_repetition(run, callback)
     if callback.is_progress:
-        return note_progress(store, exam, run.dag_run_id, callback.progress or 0, cause)
+        return note_progress(store, queue, run.dag_run_id, callback.progress or 0, cause)
     event = DagRunEvent.SUCCEED if is_success else DagRunEvent.FAIL
     finished = finish_dag_run(
         store,
         queue,
-        exam,
         settings,
         run.dag_run_id,
         event,

@@ -29,10 +29,11 @@ from workflow_manager.steps.scans.follow_device_task import follow_device_task
 from workflow_manager.steps.tasks.mirror_task import mirror_task
 
 # Lets a run follow what Airflow says of it.
-Follow = Callable[[DagRun, Answers, Cause], bool]
+Follow = Callable[[DagRun, Answers, Cause], None]
 # Longer than the function's own timeout, shorter than its schedule: a crashed turn frees itself.
 LEASE_S = 55
 BATCH_SIZE = 50
+MAX_N_IN_VAIN = 3
 # All active runs of one turn: a few requests to Airflow, which answers a hundred at once.
 N_FOLLOWED = 100
 # Until when each part of a turn may take on the next item; what is left waits for the next turn.
@@ -83,14 +84,14 @@ def reconcile_runs(
         active, cursor = store.list_active(status.cursor, N_FOLLOWED)
         seen = status.see_waiting(_list_waiting([*due, *active]), cursor)
         _tell_waiting(seen, cause)
-        follow = partial(follow_dag_run, store, lake, queue, orchestrator, exam, clock, settings)
+        follow = partial(follow_dag_run, store, lake, queue, orchestrator, clock, settings)
         n_done = _reconcile_due(
             store, queue, orchestrator, exam, clock, settings, follow, due, cause
         )
         active = _rotate(active, cause)
-        moved = _follow_runs(orchestrator, clock, follow, active, cause)
+        _follow_runs(orchestrator, clock, follow, active, cause)
         _follow_scans(store, queue, exam, clock, settings, active, cause)
-        return n_done + _tell_exam_manager(store, exam, clock, moved, cause)
+        return n_done + _tell_exam_manager(store, exam, clock, cause)
     finally:
         _note_status(store, orchestrator, clock, seen, cause)
 
@@ -144,12 +145,10 @@ def _reconcile_due(
         with traced(trace), keep_going("not reconciled"):
             if isinstance(item, DagRun):
                 _reconcile_run(
-                    store, queue, orchestrator, exam, settings, item.dag_run_id, answers, cause
+                    store, queue, orchestrator, settings, item.dag_run_id, answers, cause
                 )
             else:
-                end_overdue_task(
-                    store, queue, exam, settings, item.workflow_id, item.task_id, cause
-                )
+                _reconcile_task(store, queue, exam, clock, settings, item, cause)
     return len(due)
 
 
@@ -161,7 +160,6 @@ def _reconcile_run(
     store: WorkflowStore,
     queue: MessageQueue,
     orchestrator: Orchestrator,
-    exam: ExamClient,
     settings: Settings,
     dag_run_id: str,
     answers: Answers,
@@ -184,10 +182,25 @@ def _reconcile_run(
         )
         outcome = {"reason": reason, "is_overdue": True}
         if finish_dag_run(
-            store, queue, exam, settings, run.dag_run_id, DagRunEvent.FAIL, cause, **outcome
+            store, queue, settings, run.dag_run_id, DagRunEvent.FAIL, cause, **outcome
         ):
-            stop_dag_run(store, orchestrator, run.dag_run_id, cause)
             metrics.add_metric("RunsPastDeadline", MetricUnit.Count, 1)
+
+
+def _reconcile_task(
+    store: WorkflowStore,
+    queue: MessageQueue,
+    exam: ExamClient,
+    clock: Clock,
+    settings: Settings,
+    task: Task,
+    cause: Cause,
+) -> None:
+    if task.report_due_at is not None and task.report_due_at <= cause.at:
+        with keep_going("exam-manager not told"):
+            _tell(store, exam, clock, task, cause)
+    if task.end_due_at is not None and task.end_due_at <= cause.at:
+        end_overdue_task(store, queue, exam, settings, task.workflow_id, task.task_id, cause)
 
 
 def _follow_runs(
@@ -196,22 +209,19 @@ def _follow_runs(
     follow: Follow,
     items: Sequence[DagRun | Task],
     cause: Cause,
-) -> list[DagRun]:
-    """Follow what is not overdue; return the runs whose progress has moved."""
+) -> None:
+    """Follow what is not overdue."""
     runs = [item for item in items if isinstance(item, DagRun) and not item.state.is_final]
     active = [run for run in runs if not _is_overdue(run, cause)]
-    moved: list[DagRun] = []
     if not active or _is_late(clock, cause, FOLLOW_BUDGET):
-        return moved
+        return
     with keep_going("runs not followed"):
         answers = ask_airflow(orchestrator, active, partial(_is_late, clock, cause, FOLLOW_BUDGET))
         for run in active:
             if _is_late(clock, cause, FOLLOW_BUDGET):
                 break
             with traced(run.trace), keep_going("run not followed"):
-                if follow(run, answers, cause):
-                    moved.append(run)
-    return moved
+                follow(run, answers, cause)
 
 
 def _follow_scans(
@@ -234,19 +244,26 @@ def _follow_scans(
             follow_device_task(store, queue, exam, settings, item, cause)
 
 
-def _tell_exam_manager(
-    store: WorkflowStore, exam: ExamClient, clock: Clock, moved: Sequence[DagRun], cause: Cause
-) -> int:
-    """Tell what is due, then the progress noted in this turn; return how much was due."""
+def _tell_exam_manager(store: WorkflowStore, exam: ExamClient, clock: Clock, cause: Cause) -> int:
+    """Tell what `follow_changes` has not; return how much was due."""
     due = store.list_due_mirrors(cause.at, BATCH_SIZE)
-    told = [(task.workflow_id, task.task_id) for task in due]
-    told += [(run.workflow_id, run.task_id) for run in moved if run.workflow_id and run.task_id]
-    for n_told, (workflow_id, task_id) in enumerate(told):
-        if _is_late(clock, cause, TIME_BUDGET):
-            return min(n_told, len(due))
+    n_in_vain = 0
+    for n_told, task in enumerate(due):
+        # An exam-manager that is away costs a turn a few tries; the others come first next time.
+        if n_in_vain == MAX_N_IN_VAIN or _is_late(clock, cause, TIME_BUDGET):
+            return n_told
+        n_in_vain += 1
         with keep_going("exam-manager not told"):
-            mirror_task(store, exam, workflow_id, task_id, cause)
+            _tell(store, exam, clock, task, cause)
+            n_in_vain = 0
     return len(due)
+
+
+def _tell(store: WorkflowStore, exam: ExamClient, clock: Clock, task: Task, cause: Cause) -> None:
+    # Put off before it is touched: others see that a report is under way, and one that kills the
+    # turn is not the first of the next one again.
+    store.commit([task.put_off_report(cause.at, has_failed=False)])
+    mirror_task(store, exam, clock, task.workflow_id, task.task_id, cause, is_last=True)
 
 
 def _note_status(

@@ -6,8 +6,8 @@ from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.services.get_dag_run import get_dag_run
 from workflow_manager.settings import Settings
-from workflow_manager.steps.runs.queue_start import queue_start
 from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
+from workflow_manager.steps.workflows.send_messages import queue_start
 
 
 def retry_dag_run(

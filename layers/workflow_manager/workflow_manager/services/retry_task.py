@@ -7,7 +7,6 @@ from workflow_manager.ports import (
     Clock,
     ExamClient,
     MessageQueue,
-    Orchestrator,
     ScanClient,
     WorkflowStore,
 )
@@ -19,7 +18,6 @@ from workflow_manager.steps.tasks.find_task import find_task
 def retry_task(
     store: WorkflowStore,
     queue: MessageQueue,
-    orchestrator: Orchestrator,
     exam: ExamClient,
     scan: ScanClient,
     clock: Clock,
@@ -58,5 +56,5 @@ def retry_task(
     if not task.status.has_ended:
         raise InvalidTransitionError("The task is in progress: cancel it first.")
     return trigger_task(
-        store, queue, orchestrator, exam, scan, clock, settings, task_id, token, cause, known=task
+        store, queue, exam, scan, clock, settings, task_id, token, cause, known=task
     )

@@ -6,7 +6,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.transitions import DagRunEvent
-from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.note_progress import note_progress
@@ -18,7 +18,6 @@ PROGRESS_BY_STEP = {1: 25, 2: 50, 3: 75}
 def simulate_reconstruction(
     store: WorkflowStore,
     queue: MessageQueue,
-    exam: ExamClient,
     settings: Settings,
     dag_run_id: str,
     step: int,
@@ -36,20 +35,16 @@ def simulate_reconstruction(
     if run is None or run.state.is_final or not run.is_simulated:
         return
     if step in PROGRESS_BY_STEP:
-        note_progress(store, exam, dag_run_id, PROGRESS_BY_STEP[step], cause)
+        note_progress(store, queue, dag_run_id, PROGRESS_BY_STEP[step], cause)
         queue.send_simulation_step(dag_run_id, step + 1, SIMULATION_STEP_S)
         return
     contrast = _find_contrast(store, run.workflow_id or "", run.task_id or "")
     if contrast is None or len(contrast) > MAX_FILE_NAME_LENGTH:
         reason = 'The task\'s args need "contrast", the file name of its result.'
-        finish_dag_run(
-            store, queue, exam, settings, dag_run_id, DagRunEvent.FAIL, cause, reason=reason
-        )
+        finish_dag_run(store, queue, settings, dag_run_id, DagRunEvent.FAIL, cause, reason=reason)
         return
     results = (Result(type=ResultType.DICOM, key=contrast),)
-    finish_dag_run(
-        store, queue, exam, settings, dag_run_id, DagRunEvent.SUCCEED, cause, results=results
-    )
+    finish_dag_run(store, queue, settings, dag_run_id, DagRunEvent.SUCCEED, cause, results=results)
 
 
 def _find_contrast(store: WorkflowStore, workflow_id: str, task_id: str) -> str | None:

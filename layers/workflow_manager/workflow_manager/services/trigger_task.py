@@ -9,7 +9,6 @@ from workflow_manager.ports import (
     Clock,
     ExamClient,
     MessageQueue,
-    Orchestrator,
     ScanClient,
     WorkflowStore,
 )
@@ -20,7 +19,7 @@ from workflow_manager.steps.runs.load_active_runs import load_active_runs
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
 from workflow_manager.steps.scans.start_scan import ScanOrder
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
-from workflow_manager.steps.workflows.commit_execution import commit_execution, stop_runs
+from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
 NO_WORKFLOW = "Failed to fetch workflow"
@@ -29,7 +28,6 @@ NO_WORKFLOW = "Failed to fetch workflow"
 def trigger_task(
     store: WorkflowStore,
     queue: MessageQueue,
-    orchestrator: Orchestrator,
     exam: ExamClient,
     scan: ScanClient,
     clock: Clock,
@@ -72,41 +70,31 @@ def trigger_task(
         raise ConflictError("Exam-manager lists the task with no workflow: try again.")
     seen = known or seen
     if not seen.task_type.is_device_task:
-        return _start_processing(
-            store, queue, orchestrator, exam, settings, [execution], seen, cause
-        )
+        return _start_processing(store, queue, exam, settings, [execution], seen, cause)
     limits = make_limits(*found, cause.at.date())
     order = ScanOrder(execution.workflow.exam_id, limits, token)
-    return _start_scan(
-        store, queue, orchestrator, exam, scan, clock, settings, [execution], seen, order, cause
-    )
+    return _start_scan(store, queue, exam, scan, clock, settings, [execution], seen, order, cause)
 
 
 @retry_on_conflict
 def _start_processing(
     store: WorkflowStore,
     queue: MessageQueue,
-    orchestrator: Orchestrator,
     exam: ExamClient,
     settings: Settings,
     loaded: list[Execution],
     seen: Task,
     cause: Cause,
 ) -> Task:
-    execution = _make_ready(store, exam, settings, loaded, seen, cause)
-    try:
-        return handle_processing_task(
-            store, queue, exam, settings, execution, execution.tasks[seen.task_id], cause
-        )
-    finally:
-        stop_runs(store, orchestrator, execution, cause)
+    execution = _make_ready(store, queue, exam, settings, loaded, seen, cause)
+    task = execution.tasks[seen.task_id]
+    return handle_processing_task(store, queue, settings, execution, task, cause)
 
 
 @retry_on_conflict
 def _start_scan(
     store: WorkflowStore,
     queue: MessageQueue,
-    orchestrator: Orchestrator,
     exam: ExamClient,
     scan: ScanClient,
     clock: Clock,
@@ -116,30 +104,27 @@ def _start_scan(
     order: ScanOrder,
     cause: Cause,
 ) -> Task:
-    execution = _make_ready(store, exam, settings, loaded, seen, cause)
+    execution = _make_ready(store, queue, exam, settings, loaded, seen, cause)
     if execution.workflow.exam_id != order.exam_id:
         # The limits would be those of another patient.
         raise ConflictError("The workflow was moved to another exam meanwhile: try again.")
-    try:
-        return handle_device_task(
-            store,
-            queue,
-            exam,
-            scan,
-            clock,
-            settings,
-            execution,
-            execution.tasks[seen.task_id],
-            order,
-            cause,
-        )
-    finally:
-        # Only now: no scanner waits for an Airflow that is slow to stop a run on old data.
-        stop_runs(store, orchestrator, execution, cause)
+    return handle_device_task(
+        store,
+        queue,
+        exam,
+        scan,
+        clock,
+        settings,
+        execution,
+        execution.tasks[seen.task_id],
+        order,
+        cause,
+    )
 
 
 def _make_ready(
     store: WorkflowStore,
+    queue: MessageQueue,
     exam: ExamClient,
     settings: Settings,
     loaded: list[Execution],
@@ -155,7 +140,7 @@ def _make_ready(
     task = execution.tasks[seen.task_id]
     if refusal := _find_refusal(execution, task, seen):
         # What exam-manager has told us is kept all the same, deadlines among it.
-        commit_execution(store, exam, execution, cause)
+        commit_execution(store, queue, execution)
         raise refusal
     behind = execution.dag_tasks_behind(task.task_id)
     execution.reset(task.task_id, load_active_runs(store, behind), cause)

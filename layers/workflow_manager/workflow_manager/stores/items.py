@@ -164,8 +164,8 @@ def order_tasks(tasks: Iterable[Task]) -> dict[str, Task]:
 
 def due_partition(entity: Entity) -> str:
     """Return the part of the due index that an entity lies in."""
-    is_mirror = isinstance(entity, Task) and entity.is_mirror_due
-    return MIRROR_DUE if is_mirror else DUE
+    is_report = isinstance(entity, Task) and entity.is_mirror_due and entity.end_due_at is None
+    return MIRROR_DUE if is_report else DUE
 
 
 def format_due(at: datetime) -> str:

@@ -14,6 +14,7 @@ from tests.fakes.world import (
     callback_token,
     deliver,
     deliver_queue,
+    follow,
     get_status,
     get_task,
     make_dag_data,
@@ -81,6 +82,7 @@ def test_lost_callback_of_success_is_healed_with_the_files_that_the_run_left(
         (ResultType.MRD, "raw.mrd"),
     ]
     assert results[0].preview_key == f"result/{run_id}/preview.png"
+    follow(world)
     assert world.exam.results[0].filename == "image.dcm"
 
 
@@ -147,6 +149,7 @@ def test_run_past_its_deadline_is_stopped_in_airflow(world: MemoryPorts) -> None
     reconcile(world, 11 + world.settings.reconstruction_task_timeout_s)
 
     assert get_run(world, run_id).state is DagRunState.FAILED
+    follow(world)
     assert world.orchestrator.cancelled == [(DAG_ID, run_id)]
 
 
@@ -280,31 +283,3 @@ def test_run_ends_although_its_tasks_cannot_be_listed(world: MemoryPorts) -> Non
     reconcile(world, 120)
 
     assert get_run(world, run_id).state is DagRunState.SUCCEEDED
-
-
-def test_progress_is_told_after_all_that_is_due_and_all_runs(
-    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given: an exam-manager that costs the whole turn as soon as it is told anything
-    run_id = reconstruct(world)
-    deliver(world, make_dag_data(version_id="v9"), seconds=0)
-    alone = object_dag_run_id(make_dag_data(version_id="v9"))
-    done = TaskInstance(dag_run_id=run_id, task_id="a", state="success")
-    for each in (run_id, alone):
-        task = done.model_copy(update={"dag_run_id": each})
-        world.orchestrator.task_instances[DAG_ID, each] = [task]
-    clock = [time(60)]
-    world.clock = lambda: clock[0]
-    told: list[tuple[int, int]] = []
-
-    def time_out(*_: object) -> None:
-        told.append((get_run(world, run_id).progress, get_run(world, alone).progress))
-        clock[0] = time(90)
-        raise UpstreamTimeoutError("Too slow.")
-
-    monkeypatch.setattr(world.exam, "report_task", time_out)
-
-    reconcile(world, 60)
-
-    assert told == [(99, 99)]
-    assert get_task(world, RECONSTRUCTION_ID).is_mirror_due

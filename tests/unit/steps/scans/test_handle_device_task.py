@@ -1,7 +1,6 @@
 """What happens around the start of a scan while others act."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
@@ -18,6 +17,7 @@ from tests.fakes.world import (
     callback_token,
     deliver,
     deliver_queue,
+    follow,
     get_task,
     make_exam_task,
     make_raw_data,
@@ -67,6 +67,7 @@ def test_scan_that_is_cancelled_before_its_start_is_sent_is_not_started(
 
     assert world.scan.starts == []
     # Exam-manager, which was told of a start, hears of the end after all.
+    follow(world)
     assert world.exam.tasks[SCAN_ID].status is ItemStatus.NEW
 
 
@@ -163,26 +164,6 @@ def test_scan_is_refused_when_its_workflow_is_moved_to_another_exam_in_between(
         call(trigger_task, world, SCAN_ID, TOKEN, at(20))
 
     assert len(world.scan.starts) == 1
-
-
-def test_rescan_does_not_wait_for_an_airflow_that_is_slow_to_stop(world: MemoryPorts) -> None:
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-    deliver(world, make_raw_data())
-    deliver_queue(world)
-    moments = [at(20).at]
-    world.clock = lambda: moments[-1]
-    cancel = world.orchestrator.cancel_dag_run
-
-    def stop_slowly(dag_id: str, dag_run_id: str) -> None:
-        moments.append(moments[-1] + timedelta(seconds=14))
-        cancel(dag_id, dag_run_id)
-
-    world.orchestrator.cancel_dag_run = stop_slowly  # type: ignore[method-assign]
-
-    call(trigger_task, world, SCAN_ID, TOKEN, at(20))
-
-    assert len(world.scan.starts) == 2
-    assert len(world.orchestrator.cancelled) == 1
 
 
 def test_second_retry_does_not_start_what_the_first_left_unconfirmed(world: MemoryPorts) -> None:

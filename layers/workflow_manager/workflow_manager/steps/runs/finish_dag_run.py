@@ -4,86 +4,57 @@ from collections.abc import Mapping
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.transitions import DagRunEvent, move_run
 from workflow_manager.observability import MetricUnit, logger, metrics, traced
-from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
-from workflow_manager.steps.workflows.commit_execution import mirror_tasks, queue_starts
+from workflow_manager.steps.workflows.commit_execution import commit_execution
+from workflow_manager.steps.workflows.send_messages import send_changes
 
 
+@retry_on_conflict
 def finish_dag_run(
     store: WorkflowStore,
     queue: MessageQueue,
-    exam: ExamClient,
     settings: Settings,
     dag_run_id: str,
     event: DagRunEvent,
     cause: Cause,
     **outcome: object,
 ) -> DagRun | None:
-    """Finish a run, its task, and claim and queue the tasks that wait for it.
+    """Finish a run, its task and maybe its workflow; claim and queue the tasks that wait for it.
+
+    A run that lives on in Airflow, cancelled or past its deadline, is stopped by `follow_changes`.
 
     Parameters
     ----------
-    event
-        SUCCEED or FAIL. Who fails a run that lives on in Airflow stops it there.
     **outcome
-        Fields of the run: ``results``, ``reason``, ``outcome_hash``, ``traceparent``.
+        Fields of the run: ``results``, ``reason``, ``outcome_hash``, ``traceparent``, and
+        ``is_overdue`` if its time is over.
 
     Returns
     -------
     DagRun | None
         The finished run, or None if it was final before.
     """
-    run, execution = end_dag_run(store, settings, dag_run_id, event, cause, **outcome)
-    if run is not None and execution is not None:
-        with traced(run.trace):
-            queue_starts(queue, execution)
-            mirror_tasks(store, exam, execution, cause)
-    return run
-
-
-@retry_on_conflict
-def end_dag_run(
-    store: WorkflowStore,
-    settings: Settings,
-    dag_run_id: str,
-    event: DagRunEvent,
-    cause: Cause,
-    **outcome: object,
-) -> tuple[DagRun | None, Execution | None]:
-    """Commit that a run, its task and maybe its workflow have ended; nobody is told.
-
-    Parameters
-    ----------
-    event
-        SUCCEED, FAIL or CANCEL.
-    **outcome
-        As `finish_dag_run` takes it.
-
-    Returns
-    -------
-    tuple[DagRun | None, Execution | None]
-        The finished run, or None if it was final before; its workflow, if it has one.
-    """
     run = store.get_dag_run(dag_run_id)
     is_late_result = run is not None and run.is_overdue and event is DagRunEvent.SUCCEED
     if run is None or (run.state.is_final and not is_late_result):
-        return None, None
+        return None
     with traced(run.trace):
-        return _end(store, settings, run, event, cause.within(run.trace), outcome)
+        return _finish(store, queue, settings, run, event, cause.within(run.trace), outcome)
 
 
-def _end(
+def _finish(
     store: WorkflowStore,
+    queue: MessageQueue,
     settings: Settings,
     run: DagRun,
     event: DagRunEvent,
     cause: Cause,
     outcome: Mapping[str, object],
-) -> tuple[DagRun, Execution | None]:
+) -> DagRun:
     progress = 100 if event is DagRunEvent.SUCCEED else run.progress
     ended = {"finished_at": cause.at, "progress": progress, "is_overdue": False, **outcome}
     lives_on = event is DagRunEvent.CANCEL or ended["is_overdue"]
@@ -92,11 +63,12 @@ def _end(
     if execution is None:
         finished, line = move_run(run, event, cause, **changes)
         store.commit([finished], [line])
+        send_changes(queue, [], [finished] if finished.stop_due_at else [])
     else:
         finished = execution.move_run(run, event, cause, **changes)
         execution.follow_run(finished, cause)
         execution.advance(settings.policy, cause)
-        store.commit(execution.changes, execution.events)
+        commit_execution(store, queue, execution)
     metrics.add_metric(f"DagRuns{finished.state.title()}", MetricUnit.Count, 1)
     logger.info("DAG run finished", extra={"dag_run_id": run.dag_run_id, "state": finished.state})
-    return finished, execution
+    return finished

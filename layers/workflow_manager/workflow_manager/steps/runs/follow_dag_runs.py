@@ -20,7 +20,6 @@ from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import (
     Clock,
     DataLake,
-    ExamClient,
     MessageQueue,
     Orchestrator,
     WorkflowStore,
@@ -97,13 +96,12 @@ def follow_dag_run(
     lake: DataLake,
     queue: MessageQueue,
     orchestrator: Orchestrator,
-    exam: ExamClient,
     clock: Clock,
     settings: Settings,
     run: DagRun,
     answers: Answers,
     cause: Cause,
-) -> bool:
+) -> None:
     """Let a run follow what Airflow says of it.
 
     Parameters
@@ -112,35 +110,26 @@ def follow_dag_run(
         Not final here; left alone if Airflow was not asked for it.
     answers
         What Airflow says.
-
-    Returns
-    -------
-    bool
-        Whether its progress has moved, of which exam-manager has not been told yet.
     """
     if run.dag_run_id not in answers.asked:
-        return False
+        return
     if (known := answers.found.get(run.dag_run_id)) is None:
-        _follow_missing(store, queue, orchestrator, exam, settings, run, cause)
-        return False
+        _follow_missing(store, queue, orchestrator, settings, run, cause)
+        return
     instances = answers.instances.get(run.dag_run_id, [])
     if known.state.is_final:
-        _follow_end(store, lake, queue, exam, clock, settings, run, known, instances, cause)
-        return False
+        _follow_end(store, lake, queue, clock, settings, run, known, instances, cause)
+        return
     if run.state is DagRunState.PENDING:
-        mark_started(store, orchestrator, run.dag_run_id, cause)
-    progress = _progress(instances)
-    if progress <= run.progress:
-        return False
-    note_progress(store, exam, run.dag_run_id, progress, cause, is_mirrored=False)
-    return True
+        mark_started(store, queue, run.dag_run_id, cause)
+    if (progress := _progress(instances)) > run.progress:
+        note_progress(store, queue, run.dag_run_id, progress, cause)
 
 
 def _follow_missing(
     store: WorkflowStore,
     queue: MessageQueue,
     orchestrator: Orchestrator,
-    exam: ExamClient,
     settings: Settings,
     run: DagRun,
     cause: Cause,
@@ -149,16 +138,13 @@ def _follow_missing(
     if run.started_at is None or cause.at < run.started_at + LISTING_WAIT:
         return
     if not orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
-        finish_dag_run(
-            store, queue, exam, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=GONE
-        )
+        finish_dag_run(store, queue, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=GONE)
 
 
 def _follow_end(
     store: WorkflowStore,
     lake: DataLake,
     queue: MessageQueue,
-    exam: ExamClient,
     clock: Clock,
     settings: Settings,
     run: DagRun,
@@ -177,7 +163,6 @@ def _follow_end(
         ended = finish_dag_run(
             store,
             queue,
-            exam,
             settings,
             run.dag_run_id,
             DagRunEvent.SUCCEED,
@@ -187,7 +172,7 @@ def _follow_end(
     else:
         reason = _explain_failure(instances)
         ended = finish_dag_run(
-            store, queue, exam, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason
+            store, queue, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason
         )
     measure_callback_lag(clock, ended, known.ended_at, cause)
 

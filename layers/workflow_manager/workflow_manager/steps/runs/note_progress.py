@@ -3,20 +3,14 @@
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import NotFoundError
-from workflow_manager.ports import ExamClient, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 
 @retry_on_conflict
 def note_progress(
-    store: WorkflowStore,
-    exam: ExamClient,
-    dag_run_id: str,
-    progress: int,
-    cause: Cause,
-    *,
-    is_mirrored: bool = True,
+    store: WorkflowStore, queue: MessageQueue, dag_run_id: str, progress: int, cause: Cause
 ) -> DagRun:
     """Move a run's progress, and its task's, forwards; never backwards, never after its end.
 
@@ -24,8 +18,6 @@ def note_progress(
     ----------
     progress
         0 to 100 [%].
-    is_mirrored
-        Whether exam-manager is told at once; else that is left due in the table.
 
     Returns
     -------
@@ -43,9 +35,5 @@ def note_progress(
         store.commit([moved])
     else:
         execution.note_progress(moved, cause)
-        if is_mirrored:
-            commit_execution(store, exam, execution, cause)
-        else:
-            # Nothing else follows from progress.
-            store.commit(execution.changes, execution.events)
+        commit_execution(store, queue, execution)
     return moved

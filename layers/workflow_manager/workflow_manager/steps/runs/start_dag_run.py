@@ -25,7 +25,6 @@ from workflow_manager.observability import MetricUnit, logger, metrics, switch_t
 from workflow_manager.ports import (
     Clock,
     DataLake,
-    ExamClient,
     MessageQueue,
     Orchestrator,
     WorkflowStore,
@@ -35,7 +34,7 @@ from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.runs.check_content import InputStart, check_content, read_inputs
 from workflow_manager.steps.runs.check_dag import require_dag
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
-from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
+from workflow_manager.steps.workflows.send_messages import send_changes
 
 CALLBACK_PATH = "/results_ready/"
 UNKNOWN_DAG_GRACE = timedelta(minutes=2)
@@ -46,7 +45,6 @@ def start_dag_run(
     lake: DataLake,
     queue: MessageQueue,
     orchestrator: Orchestrator,
-    exam: ExamClient,
     clock: Clock,
     settings: Settings,
     dag_run_id: str,
@@ -72,7 +70,6 @@ def start_dag_run(
             lake,
             queue,
             orchestrator,
-            exam,
             clock,
             settings,
             run,
@@ -86,7 +83,6 @@ def _start(
     lake: DataLake,
     queue: MessageQueue,
     orchestrator: Orchestrator,
-    exam: ExamClient,
     clock: Clock,
     settings: Settings,
     run: DagRun,
@@ -107,14 +103,13 @@ def _start(
             metrics.add_metric("TriggerLatency", MetricUnit.Milliseconds, latency_ms)
     except InvalidInputError as error:
         outcome = {"reason": error.detail, "traceparent": run.traceparent}
-        finish_dag_run(store, queue, exam, settings, dag_run_id, DagRunEvent.FAIL, cause, **outcome)
+        finish_dag_run(store, queue, settings, dag_run_id, DagRunEvent.FAIL, cause, **outcome)
     except NotFoundError as error:
         # A DAG that was just deployed is not parsed yet, or a proxy answers for Airflow.
         if cause.at - run.created_at > UNKNOWN_DAG_GRACE:
             finish_dag_run(
                 store,
                 queue,
-                exam,
                 settings,
                 dag_run_id,
                 DagRunEvent.FAIL,
@@ -130,7 +125,7 @@ def _start(
         # It stays pending; the reconciler queues it again, later each time.
         _note_reason(store, dag_run_id, error.detail, cause)
     else:
-        mark_started(store, orchestrator, dag_run_id, cause)
+        mark_started(store, queue, dag_run_id, cause)
 
 
 def _join_trace(run: DagRun, starts: Sequence[InputStart]) -> DagRun:
@@ -169,13 +164,12 @@ def _note_reason(store: WorkflowStore, dag_run_id: str, reason: str, cause: Caus
 
 
 @retry_on_conflict
-def mark_started(
-    store: WorkflowStore, orchestrator: Orchestrator, dag_run_id: str, cause: Cause
-) -> None:
-    """Note that Airflow has a run; stop it there if it was cancelled while it was being started."""
+def mark_started(store: WorkflowStore, queue: MessageQueue, dag_run_id: str, cause: Cause) -> None:
+    """Note that Airflow has a run; if it was cancelled meanwhile, let it be stopped there."""
     run = store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING:
-        stop_dag_run(store, orchestrator, dag_run_id, cause)
+        # Whoever was asked to stop it before may have found nothing there.
+        send_changes(queue, [], [run] if run and run.stop_due_at else [])
         return
     deadline = cause.at + timedelta(seconds=run.timeout_s)
     changes = {

@@ -10,7 +10,7 @@ from workflow_manager.domain.errors import (
     VersionConflictError,
 )
 from workflow_manager.domain.orchestrator_run import RunKey
-from workflow_manager.observability import logger
+from workflow_manager.observability import logger, traced
 from workflow_manager.ports import Orchestrator, WorkflowStore
 
 
@@ -27,7 +27,8 @@ def stop_dag_run(
     try:
         run = store.get_dag_run(dag_run_id)
         if run is not None and run.stop_due_at is not None:
-            store.commit([_ask_airflow(orchestrator, run, cause)])
+            with traced(run.trace):
+                store.commit([_ask_airflow(orchestrator, run, cause)])
     except VersionConflictError:
         # Somebody else asks at the same moment, or its results have come after all.
         pass
@@ -42,8 +43,7 @@ def _ask_airflow(orchestrator: Orchestrator, run: DagRun, cause: Cause) -> DagRu
     try:
         orchestrator.cancel_dag_run(run.dag_id, run.dag_run_id)
         # Airflow overlooks it while it is just starting the run.
-        if not any(each.state.is_final for each in orchestrator.list_dag_runs([key])):
-            return run.with_later_stop(cause.at, is_known=True)
+        has_ended = any(each.state.is_final for each in orchestrator.list_dag_runs([key]))
     except NotFoundError:
         return run.with_later_stop(cause.at, is_known=False)
     except InvalidInputError as error:
@@ -52,4 +52,4 @@ def _ask_airflow(orchestrator: Orchestrator, run: DagRun, cause: Cause) -> DagRu
     except UpstreamError as error:
         logger.warning("the run is not stopped yet", extra=extra | {"reason": error.detail})
         return run.with_later_stop(cause.at, is_known=True)
-    return run.evolve(stop_due_at=None, n_stop_attempts=0)
+    return run.with_stop(cause.at) if has_ended else run.with_later_stop(cause.at, is_known=True)

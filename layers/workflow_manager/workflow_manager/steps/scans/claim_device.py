@@ -30,14 +30,17 @@ def claim_device(store: WorkflowStore, exam: ExamClient, task: Task) -> DeviceLo
         raise VersionConflictError("Another call claimed the task since it was read.")
     execution = store.get_execution(lock.workflow_id) if lock.workflow_id else None
     holder = execution.tasks.get(lock.task_id or "") if execution else None
-    if lock.is_held_by(holder) and not _has_ended(exam, lock.task_id or ""):
+    if holder and lock.is_held_by(holder) and not _has_ended(exam, holder):
         raise ConflictError("The device is scanning for another task.")
     return lock.take(task)
 
 
-def _has_ended(exam: ExamClient, task_id: str) -> bool:
+def _has_ended(exam: ExamClient, holder: Task) -> bool:
     # Device-manager tells exam-manager of the end of a scan; its data may be hours behind.
+    if holder.is_mirror_due:
+        # It may be the end of an earlier attempt.
+        return False
     try:
-        return exam.get_task(task_id).status is ItemStatus.FINISHED
+        return exam.get_task(holder.task_id).status is ItemStatus.FINISHED
     except UpstreamError:
         return False

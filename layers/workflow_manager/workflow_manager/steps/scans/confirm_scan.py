@@ -3,14 +3,14 @@
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import ExamClient, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 
 def confirm_scan(
     store: WorkflowStore,
-    exam: ExamClient,
+    queue: MessageQueue,
     claimed: Task,
     cause: Cause,
     committed: Execution | None = None,
@@ -27,12 +27,12 @@ def confirm_scan(
     TaskStatus | None
         Where the attempt stands; None if it is history.
     """
-    return _confirm(store, exam, [committed] if committed else [], claimed, cause)
+    return _confirm(store, queue, [committed] if committed else [], claimed, cause)
 
 
 @retry_on_conflict
 def _confirm(
-    store: WorkflowStore, exam: ExamClient, known: list[Execution], claimed: Task, cause: Cause
+    store: WorkflowStore, queue: MessageQueue, known: list[Execution], claimed: Task, cause: Cause
 ) -> TaskStatus | None:
     # What is known is good for one try: if anybody wrote since, the commit fails.
     execution = known.pop() if known else store.get_execution(claimed.workflow_id)
@@ -44,5 +44,5 @@ def _confirm(
         execution.tell_again(task.task_id, cause)
     elif task.start_lease_until is not None:
         execution.confirm_scan(task.task_id, cause)
-    commit_execution(store, exam, execution, cause)
+    commit_execution(store, queue, execution)
     return task.status

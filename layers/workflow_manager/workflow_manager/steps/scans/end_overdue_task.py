@@ -12,7 +12,7 @@ from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.follow_device_task import ask_exam_manager, note_missing
-from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 ASK_AGAIN = timedelta(minutes=5)
 # So long is an attempt left open past its end because exam-manager cannot be asked.
@@ -58,7 +58,7 @@ def end_overdue_task(
         execution.fail(task_id, f"{reason} {UNASKED}", cause)
     else:
         _settle(settings, execution, task, reported, cause)
-    commit_and_queue(store, queue, exam, execution, cause)
+    commit_execution(store, queue, execution)
     if execution.tasks[task_id].status is TaskStatus.FAILED:
         _count(execution.tasks[task_id].reason or "")
 

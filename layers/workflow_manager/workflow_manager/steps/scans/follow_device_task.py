@@ -10,7 +10,7 @@ from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus
 from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
-from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 
 @retry_on_conflict
@@ -37,7 +37,8 @@ def follow_device_task(
     known = execution.tasks.get(task.task_id) if execution else None
     if execution is None or known is None or known.attempt != task.attempt:
         return
-    if known.status is not TaskStatus.IN_PROGRESS:
+    if known.status is not TaskStatus.IN_PROGRESS or known.is_mirror_due:
+        # What exam-manager shows may yet be of an earlier attempt.
         return
     if reported is None:
         note_missing(execution, known, cause)
@@ -47,7 +48,7 @@ def follow_device_task(
     elif reported.progress != known.progress or known.missing_since is not None:
         execution.put_task(known.evolve(missing_since=None), cause)
         execution.note_scan(task.task_id, reported.progress, cause)
-    commit_and_queue(store, queue, exam, execution, cause)
+    commit_execution(store, queue, execution)
 
 
 def note_missing(execution: Execution, task: Task, cause: Cause) -> None:

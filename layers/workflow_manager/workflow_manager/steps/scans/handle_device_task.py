@@ -17,7 +17,9 @@ from workflow_manager.steps.scans.claim_device import claim_device
 from workflow_manager.steps.scans.confirm_scan import confirm_scan
 from workflow_manager.steps.scans.start_scan import ScanOrder, start_scan
 from workflow_manager.steps.tasks.fail_task import fail_task
-from workflow_manager.steps.workflows.commit_execution import mirror_tasks, queue_starts
+from workflow_manager.steps.workflows.commit_execution import send_messages
+
+EARLIER_SCAN = "Not started: exam-manager could not be told that the scan before is history."
 
 
 def handle_device_task(
@@ -53,23 +55,17 @@ def handle_device_task(
         Somebody else wrote first; nothing was sent. Never raised after the claim.
     ConflictError
         The device is busy, or the task was cancelled meanwhile; whether anything was sent is said.
-    UpstreamError
-        Exam-manager could not be told that an earlier scan is history; nothing was sent.
     ScanHubError
         The scan was not started or not confirmed; the task is FAILED with the reason.
     """
     claimed = execution.claim_for_scan(task.task_id, settings.policy, cause)
     lock = claim_device(store, exam, claimed)
-    if task.is_mirror_due:
-        # What exam-manager still says of an earlier scan would count as the end of this one.
-        exam.report_task(task.task_id, ItemStatus.NEW, 0)
     store.commit([*execution.changes, *([lock] if lock else [])], execution.events)
     try:
-        _start(store, exam, scan, clock, execution.as_committed(), claimed, order, cause)
+        _start(store, queue, exam, scan, clock, execution.as_committed(), claimed, order, cause)
     finally:
         # Only now: no scanner waits for them.
-        queue_starts(queue, execution)
-        mirror_tasks(store, exam, execution, cause)
+        send_messages(queue, execution)
     metrics.add_metric("ScansStarted", MetricUnit.Count, 1)
     logger.info("scan started", extra={"task_id": task.task_id, "attempt": claimed.attempt})
     return claimed
@@ -77,6 +73,7 @@ def handle_device_task(
 
 def _start(
     store: WorkflowStore,
+    queue: MessageQueue,
     exam: ExamClient,
     scan: ScanClient,
     clock: Clock,
@@ -90,13 +87,13 @@ def _start(
         start_scan(store, scan, clock, claimed, order, cause)
     except ScanHubError as error:
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
-        _record_failure(store, exam, claimed, reason, cause)
+        _record_failure(store, queue, claimed, reason, cause)
         raise
     except Exception:
         # Whatever it was, a claimed task must not stay behind in progress.
-        _record_failure(store, exam, claimed, "Start not confirmed: an unexpected error.", cause)
+        _record_failure(store, queue, claimed, "Start not confirmed: an unexpected error.", cause)
         raise
-    if _is_cancelled(store, exam, committed, claimed, cause):
+    if _is_cancelled(store, queue, committed, claimed, cause):
         raise ConflictError(
             "The task was cancelled in the moment in which its scan was started. "
             "The scanner was not stopped: stop it at its console."
@@ -108,6 +105,9 @@ def _report_started(exam: ExamClient, task: Task) -> None:
     try:
         exam.report_task(task.task_id, ItemStatus.STARTED, 0, stale_comment=task.told_reason)
     except UpstreamError as error:
+        if task.is_mirror_due:
+            # What exam-manager still says of an earlier scan would count as the end of this one.
+            raise DeviceStartError(EARLIER_SCAN) from error
         logger.warning(
             "exam-manager not told of the start",
             extra={"task_id": task.task_id, "reason": error.detail},
@@ -115,10 +115,10 @@ def _report_started(exam: ExamClient, task: Task) -> None:
 
 
 def _is_cancelled(
-    store: WorkflowStore, exam: ExamClient, committed: Execution, claimed: Task, cause: Cause
+    store: WorkflowStore, queue: MessageQueue, committed: Execution, claimed: Task, cause: Cause
 ) -> bool:
     try:
-        return confirm_scan(store, exam, claimed, cause, committed) is TaskStatus.CANCELLED
+        return confirm_scan(store, queue, claimed, cause, committed) is TaskStatus.CANCELLED
     except ScanHubError as error:
         # The caller must hear of the start; the reconciler finds out that the device scans.
         log_unexpected(error)
@@ -126,10 +126,10 @@ def _is_cancelled(
 
 
 def _record_failure(
-    store: WorkflowStore, exam: ExamClient, task: Task, reason: str, cause: Cause
+    store: WorkflowStore, queue: MessageQueue, task: Task, reason: str, cause: Cause
 ) -> None:
     try:
-        has_failed = fail_task(store, exam, task, reason, cause)
+        has_failed = fail_task(store, queue, task, reason, cause)
     except ScanHubError as error:
         # The caller must hear of the start; the deadline ends the task.
         log_unexpected(error)

@@ -16,7 +16,7 @@ from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.uploads.count_upload import count_upload
-from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
 
@@ -64,7 +64,7 @@ def receive_acquisition(
     else:
         execution.complete(task_id, data, cause, f"Data {data_id} arrived.")
         execution.advance(settings.policy, cause)
-    commit_and_queue(store, queue, exam, execution, cause)
+    commit_execution(store, queue, execution)
     count_upload(data)
 
 

@@ -2,14 +2,14 @@
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import ExamClient, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 
 @retry_on_conflict
 def fail_task(
-    store: WorkflowStore, exam: ExamClient, claimed: Task, reason: str, cause: Cause
+    store: WorkflowStore, queue: MessageQueue, claimed: Task, reason: str, cause: Cause
 ) -> bool:
     """Fail an attempt at a task if it is still in progress; what completed stays completed.
 
@@ -33,5 +33,5 @@ def fail_task(
     else:
         # Exam-manager was told of the start after it was told of the end.
         execution.tell_again(task.task_id, cause)
-    commit_execution(store, exam, execution, cause)
+    commit_execution(store, queue, execution)
     return is_in_progress

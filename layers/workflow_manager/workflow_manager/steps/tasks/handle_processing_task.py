@@ -4,15 +4,14 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
-from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
+from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
-from workflow_manager.steps.workflows.commit_execution import commit_and_queue
+from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 
 def handle_processing_task(
     store: WorkflowStore,
     queue: MessageQueue,
-    exam: ExamClient,
     settings: Settings,
     execution: Execution,
     task: Task,
@@ -36,7 +35,7 @@ def handle_processing_task(
         execution.claim_for_dag(task.task_id, settings.policy, cause)
     except InvalidInputError as error:
         execution.fail(task.task_id, error.detail, cause)
-        commit_and_queue(store, queue, exam, execution, cause)
+        commit_execution(store, queue, execution)
         raise
-    commit_and_queue(store, queue, exam, execution, cause)
+    commit_execution(store, queue, execution)
     return execution.tasks[task.task_id]

@@ -1,18 +1,26 @@
-"""Tell exam-manager where a task stands."""
+"""Tell exam-manager where a task stands.
+
+Its PUT is last writer wins, and three write: `follow_changes`, the reconciler, and the start of a
+scan. What it holds settles on our newest version, because a task stays due in the table until a
+report of that version has arrived behind every older one.
+"""
+
+from datetime import datetime, timedelta
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.data_lake import result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     NeighbourRefusedError,
-    ScanHubError,
+    UpstreamError,
+    UpstreamTimeoutError,
     VersionConflictError,
 )
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.observability import count_left_undone, logger
-from workflow_manager.ports import ExamClient, WorkflowStore
+from workflow_manager.observability import logger
+from workflow_manager.ports import Clock, ExamClient, WorkflowStore
 
 # Exam-manager knows neither failure nor cancel: NEW lets the operator start again, and the comment
 # says why.
@@ -24,89 +32,117 @@ _STATUS = {
     TaskStatus.CANCELLED: ItemStatus.NEW,
 }
 MAX_ROUNDS = 5
-# About an hour: what exam-manager itself has refused for so long is of no use to tell again.
-N_TRIES_REFUSED = 5
+# What exam-manager itself has refused for so long is of no use to tell again.
+MAX_TIME_REFUSED = timedelta(hours=1)
+# For the results of one task, of which there may be twenty.
+RESULTS_BUDGET = timedelta(seconds=10)
 
 
 def mirror_task(
-    store: WorkflowStore, exam: ExamClient, workflow_id: str, task_id: str, cause: Cause
+    store: WorkflowStore,
+    exam: ExamClient,
+    clock: Clock,
+    workflow_id: str,
+    task_id: str,
+    cause: Cause,
+    *,
+    is_last: bool = False,
+    is_repeated: bool = False,
 ) -> None:
-    """Bring exam-manager up to date; after a failure the task is due again later."""
-    try:
-        task = _find(store, workflow_id, task_id)
-        if task is None or not task.is_mirror_due:
+    """Report a task as it is now, if a report is due.
+
+    Parameters
+    ----------
+    is_last
+        Whether the caller is the reconciler, behind whom nobody reports an older version.
+    is_repeated
+        Whether an earlier call broke off, perhaps behind its report of an older version.
+
+    Raises
+    ------
+    UpstreamError
+        Exam-manager did not take it; it is due again in the table.
+    """
+    for n_rounds in range(MAX_ROUNDS):
+        task = store.get_task(workflow_id, task_id)
+        if task is None or not (task.is_mirror_due or is_repeated or n_rounds):
             return
-        for n_rounds in range(MAX_ROUNDS):
-            if task is None or _report(store, exam, task, cause, is_correction=n_rounds > 0):
-                return
-            # It moved on while we reported, and our report may be the later one there: report what
-            # it is now, even if somebody else has done so.
-            task = _find(store, workflow_id, task_id)
-    except ScanHubError as error:
-        logger.warning(
-            "exam-manager not told, left to the reconciler",
-            extra={"task_id": task_id, "reason": error.detail},
-        )
-        count_left_undone()
-
-
-def _find(store: WorkflowStore, workflow_id: str, task_id: str) -> Task | None:
-    execution = store.get_execution(workflow_id)
-    return execution.tasks.get(task_id) if execution else None
+        if _report(store, exam, clock, task, cause, is_last=is_last):
+            return
+        # It moved on meanwhile, and our report may be the later one there: report what it is now,
+        # even if somebody else has done so.
+    # Whoever moved it on last has made it due.
 
 
 def _report(
-    store: WorkflowStore, exam: ExamClient, task: Task, cause: Cause, *, is_correction: bool
+    store: WorkflowStore,
+    exam: ExamClient,
+    clock: Clock,
+    task: Task,
+    cause: Cause,
+    *,
+    is_last: bool,
 ) -> bool:
-    told = task.evolve(is_mirror_due=False, n_mirror_attempts=0, told_reason=task.reason)
     try:
-        _report_results(store, exam, task)
-        _report_status(exam, task, is_correction=is_correction)
-    except NeighbourRefusedError as error:
-        if not error.is_own or task.n_mirror_attempts < N_TRIES_REFUSED:
-            _put_off(store, task, cause)
+        _report_results(store, exam, clock, task)
+        _report_status(exam, task)
+    except UpstreamError as error:
+        if not _is_refused_for_good(task, error, cause):
+            _note_failure(store, task, cause)
             raise
-        logger.error(
-            "exam-manager refuses the task's state for good",
-            extra={"task_id": task.task_id, "status": error.status},
-        )
-    except ScanHubError:
-        _put_off(store, task, cause)
-        raise
+        logger.error("exam-manager refuses the task's state", extra={"task_id": task.task_id})
+    # The reconciler puts a task off before it reports it: its report may be under way.
+    is_overtaken = task.report_retry_at is not None and task.report_retry_at > cause.at
     try:
-        store.commit([told])
+        store.commit([task.with_report(is_due=is_overtaken and not is_last)])
     except VersionConflictError:
         return False
     return True
 
 
-def _report_status(exam: ExamClient, task: Task, *, is_correction: bool) -> None:
+def _is_refused_for_good(task: Task, error: UpstreamError, cause: Cause) -> bool:
+    if not isinstance(error, NeighbourRefusedError) or not error.is_own:
+        return False
+    return task.untold_since is not None and cause.at - task.untold_since >= MAX_TIME_REFUSED
+
+
+def _note_failure(store: WorkflowStore, task: Task, cause: Cause) -> None:
+    try:
+        store.commit([task.put_off_report(cause.at, has_failed=True)])
+    except VersionConflictError:
+        # It has moved on, and is due as what it is now.
+        return
+
+
+def _report_status(exam: ExamClient, task: Task) -> None:
     status = _STATUS[task.status]
-    if task.task_type.is_device_task and task.status is TaskStatus.IN_PROGRESS:
-        if not is_correction:
-            # Device-manager writes to the task while it scans.
+    if task.is_scanning:
+        # Its start was told before it, and device-manager writes while it runs. Only a report of
+        # an earlier attempt that arrived later is set right, its end above all: a device that scans
+        # must not count as free. An end that was true is lost by that, and comes by data or time.
+        if exam.get_task(task.task_id).status in (ItemStatus.STARTED, ItemStatus.INPROGRESS):
             return
-        # A rescan began while we reported the end of the last scan, which now stands there as its
-        # own end: a device that scans must not count as free.
         status = ItemStatus.STARTED
     exam.report_task(task.task_id, status, task.progress, task.reason, task.told_reason)
 
 
-def _put_off(store: WorkflowStore, task: Task, cause: Cause) -> None:
-    later = task.evolve(n_mirror_attempts=task.n_mirror_attempts + 1, updated_at=cause.at)
-    store.commit([later])
-
-
-def _report_results(store: WorkflowStore, exam: ExamClient, task: Task) -> None:
+def _report_results(store: WorkflowStore, exam: ExamClient, clock: Clock, task: Task) -> None:
     run = store.get_dag_run(task.dag_run_id) if task.dag_run_id else None
     if run is None or task.status is not TaskStatus.COMPLETED or not run.results:
         return
     # POST is not idempotent there: an earlier try whose answer was lost shows in the list.
     known = {(item.directory, item.filename) for item in exam.get_task(task.task_id).results}
+    until = clock() + RESULTS_BUDGET
     for result in run.results:
         directory, filename = _locate(run, result)
         if (directory, filename) not in known:
+            _check_time(clock, until)
             exam.create_result(task.task_id, result.type, directory, filename)
+
+
+def _check_time(clock: Clock, until: datetime) -> None:
+    if clock() > until:
+        raise UpstreamTimeoutError("Exam-manager takes the results too slowly.")
 
 
 def _locate(run: DagRun, result: Result) -> tuple[str, str]:

@@ -1,21 +1,16 @@
-"""Commit what was decided about a workflow, then let queue, Airflow and exam-manager follow.
+"""Commit what was decided about a workflow, and send the messages by which it has its effects.
 
 After the commit nothing here may fail the caller: what is left undone is due in the table, and the
 reconciler does it.
 """
 
-from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
-from workflow_manager.ports import ExamClient, MessageQueue, Orchestrator, WorkflowStore
-from workflow_manager.steps.runs.queue_start import queue_start
-from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
-from workflow_manager.steps.tasks.mirror_task import mirror_task
+from workflow_manager.ports import MessageQueue, WorkflowStore
+from workflow_manager.steps.workflows.send_messages import queue_start, send_changes
 
 
-def commit_execution(
-    store: WorkflowStore, exam: ExamClient, execution: Execution, cause: Cause
-) -> None:
-    """Commit what creates and cancels no run, and tell exam-manager.
+def commit_execution(store: WorkflowStore, queue: MessageQueue, execution: Execution) -> None:
+    """Commit; runs that were created wait to be started, what else has changed to be followed.
 
     Raises
     ------
@@ -24,65 +19,15 @@ def commit_execution(
     """
     if execution.changes:
         store.commit(execution.changes, execution.events)
-        mirror_tasks(store, exam, execution, cause)
+        send_messages(queue, execution)
 
 
-def commit_and_queue(
-    store: WorkflowStore, queue: MessageQueue, exam: ExamClient, execution: Execution, cause: Cause
-) -> None:
-    """Commit, queue the runs that were created, and tell exam-manager.
-
-    Raises
-    ------
-    VersionConflictError
-        Somebody else wrote first; nothing was written or sent.
-    """
-    if execution.changes:
-        store.commit(execution.changes, execution.events)
-        queue_starts(queue, execution)
-        mirror_tasks(store, exam, execution, cause)
-
-
-def commit_and_stop(
-    store: WorkflowStore,
-    orchestrator: Orchestrator,
-    exam: ExamClient,
-    execution: Execution,
-    cause: Cause,
-) -> None:
-    """Commit, stop the runs that were cancelled, and tell exam-manager.
-
-    Raises
-    ------
-    VersionConflictError
-        Somebody else wrote first; nothing was written or sent.
-    """
-    if execution.changes:
-        store.commit(execution.changes, execution.events)
-        stop_runs(store, orchestrator, execution, cause)
-        mirror_tasks(store, exam, execution, cause)
-
-
-def queue_starts(queue: MessageQueue, execution: Execution) -> None:
-    """Queue the runs that a commit has created."""
+def send_messages(queue: MessageQueue, execution: Execution) -> None:
+    """Send what a commit of these changes has made necessary."""
     for run in execution.changed_runs:
         if run.version == 0:
             queue_start(queue, run.dag_run_id)
-
-
-def stop_runs(
-    store: WorkflowStore, orchestrator: Orchestrator, execution: Execution, cause: Cause
-) -> None:
-    """Stop in Airflow the runs that a commit has cancelled."""
-    for run in execution.changed_runs:
-        if run.stop_due_at is not None:
-            stop_dag_run(store, orchestrator, run.dag_run_id, cause)
-
-
-def mirror_tasks(
-    store: WorkflowStore, exam: ExamClient, execution: Execution, cause: Cause
-) -> None:
-    """Tell exam-manager of the tasks that a commit has moved."""
-    for task in execution.tasks.values():
-        if task.is_mirror_due:
-            mirror_task(store, exam, task.workflow_id, task.task_id, cause)
+    runs = [run for run in execution.changed_runs if run.stop_due_at is not None]
+    # A scan is told of inline; a report that it owes yet is the reconciler's.
+    tasks = [task for task in execution.changed_tasks if task.is_mirror_due]
+    send_changes(queue, [task for task in tasks if not task.is_scanning], runs)
