@@ -237,6 +237,7 @@ def make_environ(port: int) -> dict[str, str]:
         "AIRFLOW_URL": url,
         "AIRFLOW_SECRET_ARN": "airflow",
         "QUEUE_URL": f"{url}/queue",
+        "CHANGE_QUEUE_URL": f"{url}/queue",
         "TABLE_NAME": TABLE_NAME,
         "BUCKET_NAME": BUCKET,
     }

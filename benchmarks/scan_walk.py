@@ -73,16 +73,20 @@ class Walk:
 
     def drain(self) -> None:
         """Hand over the messages that wait, one by one, as the event source does."""
-        sqs, url = boto3.Session().client("sqs"), os.environ["QUEUE_URL"]
+        self._drain("trigger_airflow", os.environ["QUEUE_URL"])
+        self._drain("follow_changes", os.environ["CHANGE_QUEUE_URL"])
+
+    def _drain(self, function: str, url: str) -> None:
+        sqs = boto3.Session().client("sqs")
         while messages := sqs.receive_message(QueueUrl=url).get("Messages"):
             for message in messages:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 if is_delivered(body := message["Body"]):
                     record = {"messageId": "m", "body": body, "eventSource": "aws:sqs"}
-                    self.invoke("trigger_airflow", {"Records": [record]})
+                    self.invoke(function, {"Records": [record]})
                     # S3 pays nothing for what it sends: we do, as for each receipt and deletion.
                     n_requests = 3 if "Records" in json.loads(body) else 2
-                    self.meter.counts["trigger_airflow"]["sqs_requests"] += n_requests
+                    self.meter.counts[function]["sqs_requests"] += n_requests
 
     def publish(self) -> None:
         """Hand over the audit trail's new lines: one batch for each commit, which is the most."""

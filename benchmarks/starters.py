@@ -36,6 +36,7 @@ VALUES: Mapping[str, str] = {
     "BUCKET_NAME": "data-lake",
     "QUEUE_URL": f"{CLOSED_URL}/123456789012/events",
     "SIMULATION_QUEUE_URL": f"{CLOSED_URL}/123456789012/simulation",
+    "CHANGE_QUEUE_URL": f"{CLOSED_URL}/123456789012/changes.fifo",
     "EVENT_BUS_NAME": "scanhub",
     "MWAA_ENVIRONMENT_NAME": "airflow",
     "SERVICE_ACCOUNT_SECRET_ARN": _SECRET_ARN,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: f7dcabf2ed89bbd8e38f26a767198074102b49ebd962ad478647e3bc5b9f7e17
+# SHA-256 of its schemas: 68884cdb3a40d5c82ec7b523406f6e8c4a257b9615d4e3c5712bb6b75c780a18
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -44,7 +44,7 @@ class CancelledDagRunView(BaseModel):
         Field(
             description="When Airflow confirmed that a run which was cancelled, or ran past its deadline, has stopped; null until then."
         ),
-    ]
+    ] = None
     message: Annotated[
         str, Field(description="What is stopped now and what is not, for the operator.")
     ]
@@ -141,7 +141,7 @@ class DagRunDetail(BaseModel):
         Field(
             description="When Airflow confirmed that a run which was cancelled, or ran past its deadline, has stopped; null until then."
         ),
-    ]
+    ] = None
     airflow_url: Annotated[
         str | None, Field(description="Airflow's own page of the run, if it is known.")
     ]
@@ -194,7 +194,7 @@ class DagRunView(BaseModel):
         Field(
             description="When Airflow confirmed that a run which was cancelled, or ran past its deadline, has stopped; null until then."
         ),
-    ]
+    ] = None
 
 
 class EventList(BaseModel):

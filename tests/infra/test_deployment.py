@@ -19,6 +19,7 @@ CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
 ENVIRONMENTS = ("dev", "staging", "prod")
 EVENT_FUNCTIONS = {
     "TriggerAirflowFunction",
+    "FollowChangesFunction",
     "SimulateReconstructionFunction",
     "PublishEventsFunction",
     "ReconcileRunsFunction",

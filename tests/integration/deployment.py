@@ -120,8 +120,11 @@ class Deployment:
     def drain_queue(self, function: str = "trigger_airflow") -> None:
         """Hand every message to its function, as the event source does."""
         sqs, known = wiring._aws_client("sqs"), settings.get_settings()
-        is_simulation = function == "simulate_reconstruction"
-        queue_url = known.simulation_queue_url if is_simulation else known.queue_url
+        queue_url = {
+            "trigger_airflow": known.queue_url,
+            "simulate_reconstruction": known.simulation_queue_url,
+            "follow_changes": known.change_queue_url,
+        }[function]
         while messages := sqs.receive_message(QueueUrl=queue_url).get("Messages"):
             for message in messages:
                 record = {
@@ -223,6 +226,9 @@ def create_resources(scanhub_url: str) -> dict[str, str]:
         "BUCKET_NAME": BUCKET,
         "QUEUE_URL": queue_url,
         "SIMULATION_QUEUE_URL": sqs.create_queue(QueueName="simulation")["QueueUrl"],
+        "CHANGE_QUEUE_URL": sqs.create_queue(
+            QueueName="changes.fifo", Attributes={"FifoQueue": "true"}
+        )["QueueUrl"],
         "AIRFLOW_URL": AIRFLOW_URL,
         "AIRFLOW_SECRET_ARN": secrets.create_secret(Name="a", SecretString=airflow)["ARN"],
         "SERVICE_ACCOUNT_SECRET_ARN": secrets.create_secret(Name="s", SecretString=service)["ARN"],

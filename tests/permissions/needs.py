@@ -175,7 +175,8 @@ OBJECT_KEY_ACTIONS: dict[str, tuple[str, ...]] = {
 
 # ------------------------------------------------------------------------------ the others
 def sqs_needs(operation: str, request: Any, names: dict[str, str]) -> Iterator[Need]:
-    queues = {names["QUEUE_URL"]: "EventQueue", names["SIMULATION_QUEUE_URL"]: "SimulationQueue"}
+    kinds = {"": "EventQueue", "SIMULATION_": "SimulationQueue", "CHANGE_": "ChangeQueue"}
+    queues = {names[f"{kind}QUEUE_URL"]: name for kind, name in kinds.items()}
     action = re.sub("Batch$", "", operation)
     yield need(f"sqs:{action}", arn_of("sqs", queues[request["body"]["QueueUrl"]]))
 

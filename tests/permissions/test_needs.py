@@ -15,6 +15,7 @@ NAMES = {
     "BUCKET_NAME": "lake",
     "QUEUE_URL": "http://sqs/events",
     "SIMULATION_QUEUE_URL": "http://sqs/simulation",
+    "CHANGE_QUEUE_URL": "http://sqs/changes.fifo",
     "EVENT_BUS_NAME": "bus",
     "AIRFLOW_SECRET_ARN": "arn:airflow",
     "SERVICE_ACCOUNT_SECRET_ARN": "arn:scanhub",

@@ -289,7 +289,7 @@ def expected_there(task: Task) -> set[str]:
 def heal(deployment: Deployment, task: Task) -> None:
     """Do what the reconciler does a minute later, now that nothing fails."""
     cause = Cause("reconcile_runs", "r", datetime.now(UTC))
-    with_ports(mirror_task)(task.workflow_id, task.task_id, cause)
+    with_ports(mirror_task)(task.workflow_id, task.task_id, cause, is_last=True)
     healed, told = find_task(deployment), exams_task(deployment)
     assert healed is not None and not healed.is_mirror_due
     assert told["status"] in expected_there(healed)

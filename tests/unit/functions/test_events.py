@@ -10,6 +10,7 @@ EVENT_FUNCTIONS = {
     "authorize_request",
     "publish_events",
     "reconcile_runs",
+    "follow_changes",
     "simulate_reconstruction",
     "trigger_airflow",
 }

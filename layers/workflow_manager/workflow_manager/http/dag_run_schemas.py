@@ -26,8 +26,9 @@ class DagRunView(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     stopped_at: datetime | None = Field(
+        default=None,
         description="When Airflow confirmed that a run which was cancelled, or ran past its "
-        "deadline, has stopped; null until then."
+        "deadline, has stopped; null until then.",
     )
 
     @classmethod
