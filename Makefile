@@ -143,8 +143,14 @@ test-sam-local: setup ## sam local with a container engine, on the laptop stack;
 test-load: setup ## A thousand events and a hundred workflows on the laptop stack
 	$(BIN)/pytest tests/e2e -m load
 
+.PHONY: test-browser
+test-browser: setup ## /docs in Chromium, which is to be on the PATH
+	$(BIN)/pytest tests/browser
+
 .PHONY: test-more
-test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov, and sam local where an engine runs
+test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov, /docs in Chromium and sam local where they are
+	@if command -v chromium >/dev/null; then $(MAKE) test-browser; \
+	else echo "NOT TESTED: /docs in a browser, for there is no chromium."; fi
 	$(MAKE) test-airflow2
 	$(MAKE) test-load
 	$(MAKE) checkov
@@ -211,5 +217,6 @@ clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-client-models .local-checkov \
 	  .local-dynamodb .local-permissions .local-test-dags .local-benchmark-dags .aws-sam out \
+	  functions/get_openapi/swagger_ui \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

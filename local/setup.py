@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import dynamodb
+from local import dynamodb, swagger_ui
 from local.certificates import make_environ
 from local.interpreter import SUPPORTED, Interpreter, NoPythonError, choose, find_candidates
 
@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] = ()) -> int:
                 _set_up([AIRFLOW2], {**os.environ, "PYTHON": ""})
             else:
                 _set_up([DEV, AIRFLOW], os.environ)
+                swagger_ui.place(DEV.folder)
                 dynamodb.try_once()
         except NoPythonError as error:
             print(error, file=sys.stderr)

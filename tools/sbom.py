@@ -1,10 +1,11 @@
-"""Say what the artefact is made of: a CycloneDX SBOM of the layer, and one of the DAGs.
+"""Say what the artefact is made of: CycloneDX SBOMs of the layer, of the DAGs and of /docs.
 
 Nothing of the time or of chance is in it: the same locks make the same files.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,20 +14,22 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from local.config import ROOT, StackError
+from local.swagger_ui import TARGET as SWAGGER_UI
 
 LAYER_LOCK = ROOT / "layers/workflow_manager/requirements.txt"
 DAGS_LOCK = ROOT / "dags/requirements.txt"
+DEV_LOCK = ROOT / "requirements/dev.txt"
 TIMEOUT_S = 60
 
 
 def write_sboms(folder: Path) -> None:
-    """Write both.
+    """Write all.
 
     Parameters
     ----------
     folder
-        Gets ``layer.cdx.json``, what this Python installs of its lock, and ``dags.cdx.json``, the
-        whole lock: Airflow's own Python chooses from it.
+        Gets ``layer.cdx.json``, what this Python installs of its lock, ``dags.cdx.json``, the
+        whole lock: Airflow's own Python chooses from it, and ``docs.cdx.json``, the page's files.
 
     Raises
     ------
@@ -36,6 +39,22 @@ def write_sboms(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_sbom("\n".join(select_entries(LAYER_LOCK.read_text())), folder / "layer.cdx.json")
     write_sbom(DAGS_LOCK.read_text(), folder / "dags.cdx.json")
+    _write_sbom_of_docs(folder / "docs.cdx.json")
+
+
+def _write_sbom_of_docs(target: Path) -> None:
+    # Whoever looks for vulnerabilities knows these files by npm's name for them, not by that of
+    # the package that brings them.
+    entries = select_entries(DEV_LOCK.read_text())
+    [entry] = [each for each in entries if each.startswith("flask-swagger-ui==")]
+    write_sbom(entry, target)
+    sbom = json.loads(target.read_text())
+    [component] = sbom["components"]
+    version = (SWAGGER_UI / "VERSION").read_text().strip().removeprefix("v")
+    name = "swagger-ui-dist"
+    component |= {"name": name, "version": version, "purl": f"pkg:npm/{name}@{version}"}
+    component["licenses"] = [{"license": {"id": "Apache-2.0"}}]
+    target.write_text(json.dumps(sbom, indent=2))
 
 
 def select_entries(lock: str) -> list[str]:

@@ -15,6 +15,7 @@ from scanhub_workflow.errors import ConfigurationError
 from scanhub_workflow.http import TIMEOUT, Api
 from scanhub_workflow.models import CompletedUpload, DagRunDetail, WorkflowView
 from scanhub_workflow.operations import DagRunOperations, WorkflowOperations
+from scanhub_workflow.plain_http import refuse_plain_http
 from scanhub_workflow.progress import OnProgress
 from scanhub_workflow.retry import Retry
 from scanhub_workflow.storage import TIMEOUT as STORAGE_TIMEOUT
@@ -43,7 +44,7 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
     Raises
     ------
     ConfigurationError
-        No URL or no token is given, or one of them is none.
+        No URL or no token is given, one of them is none, or others could read the token on its way.
     """
 
     def __init__(
@@ -225,4 +226,5 @@ def _check_url(url: str) -> httpx.URL:
     if parsed.userinfo or parsed.query or parsed.fragment:
         # A name in it would replace the token; after ? or # no path can follow.
         raise ConfigurationError("The URL holds a login, a ? or a #: give host and path only.")
+    refuse_plain_http(parsed)
     return parsed

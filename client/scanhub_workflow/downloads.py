@@ -68,7 +68,13 @@ class Downloader:
             self._check_run(dag_run_id)
             listing = _Listing(self.api, dag_run_id)
             targets = [
-                Target(key, locate(folder, listing.prefix, key), offer.size_bytes, is_overwriting)
+                Target(
+                    folder,
+                    key,
+                    locate(folder, listing.prefix, key),
+                    offer.size_bytes,
+                    is_overwriting,
+                )
                 for key, offer in listing.offers.items()
             ]
             try:

@@ -26,7 +26,7 @@
     │   └── UploadClosedError         it was aborted or has expired
     └── DownloadError             a run's files are not all here: keys, if some are to blame
         ├── ResultUnavailableError    the run has no such files, or not yet
-        ├── UnsafeKeyError            a key leads outside of the folder
+        ├── UnsafeKeyError            a key leads outside of the folder, or its name deceives
         ├── UnwritableFolderError     the folder cannot be made or written
         ├── OtherRunError             its folder has files of another run
         ├── TargetExistsError         another file is there already
@@ -279,7 +279,7 @@ class ResultUnavailableError(DownloadError):
 
 
 class UnsafeKeyError(DownloadError):
-    """A key leads outside of the folder, or is no path on this system."""
+    """A key leads outside of the folder, or has a name that is not what it looks like."""
 
     def __init__(self, key: str) -> None:
         super().__init__(

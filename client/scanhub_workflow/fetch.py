@@ -67,7 +67,7 @@ class Fetcher:
             The disk is full.
         """
         n_failed = 0
-        with PartFile(target.path) as part:
+        with PartFile(target.folder, target.path) as part:
             transfer = _Transfer(target, part, self.meter, self.stop)
             while True:
                 n_bytes = transfer.n_bytes

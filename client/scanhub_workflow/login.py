@@ -6,6 +6,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from scanhub_workflow.errors import AuthenticationError, UnexpectedAnswerError, UnreachableError
+from scanhub_workflow.plain_http import refuse_plain_http
 
 LOGIN_PATH = "/api/v1/userlogin/login"
 # Checking a password takes the server about a second.
@@ -32,6 +33,8 @@ def log_in(
 
     Raises
     ------
+    ConfigurationError
+        Others could read the password on its way.
     AuthenticationError
         Name or password is wrong.
     UnreachableError
@@ -43,6 +46,7 @@ def log_in(
     url = url if url.endswith(LOGIN_PATH) else url + LOGIN_PATH
     form = {"username": username, "password": password}
     try:
+        refuse_plain_http(httpx.URL(url))
         with httpx.Client(timeout=TIMEOUT, transport=transport) as http:
             answer = http.post(url, data=form)
     except httpx.TransportError:

@@ -18,6 +18,7 @@ from scanhub_workflow.errors import (
     UnsafeKeyError,
     UnwritableFolderError,
 )
+from scanhub_workflow.names import is_plain_name
 
 MARKER = ".scanhub-run"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -39,18 +40,50 @@ def locate(folder: Path, prefix: str, key: str, *, is_windows: bool = os.name ==
     key
         S3 key of the file.
     is_windows
-        Whether backslashes part folders, and a colon a drive or a stream.
+        Whether Windows' own rules for names count.
 
     Raises
     ------
     UnsafeKeyError
-        It would lie elsewhere.
+        It would lie elsewhere, or its name is not what it looks like.
     """
     segments = key.removeprefix(prefix).split("/")
-    forbidden = {"\0", "\\", ":"} if is_windows else {"\0"}
-    if not key.startswith(prefix) or {"", ".", ".."} & set(segments) or forbidden & set(key):
+    are_plain = all(is_plain_name(each, is_windows=is_windows) for each in segments)
+    if not key.startswith(prefix) or not are_plain:
         raise UnsafeKeyError(key)
     return folder.joinpath(*segments)
+
+
+def refuse_links(folder: Path, path: Path) -> None:
+    """See that a file's folders are folders, and not links to others.
+
+    Parameters
+    ----------
+    folder
+        That the user has named: it may be a link.
+    path
+        The file, below that; a link in its own place is never followed.
+
+    Raises
+    ------
+    UnwritableFolderError
+        One is a link, which somebody has put there: the file would lie elsewhere.
+    """
+    parents = path.relative_to(folder).parents
+    if any((folder / each).is_symlink() or _is_junction(folder / each) for each in parents[:-1]):
+        raise UnwritableFolderError(
+            "A link is where a folder of the run belongs: remove it, or name another folder."
+        )
+
+
+def _is_junction(path: Path) -> bool:
+    # Of Windows; Python 3.11 does not know them.
+    return getattr(os.path, "isjunction", lambda _: False)(path)
+
+
+def _is_there(path: Path) -> bool:
+    # A link that leads nowhere is there.
+    return os.path.lexists(path)
 
 
 def prepare_folder(folder: Path) -> None:
@@ -108,16 +141,23 @@ class RunFolder:
             Something of another origin lies there, and is to stay.
         """
         with _explaining():
+            for path in targets:
+                refuse_links(self.path, path)
             marker = self.path / MARKER
-            if marker.is_file() and marker.read_text(encoding="utf-8") == self.dag_run_id:
+            # What is no file of our own is not opened: a link leads elsewhere, a pipe has no end.
+            is_file = _is_there(marker) and stat.S_ISREG(marker.lstat().st_mode)
+            if is_file and marker.read_bytes() == self.dag_run_id.encode():
                 return
-            in_the_way = [path for path in (marker, *targets) if path.exists()]
+            in_the_way = [path for path in (marker, *targets) if _is_there(path)]
             if in_the_way and not is_overwriting:
                 raise OtherRunError
             # All of them, before it is this run's: a file that stayed would be taken for its own.
             for path in in_the_way:
                 path.unlink()
-            marker.write_text(self.dag_run_id, encoding="utf-8")
+        with PartFile(self.path, marker) as part:
+            # In place of what is there by now, never through it.
+            part.write(self.dag_run_id.encode())
+            part.publish()
 
 
 @dataclass(frozen=True)
@@ -126,16 +166,19 @@ class Target:
 
     Parameters
     ----------
+    folder
+        That the user has named.
     key
         S3 key.
     path
-        Where it belongs.
+        Where it belongs, below the folder.
     size_bytes
         None if it is not known before S3 is asked.
     is_overwriting
         Whether it takes another file's place.
     """
 
+    folder: Path
     key: str
     path: Path
     size_bytes: int | None
@@ -155,13 +198,13 @@ class Target:
             return False
         with _explaining():
             try:
-                status = self.path.stat()
+                status = self.path.lstat()
             except FileNotFoundError:
                 return False
-        is_file = stat.S_ISREG(status.st_mode)
-        if is_file and status.st_size == self.size_bytes:
+        if stat.S_ISREG(status.st_mode) and status.st_size == self.size_bytes:
             return True
-        if is_file and self.is_overwriting:
+        # A link is replaced, not followed.
+        if self.is_overwriting and not stat.S_ISDIR(status.st_mode):
             return False
         raise TargetExistsError(self.key)
 
@@ -171,13 +214,17 @@ class PartFile:
 
     Parameters
     ----------
+    folder
+        That the user has named.
     path
-        Where it belongs.
+        Where it belongs, below that.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, folder: Path, path: Path) -> None:
+        self._folder = folder
         self._path = path
         with _explaining():
+            refuse_links(folder, path)
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
         self._part = Path(name)
@@ -205,6 +252,7 @@ class PartFile:
         with _explaining():
             # First, for Windows moves no open file, and some disks are full only now.
             self._file.close()
+            refuse_links(self._folder, self._path)
             self._part.replace(self._path)
 
     def __enter__(self) -> PartFile:

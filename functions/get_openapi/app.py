@@ -1,29 +1,35 @@
-"""GET /openapi.json and /docs."""
+"""GET /openapi.json, and /docs with the files of its page."""
 
 from pathlib import Path
 
 from workflow_manager.http.app import create_handler
+from workflow_manager.http.docs_page import answer_file, answer_page
 from workflow_manager.http.routing import ScanHubRouter
 
 from fastapi import Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
-DOCUMENT = Path(__file__).with_name("openapi.json")
+FOLDER = Path(__file__).parent
 router = ScanHubRouter()
 
 
 @router.get("/openapi.json", operation_id="get_openapi", response_class=Response)
 def get_openapi() -> Response:
     """Return this description of the API."""
-    return Response(DOCUMENT.read_text(encoding="utf-8"), media_type="application/json")
+    document = (FOLDER / "openapi.json").read_text(encoding="utf-8")
+    return Response(document, media_type="application/json")
 
 
 @router.get("/docs", operation_id="get_docs", response_class=HTMLResponse)
-def get_docs(request: Request) -> HTMLResponse:
+def get_docs(request: Request) -> Response:
     """Show this description as a page."""
-    url = "../openapi.json" if request.url.path.endswith("/") else "openapi.json"
-    return get_swagger_ui_html(openapi_url=url, title="ScanHub Workflow Manager")
+    return answer_page(FOLDER, request.url.path)
+
+
+@router.get("/docs/{file_name}", operation_id="get_docs_file", include_in_schema=False)
+def get_docs_file(file_name: str) -> Response:
+    """Return a file of the page."""
+    return answer_file(FOLDER, file_name)
 
 
 lambda_handler = create_handler(router)

@@ -140,6 +140,7 @@ def test_every_api_method_but_the_public_ones_asks_the_authorizer(
 
     assert public == {
         "/v1/workflowmanager/docs",
+        "/v1/workflowmanager/docs/{file_name}",
         "/v1/workflowmanager/openapi.json",
         "/v1/workflowmanager/health/readiness",
         "/v1/workflowmanager/results_ready",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
+import httpx
 import typer
 from pydantic import SecretStr
 
@@ -13,6 +15,7 @@ from scanhub_workflow.cli.settings import Settings
 from scanhub_workflow.client import TOKEN_VARIABLE, URL_VARIABLE
 from scanhub_workflow.errors import AuthenticationError, ConfigurationError
 from scanhub_workflow.login import log_in
+from scanhub_workflow.plain_http import refuse_plain_http
 
 
 def login(
@@ -36,6 +39,7 @@ def login(
     session = begin(context, as_json)
     known = _read_known(session)
     url = url or _ask("URL of the API", known.url, is_token_piped)
+    _refuse_plain_http(url)
     if is_token_piped:
         wanted = Settings(url=url, token=SecretStr(sys.stdin.readline().strip()))
     else:
@@ -78,12 +82,19 @@ def _ask(question: str, default: str, is_piped: bool) -> str:
     return answer.strip()
 
 
+def _refuse_plain_http(url: str) -> None:
+    # Before anything is asked, or read; what is no URL is said later.
+    with suppress(httpx.InvalidURL):
+        refuse_plain_http(httpx.URL(url))
+
+
 def _ask_for_token(session: Session, wanted: Settings) -> Settings:
     if not is_somebody_there():
         raise ConfigurationError("Nobody is there to ask: pipe the token to login --token-stdin.")
     if not wanted.login_url:
         token = typer.prompt("Token", hide_input=True, err=True).strip()
         return wanted.model_copy(update={"token": SecretStr(token)})
+    _refuse_plain_http(wanted.login_url)
     username = wanted.username or typer.prompt("Name", err=True).strip()
     password = typer.prompt("Password", hide_input=True, err=True)
     token = log_in(wanted.login_url, username, password, transport=session.transport)

@@ -17,6 +17,11 @@ from pydantic import BaseModel
 from scanhub_workflow.doctor.checks import Check, failed, ok, skipped, warn_of, warning
 from scanhub_workflow.errors import UnexpectedAnswerError
 from scanhub_workflow.http import parse
+from scanhub_workflow.plain_http import (
+    PLAIN_HTTP_VARIABLE,
+    is_in_clear,
+    is_plain_http_allowed,
+)
 
 SKEW_TO_WARN = timedelta(seconds=60)
 # S3's own limit for signed requests.
@@ -95,9 +100,15 @@ def check_url(url: str) -> Check:
 
 def _check_style(url: httpx.URL) -> Check:
     findings = []
-    if url.scheme == "http" and url.host not in LOCAL_HOSTS:
-        advice = "Use https://, else others in the network can read your token."
-        findings.append(("Requests go in clear, by http.", advice))
+    if is_in_clear(url):
+        detail, advice = (
+            "Requests go in clear, by http.",
+            "others in the network can read your token.",
+        )
+        if not is_plain_http_allowed():
+            allow = f"where you trust them, set {PLAIN_HTTP_VARIABLE}=1."
+            return failed("url", detail, f"Use https://, else {advice[:-1]}; {allow}")
+        findings.append((detail, f"Use https://, else {advice}"))
     if not url.path.rstrip("/").endswith("/workflowmanager"):
         findings.append(("The URL does not end in /workflowmanager.", CHECK_URL))
     if not findings:

@@ -11,6 +11,7 @@ import pytest
 
 from scanhub_workflow import Check, Expectation, Outcome, conclude, examine
 from scanhub_workflow.doctor import NAMES
+from scanhub_workflow.plain_http import PLAIN_HTTP_VARIABLE
 from tests.fakes.doctor_server import (
     BASE,
     PART_URL,
@@ -173,6 +174,7 @@ def test_every_request_ends(server: FakeDoctorServer) -> None:
         ("https://user:a-secret-token@api.test/workflowmanager", "a password", "log in"),
         ("https://api.test/workflowmanager?a=b", "holds a ?", "/workflowmanager"),
         ("https://api.test/workflowmanager#a", "a #", "/workflowmanager"),
+        ("http://api.test/workflowmanager", "in clear", "SCANHUB_WORKFLOW_ALLOW_HTTP=1"),
     ],
 )
 def test_unusable_url_ends_it(server: FakeDoctorServer, url: str, detail: str, advice: str) -> None:
@@ -191,7 +193,10 @@ def test_unusable_url_ends_it(server: FakeDoctorServer, url: str, detail: str, a
         ("https://api.test/", "it ends in /workflowmanager"),
     ],
 )
-def test_doubtful_url_is_tried(server: FakeDoctorServer, url: str, advice: str) -> None:
+def test_doubtful_url_is_tried(
+    server: FakeDoctorServer, url: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PLAIN_HTTP_VARIABLE, "1")
     server.base = httpx.URL(url).path.rstrip("/") + "/"
     checks = run(server, url)
     assert checks["url"].outcome is WARNING

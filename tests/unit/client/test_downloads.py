@@ -515,7 +515,7 @@ def test_key_elsewhere_is_unsafe(key: str) -> None:
         locate(Path("f"), PREFIX, key)
 
 
-@pytest.mark.parametrize("name", ["C:/a", "..\\a", "\\\\host\\a", "a.dcm:stream"])
+@pytest.mark.parametrize("name", ["C:/a", "a.dcm:stream", "a.dcm.", "a ", "a?"])
 def test_windows_has_more_ways_out(name: str) -> None:
     with pytest.raises(errors.UnsafeKeyError):
         locate(Path("f"), PREFIX, PREFIX + name, is_windows=True)

@@ -43,6 +43,7 @@ STATUS = {
     "get_workflow/success": 200,
     "get_workflow/unknown_workflow": 404,
     "get_openapi/docs": 200,
+    "get_openapi/docs_file": 200,
     "get_openapi/openapi": 200,
     "hello/no_token": 401,
     "hello/success": 200,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,17 @@ def test_sbom_is_cyclonedx_and_names_what_is_locked_with_hashes(
         assert component["purl"] == f"pkg:pypi/{component['name']}@{component['version']}"
         assert component["externalReferences"][0]["hashes"]
     assert sbom["metadata"]["component"]["name"] == "scanhub-workflow-manager"
+
+
+def test_sbom_of_docs_names_swagger_ui_as_npm_does(folder: Path) -> None:
+    path = folder / "docs.cdx.json"
+    [component] = read(path)["components"]
+    locked = version("flask-swagger-ui")
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(path.read_text()) is None
+    assert component["purl"] == f"pkg:npm/swagger-ui-dist@{locked}"
+    assert component["licenses"] == [{"license": {"id": "Apache-2.0"}}]
+    assert component["externalReferences"][0]["hashes"]
 
 
 def test_sbom_of_the_dags_has_the_whole_lock(folder: Path) -> None:
