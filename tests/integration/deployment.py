@@ -118,7 +118,7 @@ class Deployment:
         return int(answer["statusCode"])
 
     def drain_queue(self, function: str = "trigger_airflow") -> None:
-        """Hand every message to its function, as the event source does."""
+        """Hand every message to its function, as the event source does, and follow each change."""
         sqs, known = wiring._aws_client("sqs"), settings.get_settings()
         queue_url = {
             "trigger_airflow": known.queue_url,
@@ -134,6 +134,8 @@ class Deployment:
                 }
                 assert self.invoke(function, {"Records": [record]}) == {"batchItemFailures": []}
                 sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+                if function != "follow_changes":
+                    self.drain_queue("follow_changes")
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         module = importlib.import_module(f"functions.{function}.app")

@@ -164,6 +164,7 @@ def test_rescan_stops_the_reconstruction_that_goes_on(deployment: Deployment) ->
 
     path = f"/trigger_task/{deployment.task_ids[0]}/"
     assert deployment.call("trigger_task", "POST", path)["statusCode"] == 200
+    deployment.drain_queue("follow_changes")
 
     assert deployment.airflow.run_states[run_id]["state"] == "failed"
 

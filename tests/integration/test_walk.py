@@ -42,6 +42,7 @@ def test_walk_from_scan_to_result(deployment: Deployment) -> None:
     key = f"{conf['output_prefix']}/image.dcm"
     results = {"success": True, "results": [{"type": "DICOM", "key": key}]}
     assert deployment.call_back(conf, results) == 200
+    deployment.drain_queue("follow_changes")
 
     # Then the workflow is completed, once, and exam-manager knows
     shown = deployment.call("get_workflow", "GET", f"/workflows/{deployment.workflow_id}/")

@@ -51,6 +51,7 @@ from tests.integration.contract.task_cells import (
     pause_dag,
     trigger_before,
 )
+from workflow_manager.steps.scans.handle_device_task import EARLIER_SCAN
 
 CANCEL: dict[str, Any] = {
     "function": "cancel_task",
@@ -209,7 +210,7 @@ def scan_cells(scenario: Scenario) -> list[Cell]:
         case(scenario, "", 200, **SCANNING, **AGAIN),
         *neighbour_cells(scenario, **UNCHANGED),
         # It must not go on showing the end of the last scan while this one runs.
-        *failures(scenario, "update", PASSED_THROUGH, "Failed to update task", **UNCHANGED),
+        *failures(scenario, "update", "502", START, ours="FAILED", reason=EARLIER_SCAN),
         *failures(scenario, "sequence", sequence, SEQUENCE, **FAILED, reason=SEQUENCE),
         case(and_then(scenario, forget_limits), "no limits", 422, "No scan", **UNCHANGED),
         case(and_then(scenario, occupy_device), "busy device", 409, "The device", **UNCHANGED),

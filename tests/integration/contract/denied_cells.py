@@ -22,6 +22,6 @@ CELLS = [
     denial(SHOW_UPLOAD, "bucket", 503, **SCANNING),
     denial(COMPLETE, "bucket", 503, **SCANNING),
     denial(ABORT, "bucket", 503, **SCANNING),
-    denial(RECONSTRUCTION, "secret of the login", 200, **WAITING),
+    denial(RECONSTRUCTION, "secret of the login", 200, **(WAITING | {"exams": "NEW"})),
     denial(RESULTS, "secret of the login", 200, ours="COMPLETED", run="SUCCEEDED"),
 ]

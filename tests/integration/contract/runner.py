@@ -68,13 +68,24 @@ def reset(deployment: Deployment, is_on_table: bool = False) -> None:
 
 
 def deliver(deployment: Deployment) -> None:
-    """Hand over what is queued: past SQS itself, for whose answers most cells would wait."""
-    messages = resources("sqs", "queues")["events"]._messages
+    """Hand over what is queued, and what changes by that."""
+    _hand_over(deployment, "events", "trigger_airflow")
+    follow(deployment)
+
+
+def _hand_over(deployment: Deployment, queue: str, function: str) -> None:
+    # Past SQS itself, for whose answers most cells would wait.
+    messages = resources("sqs", "queues")[queue]._messages
     while messages:
         record = {"messageId": "m", "body": messages.pop(0).body, "eventSource": "aws:sqs"}
         forget_logins()
-        answer = deployment.invoke("trigger_airflow", {"Records": [record]})
+        answer = deployment.invoke(function, {"Records": [record]})
         assert answer == {"batchItemFailures": []}
+
+
+def follow(deployment: Deployment) -> None:
+    """Let Airflow and exam-manager follow what has changed."""
+    _hand_over(deployment, "changes.fifo", "follow_changes")
 
 
 def resources(service: str, kind: str) -> dict[str, Any]:
@@ -108,6 +119,7 @@ def run_cell(deployment: Deployment, cell: Cell, is_on_table: bool = False) -> O
     }
     if scenario.prepare:
         scenario.prepare(deployment, ids)
+        follow(deployment)
     deployment.stand_in.recorder.clear()
     before = picture(deployment)
     # Functions share this process, but on Lambda no login and no secret.
@@ -120,6 +132,7 @@ def run_cell(deployment: Deployment, cell: Cell, is_on_table: bool = False) -> O
         scenario.function, scenario.method, path, body, headers, scenario.actor
     )
     n_starts = count_starts(deployment)
+    follow(deployment)
     if scenario.has_messages:
         deliver(deployment)
     clear_failures(deployment)

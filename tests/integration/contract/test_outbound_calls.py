@@ -138,10 +138,12 @@ def test_trigger_task_changes_status_progress_and_comment_of_the_task_alone(sent
 
 def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: Sent) -> None:
     sent.trigger(DAG_TASK)
+    assert sent.lines == sent.chain()
+    assert sent.tokens() == {f"Bearer {sent.deployment.token}"}
+
     sent.deployment.drain_queue()
 
-    assert sent.lines == [*sent.chain(), *sent.report()]
-    assert sent.tokens() == {f"Bearer {sent.deployment.token}"}
+    assert sent.lines == [*sent.chain(), LOGIN, *sent.report()]
     [put] = sent.bodies("PUT")
     assert (put["status"], put["progress"]) == ("INPROGRESS", 0)
     [(dag_id, dag_run_id)] = sent.deployment.airflow.runs
@@ -203,8 +205,8 @@ def test_simulate_reconstruction_reports_as_scanhub_did_with_the_service_account
         {"task_id": sent.deployment.task_ids[0], **result}
     ]
     end = [f"GET {sent.task_path}", "POST /api/v1/exam/result", *sent.report()]
-    # The token of the account: asked for once, at the first call, and never the caller's.
-    assert sent.lines == [LOGIN, *sent.report() * 3, *end]
+    # The token of the account: asked for once, before, and never the caller's.
+    assert sent.lines == [*sent.report() * 3, *end]
     assert len(sent.tokens()) == 1
     assert f"Bearer {sent.deployment.token}" not in sent.tokens()
 
@@ -219,6 +221,7 @@ def test_receive_results_reports_with_the_service_account(sent: Sent) -> None:
     body = {"success": True, "results": [{"type": "DICOM", "key": key}]}
 
     assert sent.deployment.call_back(conf, body) == 200
+    sent.deployment.drain_queue("follow_changes")
 
     assert sent.bodies("POST", "/exam/result") == [
         {
