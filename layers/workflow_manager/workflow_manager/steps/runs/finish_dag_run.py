@@ -96,7 +96,7 @@ def _end(
         finished = execution.move_run(run, event, cause, **changes)
         execution.follow_run(finished, cause)
         execution.advance(settings.policy, cause)
-        store.commit(execution.changes, execution.events)
+        store.commit(execution.changes.entities, execution.changes.events)
     metrics.add_metric(f"DagRuns{finished.state.title()}", MetricUnit.Count, 1)
     logger.info("DAG run finished", extra={"dag_run_id": run.dag_run_id, "state": finished.state})
     return finished, execution

@@ -47,5 +47,5 @@ def note_progress(
             commit_execution(store, exam, execution, cause)
         else:
             # Nothing else follows from progress.
-            store.commit(execution.changes, execution.events)
+            store.commit(execution.changes.entities, execution.changes.events)
     return moved

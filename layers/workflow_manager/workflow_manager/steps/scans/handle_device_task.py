@@ -63,7 +63,8 @@ def handle_device_task(
     if task.is_mirror_due:
         # What exam-manager still says of an earlier scan would count as the end of this one.
         exam.report_task(task.task_id, ItemStatus.NEW, 0)
-    store.commit([*execution.changes, *([lock] if lock else [])], execution.events)
+    changes = execution.changes
+    store.commit([*changes.entities, *([lock] if lock else [])], changes.events)
     try:
         _start(store, exam, scan, clock, execution.as_committed(), claimed, order, cause)
     finally:

@@ -23,7 +23,7 @@ def commit_execution(
         Somebody else wrote first; nothing was written or sent.
     """
     if execution.changes:
-        store.commit(execution.changes, execution.events)
+        store.commit(execution.changes.entities, execution.changes.events)
         mirror_tasks(store, exam, execution, cause)
 
 
@@ -38,7 +38,7 @@ def commit_and_queue(
         Somebody else wrote first; nothing was written or sent.
     """
     if execution.changes:
-        store.commit(execution.changes, execution.events)
+        store.commit(execution.changes.entities, execution.changes.events)
         queue_starts(queue, execution)
         mirror_tasks(store, exam, execution, cause)
 
@@ -58,14 +58,14 @@ def commit_and_stop(
         Somebody else wrote first; nothing was written or sent.
     """
     if execution.changes:
-        store.commit(execution.changes, execution.events)
+        store.commit(execution.changes.entities, execution.changes.events)
         stop_runs(store, orchestrator, execution, cause)
         mirror_tasks(store, exam, execution, cause)
 
 
 def queue_starts(queue: MessageQueue, execution: Execution) -> None:
     """Queue the runs that a commit has created."""
-    for run in execution.changed_runs:
+    for run in execution.changes.runs.values():
         if run.version == 0:
             queue_start(queue, run.dag_run_id)
 
@@ -74,7 +74,7 @@ def stop_runs(
     store: WorkflowStore, orchestrator: Orchestrator, execution: Execution, cause: Cause
 ) -> None:
     """Stop in Airflow the runs that a commit has cancelled."""
-    for run in execution.changed_runs:
+    for run in execution.changes.runs.values():
         if run.stop_due_at is not None:
             stop_dag_run(store, orchestrator, run.dag_run_id, cause)
 
