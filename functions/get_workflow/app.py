@@ -32,10 +32,10 @@ def get_workflow(
     revalidation: RevalidationDep,
 ) -> WorkflowView | Response:
     """Show a workflow, its tasks and their progress, and every change so far."""
-    execution = use_case(store, exam, give_settings(), workflow_id, caller.cause)
-    if unchanged := revalidation.answer_unchanged(*describe_version(store, execution)):
+    graph = use_case(store, exam, give_settings(), workflow_id, caller.cause)
+    if unchanged := revalidation.answer_unchanged(*describe_version(store, graph)):
         return unchanged
-    return WorkflowView.of(execution, list_trail(store, execution))
+    return WorkflowView.of(graph, list_trail(store, graph))
 
 
 lambda_handler = create_handler(router)

@@ -14,6 +14,7 @@ from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, plac
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.stores import items
@@ -39,7 +40,7 @@ class MemoryStore:
             return None
         tasks = (entity for entity in entities if isinstance(entity, Task))
         own = (task for task in tasks if task.workflow_id == workflow_id)
-        return Execution(workflow=workflow, tasks=items.order_tasks(own))
+        return Execution(TaskGraph(workflow, items.order_tasks(own)))
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""

@@ -24,8 +24,8 @@ def world() -> MemoryPorts:
 
 
 def show(world: MemoryPorts, cause: Cause) -> WorkflowView:
-    execution = call(get_workflow, world, WORKFLOW_ID, cause)
-    return WorkflowView.of(execution, call(list_trail, world, execution))
+    graph = call(get_workflow, world, WORKFLOW_ID, cause)
+    return WorkflowView.of(graph, call(list_trail, world, graph))
 
 
 def read_version(world: MemoryPorts, seconds: float) -> list[str | None]:
@@ -54,18 +54,18 @@ def test_get_workflow_shows_the_scans_progress_from_exam_manager(world: MemoryPo
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update={"progress": 40})
 
-    execution = call(get_workflow, world, WORKFLOW_ID, at(1))
+    graph = call(get_workflow, world, WORKFLOW_ID, at(1))
 
-    assert execution.tasks[SCAN_ID].progress == 40
+    assert graph.tasks[SCAN_ID].progress == 40
 
 
 def test_get_workflow_answers_while_exam_manager_is_down(world: MemoryPorts) -> None:
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.fail_with["get_task"] = UpstreamTimeoutError("late")
 
-    execution = call(get_workflow, world, WORKFLOW_ID, at(1))
+    graph = call(get_workflow, world, WORKFLOW_ID, at(1))
 
-    assert execution.tasks[SCAN_ID].progress == 0
+    assert graph.tasks[SCAN_ID].progress == 0
 
 
 def test_get_workflow_passes_on_that_a_workflow_is_unknown(world: MemoryPorts) -> None:

@@ -272,7 +272,7 @@ def test_process_workflow_starts_no_scan_that_somebody_started_or_deleted_meanwh
     world: MemoryPorts, status: ItemStatus
 ) -> None:
     execution = call(load_execution, world, WORKFLOW_ID, at(-5))
-    world.store.commit(execution.changes, execution.events)
+    world.store.commit(execution.changes.entities, execution.changes.events)
     world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"status": status})
 
     with contextlib.suppress(ConflictError):
@@ -285,7 +285,7 @@ def test_process_workflow_starts_no_scan_that_vanished_from_exam_manager(
     world: MemoryPorts,
 ) -> None:
     execution = call(load_execution, world, WORKFLOW_ID, at(-5))
-    world.store.commit(execution.changes, execution.events)
+    world.store.commit(execution.changes.entities, execution.changes.events)
     workflow = world.exam.workflows[WORKFLOW_ID]
     world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"tasks": []})
 

@@ -203,6 +203,6 @@ def test_validate_workflow_repeats_why_a_task_failed(world: MemoryPorts) -> None
     execution = world.store.get_execution(WORKFLOW_ID)
     assert execution is not None
     execution.fail(RECONSTRUCTION_ID, "Out of memory.", at(20))
-    world.store.commit(execution.changes, execution.events)
+    world.store.commit(execution.changes.entities, execution.changes.events)
 
     assert problems_of(world, RECONSTRUCTION_ID) == ("Out of memory.",)

@@ -1,28 +1,31 @@
-"""A workflow with its tasks and the moves that keep them consistent.
+"""A workflow that is being decided upon, and the moves that keep it consistent.
 
 Every move changes the workflow item too, so that two writers of one workflow always meet at its
 version: one wins, the other reads again and decides again. Joins need no further lock.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from workflow_manager.domain.dag_run import (
-    FIRST_RETRY_S,
-    SIMULATED_DAG_ID,
-    DagRun,
-    DagRunState,
-    derive_study_instance_uid,
-    task_dag_run_id,
-)
+from workflow_manager.domain.change_set import ChangeSet
+from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
-from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.entity import Cause, Event, record_event
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import REPORT_WAIT, Task, TaskStatus
-from workflow_manager.domain.task_moves import TaskMoves
-from workflow_manager.domain.transitions import TaskEvent, transition_task
+from workflow_manager.domain.task_graph import TaskGraph
+from workflow_manager.domain.task_run import make_task_run
+from workflow_manager.domain.transitions import (
+    WORKFLOW_EVENT_TO,
+    DagRunEvent,
+    TaskEvent,
+    move_run,
+    transition_task,
+    transition_workflow,
+)
+from workflow_manager.domain.workflow import Workflow
 
 # Longer than the functions that start scans may take: nobody waits for the device after that.
 SCAN_START_LEASE_S = 90
@@ -31,152 +34,156 @@ MAX_N_CLAIMS = 15
 
 
 @dataclass
-class Execution(TaskMoves):
-    """A workflow being decided upon: what is claimed, reset and started by itself."""
+class Execution:
+    """A workflow as it stands now, and what has changed since it was loaded.
 
-    def reset(self, task_id: str, runs: Sequence[DagRun], cause: Cause) -> None:
-        """Make a task that has ended ready for its next attempt, and the DAG tasks behind it.
+    Each move makes a new graph and notes the change; one that the state machine does not have
+    raises `InvalidTransitionError`. A reason is a sentence for the operator, free of patient data.
+    """
 
-        Runs that still work on the old data are cancelled. Scans behind it stand: they take no
-        data, and nobody scans a patient twice for nothing.
+    graph: TaskGraph
+    changes: ChangeSet = field(default_factory=ChangeSet)
 
-        Parameters
-        ----------
-        task_id
-            The task.
-        runs
-            The active runs of `dag_tasks_behind`.
-        cause
-            Who wants it again.
+    @property
+    def workflow(self) -> Workflow:
+        """The workflow as it stands now."""
+        return self.graph.workflow
 
-        Raises
-        ------
-        InvalidTransitionError
-            The state machine has no such move.
-        """
-        # What the scan has left stays, until there is something better.
-        self._reset(self.tasks[task_id], self.tasks[task_id].data, cause)
-        for follower in self.dag_tasks_behind(task_id):
-            self._reset(follower, None, cause)
-        for run in runs:
-            self.cancel_run(run, "Its data is being made anew.", cause)
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """Its tasks by id, as they stand now."""
+        return self.graph.tasks
 
-    def _reset(self, task: Task, data: ObjectVersion | None, cause: Cause) -> None:
-        if task.status is TaskStatus.PENDING:
-            return
-        fresh = task.evolve(
-            status=transition_task(task.status, TaskEvent.RESET),
-            progress=0,
-            data=data,
-            dag_run_id=None,
-            deadline=None,
-            start_lease_until=None,
-            reason=None,
-            is_mirror_due=True,
-        )
-        self.move_task(fresh, TaskEvent.RESET, cause)
+    def as_committed(self) -> "Execution":
+        """Return the workflow as the commit of its changes has left it."""
+        if not self.changes:
+            return self
+        graph = self.graph.with_workflow(version=self.workflow.version + 1)
+        for task in self.changes.tasks.values():
+            graph = graph.with_task(task.evolve(version=task.version + 1))
+        return Execution(graph)
+
+    def put_workflow(self, **changes: object) -> None:
+        """Change fields of the workflow, which is committed whatever else is."""
+        self.graph = self.graph.with_workflow(**changes)
+        self.changes.workflow = self.graph.workflow
+
+    def put_task(self, task: Task, cause: Cause) -> None:
+        """Create or change a task."""
+        task = task.evolve(updated_at=cause.at)
+        self.graph = self.graph.with_task(task)
+        self.changes.tasks[task.task_id] = task
+        self.put_workflow()
+
+    def put_run(self, run: DagRun) -> None:
+        """Create or change a run of the workflow."""
+        self.changes.runs[run.dag_run_id] = run
+        self.put_workflow()
+
+    def record(
+        self,
+        entity: str,
+        name: str,
+        states: tuple[str | None, str],
+        cause: Cause,
+        reason: str | None = None,
+    ) -> Event:
+        """Add a line to the audit trail."""
+        subject, last_event_id = self.workflow.subject, self.workflow.last_event_id
+        line = record_event(subject, entity, name, states, cause, reason, last_event_id)
+        self._append(line)
+        return line
+
+    def _append(self, line: Event) -> None:
+        self.changes.events.append(line)
+        self.put_workflow(last_event_id=line.event_id)
+
+    def follow_tasks(self, cause: Cause) -> None:
+        """Let the workflow's status follow from its tasks'."""
+        before, status = self.workflow.status, self.graph.demanded_status()
+        if status is not before:
+            event = WORKFLOW_EVENT_TO[status]
+            status = transition_workflow(before, event)
+            self.record(self.workflow.subject, event, (before, status), cause)
+        self.put_workflow(status=status, updated_at=cause.at)
+
+    def _move_task(
+        self,
+        task_id: str,
+        event: TaskEvent,
+        cause: Cause,
+        note: str | None = None,
+        /,
+        **changes: object,
+    ) -> Task:
+        before = self.tasks[task_id]
+        status = transition_task(before.status, event)
+        # What device and exam-manager said of one attempt says nothing of the next.
+        forgotten = {"start_lease_until": None, "missing_since": None, "ask_again_at": None}
+        moved = before.evolve(**{**forgotten, **changes, "status": status})
+        self.put_task(moved, cause)
+        self.record(f"task:{task_id}", event, (before.status, status), cause, note or moved.reason)
+        self.follow_tasks(cause)
+        return self.tasks[task_id]
+
+    def move_run(self, run: DagRun, event: DagRunEvent, cause: Cause, **changes: object) -> DagRun:
+        """Move a run of the workflow, and let the audit trail follow."""
+        # The start of a run is noted without its workflow, which may have gone on meanwhile.
+        trail = (self.workflow.last_event_id, run.last_event_id)
+        last_event_id = max((each for each in trail if each), default=None)
+        moved, line = move_run(run.evolve(last_event_id=last_event_id), event, cause, **changes)
+        self.put_run(moved)
+        self._append(line)
+        return moved
 
     def claim_for_scan(self, task_id: str, policy: ExecutionPolicy, cause: Cause) -> Task:
         """Claim a pending device task for one attempt, before its start is sent.
 
-        Parameters
-        ----------
-        task_id
-            The task.
-        policy
-            How long scans may take.
-        cause
-            Who claims.
-
         Raises
         ------
-        InvalidTransitionError
-            It is not pending.
         InvalidInputError
             It names no time that can be.
         """
-        timeout_s = self.tasks[task_id].timeout_s(policy)
-        claimed = self._claim(task_id, cause).evolve(
-            deadline=cause.at + timedelta(seconds=timeout_s),
+        task = self.tasks[task_id]
+        return self._claim(
+            task_id,
+            cause,
+            deadline=cause.at + timedelta(seconds=task.timeout_s(policy)),
             start_lease_until=cause.at + timedelta(seconds=SCAN_START_LEASE_S),
             # It is told inline. An outstanding report of an earlier attempt may arrive behind that:
             # then the reconciler looks, once nobody can be making it any more.
-            report_retry_at=cause.at + REPORT_WAIT if self.tasks[task_id].is_mirror_due else None,
+            report_retry_at=cause.at + REPORT_WAIT if task.is_mirror_due else None,
         )
-        self.put_task(claimed, cause)
-        return self.tasks[task_id]
-
-    def _claim(self, task_id: str, cause: Cause) -> Task:
-        task = self.tasks[task_id]
-        claimed = task.evolve(
-            status=transition_task(task.status, TaskEvent.CLAIM),
-            attempt=task.attempt + 1,
-            progress=0,
-            reason=None,
-        )
-        return self.move_task(claimed, TaskEvent.CLAIM, cause)
 
     def claim_for_dag(self, task_id: str, policy: ExecutionPolicy, cause: Cause) -> None:
         """Claim a pending DAG task and create its run, to be committed together.
 
-        Parameters
-        ----------
-        task_id
-            The task.
-        policy
-            How runs are created.
-        cause
-            Who claims.
-
         Raises
         ------
         InvalidInputError
-            The task names no DAG or no time that can be, or an input task has no data to give.
+            The task names no DAG or no time that can be, or an input task has no data to give; it
+            is claimed and has no run.
         """
         task = self._claim(task_id, cause)
-        is_simulated = task.is_simulated or not policy.has_orchestrator
-        inputs = () if is_simulated else self.input_data(task)
-        exam_id = self.workflow.exam_id
-        run = DagRun(
-            dag_run_id=task_dag_run_id(task_id, task.attempt),
-            dag_id=SIMULATED_DAG_ID if is_simulated else task.dag_id,
-            bucket=policy.bucket,
-            study_instance_uid=derive_study_instance_uid(exam_id) if exam_id else None,
-            is_simulated=is_simulated,
-            data=inputs[0] if inputs else None,
-            inputs=inputs,
-            attempt=task.attempt,
-            timeout_s=task.timeout_s(policy),
-            workflow_id=task.workflow_id,
-            task_id=task_id,
-            next_attempt_at=cause.at + timedelta(seconds=FIRST_RETRY_S),
-            deadline=cause.at + timedelta(seconds=policy.dag_start_timeout_s),
-            created_at=cause.at,
-            traceparent=cause.traceparent,
-        )
-        claimed = task.evolve(dag_run_id=run.dag_run_id, deadline=None, is_mirror_due=True)
-        self.put_task(claimed, cause)
+        run = make_task_run(self.graph, task, policy, cause)
+        running = {"dag_run_id": run.dag_run_id, "deadline": None, "is_mirror_due": True}
+        self.put_task(task.evolve(**running), cause)
         line = self.record(f"dag_run:{run.dag_run_id}", "create", (None, run.state), cause)
         self.put_run(run.evolve(last_event_id=line.event_id))
+
+    def _claim(self, task_id: str, cause: Cause, **changes: object) -> Task:
+        fresh = {"attempt": self.tasks[task_id].attempt + 1, "progress": 0, "reason": None}
+        return self._move_task(task_id, TaskEvent.CLAIM, cause, **fresh, **changes)
 
     def advance(self, policy: ExecutionPolicy, cause: Cause, but: Task | None = None) -> None:
         """Claim DAG tasks that have become ready, unless the workflow is to go step by step.
 
         A scanner is never started from here. Of very many tasks some wait until others end, for
-        each end advances the workflow again.
-
-        Parameters
-        ----------
-        policy
-            How runs are created.
-        cause
-            What made them ready.
-        but
-            Left to the caller.
+        each end advances the workflow again. `but` is left to the caller.
         """
-        if not self.advances(policy):
+        if not self.graph.advances(policy):
             return
-        ready = [task for task in self.ready_dag_tasks() if task is not but]
+        ready = [task for task in self.graph.ready_dag_tasks() if task is not but]
         for task in ready[:MAX_N_CLAIMS]:
             try:
                 self.claim_for_dag(task.task_id, policy, cause)
@@ -184,56 +191,102 @@ class Execution(TaskMoves):
                 self.fail(task.task_id, error.detail, cause)
 
     def set_auto_advance(self, cause: Cause, *, is_on: bool) -> None:
-        """Let DAG tasks start by themselves from now on, or not.
-
-        Parameters
-        ----------
-        cause
-            Who wants it.
-        is_on
-            Whether they do.
-        """
+        """Let DAG tasks start by themselves from now on, or not."""
         if is_on is not self.workflow.auto_advance:
-            self.workflow = self.workflow.evolve(auto_advance=is_on)
+            self.put_workflow(auto_advance=is_on)
             status, name = self.workflow.status, f"auto_advance_{'on' if is_on else 'off'}"
             self.record(self.workflow.subject, name, (status, status), cause)
 
-    def follow_run(self, run: DagRun, cause: Cause) -> None:
-        """Let a task follow its run, which has just become final.
+    def confirm_scan(self, task_id: str, cause: Cause) -> None:
+        """Note that the device has confirmed its start."""
+        task = self.tasks[task_id]
+        self.put_task(task.evolve(start_lease_until=None), cause)
+        self.record(f"task:{task_id}", "confirm_scan", (task.status, task.status), cause)
+
+    def note_scan(self, task_id: str, progress: int, cause: Cause) -> None:
+        """Note how far a scan is; progress is a word of the device that it has started.
 
         Parameters
         ----------
-        run
-            The run, of this workflow.
-        cause
-            What ended the run.
+        progress
+            0 to 100 [%].
         """
-        task = self.tasks[run.task_id or ""]
-        if task.dag_run_id != run.dag_run_id:
-            return
-        if run.state is DagRunState.SUCCEEDED and task.status is not TaskStatus.COMPLETED:
-            self.complete(task.task_id, _first_file(run), cause)
-        elif task.status is TaskStatus.IN_PROGRESS:
-            event = TaskEvent.CANCEL if run.state is DagRunState.CANCELLED else TaskEvent.FAIL
-            self._stop(task.task_id, event, run.reason or "The DAG failed.", cause)
+        if self.tasks[task_id].start_lease_until is not None and progress > 0:
+            self.confirm_scan(task_id, cause)
+        self.put_task(self.tasks[task_id].evolve(progress=progress), cause)
+
+    def record_late_data(self, task_id: str, data_id: str, cause: Cause) -> None:
+        """Keep in the audit trail that data came for a task that does not wait for any."""
+        # An id, for the object's key may hold a name that somebody gave it.
+        status = self.tasks[task_id].status
+        reason = f"Data {data_id} arrived for a task that is {status}."
+        self.record(f"task:{task_id}", "late_data", (status, status), cause, reason)
 
     def note_progress(self, run: DagRun, cause: Cause) -> None:
-        """Let a task show its run's progress.
-
-        Parameters
-        ----------
-        run
-            The run, of this workflow; committed with the task.
-        cause
-            What reported it.
-        """
+        """Let a task show the progress of its run, which is committed with it."""
         self.put_run(run)
         task = self.tasks[run.task_id or ""]
         if task.dag_run_id == run.dag_run_id and task.status is TaskStatus.IN_PROGRESS:
             self.put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
 
+    def follow_run(self, run: DagRun, cause: Cause) -> None:
+        """Let a task follow its run, which has just become final."""
+        task = self.tasks[run.task_id or ""]
+        if task.dag_run_id != run.dag_run_id:
+            return
+        if run.state is DagRunState.SUCCEEDED and task.status is not TaskStatus.COMPLETED:
+            results = [ObjectVersion(bucket=run.bucket, key=each.key) for each in run.results]
+            self.complete(task.task_id, results[0] if results else None, cause)
+        elif task.status is TaskStatus.IN_PROGRESS and run.state is DagRunState.CANCELLED:
+            self.cancel(task.task_id, run, run.reason or "The DAG failed.", cause)
+        elif task.status is TaskStatus.IN_PROGRESS:
+            self.fail(task.task_id, run.reason or "The DAG failed.", cause)
 
-def _first_file(run: DagRun) -> ObjectVersion | None:
-    if not run.results:
-        return None
-    return ObjectVersion(bucket=run.bucket, key=run.results[0].key)
+    def complete(
+        self, task_id: str, data: ObjectVersion | None, cause: Cause, note: str | None = None
+    ) -> None:
+        """Complete a task with the data that it hands on; the audit trail has the note."""
+        told = {"progress": 100, "data": data, "reason": None, "is_mirror_due": True}
+        self._move_task(task_id, TaskEvent.COMPLETE, cause, note, **told)
+
+    def fail(self, task_id: str, reason: str, cause: Cause, *, is_mirrored: bool = True) -> None:
+        """Fail a task; if exam-manager is told, it makes the task NEW there."""
+        told = {"progress": 0, "reason": reason, "is_mirror_due": is_mirrored}
+        self._move_task(task_id, TaskEvent.FAIL, cause, **told)
+
+    def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> None:
+        """Cancel a task that is pending or in progress, and its run if it has one."""
+        told = {"progress": 0, "reason": reason, "is_mirror_due": True}
+        self._move_task(task_id, TaskEvent.CANCEL, cause, **told)
+        if run is not None and not run.state.is_final:
+            self._cancel_run(run, reason, cause)
+
+    def _cancel_run(self, run: DagRun, reason: str, cause: Cause) -> None:
+        # Airflow is still to be told.
+        ended = {"reason": reason, "finished_at": cause.at, **run.stop_fields(cause.at)}
+        self.move_run(run, DagRunEvent.CANCEL, cause, **ended)
+
+    def tell_again(self, task_id: str, cause: Cause) -> None:
+        """Let exam-manager be told of a task that has ended, whatever it was told since."""
+        self.put_task(self.tasks[task_id].evolve(is_mirror_due=True), cause)
+
+    def reset(self, task_id: str, runs: Sequence[DagRun], cause: Cause) -> None:
+        """Make a task that has ended ready for its next attempt, and the DAG tasks behind it.
+
+        Runs that still work on the old data are cancelled: `runs` are the active ones of
+        `dag_tasks_behind`. Scans behind it stand: they take no data, and nobody scans a patient
+        twice for nothing.
+        """
+        # What the scan has left stays, until there is something better.
+        self._reset(self.tasks[task_id], self.tasks[task_id].data, cause)
+        for follower in self.graph.dag_tasks_behind(task_id):
+            self._reset(follower, None, cause)
+        for run in runs:
+            self._cancel_run(run, "Its data is being made anew.", cause)
+
+    def _reset(self, task: Task, data: ObjectVersion | None, cause: Cause) -> None:
+        if task.status is TaskStatus.PENDING:
+            return
+        fresh = {"progress": 0, "reason": None, "dag_run_id": None, "deadline": None}
+        told = {"data": data, "is_mirror_due": True}
+        self._move_task(task.task_id, TaskEvent.RESET, cause, **fresh, **told)

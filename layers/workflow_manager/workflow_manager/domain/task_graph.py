@@ -1,36 +1,43 @@
-"""The tasks of a workflow and what can be read off them."""
+"""A workflow with its tasks, and what can be read off them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.domain.workflow import Workflow
+from workflow_manager.domain.workflow import Workflow, WorkflowStatus
 
 
-@dataclass
+@dataclass(frozen=True)
 class TaskGraph:
     """A workflow with its tasks, each of which names the tasks whose data it takes.
 
     Parameters
     ----------
-    workflow
-        The workflow.
     tasks
-        Its tasks by id, in the order of their definition.
+        By id, in the order of their definition.
     """
 
     workflow: Workflow
-    tasks: dict[str, Task]
+    tasks: Mapping[str, Task]
+
+    def with_workflow(self, **changes: object) -> "TaskGraph":
+        """Return the graph with some fields of its workflow changed."""
+        return replace(self, workflow=self.workflow.evolve(**changes))
+
+    def with_task(self, task: Task) -> "TaskGraph":
+        """Return the graph with a task added or exchanged."""
+        return replace(self, tasks={**self.tasks, task.task_id: task})
 
     def next_ready_task(self) -> Task | None:
         """Return the first pending task whose inputs are all completed."""
-        return next((task for task in self.tasks.values() if self.is_ready(task)), None)
+        return next((task for task in self.tasks.values() if self._is_ready(task)), None)
 
     def ready_dag_tasks(self) -> list[Task]:
         """Return the DAG tasks that could be started now."""
-        ready = (task for task in self.tasks.values() if self.is_ready(task))
+        ready = (task for task in self.tasks.values() if self._is_ready(task))
         return [task for task in ready if not task.task_type.is_device_task]
 
     def advances(self, policy: ExecutionPolicy) -> bool:
@@ -49,13 +56,7 @@ class TaskGraph:
         return next((task for task in tasks if task.status is not TaskStatus.COMPLETED), None)
 
     def dag_tasks_behind(self, task_id: str) -> list[Task]:
-        """Return the DAG tasks that work on what a task leaves, directly or not.
-
-        Parameters
-        ----------
-        task_id
-            The task.
-        """
+        """Return the DAG tasks that work on what a task leaves, directly or not."""
         behind = {task_id}
         # A task may have been created before the one whose data it takes: until nothing is added.
         while found := [
@@ -68,17 +69,11 @@ class TaskGraph:
             behind.update(task.task_id for task in found)
         return [task for each, task in self.tasks.items() if each in behind - {task_id}]
 
-    def has_inputs(self, task: Task) -> bool:
-        """Tell whether every task whose data it takes is completed."""
-        inputs = (self.tasks[input_id] for input_id in task.input_task_ids)
-        return all(each.status is TaskStatus.COMPLETED for each in inputs)
-
     def has_usable_inputs(self, task: Task) -> bool:
         """Tell whether there is data to work on, if only of the scan before a rescan in vain."""
-        inputs = [self.tasks[input_id] for input_id in task.input_task_ids]
         return all(
             each.status is TaskStatus.COMPLETED or (each.status.has_ended and each.data is not None)
-            for each in inputs
+            for each in self._inputs(task)
         )
 
     def has_followers(self, task: Task) -> bool:
@@ -88,10 +83,6 @@ class TaskGraph:
             for each in self.tasks.values()
         )
 
-    def is_ready(self, task: Task) -> bool:
-        """Tell whether a task could be started now."""
-        return task.status is TaskStatus.PENDING and self.has_inputs(task)
-
     def input_data(self, task: Task) -> tuple[ObjectVersion, ...]:
         """Return what the inputs of a task have left, in the order in which it names them.
 
@@ -100,8 +91,27 @@ class TaskGraph:
         InvalidInputError
             It has inputs, and none has left anything.
         """
-        inputs = (self.tasks[input_id].data for input_id in task.input_task_ids)
-        found = tuple(data for data in inputs if data)
+        found = tuple(each.data for each in self._inputs(task) if each.data)
         if task.input_task_ids and not found:
             raise InvalidInputError("The task before it has left no data to work on.")
         return found
+
+    def demanded_status(self) -> WorkflowStatus:
+        """Return the status that the tasks demand of their workflow."""
+        statuses = {task.status for task in self.tasks.values() if not task.is_deleted}
+        if TaskStatus.IN_PROGRESS in statuses:
+            return WorkflowStatus.RUNNING
+        if TaskStatus.CANCELLED in statuses:
+            return WorkflowStatus.CANCELLED
+        if TaskStatus.FAILED in statuses:
+            return WorkflowStatus.FAILED
+        return (
+            WorkflowStatus.RUNNING if TaskStatus.PENDING in statuses else WorkflowStatus.COMPLETED
+        )
+
+    def _inputs(self, task: Task) -> list[Task]:
+        return [self.tasks[input_id] for input_id in task.input_task_ids]
+
+    def _is_ready(self, task: Task) -> bool:
+        is_fed = all(each.status is TaskStatus.COMPLETED for each in self._inputs(task))
+        return task.status is TaskStatus.PENDING and is_fed

@@ -9,6 +9,7 @@ from workflow_manager.domain.entity import Event
 from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.ports import Dag
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class WorkflowView(BaseModel):
     events: list[EventView]
 
     @classmethod
-    def of(cls, execution: Execution, events: list[Event]) -> "WorkflowView":
+    def of(cls, graph: TaskGraph, events: list[Event]) -> "WorkflowView":
         """Return the view of a workflow."""
-        workflow = execution.workflow
+        workflow = graph.workflow
         return cls(
             workflow_id=workflow.workflow_id,
             exam_id=workflow.exam_id,
@@ -74,7 +75,7 @@ class WorkflowView(BaseModel):
             auto_advance=workflow.auto_advance,
             created_at=workflow.created_at,
             updated_at=workflow.updated_at,
-            tasks=[TaskView.of(task) for task in execution.tasks.values()],
+            tasks=[TaskView.of(task) for task in graph.tasks.values()],
             events=[EventView.model_validate(event, from_attributes=True) for event in events],
         )
 

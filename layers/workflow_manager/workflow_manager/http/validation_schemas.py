@@ -48,7 +48,7 @@ class ValidatedWorkflowView(BaseModel):
         """Return the view of a dry run."""
         tasks = [PlannedTaskView.of(planned) for planned in validated.tasks]
         return cls(
-            workflow_id=validated.execution.workflow.workflow_id,
+            workflow_id=validated.workflow_id,
             is_valid=validated.is_valid,
             would_start=[task.task_id for task in tasks if task.start is StartMode.PROCESS],
             problems=validated.problems,

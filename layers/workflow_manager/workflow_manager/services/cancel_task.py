@@ -64,6 +64,6 @@ def _describe(task: Task, execution: Execution) -> str:
         return "The task was cancelled before it started."
     if task.task_type.is_device_task:
         return f"The task was cancelled. {SCANNER_NOT_STOPPED}"
-    if any(run.stop_due_at for run in execution.changed_runs):
+    if any(run.stop_due_at for run in execution.changes.runs.values()):
         return "The task was cancelled. Airflow has not confirmed yet that its run has stopped."
     return "The task was cancelled, and its run never started."

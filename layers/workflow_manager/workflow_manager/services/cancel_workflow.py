@@ -41,8 +41,11 @@ def cancel_workflow(
     notes = [SCANNER_NOT_STOPPED] if any(t.is_scanning for t in execution.tasks.values()) else []
     n_cancelled = 0
     while chosen := _cancel_some(store, queue, workflow_id, cause):
-        n_cancelled += len(chosen.changed_tasks)
-        if any(run.stop_due_at for run in chosen.changed_runs) and NOT_CONFIRMED not in notes:
+        n_cancelled += len(chosen.changes.tasks)
+        if (
+            any(run.stop_due_at for run in chosen.changes.runs.values())
+            and NOT_CONFIRMED not in notes
+        ):
             notes.append(NOT_CONFIRMED)
     after = find_execution(store, workflow_id)
     if n_cancelled:

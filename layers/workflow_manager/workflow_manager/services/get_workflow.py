@@ -3,8 +3,8 @@
 from workflow_manager.domain.entity import Cause, Event
 from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.domain.exam import ExamTask
-from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.observability import logger
 from workflow_manager.ports import ExamClient, WorkflowStore
 from workflow_manager.settings import Settings
@@ -13,7 +13,7 @@ from workflow_manager.steps.workflows.load_execution import load_execution
 
 def get_workflow(
     store: WorkflowStore, exam: ExamClient, settings: Settings, workflow_id: str, cause: Cause
-) -> Execution:
+) -> TaskGraph:
     """Return a workflow with its tasks; nothing is changed.
 
     Parameters
@@ -23,23 +23,24 @@ def get_workflow(
     """
     execution = store.get_execution(workflow_id)
     if execution is None:
-        return load_execution(store, exam, settings, workflow_id, cause)
-    for task in execution.tasks.values():
+        return load_execution(store, exam, settings, workflow_id, cause).graph
+    graph = execution.graph
+    for task in graph.tasks.values():
         if task.is_scanning:
-            execution.tasks[task.task_id] = _with_device_progress(exam, task)
-    return execution
+            graph = graph.with_task(_with_device_progress(exam, task))
+    return graph
 
 
-def describe_version(store: WorkflowStore, execution: Execution) -> list[str | None]:
+def describe_version(store: WorkflowStore, graph: TaskGraph) -> list[str | None]:
     """Return what differs whenever the workflow, a task or the audit trail does.
 
     Parameters
     ----------
-    execution
+    graph
         From `get_workflow`.
     """
-    workflow = execution.workflow
-    items = (workflow, *execution.tasks.values())
+    workflow = graph.workflow
+    items = (workflow, *graph.tasks.values())
     if workflow.version == 0:
         # Defined anew by each look at it, with the time of the look.
         of_the_look = {"created_at", "updated_at", "deadline", "last_event_id"}
@@ -50,15 +51,15 @@ def describe_version(store: WorkflowStore, execution: Execution) -> list[str | N
     return [last_id, *(each.model_dump_json() for each in items)]
 
 
-def list_trail(store: WorkflowStore, execution: Execution) -> list[Event]:
+def list_trail(store: WorkflowStore, graph: TaskGraph) -> list[Event]:
     """Return the audit trail of a workflow, oldest first.
 
     Parameters
     ----------
-    execution
+    graph
         From `get_workflow`.
     """
-    workflow = execution.workflow
+    workflow = graph.workflow
     return store.list_events(workflow.subject) if workflow.version else []
 
 

@@ -75,12 +75,12 @@ def process_workflow(
     execution = load_execution(store, exam, settings, workflow_id, cause)
     if auto_advance is not None:
         execution.set_auto_advance(cause, is_on=auto_advance)
-    task = execution.next_ready_task()
+    task = execution.graph.next_ready_task()
     if task is None:
         commit_execution(store, queue, execution)
         return _explain(execution)
     execution.advance(settings.policy, cause, but=task)
-    if task.task_type.is_device_task and (failed := execution.failed_scan()):
+    if task.task_type.is_device_task and (failed := execution.graph.failed_scan()):
         # Else a repeated call would start the next scan on a scanner that may be scanning.
         commit_execution(store, queue, execution)
         raise _refuse(failed)
@@ -97,7 +97,7 @@ def process_workflow(
 
 
 def _explain(execution: Execution) -> ProcessedWorkflow:
-    task = execution.current_task()
+    task = execution.graph.current_task()
     if task is not None and task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
         raise _refuse(task)
     return ProcessedWorkflow(execution, task, is_started=False)

@@ -142,7 +142,7 @@ def _make_ready(
         # What exam-manager has told us is kept all the same, deadlines among it.
         commit_execution(store, queue, execution)
         raise refusal
-    behind = execution.dag_tasks_behind(task.task_id)
+    behind = execution.graph.dag_tasks_behind(task.task_id)
     execution.reset(task.task_id, load_active_runs(store, behind), cause)
     return execution
 
@@ -168,6 +168,6 @@ def _find_refusal(execution: Execution, task: Task, seen: Task) -> ConflictError
     if (task.status, task.attempt) != (seen.status, seen.attempt):
         # Another call came between: what it led to must be looked at before the next attempt.
         return ConflictError(f"Another call started the task; it is {task.status}. {task.reason}")
-    if not task.task_type.is_device_task and not execution.has_usable_inputs(task):
+    if not task.task_type.is_device_task and not execution.graph.has_usable_inputs(task):
         return ConflictError("The task waits for another one, whose data it takes.")
     return None

@@ -5,8 +5,8 @@ from enum import StrEnum
 from graphlib import TopologicalSorter
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.ports import ExamClient, Orchestrator, ScanClient, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.patients.load_limits import load_patient, make_limits
@@ -49,7 +49,7 @@ class ValidatedWorkflow:
         What concerns the workflow as a whole.
     """
 
-    execution: Execution
+    workflow_id: str
     tasks: tuple[PlannedTask, ...]
     problems: tuple[str, ...]
 
@@ -82,24 +82,24 @@ def validate_workflow(
     ConflictError
         It is a template, or deleted.
     """
-    execution = load_execution(store, exam, settings, workflow_id, cause)
-    starting = _find_starting(settings, execution)
+    graph = load_execution(store, exam, settings, workflow_id, cause).graph
+    starting = _find_starting(settings, graph)
     checked: Checked = {}
     planned = []
-    for task_id in _order(execution):
-        task = execution.tasks[task_id]
-        start = _find_start(settings, execution, task, starting)
+    for task_id in _order(graph):
+        task = graph.tasks[task_id]
+        start = _find_start(settings, graph, task, starting)
         planned.append(
             PlannedTask(task, start, tuple(check_task(orchestrator, scan, settings, task, checked)))
         )
     return ValidatedWorkflow(
-        execution, tuple(planned), tuple(_check_limits(exam, scan, execution, cause))
+        workflow_id, tuple(planned), tuple(_check_limits(exam, scan, graph, cause))
     )
 
 
-def _order(execution: Execution) -> list[str]:
+def _order(graph: TaskGraph) -> list[str]:
     # Prepared by hand: of those that could come next, the one that was defined first does.
-    tasks = execution.tasks
+    tasks = graph.tasks
     sorter = TopologicalSorter({each: task.input_task_ids for each, task in tasks.items()})
     sorter.prepare()
     ranks = {task_id: rank for rank, task_id in enumerate(tasks)}
@@ -112,35 +112,33 @@ def _order(execution: Execution) -> list[str]:
     return ordered
 
 
-def _find_starting(settings: Settings, execution: Execution) -> set[str]:
-    first = execution.next_ready_task()
+def _find_starting(settings: Settings, graph: TaskGraph) -> set[str]:
+    first = graph.next_ready_task()
     if first is None:
         return set()
-    beside = execution.ready_dag_tasks() if execution.advances(settings.policy) else []
-    is_held_back = first.task_type.is_device_task and execution.failed_scan() is not None
+    beside = graph.ready_dag_tasks() if graph.advances(settings.policy) else []
+    is_held_back = first.task_type.is_device_task and graph.failed_scan() is not None
     return {task.task_id for task in beside} | (set() if is_held_back else {first.task_id})
 
 
 def _find_start(
-    settings: Settings, execution: Execution, task: Task, starting: set[str]
+    settings: Settings, graph: TaskGraph, task: Task, starting: set[str]
 ) -> StartMode | None:
     if task.status is not TaskStatus.PENDING:
         return None
     if task.task_id in starting:
         return StartMode.PROCESS
-    advances = execution.advances(settings.policy)
+    advances = graph.advances(settings.policy)
     is_automatic = advances and not task.task_type.is_device_task
     return StartMode.BY_ITSELF if is_automatic else StartMode.OPERATOR
 
 
-def _check_limits(
-    exam: ExamClient, scan: ScanClient, execution: Execution, cause: Cause
-) -> list[str]:
+def _check_limits(exam: ExamClient, scan: ScanClient, graph: TaskGraph, cause: Cause) -> list[str]:
     is_scan_ahead = any(
         task.task_type.is_device_task and task.status is TaskStatus.PENDING
-        for task in execution.tasks.values()
+        for task in graph.tasks.values()
     )
     if not is_scan_ahead:
         return []
-    exam_id, today = execution.workflow.exam_id, cause.at.date()
+    exam_id, today = graph.workflow.exam_id, cause.at.date()
     return list(find_complaints(lambda: make_limits(*load_patient(exam, scan, exam_id), today)))

@@ -15,6 +15,7 @@ from workflow_manager.domain.listing import ListQuery, Page, encode_cursor
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.observability import count_left_undone, log_unexpected
@@ -52,7 +53,7 @@ class DynamoDBStore:
         if workflow is None:
             return None
         tasks = self._query(Task, items.workflow_key(workflow_id).pk, items.TASK_PREFIX)
-        return Execution(workflow=workflow, tasks=items.order_tasks(tasks))
+        return Execution(TaskGraph(workflow, items.order_tasks(tasks)))
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""

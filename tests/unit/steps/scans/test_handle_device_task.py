@@ -155,7 +155,7 @@ def test_scan_is_refused_when_its_workflow_is_moved_to_another_exam_in_between(
         execution = world.store.get_execution(WORKFLOW_ID)
         assert execution is not None
         execution.set_auto_advance(at(19), is_on=False)
-        world.store.commit(execution.changes, execution.events)
+        world.store.commit(execution.changes.entities, execution.changes.events)
         return get_patient(patient_id)
 
     world.scan.get_patient = move  # type: ignore[method-assign,assignment]

@@ -81,7 +81,7 @@ def _settle(
         _settle_start(execution, task, reported, cause)
     elif reported.status is not ItemStatus.FINISHED:
         execution.fail(task_id, UNFINISHED, cause)
-    elif execution.has_followers(task) and task.task_type.is_device_task:
+    elif execution.graph.has_followers(task) and task.task_type.is_device_task:
         # Not told to exam-manager: it would offer a scan again that has been done.
         execution.fail(task_id, NO_DATA, cause, is_mirrored=False)
     else:

@@ -42,7 +42,7 @@ def follow_device_task(
         return
     if reported is None:
         note_missing(execution, known, cause)
-    elif reported.status is ItemStatus.FINISHED and not execution.has_followers(known):
+    elif reported.status is ItemStatus.FINISHED and not execution.graph.has_followers(known):
         execution.complete(task.task_id, None, cause)
         execution.advance(settings.policy, cause)
     elif reported.progress != known.progress or known.missing_since is not None:

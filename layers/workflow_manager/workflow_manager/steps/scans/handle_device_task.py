@@ -60,7 +60,8 @@ def handle_device_task(
     """
     claimed = execution.claim_for_scan(task.task_id, settings.policy, cause)
     lock = claim_device(store, exam, claimed)
-    store.commit([*execution.changes, *([lock] if lock else [])], execution.events)
+    changes = execution.changes
+    store.commit([*changes.entities, *([lock] if lock else [])], changes.events)
     try:
         _start(store, queue, exam, scan, clock, execution.as_committed(), claimed, order, cause)
     finally:

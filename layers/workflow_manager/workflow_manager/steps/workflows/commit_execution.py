@@ -18,16 +18,16 @@ def commit_execution(store: WorkflowStore, queue: MessageQueue, execution: Execu
         Somebody else wrote first; nothing was written or sent.
     """
     if execution.changes:
-        store.commit(execution.changes, execution.events)
+        store.commit(execution.changes.entities, execution.changes.events)
         send_messages(queue, execution)
 
 
 def send_messages(queue: MessageQueue, execution: Execution) -> None:
     """Send what a commit of these changes has made necessary."""
-    for run in execution.changed_runs:
+    for run in execution.changes.runs.values():
         if run.version == 0:
             queue_start(queue, run.dag_run_id)
-    runs = [run for run in execution.changed_runs if run.stop_due_at is not None]
+    runs = [run for run in execution.changes.runs.values() if run.stop_due_at is not None]
     # A scan is told of inline; a report that it owes yet is the reconciler's.
-    tasks = [task for task in execution.changed_tasks if task.is_mirror_due]
+    tasks = [task for task in execution.changes.tasks.values() if task.is_mirror_due]
     send_changes(queue, [task for task in tasks if not task.is_scanning], runs)
