@@ -5,7 +5,7 @@ quietly when there is nothing to do, and when the use case refuses or dies.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,7 @@ from workflow_manager.services.cancel_dag_run import cancel_dag_run
 from workflow_manager.services.cancel_task import cancel_task
 from workflow_manager.services.cancel_workflow import cancel_workflow
 from workflow_manager.services.create_upload import UploadRequest, create_upload
+from workflow_manager.services.follow_changes import ReportTasks, follow_changes
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.services.reconcile_runs import reconcile_runs
@@ -188,6 +189,15 @@ class Engine:
             dag_run_id, step, _ = message
             if self.call(simulate_reconstruction, dag_run_id, step, actor="simulation"):
                 drop(self.real.queue.simulation_steps, message)
+
+    def deliver_change(self, _: int = 0) -> None:
+        """Follow the change that waits first; SQS delivers those of a workflow in order."""
+        if self.real.queue.changes:
+            command = self.real.queue.changes[0]
+            if self.call(follow_changes, command, actor="follow_changes"):
+                drop(self.real.queue.changes, command)
+            elif isinstance(command, ReportTasks):
+                self.real.queue.changes[0] = replace(command, is_repeated=True)
 
     # --- Airflow ---
 

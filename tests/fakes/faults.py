@@ -18,6 +18,8 @@ WRITES = frozenset(
         "store.commit",
         "queue.send_start",
         "queue.send_simulation_step",
+        "queue.send_reports",
+        "queue.send_stops",
         "orchestrator.trigger_dag_run",
         "orchestrator.cancel_dag_run",
         "exam.report_task",
@@ -26,7 +28,15 @@ WRITES = frozenset(
         "lake.create_multipart_upload",
     }
 )
-Kind = Literal["dies before", "dies after", "fails before", "fails after", "is overtaken"]
+Kind = Literal[
+    "dies before",
+    "dies after",
+    "fails before",
+    "fails after",
+    "is overtaken",
+    "is overtaken, dies before",
+    "is overtaken, dies after",
+]
 
 
 class Crash(BaseException):
@@ -77,9 +87,9 @@ class Faults:
     def call(self, name: str, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Carry an operation out, or not."""
         mishap = self._take(name)
-        if mishap is not None and mishap.kind == "is overtaken":
+        if mishap is not None and mishap.kind.startswith("is overtaken"):
             self.overtake(mishap.overtaker)
-        elif mishap is not None and mishap.kind.endswith("before"):
+        if mishap is not None and mishap.kind.endswith("before"):
             raise _end(name, mishap)
         fault = self.weather.get(name)
         if fault is not None and not fault.has_effect:
@@ -102,7 +112,7 @@ class Faults:
 
 
 def _end(name: str, mishap: Mishap) -> BaseException:
-    if mishap.kind.startswith("dies"):
+    if "dies" in mishap.kind:
         return Crash(name)
     if name == "store.commit":
         return StoreUnavailableError("The state table cannot be written.")

@@ -45,6 +45,7 @@ def pass_a_minute(engine: Engine) -> None:
     engine.reconcile()
     for messages, deliver in [
         (engine.inbox, engine.deliver_object),
+        (engine.real.queue.changes, engine.deliver_change),
         (engine.real.queue.dag_run_ids, engine.deliver_start),
         (engine.callouts, engine.call_back),
         (engine.real.queue.simulation_steps, engine.deliver_step),

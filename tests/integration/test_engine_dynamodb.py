@@ -76,17 +76,21 @@ def reconstruct(engine: Engine) -> None:
     engine.put_raw(0)
     engine.deliver_object(0)
     engine.deliver_start(0)
+    engine.deliver_change()
 
 
 def walk_to_the_end(engine: Engine) -> None:
     reconstruct(engine)
     engine.airflow_ends(0)
     engine.call_back(0)
+    engine.deliver_change()
 
 
 def walk_and_cancel(engine: Engine) -> None:
     reconstruct(engine)
     engine.cancel(1)
+    while engine.real.queue.changes:
+        engine.deliver_change()
 
 
 def walk_and_retry(engine: Engine) -> None:
@@ -95,6 +99,7 @@ def walk_and_retry(engine: Engine) -> None:
     engine.call_back(0)
     engine.retry(1)
     engine.deliver_start(0)
+    engine.deliver_change()
 
 
 def walk_and_die(client: Any, walk: Walk, n: int, when: str) -> tuple[Engine, bool]:

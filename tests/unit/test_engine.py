@@ -52,6 +52,7 @@ OVERTAKERS = [
     "deliver_object",
     "deliver_start",
     "deliver_stale_start",
+    "deliver_change",
     "call_back",
     "call_back_oddly",
     "cancel",
@@ -151,6 +152,11 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(**WithMishap, call=st.sampled_from(["deliver_start", "deliver_stale_start"]))
     def deliver_start(self, index: int, mishap: Mishap | None, call: str) -> None:
         self.act(getattr(self.engine, call), mishap, index)
+
+    @precondition(lambda self: self.engine.real.queue.changes)
+    @rule(**WithMishap)
+    def deliver_change(self, index: int, mishap: Mishap | None) -> None:
+        self.act(self.engine.deliver_change, mishap, index)
 
     @precondition(lambda self: self.engine.real.queue.simulation_steps)
     @rule(**WithMishap)
