@@ -18,10 +18,7 @@ from benchmarks.child import cpu_s, peak_mb, tell
 from benchmarks.s3_sink import run_s3_sink
 from benchmarks.served import serve
 from benchmarks.upload_clients import BUCKET
-from local.aws import make_client, start_aws
-from local.config import DAG_ID, HOST, StackConfig
-from local.processes import Processes
-from local.scanhub.server import open_socket
+from local.config import DAG_ID, HOST
 from scanhub_workflow import Client
 from workflow_manager.data_lake.s3 import S3DataLake, build_s3_client
 from workflow_manager.domain.upload import Upload, UploadState, choose_part_size
@@ -42,22 +39,6 @@ def run_sink(folder: Path) -> Iterator[int]:
     """Count bytes in S3's protocol."""
     with run_s3_sink() as sink:
         yield sink.port
-
-
-@contextmanager
-def run_emulator(folder: Path) -> Iterator[int]:
-    """Run the laptop's S3, with nothing in it but a bucket."""
-    with open_socket(0) as listener:
-        config = StackConfig(folder=folder, aws_port=listener.getsockname()[1])
-    for name in ("log", "run"):
-        (folder / name).mkdir()
-    processes = Processes(folder)
-    try:
-        start_aws(config, processes)
-        make_client(config, "s3").create_bucket(Bucket=BUCKET)
-        yield config.aws_port
-    finally:
-        processes.stop()
 
 
 @contextmanager
@@ -142,7 +123,7 @@ def make_api(lake: S3DataLake, settings: Settings) -> FastAPI:
     return app
 
 
-SERVERS = {"sink": run_sink, "emulator": run_emulator, "endpoint": run_endpoint, "api": run_api}
+SERVERS = {"sink": run_sink, "endpoint": run_endpoint, "api": run_api}
 
 
 def main(name: str, folder: str) -> None:

@@ -32,7 +32,7 @@ from local.scanhub.seed import (
 )
 from local.scanhub.server import make_server, open_socket
 from local.scanhub.upload import ScanFailedError
-from tests.fakes.airflow import FakeAirflow
+from tests.fakes.airflow import PASSWORD, USERNAME, FakeAirflow
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.wire import AIRFLOW_URL, Wire
 from tests.integration.conftest import create_table
@@ -45,7 +45,6 @@ from workflow_manager.ports import WorkflowStore
 DAG_ID = "cartesian_reconstruction"
 BUCKET = "data-lake"
 TABLE = "state"
-AIRFLOW_PASSWORD = "secret-password"
 NEIGHBOURS = "USER_LOGIN EXAM PATIENT SEQUENCE DEVICE".split()
 
 
@@ -217,7 +216,7 @@ def create_resources(scanhub_url: str) -> dict[str, str]:
     )
     secrets = boto3.client("secretsmanager")
     service = json.dumps({"username": SERVICE_USERNAME, "password": SERVICE_PASSWORD})
-    airflow = json.dumps({"username": "service", "password": AIRFLOW_PASSWORD})
+    airflow = json.dumps({"username": USERNAME, "password": PASSWORD})
     return {
         "TABLE_NAME": TABLE,
         "BUCKET_NAME": BUCKET,
