@@ -24,7 +24,6 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import OAuth2PasswordBearer
 
 from benchmarks.child import tell
-from benchmarks.served import serve
 from local.scanhub.models import (
     AcquisitionLimits,
     DeviceTask,
@@ -37,11 +36,11 @@ from local.scanhub.models import (
     User,
     WorkflowOut,
 )
+from local.scanhub.server import open_socket, serve
 from tests.fakes.airflow import PASSWORD, USERNAME
 
 TIMEOUT_S = 3
 AIRFLOW_TIMEOUT_S = 5
-KEEP_ALIVE_S = 3600
 PREFIX = "/api/v1/workflowmanager"
 
 app = FastAPI()
@@ -158,9 +157,8 @@ def _headers(token: str) -> dict[str, str]:
 def main(core: int) -> None:
     """Serve on a core until the input ends."""
     os.sched_setaffinity(0, {core})
-    # Its connections wait while the other side has its turn.
-    with serve(app, keep_alive_s=KEEP_ALIVE_S) as port:
-        tell(port)
+    with serve(app, open_socket(0)) as address:
+        tell(address)
         sys.stdin.read()
 
 

@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from benchmarks.child import Child
-from local.config import HOST, StackError
+from local.config import StackError
 from local.samples import RUN_ID, SCAN_ID, TOKEN, Sample
 
 BASE_PATH = "/api/v1/workflowmanager"
@@ -102,9 +102,9 @@ class EnvironmentCaller:
 async def run_server(environ: Mapping[str, str], core: int, n_clients: int) -> AsyncIterator[Side]:
     """Run the server built ScanHub's way."""
     with Child("requests_server", str(core), **environ) as child:
-        port = await asyncio.to_thread(child.read)
+        address = await asyncio.to_thread(child.read)
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        url = f"http://{HOST}:{port}{BASE_PATH}/"
+        url = f"http://{address}{BASE_PATH}/"
         # Loopback only: a proxy of the environment must not come in between.
         client = httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60)
         async with client:

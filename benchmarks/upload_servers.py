@@ -16,9 +16,9 @@ from fastapi import FastAPI, UploadFile
 
 from benchmarks.child import cpu_s, peak_mb, tell
 from benchmarks.s3_sink import run_s3_sink
-from benchmarks.served import serve
 from benchmarks.upload_clients import BUCKET
-from local.config import DAG_ID, HOST
+from local.config import DAG_ID
+from local.scanhub.server import open_socket, serve
 from scanhub_workflow import Client
 from workflow_manager.data_lake.s3 import S3DataLake, build_s3_client
 from workflow_manager.domain.upload import Upload, UploadState, choose_part_size
@@ -51,8 +51,8 @@ def run_endpoint(folder: Path) -> Iterator[int]:
         content = await file.read()
         (folder / uuid4().hex).write_bytes(content)
 
-    with serve(app) as port:
-        yield port
+    with serve(app, open_socket(0)) as address:
+        yield int(address.rpartition(":")[2])
 
 
 @contextmanager
@@ -61,15 +61,15 @@ def run_api(folder: Path) -> Iterator[int]:
     settings = Settings(bucket_name=BUCKET)
     with (
         closing(build_s3_client()) as s3,
-        serve(make_api(S3DataLake(s3, settings), settings)) as port,
+        serve(make_api(S3DataLake(s3, settings), settings), open_socket(0)) as address,
     ):
         # The first answers take 30 ms more; those of functions that are in use do not.
         tiny = folder / "tiny"
         tiny.write_bytes(b"x")
-        with Client(f"http://{HOST}:{port}", "any") as client:
+        with Client(f"http://{address}", "any") as client:
             for _ in range(N_WARM_UP_UPLOADS):
                 client.upload(tiny, dag_id=DAG_ID)
-        yield port
+        yield int(address.rpartition(":")[2])
 
 
 def make_api(lake: S3DataLake, settings: Settings) -> FastAPI:

@@ -48,7 +48,7 @@ def make_app() -> FastAPI:
 class InProcess(httpx.BaseTransport):
     """Answers by an app, in an event loop of another thread: the client has none."""
 
-    def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
+    def __init__(self, app: ASGIApp, portal: BlockingPortal) -> None:
         self._app = app
         self._portal = portal
 

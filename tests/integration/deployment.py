@@ -6,7 +6,6 @@ AWS is moto, Airflow answers from memory over HTTP, ScanHub is the served stand-
 import base64
 import importlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from local.scanhub.seed import (
     make_device,
     seed_workflow,
 )
-from local.scanhub.server import make_server, open_socket
+from local.scanhub.server import open_socket, serve
 from local.scanhub.upload import ScanFailedError
 from tests.fakes.airflow import PASSWORD, USERNAME, FakeAirflow
 from tests.fakes.lambda_context import FakeLambdaContext
@@ -167,15 +166,11 @@ def serve_scanhub() -> Iterator[tuple[StandIn, httpx.Client]]:
     stand_in = make_stand_in(
         ScanHubSettings(address=address, scan_duration_s=0.0, acquire=break_off)
     )
-    server = make_server(make_app(stand_in))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
-            yield stand_in, client
-    finally:
-        server.should_exit = True
-        thread.join()
+    with (
+        serve(make_app(stand_in), listener),
+        httpx.Client(base_url=f"http://{address}", trust_env=False) as client,
+    ):
+        yield stand_in, client
 
 
 def break_off(path: Path) -> None:
