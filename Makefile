@@ -177,10 +177,6 @@ pictures: setup ## Picture the command line on the stack that is up into docs/im
 sizing: setup ## Memory and durations of every function, as Lambda runs it; QUICK=1 for three
 	@$(BIN)/python -m benchmarks.sizing $(if $(QUICK),--quick)
 
-.PHONY: benchmark-reconstruction
-benchmark-reconstruction: setup ## Time and memory of the reconstruction beside plain NumPy; QUICK=1 for a small one
-	@$(BIN)/python -m benchmarks.reconstruction $(if $(QUICK),--quick)
-
 .PHONY: benchmark-upload
 benchmark-upload: setup ## Speed and memory of uploads beside boto3 and a form; QUICK=1 for 10 MB only
 	@$(BIN)/python -m benchmarks.upload $(if $(QUICK),--quick)

@@ -13,9 +13,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import statistics
 import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,22 +22,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import numpy as np
 
-from benchmarks.report import describe_machine, make_table, run_command
+from benchmarks.report import describe_machine, make_table, percentile, run_command
 from local import airflow
 from local.aws import make_client
 from local.config import DAG_ID, ROOT, StackConfig, StackError, python_runtime
 from local.phantom import simulate_kspace
 from local.stack import Stack, down, is_up, up
-from scanhub_reconstruction.raw_data import read_raw_data
-from scanhub_reconstruction.run_conf import RunConf
-from scanhub_reconstruction.series import store_images
 
 DAGS_FOLDER = ROOT / ".local-benchmark-dags"
 FLOOR = "floor"
@@ -79,7 +73,7 @@ def compare(ours: Sequence[Passage], floor: Sequence[Passage]) -> str:
     rows = []
     for name in ours[0]:
         sides = [[each[name] * 1e3 for each in passages] for passages in (ours, floor)]
-        cells_ms = [float(ms) for side in sides for ms in np.percentile(side, (50, 95))]
+        cells_ms = [percentile(side, percent) for side in sides for percent in (50, 95)]
         mine_ms, _, least_ms, _ = cells_ms
         ratio = f"{mine_ms / least_ms:.1f}" if least_ms > 0 else "-"
         rows.append([name, *(f"{ms:.0f}" for ms in cells_ms), ratio])
@@ -227,22 +221,6 @@ def make_raw_data() -> bytes:
     return file.getvalue()
 
 
-def time_reconstruction(raw: bytes, n_repeats: int) -> float:
-    """Return what reading, reconstructing and encoding takes alone, warm [s]."""
-    run = RunConf("floor", "bucket", "raw.npy", "result/floor", "http://127.0.0.1:9", "none")
-    # An object store that keeps nothing, by the one method that is called.
-    nowhere = cast(Any, SimpleNamespace(upload=lambda *_: None))
-    durations_s = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "raw"
-        path.write_bytes(raw)
-        for _ in range(n_repeats + 1):
-            begun_s = time.perf_counter()
-            store_images(read_raw_data(path), run, nowhere, lambda: None)
-            durations_s.append(time.perf_counter() - begun_s)
-    return statistics.median(durations_s[1:])
-
-
 def measure(pipeline: Pipeline, raw: bytes, n_objects: int) -> tuple[list[Passage], list[Passage]]:
     """Let objects take turns; return the times of both ways."""
     ours, floor = [], []
@@ -269,10 +247,7 @@ def run(is_quick: bool) -> str:
     finally:
         if not was_up:
             down(config)
-    alone_ms = time_reconstruction(raw, n_objects) * 1000
-    said = f"{describe_machine()}; {n_objects} objects of each."
-    said += f" Of our task, the reconstruction alone: {alone_ms:.0f} ms."
-    return f"{compare(ours, floor)}\n\n{said}"
+    return f"{compare(ours, floor)}\n\n{describe_machine()}; {n_objects} objects of each."
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import re
@@ -27,6 +28,11 @@ def take_medians(measurements: Sequence[MeasurementT]) -> MeasurementT:
     by_number = zip(*map(astuple, made), strict=True)
     medians: MeasurementT = type(made[0])(*map(statistics.median, by_number))
     return medians
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the smallest of the values that so many percent of all do not exceed."""
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 
 def make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

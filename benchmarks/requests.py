@@ -17,11 +17,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import count
 
-import numpy as np
-
 from benchmarks.child import run_child
-from benchmarks.report import describe_machine, make_table, run_command, take_medians
-from benchmarks.requests_neighbours import Neighbours, make_environ, run_neighbours
+from benchmarks.report import describe_machine, make_table, percentile, run_command, take_medians
+from benchmarks.requests_neighbours import (
+    RECONSTRUCTION,
+    SCAN,
+    Neighbours,
+    make_environ,
+    make_id,
+    run_neighbours,
+)
 from benchmarks.requests_overhead import ENVIRON
 from benchmarks.requests_sides import Caller, Kind, Side, run_environments, run_server
 from benchmarks.starters import build_reference
@@ -31,6 +36,8 @@ MIN_THROUGHPUT_RATIO = 5.0
 MAX_P99_RATIO = 0.2
 MAX_OVERHEAD_RATIO = 0.36
 N_CLIENTS_OF_GOALS = 10
+# A workflow is new each time.
+_NUMBERS = count(1)
 _HEAD = ("request", "clients", "side", "answers/s", "ratio", "median ms", "ratio", "p99 ms")
 
 
@@ -73,54 +80,46 @@ class Comparison:
         return Figures(*(mine / other for mine, other in pairs))
 
 
-class Bench:
-    """Loads sides with requests, for a while [s], about workflows that are new each time."""
+async def warm_up(neighbours: Neighbours, side: Side) -> None:
+    """Let each client of a side be answered all kinds twice, so that nothing is built later."""
+    for caller in side.callers:
+        for kind in [*Kind, *Kind]:
+            await _call(neighbours, caller, kind)
 
-    def __init__(self, neighbours: Neighbours, duration_s: float) -> None:
-        self._neighbours = neighbours
-        self._duration_s = duration_s
-        self._numbers: Iterator[int] = count(1)
 
-    async def warm_up(self, side: Side) -> None:
-        """Let each client of a side be answered all kinds twice, so that nothing is built later."""
-        for caller in side.callers:
-            for kind in [*Kind, *Kind]:
-                await self._call(caller, kind)
+async def measure(
+    neighbours: Neighbours, side: Side, kind: Kind, n_clients: int, duration_s: float
+) -> tuple[Figures, list[float]]:
+    """Return the figures of one round of so many clients, and all latencies [ms]."""
+    before_s, started_s = side.read_cpu_s(), time.perf_counter()
 
-    async def measure(self, side: Side, kind: Kind, n: int) -> tuple[Figures, list[float]]:
-        """Return the figures of one round of n clients, and all latencies [ms]."""
-        before_s, started_s = side.read_cpu_s(), time.perf_counter()
-        end_s = started_s + self._duration_s
-        lists = await asyncio.gather(*(self._ask(each, kind, end_s) for each in side.callers[:n]))
-        latencies_ms = [each for latencies in lists for each in latencies]
-        duration_s, n_answers = time.perf_counter() - started_s, len(latencies_ms)
-        figures = Figures(
-            per_s=n_answers / duration_s,
-            median_ms=percentile(latencies_ms, 50),
-            p99_ms=percentile(latencies_ms, 99),
-            cpu_ms=(side.read_cpu_s() - before_s) / n_answers * 1e3,
-        )
-        return figures, latencies_ms
-
-    async def _ask(self, caller: Caller, kind: Kind, end_s: float) -> list[float]:
-        latencies_ms = [await self._call(caller, kind)]
-        while time.perf_counter() < end_s:
-            latencies_ms.append(await self._call(caller, kind))
+    async def ask(caller: Caller) -> list[float]:
+        latencies_ms = [await _call(neighbours, caller, kind)]
+        while time.perf_counter() < started_s + duration_s:
+            latencies_ms.append(await _call(neighbours, caller, kind))
         return latencies_ms
 
-    async def _call(self, caller: Caller, kind: Kind) -> float:
-        # A scan takes an odd number, a reconstruction an even one.
-        number = next(self._numbers) * 2 - (kind is Kind.SCAN)
-        if kind in (Kind.DAG, Kind.DAG_STARTED):
-            self._neighbours.add_scanned(number)
-        started_s = time.perf_counter()
-        await caller.call(kind, number)
-        return (time.perf_counter() - started_s) * 1e3
+    lists = await asyncio.gather(*map(ask, side.callers[:n_clients]))
+    latencies_ms = [each for latencies in lists for each in latencies]
+    n_answers = len(latencies_ms)
+    figures = Figures(
+        per_s=n_answers / (time.perf_counter() - started_s),
+        median_ms=percentile(latencies_ms, 50),
+        p99_ms=percentile(latencies_ms, 99),
+        cpu_ms=(side.read_cpu_s() - before_s) / n_answers * 1e3,
+    )
+    return figures, latencies_ms
 
 
-def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the smallest value that so many percent of all do not exceed."""
-    return float(np.percentile(values, percent, method="inverted_cdf"))
+async def _call(neighbours: Neighbours, caller: Caller, kind: Kind) -> float:
+    # A scan takes an odd number, a reconstruction an even one.
+    number = next(_NUMBERS) * 2 - (kind is Kind.SCAN)
+    if kind in (Kind.DAG, Kind.DAG_STARTED):
+        neighbours.add_scanned(number)
+    task_id = make_id(number, SCAN if kind is Kind.SCAN else RECONSTRUCTION)
+    started_s = time.perf_counter()
+    await caller.call(kind, task_id)
+    return (time.perf_counter() - started_s) * 1e3
 
 
 def sum_up(rounds: Sequence[tuple[Figures, list[float]]]) -> Figures:
@@ -142,21 +141,19 @@ async def compare(plan: Plan) -> list[Comparison]:
     if len(cores) < 2:
         raise StackError("Linux and two cores are needed: one is for what is measured alone.")
     os.sched_setaffinity(0, {cores[0]})
-    n_max, compared = max(plan.n_clients), []
+    compared = []
     async with run_neighbours() as neighbours:
         config = StackConfig(aws_port=neighbours.port)
         environ = aws_environ(config) | make_environ(neighbours.port)
-        async with (
-            run_server(environ, cores[1], n_max) as theirs,
-            run_environments(environ, cores[1], n_max, neighbours) as ours,
-        ):
-            bench, sides = Bench(neighbours, plan.duration_s), (theirs, ours)
+        known = environ, cores[1], max(plan.n_clients)
+        async with run_server(*known) as theirs, run_environments(*known) as ours:
+            sides = theirs, ours
             for side in sides:
-                await bench.warm_up(side)
+                await warm_up(neighbours, side)
             for kind, n in ((kind, n) for kind in Kind for n in plan.n_clients):
                 print(f"{kind.value}, {n} clients …", file=sys.stderr)
                 rounds = [
-                    [await bench.measure(side, kind, n) for side in sides]
+                    [await measure(neighbours, side, kind, n, plan.duration_s) for side in sides]
                     for _ in range(plan.n_rounds)
                 ]
                 summed = (sum_up(each) for each in zip(*rounds, strict=True))

@@ -4,6 +4,9 @@ Each answers after `DELAY_S`. ScanHub's services check the caller's token themse
 takes as long: they answer after twice that. All calls are independent of each other, as many as
 there may be; the real services would make theirs wait in line.
 
+ScanHub's documents are those of the laptop's stand-in, copied for each workflow: it takes a
+millisecond for an answer, and would be what is measured. Airflow is the tests' fake.
+
 Workflow number n is there as soon as it is asked for: a scan on a device of its own, and its
 reconstruction. Of odd numbers the scan is still to come; of even numbers it has ended.
 """
@@ -19,12 +22,16 @@ from datetime import UTC, datetime
 from hashlib import md5
 from typing import Any, cast
 
+import httpx
+
 from benchmarks.requests_table import MemoryTable
 from local.config import DAG_ID
-from local.scanhub.models import BaseResult, ResultType, Role, User
-from local.scanhub.seed import DEVICE_ID, seed_store
+from local.samples import BUCKET, TOKEN
+from local.scanhub.app import Settings as StandInSettings
+from local.scanhub.app import make_stand_in
+from local.scanhub.models import BaseResult, ResultType
 from local.scanhub.server import HOST, open_socket
-from local.scanhub.store import Store
+from tests.fakes.airflow import PASSWORD, USERNAME, FakeAirflow
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.workflow import Workflow
@@ -32,19 +39,12 @@ from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
 
 DELAY_S = 0.005
-TOKEN = "a-users-token"  # noqa: S105 - of a hospital in memory
 TABLE_NAME = "workflow-manager"
-BUCKET = "data-lake"
-WORKFLOW, SCAN, RECONSTRUCTION, EXAM, PATIENT, DEVICE, SEQUENCE = range(1, 8)
+WORKFLOW, SCAN, RECONSTRUCTION, EXAM, PATIENT, DEVICE, SEQUENCE, USER = range(1, 9)
 _TOKEN_HEADER = f"Bearer {TOKEN}"
-_JSON_404 = (404, b'{"detail": "Not Found"}')
-_DAG = {"dag_id": DAG_ID, "dag_display_name": "Reconstruction", "is_paused": False}
-_SECRET = {"SecretString": json.dumps({"username": "airflow", "password": "airflow"})}
+_SECRET = {"SecretString": json.dumps({"username": USERNAME, "password": PASSWORD})}
 # Magic bytes of HDF5, which is what raw data is.
 _RAW_DATA = b"\x89HDF\r\n\x1a\n" + bytes(1000)
-_NAMES = {"username": "operator", "first_name": "A", "last_name": "B", "role": Role.MEDICAL}
-_USED = {"last_activity_unixtime": 1795428721, "last_login_unixtime": 1795428721}
-_USER = User.model_validate(_NAMES | _USED).model_dump(mode="json")
 Answer = tuple[int, bytes]
 
 
@@ -61,23 +61,23 @@ def make_document(text: str) -> bytes:
 
 def _make_documents(has_scanned: bool) -> dict[int, str]:
     """Return those of workflow 0, from what the laptop's stand-in begins with."""
-    store = Store()
-    seed = seed_store(store, device_address=HOST)
+    stand_in = make_stand_in(StandInSettings(HOST))
+    store, seed = stand_in.store, stand_in.seed
     if has_scanned:
         store.report_progress(seed.task_ids[0], 100)
         named = {"directory": "/r", "filename": "raw"}
         store.add_result(BaseResult(task_id=seed.task_ids[0], type=ResultType.MRD, **named))
     exam, patient = store.find_exam(seed.exam_id), store.find_patient(seed.patient_id)
-    sequence = store.find_sequence(seed.sequence_id)
     [workflow] = exam.workflows if exam else []
-    models = (workflow, *workflow.tasks, exam, patient)
-    texts = [cast(Any, model).model_dump_json() for model in models]
-    texts = [text.replace("DEVICE_TASK_SIMULATOR", "DEVICE_TASK_SDK") for text in texts]
-    ids = (seed.workflow_id, *seed.task_ids, seed.exam_id, seed.patient_id, DEVICE_ID)
+    user = stand_in.accounts.log_in(*list(stand_in.credentials.values())[:2])
+    models = (workflow, *workflow.tasks, exam, patient, store.find_sequence(seed.sequence_id), user)
+    texts = [cast(Any, model).model_dump_json(by_alias=True) for model in models]
+    ids = (seed.workflow_id, *seed.task_ids, seed.exam_id, seed.patient_id, seed.device_id)
     for kind, id_ in enumerate(ids, WORKFLOW):
         texts = [text.replace(str(id_), make_id(0, kind)) for text in texts]
-    documents = dict(enumerate(texts, WORKFLOW))
-    return documents | {SEQUENCE: cast(Any, sequence).model_dump_json(by_alias=True)}
+    texts = [text.replace("DEVICE_TASK_SIMULATOR", "DEVICE_TASK_SDK") for text in texts]
+    kinds = (WORKFLOW, SCAN, RECONSTRUCTION, EXAM, PATIENT, SEQUENCE, USER)
+    return dict(zip(kinds, texts, strict=True))
 
 
 _DOCUMENTS = {has_scanned: _make_documents(has_scanned) for has_scanned in (False, True)}
@@ -119,11 +119,13 @@ class Call:
 
 
 class Neighbours:
-    """What they hold in common: the table, and the messages sent to SQS by the run they name."""
+    """What they hold in common: the table, and an Airflow of each version."""
 
     def __init__(self) -> None:
         self.port = 0
-        self.messages: dict[str, str] = {}
+        self._airflows = FakeAirflow(version="v1"), FakeAirflow(version="v2")
+        for airflow in self._airflows:
+            airflow.dag_ids = [DAG_ID]
         self._table = MemoryTable()
         self._store = DynamoDBStore(self._table, Settings(table_name=TABLE_NAME))
 
@@ -135,21 +137,16 @@ class Neighbours:
         """Return status, body and duration [s] of the answer to a request."""
         if target := call.headers.get("x-amz-target"):
             return *self._answer_aws(target, json.loads(call.body)), DELAY_S
-        is_known = call.headers.get("authorization") == _TOKEN_HEADER
         match call.path.split("/")[1:]:
-            case ["api", "v1", "userlogin", "getcurrentuser"] if is_known:
-                return *_say(200, _USER), DELAY_S
-            case ["auth", "token"]:
-                return *_say(201, {"access_token": "airflows-token"}), DELAY_S
-            case ["api", "v1" | "v2", "dags", _, *rest]:
-                return *_answer_airflow(call, rest), DELAY_S
+            case ["auth", *_] | ["api", _, "dags", *_]:
+                return *self._answer_airflow(call), DELAY_S
+            case ["api", "v1", "userlogin", _]:
+                return *_answer_scanhub(call, "userlogin", []), DELAY_S
             case ["api", "v1", service, *rest]:
-                refusal = _say(401, {"detail": "Invalid token."})
-                answer = _answer_scanhub(call, service, rest) if is_known else refusal
-                return *answer, 2 * DELAY_S
+                return *_answer_scanhub(call, service, rest), 2 * DELAY_S
             case [bucket, *_] if bucket == BUCKET:
                 return 200, _RAW_DATA, DELAY_S
-        return *_JSON_404, DELAY_S
+        return 404, b"", DELAY_S
 
     def _answer_aws(self, target: str, request: dict[str, Any]) -> Answer:
         service, _, operation = target.partition(".")
@@ -157,10 +154,14 @@ class Neighbours:
             return _say(*self._table.answer(operation, request))
         if service == "secretsmanager":
             return _say(200, _SECRET)
-        body = request["MessageBody"]
-        self.messages[json.loads(body)["start_dag_run"]] = body
-        digest = md5(body.encode(), usedforsecurity=False).hexdigest()
+        digest = md5(request["MessageBody"].encode(), usedforsecurity=False).hexdigest()
         return _say(200, {"MessageId": digest, "MD5OfMessageBody": digest})
+
+    def _answer_airflow(self, call: Call) -> Answer:
+        url, headers = f"http://{HOST}{call.path}", call.headers
+        request = httpx.Request(call.method, url, headers=headers, content=call.body)
+        answer = self._airflows[not call.path.startswith("/api/v1/")].handle(request)
+        return answer.status_code, answer.content
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer all requests of a connection."""
@@ -180,15 +181,12 @@ def _say(status: int, content: Any) -> Answer:
     return status, json.dumps(content).encode()
 
 
-def _answer_airflow(call: Call, rest: list[str]) -> Answer:
-    if call.method == "GET" and not rest:
-        return _say(200, _DAG)
-    run_id = json.loads(call.body)["dag_run_id"]
-    return _say(200, {"dag_id": DAG_ID, "dag_run_id": run_id, "state": "queued"})
-
-
 def _answer_scanhub(call: Call, service: str, rest: list[str]) -> Answer:
+    if call.headers.get("authorization") != _TOKEN_HEADER:
+        return 401, b""
     match service, *rest:
+        case "userlogin", *_:
+            return 200, make_document(make_id(0, USER))
         case "exam", "task", task_id:
             return 200, call.body or make_document(task_id)
         case ("exam", "workflow", id_) | ("exam" | "patient", id_):
@@ -197,7 +195,7 @@ def _answer_scanhub(call: Call, service: str, rest: list[str]) -> Answer:
             return 200, make_document(make_id(0, SEQUENCE))
         case "device", "start_scan_via_websocket":
             return 200, b"null"
-    return _JSON_404
+    return 404, b""
 
 
 async def read_call(reader: asyncio.StreamReader) -> Call | None:

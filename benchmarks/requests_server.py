@@ -24,7 +24,6 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import OAuth2PasswordBearer
 
 from benchmarks.child import tell
-from benchmarks.served import serve
 from local.scanhub.models import (
     AcquisitionLimits,
     DeviceTask,
@@ -37,10 +36,11 @@ from local.scanhub.models import (
     User,
     WorkflowOut,
 )
+from local.scanhub.server import open_socket, serve
+from tests.fakes.airflow import PASSWORD, USERNAME
 
 TIMEOUT_S = 3
 AIRFLOW_TIMEOUT_S = 5
-KEEP_ALIVE_S = 3600
 PREFIX = "/api/v1/workflowmanager"
 
 app = FastAPI()
@@ -130,19 +130,16 @@ def _start_scan(task: TaskOut, exam: ExamOut, patient: PatientOut, token: str) -
 
 def _start_dag(task: TaskOut, source: TaskOut, token: str) -> None:
     dag_id, newest = task.destinations["dag_id"], source.results[-1]
-    now = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
     conf = {
         "directory": newest.directory,
         "file_name": newest.filename,
         "workflow_manager_endpoint": f"https://localhost:8443{PREFIX}/result_ready/{task.id}",
         "user_token": token,
     }
-    body: dict[str, Any] = {"conf": conf, "dag_run_id": f"{dag_id}_{uuid4()}"}
-    body |= dict.fromkeys(("data_interval_end", "data_interval_start", "logical_date"), now)
     answer = requests.post(
         f"{os.environ['AIRFLOW_URL']}/api/v1/dags/{dag_id}/dagRuns",
-        json=body | {"note": "Triggered via API"},
-        auth=("airflow", "airflow"),
+        json={"conf": conf, "dag_run_id": f"{dag_id}_{uuid4()}"},
+        auth=(USERNAME, PASSWORD),
         timeout=AIRFLOW_TIMEOUT_S,
     )
     if answer.status_code != http.client.OK:
@@ -160,9 +157,8 @@ def _headers(token: str) -> dict[str, str]:
 def main(core: int) -> None:
     """Serve on a core until the input ends."""
     os.sched_setaffinity(0, {core})
-    # Its connections wait while the other side has its turn.
-    with serve(app, keep_alive_s=KEEP_ALIVE_S) as port:
-        tell(port)
+    with serve(app, open_socket(0)) as address:
+        tell(address)
         sys.stdin.read()
 
 

@@ -14,26 +14,44 @@ from local.scanhub.server import open_socket
 # One for all connections: each read is counted before the next one begins.
 _BUFFER = memoryview(bytearray(1024 * 1024))
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_UPLOAD = re.compile(rb"^\S+ \S+[?&]uploadId=(\d+)")
 _PART = re.compile(rb"^PUT \S+[?&]partNumber=(\d+)")
-_CREATED = b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+_LISTED = b'<Part><PartNumber>%b</PartNumber><ETag>"%b-%d"</ETag><Size>%d</Size></Part>'
+_CREATED = b"<InitiateMultipartUploadResult><UploadId>%d</UploadId></InitiateMultipartUploadResult>"
 _COMPLETED = b"<CompleteMultipartUploadResult><Key>raw</Key></CompleteMultipartUploadResult>"
 
 
 class S3Sink:
-    """What all connections have in common: a port of loopback, the size of all parts taken."""
+    """What all connections have in common: a port of loopback, and the sizes of the parts taken."""
 
     port = 0
     n_bytes = 0
+
+    def __init__(self) -> None:
+        self._uploads: list[dict[bytes, int]] = []
 
     def answer(self, head: bytes, size_bytes: int) -> bytes:
         """Return the answer to a request: ETag ``"number-size"`` to a part."""
         etag = body = b""
         if part := _PART.search(head):
             self.n_bytes += size_bytes
+            self._find_parts(head)[part[1]] = size_bytes
             etag = b'ETag: "%b-%d"\r\n' % (part[1], size_bytes)
+        elif head.startswith(b"GET "):
+            parts = b"".join(
+                _LISTED % (n, n, size, size) for n, size in self._find_parts(head).items()
+            )
+            body = b"<ListPartsResult>%b</ListPartsResult>" % parts
+        elif b"uploadId=" in head:
+            body = _COMPLETED
         else:
-            body = _COMPLETED if b"uploadId=" in head else _CREATED
+            self._uploads.append({})
+            body = _CREATED % len(self._uploads)
         return b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (etag, len(body), body)
+
+    def _find_parts(self, head: bytes) -> dict[bytes, int]:
+        upload = _UPLOAD.search(head)
+        return self._uploads[int(upload[1]) - 1] if upload else {}
 
 
 class _Connection(asyncio.BufferedProtocol):

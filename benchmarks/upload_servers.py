@@ -8,31 +8,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI, UploadFile
 
 from benchmarks.child import cpu_s, peak_mb, tell
 from benchmarks.s3_sink import run_s3_sink
-from benchmarks.served import serve
-from benchmarks.upload_clients import BUCKET
-from local.aws import make_client, start_aws
-from local.config import DAG_ID, HOST, StackConfig
-from local.processes import Processes
-from local.scanhub.server import open_socket
+from local.config import DAG_ID
+from local.scanhub.server import open_socket, serve
 from scanhub_workflow import Client
+from tests.fakes.app import make_app
+from tests.fakes.orchestrator import MemoryOrchestrator
+from tests.fakes.ports import MemoryPorts
 from workflow_manager.data_lake.s3 import S3DataLake, build_s3_client
-from workflow_manager.domain.upload import Upload, UploadState, choose_part_size
-from workflow_manager.http.upload_schemas import (
-    CompletedUpload,
-    CompleteUploadBody,
-    CreateUploadBody,
-    UploadView,
-)
-from workflow_manager.services.get_upload import DEFAULT_N_URLS, PresignedPart, UploadProgress
-from workflow_manager.settings import Settings
+from workflow_manager.ports import Dag
+from workflow_manager.wiring import PORTS
 
 N_WARM_UP_UPLOADS = 5
 
@@ -45,22 +39,6 @@ def run_sink(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def run_emulator(folder: Path) -> Iterator[int]:
-    """Run the laptop's S3, with nothing in it but a bucket."""
-    with open_socket(0) as listener:
-        config = StackConfig(folder=folder, aws_port=listener.getsockname()[1])
-    for name in ("log", "run"):
-        (folder / name).mkdir()
-    processes = Processes(folder)
-    try:
-        start_aws(config, processes)
-        make_client(config, "s3").create_bucket(Bucket=BUCKET)
-        yield config.aws_port
-    finally:
-        processes.stop()
-
-
-@contextmanager
 def run_endpoint(folder: Path) -> Iterator[int]:
     """Take files as ScanHub did: whole into memory, then to disk, while the event loop waits."""
     app = FastAPI()
@@ -70,79 +48,31 @@ def run_endpoint(folder: Path) -> Iterator[int]:
         content = await file.read()
         (folder / uuid4().hex).write_bytes(content)
 
-    with serve(app) as port:
-        yield port
+    with serve(app, open_socket(0)) as address:
+        yield int(address.rpartition(":")[2])
 
 
 @contextmanager
 def run_api(folder: Path) -> Iterator[int]:
-    """Plan and complete uploads to the S3 that the environment names."""
-    settings = Settings(bucket_name=BUCKET)
-    with (
-        closing(build_s3_client()) as s3,
-        serve(make_api(S3DataLake(s3, settings), settings)) as port,
-    ):
+    """Run the real functions, with a table in memory and the S3 that the environment names."""
+    ports: Any = MemoryPorts(
+        orchestrator=MemoryOrchestrator([Dag(dag_id=DAG_ID, dag_display_name="")])
+    )
+    ports.clock = partial(datetime.now, UTC)
+    with closing(build_s3_client()) as s3, serve(make_app(), open_socket(0)) as address:
+        ports.lake = S3DataLake(s3, ports.settings)
+        for name in PORTS:
+            PORTS[name] = lambda name=name, **_: getattr(ports, name)
         # The first answers take 30 ms more; those of functions that are in use do not.
         tiny = folder / "tiny"
         tiny.write_bytes(b"x")
-        with Client(f"http://{HOST}:{port}", "any") as client:
+        with Client(f"http://{address}", "any") as client:
             for _ in range(N_WARM_UP_UPLOADS):
                 client.upload(tiny, dag_id=DAG_ID)
-        yield port
+        yield int(address.rpartition(":")[2])
 
 
-def make_api(lake: S3DataLake, settings: Settings) -> FastAPI:
-    """Return the API's uploads as far as `Client.upload` calls them; who calls is not asked.
-
-    Parts are planned and signed by the code of the real functions. What these also do, the table
-    and the comparison of the parts with S3's list, is left out. As there, nothing is called in a
-    thread.
-    """
-    app = FastAPI()
-    uploads: dict[str, Upload] = {}
-
-    def show(upload: Upload, from_part: int, limit: int) -> UploadView:
-        parts = [
-            PresignedPart(
-                n, upload.part_size(n), lake.presign_part(upload.key, upload.s3_upload_id, n)
-            )
-            for n in range(from_part, upload.n_parts + 1)[:limit]
-        ]
-        expires_at = datetime.now(UTC) + timedelta(seconds=settings.upload_url_lifetime_s)
-        return UploadView.of(UploadProgress(upload, missing=parts), expires_at)
-
-    @app.post("/uploads/", status_code=201)
-    async def create_upload(body: CreateUploadBody) -> UploadView:
-        key = uuid4().hex
-        uploads[key] = Upload(
-            **body.model_dump(),
-            upload_id=key,
-            owner="benchmark",
-            key=key,
-            s3_upload_id=lake.create_multipart_upload(key, body.content_type),
-            part_size_bytes=choose_part_size(body.size_bytes),
-            created_at=datetime.now(UTC),
-        )
-        return show(uploads[key], 1, DEFAULT_N_URLS)
-
-    @app.get("/uploads/{upload_id}/")
-    async def get_upload(
-        upload_id: str, from_part: int = 1, limit: int = DEFAULT_N_URLS
-    ) -> UploadView:
-        return show(uploads[upload_id], from_part, limit)
-
-    @app.post("/uploads/{upload_id}/complete/")
-    async def complete_upload(upload_id: str, body: CompleteUploadBody) -> CompletedUpload:
-        upload = uploads[upload_id]
-        lake.complete_multipart_upload(upload.key, upload.s3_upload_id, body.parts, body.crc64nvme)
-        return CompletedUpload(
-            upload_id=upload_id, state=UploadState.COMPLETED, dag_run_id=None, status_url=None
-        )
-
-    return app
-
-
-SERVERS = {"sink": run_sink, "emulator": run_emulator, "endpoint": run_endpoint, "api": run_api}
+SERVERS = {"sink": run_sink, "endpoint": run_endpoint, "api": run_api}
 
 
 def main(name: str, folder: str) -> None:

@@ -2,6 +2,9 @@
 
 import asyncio
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -58,3 +61,16 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     return uvicorn.Server(config)
+
+
+@contextmanager
+def serve(app: ASGIApp, listener: socket.socket) -> Iterator[str]:
+    """Serve in a thread for as long as the context, which is ``host:port``."""
+    server = make_server(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"{HOST}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

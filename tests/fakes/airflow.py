@@ -17,7 +17,8 @@ TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
 # The date by which a list of runs is bounded, and all that the bodies of lists may hold.
 RUN_DATE = {"v1": "execution_date", "v2": "run_after"}
 PAGING = {"page_limit", "page_offset"}
-BASIC = f"Basic {b64encode(b'service:secret-password').decode()}"
+USERNAME, PASSWORD = "service", "secret-password"
+BASIC = f"Basic {b64encode(f'{USERNAME}:{PASSWORD}'.encode()).decode()}"
 # What a list leaves out unless it is told otherwise, and how.
 OUT_OF_USE = {"v1": ("only_active", "is_active", False), "v2": ("exclude_stale", "is_stale", True)}
 
@@ -81,7 +82,7 @@ class FakeAirflow:
         self.token = "another token"
 
     def _login(self, body: dict[str, str]) -> httpx.Response:
-        if body != {"username": "service", "password": "secret-password"}:
+        if body != {"username": USERNAME, "password": PASSWORD}:
             return httpx.Response(401, json={"detail": "Invalid credentials"})
         self.n_logins += 1
         self.token = f"token-{self.n_logins}"

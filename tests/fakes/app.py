@@ -27,12 +27,11 @@ class Vouched:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        below = strip_base_path(scope["path"])
-        scope |= {"path": below, "raw_path": below.encode()}
-        scope |= {
-            "aws.event": {"requestContext": REQUEST_CONTEXT},
-            "aws.context": FakeLambdaContext(),
-        }
+        if scope["type"] == "http":
+            below = strip_base_path(scope["path"])
+            event = {"requestContext": REQUEST_CONTEXT}
+            scope.update({"path": below, "raw_path": below.encode()})
+            scope.update({"aws.event": event, "aws.context": FakeLambdaContext()})
         await self._app(scope, receive, send)
 
 
@@ -48,7 +47,7 @@ def make_app() -> FastAPI:
 class InProcess(httpx.BaseTransport):
     """Answers by an app, in an event loop of another thread: the client has none."""
 
-    def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
+    def __init__(self, app: ASGIApp, portal: BlockingPortal) -> None:
         self._app = app
         self._portal = portal
 

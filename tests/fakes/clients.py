@@ -138,7 +138,7 @@ class FakeScan:
     def get_sequence(self, sequence_id: str) -> str:
         if sequence_id not in self.sequences:
             detail = f"Could not retreive sequence for sequence_id:{sequence_id}"
-            raise NeighbourRefusedError(detail, 404)
+            raise NeighbourRefusedError(detail, 400)
         return self.sequences[sequence_id]
 
     def get_device_status(self, device_id: str) -> str:

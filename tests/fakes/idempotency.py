@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import D
 
 class MemoryPersistenceLayer(BasePersistenceLayer):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._records: dict[str, DataRecord] = {}
 
     def _get_record(self, idempotency_key: str) -> DataRecord:

@@ -6,7 +6,6 @@ AWS is moto, Airflow answers from memory over HTTP, ScanHub is the served stand-
 import base64
 import importlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from local.scanhub.seed import (
     make_device,
     seed_workflow,
 )
-from local.scanhub.server import make_server, open_socket
+from local.scanhub.server import open_socket, serve
 from local.scanhub.upload import ScanFailedError
-from tests.fakes.airflow import FakeAirflow
+from tests.fakes.airflow import PASSWORD, USERNAME, FakeAirflow
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.wire import AIRFLOW_URL, Wire
 from tests.integration.conftest import create_table
@@ -45,7 +44,6 @@ from workflow_manager.ports import WorkflowStore
 DAG_ID = "cartesian_reconstruction"
 BUCKET = "data-lake"
 TABLE = "state"
-AIRFLOW_PASSWORD = "secret-password"
 NEIGHBOURS = "USER_LOGIN EXAM PATIENT SEQUENCE DEVICE".split()
 
 
@@ -173,15 +171,11 @@ def serve_scanhub() -> Iterator[tuple[StandIn, httpx.Client]]:
     stand_in = make_stand_in(
         ScanHubSettings(address=address, scan_duration_s=0.0, acquire=break_off)
     )
-    server = make_server(make_app(stand_in))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
-            yield stand_in, client
-    finally:
-        server.should_exit = True
-        thread.join()
+    with (
+        serve(make_app(stand_in), listener),
+        httpx.Client(base_url=f"http://{address}", trust_env=False) as client,
+    ):
+        yield stand_in, client
 
 
 def break_off(path: Path) -> None:
@@ -222,7 +216,7 @@ def create_resources(scanhub_url: str) -> dict[str, str]:
     )
     secrets = boto3.client("secretsmanager")
     service = json.dumps({"username": SERVICE_USERNAME, "password": SERVICE_PASSWORD})
-    airflow = json.dumps({"username": "service", "password": AIRFLOW_PASSWORD})
+    airflow = json.dumps({"username": USERNAME, "password": PASSWORD})
     return {
         "TABLE_NAME": TABLE,
         "BUCKET_NAME": BUCKET,

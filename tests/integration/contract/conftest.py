@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
+from tests.fakes.airflow import PASSWORD
 from tests.integration.conftest import REGION
-from tests.integration.deployment import AIRFLOW_PASSWORD, Deployment, deploy
+from tests.integration.deployment import Deployment, deploy
 from tests.integration.patient import PATIENT_WORDS
 from workflow_manager.observability import logger
 from workflow_manager.wiring import PORTS
@@ -69,6 +70,6 @@ def forbidden_words(deployment: Deployment) -> list[str]:
     callback_tokens = (run["conf"]["user_token"] for run in deployment.airflow.runs.values())
     secrets = [token.partition(".")[2] for token in callback_tokens]
     accounts = [known["password"], known["service_password"], service.access_token]
-    tokens = [deployment.token, *accounts, AIRFLOW_PASSWORD]
+    tokens = [deployment.token, *accounts, PASSWORD]
     # A presigned URL is as good as a token.
     return [*tokens, *secrets, *CLIENT_WORDS, *PATIENT_WORDS, "X-Amz-Signature"]

@@ -204,7 +204,7 @@ def progress(value: int) -> dict[str, int]:
 
 
 READS = [
-    case(HELLO, "", 200),
+    case(HELLO, "", 200, shows={"message": "Hello, World!"}),
     *without_token(HELLO),
     loss(HELLO, "table", 200),
     case(READINESS, "", 200),
@@ -290,11 +290,11 @@ UPLOADS = [
     case(SHOW_UPLOAD_BY_ANOTHER, "", 200, **SCANNING),
     *failures(SHOW_UPLOAD_BY_ANOTHER, "task", "404 404 502 503 504 502 502 502", exams="STARTED"),
     loss(SHOW_UPLOAD, "table", 503),
-    case(ABORT, "", 200, **SCANNING),
+    case(ABORT, "", 200, **SCANNING, shows={"state": "ABORTED"}),
     *without_token(ABORT),
     at(ABORT, "unknown id", "/uploads/01ARZ3NDEKTSV4RRFFQ69G5FAV/", 404, NO_UPLOAD),
     at(ABORT, "malformed id", "/uploads/x/", 404, NO_UPLOAD),
-    case(replace(ABORT, prepare=abort_upload), "again", 200),
+    case(replace(ABORT, prepare=abort_upload), "again", 200, shows={"state": "ABORTED"}),
     case(replace(ABORT, prepare=end_upload), "complete", 409, "The upload is complete"),
     case(ABORT_FOR_DAG, "", 200),
     case(replace(ABORT_FOR_DAG, actor="another"), "somebody else's", 404, NO_UPLOAD),

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from benchmarks.cold_start import Init
-from benchmarks.report import describe_machine, make_table, replace_block, take_medians
+from benchmarks.report import describe_machine, make_table, percentile, replace_block, take_medians
 
 PAGE = "# Page\n\n<!-- cold -->\nold\n<!-- /cold -->\n\n<!-- warm -->\nkept\n<!-- /warm -->\n"
 
@@ -44,3 +44,10 @@ def test_each_number_has_its_own_median() -> None:
     measured = [Init(1, 30), Init(2, 10), Init(9, 20)]
     # When their medians are taken, then each number is its own
     assert take_medians(measured) == Init(2, 20)
+
+
+def test_percentile_is_one_of_the_values() -> None:
+    assert percentile([3.0, 1.0, 2.0], 50) == 2.0
+    assert percentile([1.0, 2.0], 50) == 1.0
+    assert percentile([*[1.0] * 199, 9.0], 99) == 1.0
+    assert percentile([*[1.0] * 98, 9.0, 9.0], 99) == 9.0

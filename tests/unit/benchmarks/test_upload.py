@@ -9,8 +9,8 @@ from benchmarks.upload import measure, write_random
 from benchmarks.upload_servers import run_api
 from local.config import DAG_ID, HOST, StackConfig, aws_environ
 from scanhub_workflow import Client
-from scanhub_workflow.models import CreateUploadBody, UploadState
-from workflow_manager.domain.upload import MAX_FILE_SIZE_BYTES, choose_part_size
+from scanhub_workflow.models import UploadState
+from workflow_manager.domain.upload import choose_part_size
 
 PART_SIZE_BYTES = choose_part_size(1)
 LAST_PART_SIZE_BYTES = 5
@@ -45,19 +45,6 @@ def test_every_byte_arrives_once(sink: S3Sink, client: Client, path: Path) -> No
     # Then the sink has counted each of its bytes once
     assert done.state is UploadState.COMPLETED
     assert sink.n_bytes == n_before + SIZE_BYTES
-
-
-@pytest.mark.parametrize("size_bytes", [1, SIZE_BYTES, 2**40, MAX_FILE_SIZE_BYTES])
-def test_parts_are_planned_as_the_service_plans_them(client: Client, size_bytes: int) -> None:
-    # Given a file of any size; when its upload is planned, and the last part asked for again
-    body = CreateUploadBody(file_name="raw", size_bytes=size_bytes, dag_id=DAG_ID)
-    plan = client.create_upload(body)
-    rest = client.get_upload(plan.upload_id, from_part=plan.n_parts)
-    # Then the parts have the service's size, and the last one is what is left
-    assert plan.part_size_bytes == choose_part_size(size_bytes)
-    assert len(plan.parts) == min(plan.n_parts, 100)
-    [last] = rest.parts
-    assert (plan.n_parts - 1) * plan.part_size_bytes + last.size_bytes == size_bytes
 
 
 @pytest.mark.parametrize(

@@ -43,30 +43,21 @@ def test_get_task_asks_with_the_callers_token() -> None:
     assert server.requests[0].headers["Authorization"] == "Bearer token-1"
 
 
-def test_get_workflow_returns_its_tasks() -> None:
-    workflow = {"id": "workflow-1", "exam_id": "exam-1", "tasks": [TASK]}
-    server = FakeServer(httpx.Response(200, json=workflow))
-    assert make_client(server).get_workflow("workflow-1").tasks[0].id == "task-1"
-    assert server.lines == [f"GET {BASE}/workflow/workflow-1"]
-
-
-def test_get_exam_returns_the_exam() -> None:
-    server = FakeServer(httpx.Response(200, json={"id": "exam-1", "patient_height_cm": 180}))
-    assert make_client(server).get_exam("exam-1").patient_height_cm == 180
-    assert server.lines == [f"GET {BASE}/exam-1"]
-
-
-def test_list_exams_returns_workflows_with_their_tasks() -> None:
-    workflow = {"id": "workflow-1", "exam_id": "exam-1", "tasks": [TASK]}
-    exam = {"id": "exam-1", "patient_id": "patient-1", "name": "Knie", "workflows": [workflow]}
-    server = FakeServer(httpx.Response(200, json=[exam]))
-    [found] = make_client(server).list_exams("patient/1")
-    assert found.workflows[0].tasks[0].id == "task-1"
-    assert server.lines == [f"GET {BASE}/all/patient%2F1"]
-
-
-def test_list_exams_returns_none_of_an_unknown_patient() -> None:
-    assert make_client(FakeServer(httpx.Response(200, json=[]))).list_exams("patient-1") == []
+@pytest.mark.parametrize(
+    ("read", "path"),
+    [
+        (lambda client: client.get_workflow("a/b"), "/workflow/a%2Fb"),
+        (lambda client: client.get_exam("a/b"), "/a%2Fb"),
+        (lambda client: client.list_exams("a/b"), "/all/a%2Fb"),
+    ],
+)
+def test_ids_stay_in_their_segment_of_the_path(
+    read: Callable[[HttpExamClient], object], path: str
+) -> None:
+    server = FakeServer(httpx.Response(404))
+    with pytest.raises(UpstreamRefusedError):
+        read(make_client(server))
+    assert server.lines == [f"GET {BASE}{path}"]
 
 
 READS: list[tuple[Callable[[HttpExamClient], object], str]] = [

@@ -94,14 +94,6 @@ def address(ip_address: object) -> httpx.Response:
     return httpx.Response(200, json={"ip_address": ip_address})
 
 
-def test_get_patient_returns_the_patient() -> None:
-    record = {"id": "1", "birth_date": "1990-05-17", "sex": "FEMALE", "first_name": "Ada"}
-    server = FakeServer(httpx.Response(200, json=record))
-    assert make_client(server).get_patient("1").birth_date.year == 1990
-    assert server.lines == ["GET http://patient-manager:8100/api/v1/patient/1"]
-    assert server.requests[0].headers["Authorization"] == "Bearer token-1"
-
-
 @pytest.mark.parametrize(
     "answer", [httpx.Response(404), httpx.Response(200, json={"birth_date": "somewhen"})]
 )

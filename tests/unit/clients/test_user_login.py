@@ -4,26 +4,12 @@ import pytest
 from tests.fakes.http import FakeServer
 from workflow_manager.clients.user_login import HttpUserClient
 from workflow_manager.domain.errors import UpstreamError, UpstreamTimeoutError
-from workflow_manager.domain.exam import User
 
 USER = {"username": "ada", "role": "scientist", "email": None, "access_token": ""}
 
 
 def make_client(server: FakeServer) -> HttpUserClient:
     return HttpUserClient(server.client, "http://user-login-manager:8000")
-
-
-def test_get_current_user_returns_whose_token_it_is() -> None:
-    server = FakeServer(httpx.Response(200, json=USER))
-    user = make_client(server).get_current_user("token-1")
-    assert user == User(username="ada", role="scientist")
-    url = "http://user-login-manager:8000/api/v1/userlogin/getcurrentuser"
-    assert server.lines == [f"GET {url}"]
-    assert server.requests[0].headers["Authorization"] == "Bearer token-1"
-
-
-def test_get_current_user_returns_none_when_refused() -> None:
-    assert make_client(FakeServer(httpx.Response(401))).get_current_user("token-1") is None
 
 
 @pytest.mark.parametrize("token", ["", "with space", "line\nbreak", "ä"])

@@ -12,9 +12,3 @@ def test_abort_upload_answers_its_owner(invoke: Invoke) -> None:
     body = read_body(answer)
     assert answer["statusCode"] == 200
     assert body["state"] == "ABORTED"
-
-
-def test_abort_upload_answers_404_for_an_unknown_upload(invoke: Invoke) -> None:
-    answer = invoke("abort_upload", load_event("abort_upload", "unknown_upload"))
-
-    assert answer["statusCode"] == 404

@@ -1,8 +1,4 @@
-import pytest
-
-from tests.fakes.ports import MemoryPorts
 from tests.unit.functions.conftest import Invoke, load_event
-from workflow_manager.domain.errors import UpstreamTimeoutError
 
 
 def test_authorize_request_allows_the_whole_stage_to_a_user(invoke: Invoke) -> None:
@@ -22,10 +18,3 @@ def test_authorize_request_denies_everybody_else(invoke: Invoke) -> None:
 
     [statement] = policy["policyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
-
-
-def test_authorize_request_fails_when_nobody_can_tell(invoke: Invoke, world: MemoryPorts) -> None:
-    world.users.error = UpstreamTimeoutError("late")
-
-    with pytest.raises(UpstreamTimeoutError):
-        invoke("authorize_request", load_event("authorize_request", "bearer_token"))

@@ -29,9 +29,3 @@ def test_complete_upload_tells_the_run_and_where_to_see_it(
         "https://abc123def4.execute-api.eu-central-1.amazonaws.com/api/v1/workflowmanager"
         f"/dag_runs/{body['dag_run_id']}/"
     )
-
-
-def test_complete_upload_answers_404_for_an_unknown_upload(invoke: Invoke) -> None:
-    answer = invoke("complete_upload", load_event("complete_upload", "unknown_upload"))
-
-    assert answer["statusCode"] == 404

@@ -40,10 +40,6 @@ def test_get_dag_run_answers_304_until_the_run_moves(invoke: Invoke, world: Memo
     assert unchanged["headers"]["etag"] == first["headers"]["etag"] != moved["headers"]["etag"]
 
 
-def test_get_dag_run_answers_404_for_an_unknown_run(invoke: Invoke) -> None:
-    assert invoke("get_dag_run", load_event("get_dag_run", "unknown_run"))["statusCode"] == 404
-
-
 def test_get_dag_run_shows_its_tasks_in_airflow_and_a_link(
     invoke: Invoke, world: MemoryPorts
 ) -> None:

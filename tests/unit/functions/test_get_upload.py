@@ -15,9 +15,3 @@ def test_get_upload_answers_its_owner(invoke: Invoke) -> None:
     assert answer["statusCode"] == 200
     assert body["state"] == "CREATED"
     assert [part["part_number"] for part in body["parts"]] == [2, 3]
-
-
-def test_get_upload_answers_404_for_an_unknown_upload(invoke: Invoke) -> None:
-    answer = invoke("get_upload", load_event("get_upload", "unknown_upload"))
-
-    assert answer["statusCode"] == 404

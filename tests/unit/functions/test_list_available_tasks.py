@@ -3,7 +3,6 @@ import pytest
 from tests.fakes.ports import MemoryPorts
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.domain.errors import (
-    MissingPermissionError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
@@ -53,16 +52,3 @@ def test_list_available_tasks_says_that_airflow_failed(
     assert answer["statusCode"] == status
     assert body["detail"] == "Failed to retrieve Airflow DAGs"
     assert body["reason"] == reason
-
-
-def test_list_available_tasks_says_that_our_account_may_not(
-    invoke: Invoke, world: MemoryPorts
-) -> None:
-    world.orchestrator.outage = MissingPermissionError()
-
-    answer = invoke("list_available_tasks", load_event("list_available_tasks", "success"))
-
-    assert answer["statusCode"] == 503
-    assert read_body(answer)["detail"] == (
-        "The deployment lacks a permission; its operator was told."
-    )

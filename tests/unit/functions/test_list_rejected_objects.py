@@ -45,10 +45,3 @@ def test_list_rejected_objects_goes_page_by_page(invoke: Invoke, world: MemoryPo
     shown = first["rejected_objects"] + second["rejected_objects"]
     assert [each["rejected_object_id"] for each in shown] == list(times)
     assert second["next_cursor"] is None
-
-
-def test_list_rejected_objects_refuses_a_cursor_that_is_none_of_ours(invoke: Invoke) -> None:
-    answer = invoke("list_rejected_objects", load_event("list_rejected_objects", "bad_cursor"))
-
-    assert answer["statusCode"] == 422
-    assert read_body(answer)["detail"] == "The cursor is none of ours."

@@ -2,7 +2,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.contracts.samples import make_finished_run, make_run
+from tests.contracts.samples import make_finished_run
 from tests.fakes.ports import MemoryPorts
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 
@@ -45,13 +45,6 @@ def test_list_results_says_how_long_the_urls_work(invoke: Invoke, world: MemoryP
     assert timedelta(seconds=900) <= left < timedelta(seconds=930)
 
 
-def test_list_results_says_why_there_is_no_url(invoke: Invoke, world: MemoryPorts) -> None:
-    world.store.commit([make_finished_run()])
-    [file] = read_body(invoke("list_results", ask()))["results"]
-    assert (file["url"], file["size_bytes"]) == (None, None)
-    assert file["unavailable_reason"] == "There is no such file in the data lake, or not any more."
-
-
 def test_list_results_goes_page_by_page(invoke: Invoke, world: MemoryPorts) -> None:
     world.store.commit([make_finished_run()])
     for name in "abc":
@@ -63,22 +56,3 @@ def test_list_results_goes_page_by_page(invoke: Invoke, world: MemoryPorts) -> N
     keys = [file["key"][-5:] for page in (first, second) for file in page["results"]]
     assert keys == ["a.dcm", "b.dcm", "c.dcm"]
     assert second["next_cursor"] is None
-
-
-def test_list_results_is_empty_while_a_run_goes_on(invoke: Invoke, world: MemoryPorts) -> None:
-    world.store.commit([make_run()])
-    body = read_body(invoke("list_results", ask()))
-    assert (body["state"], body["results"], body["next_cursor"]) == ("PENDING", [], None)
-
-
-def test_list_results_answers_404_for_an_unknown_run(invoke: Invoke) -> None:
-    assert invoke("list_results", load_event("list_results", "unknown_run"))["statusCode"] == 404
-
-
-def test_list_results_refuses_a_cursor_of_another_make(invoke: Invoke, world: MemoryPorts) -> None:
-    world.store.commit([make_finished_run()])
-    answer = invoke("list_results", ask(cursor="x"))
-    assert (answer["statusCode"], read_body(answer)["detail"]) == (
-        422,
-        "The cursor is none of ours.",
-    )

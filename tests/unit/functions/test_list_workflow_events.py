@@ -14,21 +14,8 @@ def test_list_workflow_events_goes_page_by_page(invoke: Invoke) -> None:
     whole = read_body(invoke("get_workflow", load_event("get_workflow", "success")))["events"]
 
     first = read_body(invoke("list_workflow_events", ask(limit="1")))
-    second = read_body(invoke("list_workflow_events", ask(cursor=first["next_cursor"])))
+    second = read_body(invoke("list_workflow_events", ask(limit="2", cursor=first["next_cursor"])))
 
     assert first["events"] + second["events"] == whole
     assert len(first["events"]) == 1
     assert second["next_cursor"] is None
-
-
-def test_list_workflow_events_answers_404_for_a_workflow_that_was_never_processed(
-    invoke: Invoke,
-) -> None:
-    answer = invoke("list_workflow_events", ask())
-
-    assert answer["statusCode"] == 404
-    assert read_body(answer)["detail"] == ("There is no such workflow, or it was never processed.")
-
-
-def test_list_workflow_events_refuses_a_cursor_that_is_no_event(invoke: Invoke) -> None:
-    assert invoke("list_workflow_events", ask(cursor="x"))["statusCode"] == 422

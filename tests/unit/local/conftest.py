@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from local.scanhub.app import Settings, make_app, make_stand_in
-from local.scanhub.server import make_server, open_socket
+from local.scanhub.server import open_socket, serve
 
 API_URL = "http://api.invalid/api/v1/workflowmanager"
 RAW_DATA = b"raw data of a phantom"
@@ -132,14 +132,12 @@ def server() -> Iterator[Served]:
         acquire=acquire,
         transport=httpx.MockTransport(workflow_manager),
     )
-    uvicorn_server = make_server(make_app(make_stand_in(settings)))
-    thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    with httpx.Client(base_url=f"http://{address}", timeout=5.0, trust_env=False) as client:
+    with (
+        serve(make_app(make_stand_in(settings)), listener),
+        httpx.Client(base_url=f"http://{address}", timeout=5.0, trust_env=False) as client,
+    ):
         yield Served(client, workflow_manager, release)
-    release.set()
-    uvicorn_server.should_exit = True
-    thread.join()
+        release.set()
     with warnings.catch_warnings():
         # A connection that uvicorn gave up on is found here, not in whichever test comes later.
         warnings.simplefilter("ignore", ResourceWarning)

@@ -146,15 +146,6 @@ def test_complete_upload_by_two_at_once_makes_one_object(world: MemoryPorts) -> 
     assert completed.version_id == world.store.get_upload(upload.upload_id).version_id  # type: ignore[union-attr]
 
 
-def test_complete_upload_hides_another_users_upload(world: MemoryPorts) -> None:
-    upload, sent = send(world)
-
-    with pytest.raises(NotFoundError):
-        call(complete_upload, world, upload.upload_id, sent, at(1, "somebody-else"))
-    with pytest.raises(NotFoundError):
-        call(complete_upload, world, "unknown", sent, at(1))
-
-
 def test_complete_upload_is_open_to_whoever_may_see_the_task(world: MemoryPorts) -> None:
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     upload = call(create_upload, world, UploadRequest("a.h5", 4, task_id=SCAN_ID), at(0))

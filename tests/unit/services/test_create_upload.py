@@ -17,12 +17,8 @@ from tests.fakes.world import (
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
-    NotFoundError,
-    UpstreamRefusedError,
-    UpstreamUnreachableError,
 )
 from workflow_manager.domain.upload import MAX_FILE_SIZE_BYTES, MAX_N_PARTS, choose_part_size
-from workflow_manager.ports import Dag
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.get_upload import PartWindow, get_upload
 from workflow_manager.services.process_workflow import process_workflow
@@ -89,11 +85,6 @@ def test_create_upload_refuses_data_for_a_task_that_is_no_scan(world: MemoryPort
         call(create_upload, world, UploadRequest("a.h5", 1, task_id=RECONSTRUCTION_ID), at(0))
 
 
-def test_create_upload_passes_on_that_a_task_is_unknown(world: MemoryPorts) -> None:
-    with pytest.raises(UpstreamRefusedError, match="Failed to fetch task with id=x"):
-        call(create_upload, world, UploadRequest("a.h5", 1, task_id="x"), at(0))
-
-
 @pytest.mark.parametrize("target", [{}, {"dag_id": DAG_ID, "task_id": SCAN_ID}])
 def test_create_upload_wants_exactly_one_target(world: MemoryPorts, target: dict[str, str]) -> None:
     with pytest.raises(InvalidInputError, match="either"):
@@ -126,23 +117,6 @@ def test_create_upload_refuses_a_dag_id_that_airflow_would_refuse(
 ) -> None:
     with pytest.raises(InvalidInputError, match="dag_id must be"):
         call(create_upload, world, UploadRequest("a.h5", 1, dag_id=dag_id), at(0))
-
-
-def test_create_upload_refuses_unknown_and_paused_dags(world: MemoryPorts) -> None:
-    world.orchestrator.dags["paused"] = Dag(dag_id="paused", dag_display_name="", is_paused=True)
-
-    with pytest.raises(NotFoundError, match="does not know"):
-        call(create_upload, world, UploadRequest("a.h5", 1, dag_id="unknown"), at(0))
-    with pytest.raises(ConflictError, match="paused"):
-        call(create_upload, world, UploadRequest("a.h5", 1, dag_id="paused"), at(0))
-
-
-def test_create_upload_takes_data_while_airflow_is_down(world: MemoryPorts) -> None:
-    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
-
-    upload = call(create_upload, world, UploadRequest("a.h5", 1, dag_id=DAG_ID), at(0))
-
-    assert upload.dag_id == DAG_ID
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ import pytest
 
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import DAG_ID, SCAN_ID, at, make_world
-from workflow_manager.domain.errors import NotFoundError
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.services.complete_upload import SentFile, complete_upload
 from workflow_manager.services.create_upload import UploadRequest, create_upload
@@ -82,13 +81,6 @@ def test_get_upload_says_that_an_expired_upload_is_gone(world: MemoryPorts) -> N
 
     assert progress.upload.state is UploadState.ABORTED
     assert progress.missing == []
-
-
-def test_get_upload_hides_another_users_upload(world: MemoryPorts) -> None:
-    upload = begin(world)
-
-    with pytest.raises(NotFoundError, match="no such upload"):
-        call(get_upload, world, upload.upload_id, PartWindow(), at(1, "somebody-else"))
 
 
 def test_get_upload_of_a_user_who_is_gone_is_for_who_may_see_the_task(world: MemoryPorts) -> None:

@@ -12,7 +12,6 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import UpstreamRefusedError, UpstreamTimeoutError
 from workflow_manager.http.schemas import WorkflowView
 from workflow_manager.services.get_workflow import describe_version, get_workflow, list_trail
 from workflow_manager.services.process_workflow import process_workflow
@@ -57,22 +56,6 @@ def test_get_workflow_shows_the_scans_progress_from_exam_manager(world: MemoryPo
     graph = call(get_workflow, world, WORKFLOW_ID, at(1))
 
     assert graph.tasks[SCAN_ID].progress == 40
-
-
-def test_get_workflow_answers_while_exam_manager_is_down(world: MemoryPorts) -> None:
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-    world.exam.fail_with["get_task"] = UpstreamTimeoutError("late")
-
-    graph = call(get_workflow, world, WORKFLOW_ID, at(1))
-
-    assert graph.tasks[SCAN_ID].progress == 0
-
-
-def test_get_workflow_passes_on_that_a_workflow_is_unknown(world: MemoryPorts) -> None:
-    with pytest.raises(UpstreamRefusedError) as caught:
-        call(get_workflow, world, "unknown", at(0))
-
-    assert caught.value.status == 404
 
 
 def test_version_stays_while_nothing_happens(world: MemoryPorts) -> None:

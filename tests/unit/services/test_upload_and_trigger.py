@@ -3,7 +3,7 @@ import pytest
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import DAG_ID, at, deliver, make_world
 from workflow_manager.domain.data_lake import ObjectVersion
-from workflow_manager.domain.errors import InvalidInputError, NotFoundError, PayloadTooLargeError
+from workflow_manager.domain.errors import InvalidInputError, PayloadTooLargeError
 from workflow_manager.services.upload_and_trigger import MAX_FILE_SIZE_BYTES, upload_and_trigger
 
 
@@ -49,8 +49,3 @@ def test_upload_and_trigger_refuses_what_cannot_be_used(
 ) -> None:
     with pytest.raises(InvalidInputError):
         call(upload_and_trigger, world, dag_id, file_name, body, at(0))
-
-
-def test_upload_and_trigger_refuses_an_unknown_dag(world: MemoryPorts) -> None:
-    with pytest.raises(NotFoundError):
-        call(upload_and_trigger, world, "unknown", "a.npy", b"x", at(0))

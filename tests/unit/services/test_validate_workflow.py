@@ -18,8 +18,6 @@ from tests.fakes.world import (
 )
 from workflow_manager.domain.errors import (
     InvalidInputError,
-    NeighbourRefusedError,
-    UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import Exam, TaskType
 from workflow_manager.services.process_workflow import process_workflow
@@ -52,13 +50,6 @@ def test_validate_workflow_tells_what_starts_and_in_which_order(world: MemoryPor
         (SCAN_ID, StartMode.PROCESS),
         (RECONSTRUCTION_ID, StartMode.BY_ITSELF),
     ]
-
-
-def test_validate_workflow_changes_nothing(world: MemoryPorts) -> None:
-    validate(world)
-
-    assert world.store.get_execution(WORKFLOW_ID) is None
-    assert (world.exam.reports, world.scan.starts, world.queue.dag_run_ids) == ([], [], [])
 
 
 def test_validate_workflow_orders_a_join_behind_all_its_inputs() -> None:
@@ -108,37 +99,6 @@ def test_validate_workflow_names_a_device_that_takes_no_scan(
     assert problems_of(world, SCAN_ID) == (f"The device is {status.lower()}.",)
 
 
-def test_validate_workflow_names_an_unknown_device(world: MemoryPorts) -> None:
-    world.scan.device_statuses.clear()
-    assert problems_of(world, SCAN_ID) == ("Device-manager does not know the device.",)
-
-
-@pytest.mark.parametrize(
-    ("status", "problem"),
-    [(401, "Failed to fetch device"), (503, "Not checked: Failed to fetch device")],
-)
-def test_validate_workflow_takes_no_other_refusal_for_an_unknown_device(
-    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch, status: int, problem: str
-) -> None:
-    def refuse(device_id: str) -> str:
-        raise NeighbourRefusedError("Failed to fetch device", status)
-
-    monkeypatch.setattr(world.scan, "get_device_status", refuse)
-
-    assert problems_of(world, SCAN_ID) == (problem,)
-
-
-def test_validate_workflow_says_that_the_patient_was_not_checked(world: MemoryPorts) -> None:
-    world.exam.fail_with["get_exam"] = UpstreamUnreachableError("Failed to fetch exam")
-    assert validate(world).problems == ("Not checked: Failed to fetch exam",)
-
-
-def test_validate_workflow_names_a_missing_sequence(world: MemoryPorts) -> None:
-    world.scan.sequences.clear()
-    [problem] = problems_of(world, SCAN_ID)
-    assert problem.startswith("Could not retreive sequence")
-
-
 def test_validate_workflow_names_missing_limits_of_the_patient_without_their_values(
     world: MemoryPorts,
 ) -> None:
@@ -150,23 +110,6 @@ def test_validate_workflow_names_missing_limits_of_the_patient_without_their_val
     [problem] = validated.problems
     assert "patient height, patient weight is missing" in problem
     assert "68" not in problem
-
-
-def test_validate_workflow_names_a_dag_that_airflow_does_not_know(world: MemoryPorts) -> None:
-    del world.orchestrator.dags[DAG_ID]
-    assert problems_of(world, RECONSTRUCTION_ID) == (f"Airflow does not know the DAG {DAG_ID}.",)
-
-
-def test_validate_workflow_names_a_paused_dag(world: MemoryPorts) -> None:
-    dag = world.orchestrator.dags[DAG_ID]
-    world.orchestrator.dags[DAG_ID] = dag.model_copy(update={"is_paused": True})
-    [problem] = problems_of(world, RECONSTRUCTION_ID)
-    assert "is paused" in problem
-
-
-def test_validate_workflow_says_what_could_not_be_checked(world: MemoryPorts) -> None:
-    world.orchestrator.outage = UpstreamUnreachableError("Airflow failed.")
-    assert problems_of(world, RECONSTRUCTION_ID) == ("Not checked: Airflow failed.",)
 
 
 def test_validate_workflow_names_every_arg_that_is_missing() -> None:

@@ -1,0 +1,136 @@
+"""What ScanHub's services do, in memory and over HTTP alike; runs on fakes and on the stand-in."""
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from workflow_manager.domain.errors import ConflictError, NeighbourRefusedError
+from workflow_manager.domain.exam import (
+    AcquisitionLimits,
+    DeviceTask,
+    ItemStatus,
+    ParametrizedSequence,
+    ResultType,
+    SequenceParameters,
+    TaskType,
+    Xyz,
+)
+from workflow_manager.ports import ExamClient, ScanClient, UserClient
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+ZERO = Xyz(X=0, Y=0, Z=0)
+
+
+@dataclass(frozen=True)
+class Hospital:
+    """The services as an operator reaches them, and one exam with a scan and a reconstruction."""
+
+    exam: ExamClient
+    scan: ScanClient
+    users: UserClient
+    token: str = field(repr=False)
+    workflow_id: str
+    task_ids: tuple[str, str]
+    exam_id: str
+    patient_id: str
+    sequence_id: str
+    device_id: str
+
+    def order(self) -> DeviceTask:
+        limits = AcquisitionLimits(
+            patient_height=172, patient_weight=68, patient_gender="OTHER", patient_age=41
+        )
+        parametrized = ParametrizedSequence(
+            acquisition_limits=limits,
+            sequence_parameters=SequenceParameters(fov=ZERO, fov_offset=ZERO),
+            sequence="{}",
+        )
+        return DeviceTask(
+            device_id=self.device_id,
+            record_id=self.task_ids[0],
+            parametrized_sequence=parametrized,
+            user_access_token=self.token,
+        )
+
+
+class ScanHubContract:
+    """Subclasses give the fixture `hospital`."""
+
+    def test_a_workflow_has_its_tasks(self, hospital: Hospital) -> None:
+        workflow = hospital.exam.get_workflow(hospital.workflow_id)
+        scan, reconstruction = sorted(workflow.tasks, key=lambda task: task.datetime_created)
+        assert workflow.exam_id == hospital.exam_id
+        assert (scan.id, reconstruction.id) == hospital.task_ids
+        assert [scan, reconstruction] == [hospital.exam.get_task(id_) for id_ in hospital.task_ids]
+        assert scan.type.is_device_task
+        assert scan.args["device_id"] == hospital.device_id
+        assert (scan.status, scan.progress) == (ItemStatus.NEW, 0)
+        assert reconstruction.destinations["dag_id"]
+
+    def test_an_exam_is_its_patients(self, hospital: Hospital) -> None:
+        exam = hospital.exam.get_exam(hospital.exam_id)
+        assert (exam.patient_id, exam.patient_height_cm) == (hospital.patient_id, 172)
+        [found] = hospital.exam.list_exams(hospital.patient_id)
+        assert [workflow.id for workflow in found.workflows] == [hospital.workflow_id]
+        assert hospital.exam.list_exams(NOBODY) == []
+
+    def test_what_exam_manager_does_not_know_is_its_own_404(self, hospital: Hospital) -> None:
+        for read in (hospital.exam.get_task, hospital.exam.get_workflow):
+            with pytest.raises(NeighbourRefusedError) as caught:
+                read(NOBODY)
+            assert (caught.value.status, caught.value.is_own) == (404, True)
+        with pytest.raises(NeighbourRefusedError) as caught:
+            hospital.exam.get_exam(NOBODY)
+        assert caught.value.status == 404
+
+    def test_a_report_changes_status_and_progress_alone(self, hospital: Hospital) -> None:
+        before = hospital.exam.get_task(hospital.task_ids[0])
+        hospital.exam.report_task(before.id, ItemStatus.INPROGRESS, 25)
+        changed = {"status": ItemStatus.INPROGRESS, "progress": 25}
+        assert hospital.exam.get_task(before.id) == before.model_copy(update=changed)
+
+    def test_a_result_is_its_tasks(self, hospital: Hospital) -> None:
+        task_id = hospital.task_ids[1]
+        hospital.exam.create_result(task_id, ResultType.DICOM, "result/run", "a.dcm")
+        [result] = hospital.exam.get_task(task_id).results
+        assert (result.type, result.directory, result.filename) == ("DICOM", "result/run", "a.dcm")
+
+    def test_a_scan_finds_patient_sequence_and_device(self, hospital: Hospital) -> None:
+        scan = hospital.scan
+        assert scan.get_patient(hospital.patient_id).birth_date.year == 1985
+        assert json.loads(scan.get_sequence(hospital.sequence_id))["_id"]
+        assert scan.get_device_status(hospital.device_id) == "ready"
+
+    def test_what_a_scan_does_not_find_is_refused(self, hospital: Hospital) -> None:
+        scan = hospital.scan
+        # A sequence is a 400, as ScanHub's workflow-manager answered.
+        reads = (scan.get_patient, 404), (scan.get_sequence, 400), (scan.get_device_status, 404)
+        for read, status in reads:
+            with pytest.raises(NeighbourRefusedError) as caught:
+                read(NOBODY)
+            assert caught.value.status == status
+
+    @pytest.mark.parametrize(
+        "task_type", [TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR]
+    )
+    def test_a_start_is_checked_once_and_sent(
+        self, hospital: Hospital, task_type: TaskType
+    ) -> None:
+        checked: list[str] = []
+        hospital.scan.start(task_type, hospital.order(), lambda: checked.append("checked"))
+        assert checked == ["checked"]
+
+    def test_a_start_that_is_not_wanted_is_not_sent(self, hospital: Hospital) -> None:
+        def refuse() -> None:
+            raise ConflictError("Not wanted any more.")
+
+        with pytest.raises(ConflictError):
+            hospital.scan.start(TaskType.DEVICE_TASK_SIMULATOR, hospital.order(), refuse)
+        assert hospital.scan.get_device_status(hospital.device_id) == "ready"
+
+    def test_a_token_is_somebodys_or_nobodys(self, hospital: Hospital) -> None:
+        user = hospital.users.get_current_user(hospital.token)
+        assert user is not None
+        assert (user.username, user.role) == ("operator", "medical")
+        assert hospital.users.get_current_user("nobodys") is None

@@ -1,0 +1,56 @@
+"""Our clients of ScanHub on the laptop's stand-in."""
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from local.scanhub.app import Settings as StandInSettings
+from local.scanhub.app import make_app, make_stand_in
+from tests.contracts.scanhub import Hospital, ScanHubContract
+from tests.fakes.app import InProcess
+from workflow_manager.clients.auth import BearerAuth
+from workflow_manager.clients.exam import HttpExamClient
+from workflow_manager.clients.http import build_http_client
+from workflow_manager.clients.scan import HttpScanClient
+from workflow_manager.clients.user_login import HttpUserClient
+from workflow_manager.settings import Settings
+
+ADDRESS = "127.0.0.1:8090"
+URL = f"http://{ADDRESS}"
+
+
+class TestClients(ScanHubContract):
+    @pytest.fixture
+    def hospital(self) -> Iterator[Hospital]:
+        # A scan that is started fails: nobody takes its data.
+        settings = StandInSettings(ADDRESS, scan_duration_s=0, acquire=lambda path: None)
+        stand_in = make_stand_in(settings)
+        user = stand_in.accounts.log_in("operator", stand_in.credentials["password"])
+        assert user is not None and user.access_token
+        urls = Settings(
+            patient_manager_uri=URL,
+            sequence_manager_uri=URL,
+            device_manager_uri=URL,
+            device_networks=(ip_network("127.0.0.0/8"),),
+        )
+        auth, seed = BearerAuth(user.access_token), stand_in.seed
+        scan_id, reconstruction_id = map(str, seed.task_ids)
+        with (
+            start_blocking_portal() as portal,
+            build_http_client(InProcess(make_app(stand_in), portal)) as client,
+        ):
+            yield Hospital(
+                HttpExamClient(client, URL, auth),
+                HttpScanClient(client, client, urls, auth),
+                HttpUserClient(client, URL),
+                user.access_token,
+                str(seed.workflow_id),
+                (scan_id, reconstruction_id),
+                str(seed.exam_id),
+                str(seed.patient_id),
+                seed.sequence_id,
+                seed.device_id,
+            )
+        stand_in.scanner.stop()
