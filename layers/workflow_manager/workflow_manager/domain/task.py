@@ -9,8 +9,8 @@ from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, TaskType
-from workflow_manager.domain.graph import resolve_inputs
 from workflow_manager.domain.policy import ExecutionPolicy
+from workflow_manager.domain.task_inputs import resolve_inputs
 
 # Until then, the message that a report is due has brought somebody who makes it.
 REPORT_WAIT = timedelta(seconds=60)

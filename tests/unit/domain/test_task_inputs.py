@@ -16,8 +16,8 @@ from tests.fakes.world import (
 )
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.exam import ExamTask, ExamWorkflow, TaskType
-from workflow_manager.domain.graph import resolve_inputs
 from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.task_inputs import resolve_inputs
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
 
