@@ -42,8 +42,8 @@ def refresh_execution(
         known = execution.tasks.get(task.task_id)
         if known is None:
             _adopt(execution, task, cause)
-        elif _is_untouched(known) and known.definition != task.definition:
-            _adopt(execution, known.evolve(**task.definition), cause)
+        elif _is_untouched(known) and known.adopted_fields != task.adopted_fields:
+            _adopt(execution, known.evolve(**task.adopted_fields), cause)
         elif known.status is TaskStatus.PENDING and known.orders != task.orders:
             # Only its status there is still our own of an earlier attempt.
             execution.put_task(known.evolve(**task.orders), cause)

@@ -176,7 +176,7 @@ class Task(Entity):
         return self.task_type.is_device_task and self.status is TaskStatus.IN_PROGRESS
 
     @property
-    def definition(self) -> dict[str, object]:
+    def adopted_fields(self) -> dict[str, object]:
         """What exam-manager may still change before the task starts."""
         return self.orders | {
             name: getattr(self, name) for name in ("status", "reason", "deadline")
