@@ -4,12 +4,12 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ExamWorkflow
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.policy import ExecutionPolicy
-from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus, define_tasks
+from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus, make_tasks
 from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.workflow import Workflow
 
 
-def define_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> Execution:
+def make_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> Execution:
     """Make a new execution of exam-manager's definition, to be committed."""
     workflow = Workflow(
         workflow_id=definition.id,
@@ -19,7 +19,7 @@ def define_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: C
     )
     execution = Execution(TaskGraph(workflow, {}))
     execution.record(workflow.subject, "define", (None, workflow.status), cause)
-    for task in define_tasks(definition, policy, cause.at):
+    for task in make_tasks(definition, policy, cause.at):
         _adopt(execution, task, cause)
     execution.follow_tasks(cause)
     return execution
@@ -34,7 +34,7 @@ def refresh_execution(
     started is ours, and so is a status that exam-manager has not been told of yet. The execution
     comes as it was loaded.
     """
-    current = define_tasks(definition, policy, cause.at)
+    current = make_tasks(definition, policy, cause.at)
     # The patient, and with that the limits of the next scan, follow from the exam.
     if definition.exam_id != execution.workflow.exam_id:
         execution.put_workflow(exam_id=definition.exam_id)
@@ -70,7 +70,7 @@ def renew_orders(
 
     Whoever starts a failed task again may have mended it in exam-manager first.
     """
-    current = {task.task_id: task for task in define_tasks(definition, policy, cause.at)}
+    current = {task.task_id: task for task in make_tasks(definition, policy, cause.at)}
     for known in [execution.tasks[task_id], *execution.graph.dag_tasks_behind(task_id)]:
         defined = current.get(known.task_id, known)
         if known.status.has_ended and known.orders != defined.orders:

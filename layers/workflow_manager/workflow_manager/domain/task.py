@@ -236,7 +236,7 @@ class Task(Entity):
         )
 
 
-def define_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetime) -> list[Task]:
+def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetime) -> list[Task]:
     """Make our tasks of exam-manager's.
 
     Parameters

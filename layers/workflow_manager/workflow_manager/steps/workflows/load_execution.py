@@ -1,6 +1,6 @@
 """Bring exam-manager's definition of a workflow and our state of it together."""
 
-from workflow_manager.domain.definition import define_execution, refresh_execution, renew_orders
+from workflow_manager.domain.definition import make_execution, refresh_execution, renew_orders
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
@@ -61,7 +61,7 @@ def load_execution(
     definition = fetch_workflow(exam, workflow_id, detail)
     policy = settings.policy
     if execution is None:
-        return define_execution(definition, policy, cause)
+        return make_execution(definition, policy, cause)
     refresh_execution(execution, definition, policy, cause)
     if renewed_task_id is not None and renewed_task_id in execution.tasks:
         renew_orders(execution, definition, renewed_task_id, policy, cause)
