@@ -11,7 +11,7 @@ from workflow_manager.domain.transitions import (
     DAG_RUN_TRANSITIONS,
     TASK_TRANSITIONS,
     WORKFLOW_TRANSITIONS,
-    EventT,
+    MoveT,
     StateT,
 )
 from workflow_manager.domain.workflow import WorkflowStatus
@@ -20,7 +20,7 @@ TARGET = Path(__file__).parents[1] / "docs" / "transitions.md"
 INTRODUCTION = """# What can happen to a task, a DAG run and a workflow
 
 Drawn by `make transitions` from the tables in `domain/transitions.py`; a test compares the two. A
-move that is not here raises `InvalidTransitionError` and changes nothing. The labels are events, by
+move that is not here raises `InvalidTransitionError` and changes nothing. The labels are moves, by
 the names under which they stand in the audit trail.
 """
 NOTES = {
@@ -45,11 +45,11 @@ def draw_document() -> str:
     return "\n".join(parts)
 
 
-def _draw(title: str, table: Mapping[tuple[StateT, EventT], StateT], first: StateT) -> str:
-    events: dict[tuple[StateT, StateT], list[str]] = {}
-    for (state, event), target in table.items():
-        events.setdefault((state, target), []).append(event)
-    lines = [f"    {state} --> {target}: {', '.join(e)}" for (state, target), e in events.items()]
+def _draw(title: str, table: Mapping[tuple[StateT, MoveT], StateT], first: StateT) -> str:
+    moves: dict[tuple[StateT, StateT], list[str]] = {}
+    for (state, move), target in table.items():
+        moves.setdefault((state, target), []).append(move)
+    lines = [f"    {state} --> {target}: {', '.join(m)}" for (state, target), m in moves.items()]
     diagram = "\n".join(["stateDiagram-v2", f"    [*] --> {first}", *lines])
     return f"## {title}\n\n{NOTES[title]}\n\n```mermaid\n{diagram}\n```\n"
 

@@ -14,9 +14,9 @@ from workflow_manager.domain.transitions import (
     DAG_RUN_TRANSITIONS,
     TASK_TRANSITIONS,
     WORKFLOW_TRANSITIONS,
-    DagRunEvent,
-    TaskEvent,
-    WorkflowEvent,
+    DagRunMove,
+    TaskMove,
+    WorkflowMove,
     transition_dag_run,
     transition_task,
     transition_workflow,
@@ -24,32 +24,32 @@ from workflow_manager.domain.transitions import (
 from workflow_manager.domain.workflow import WorkflowStatus
 
 MACHINES: list[tuple[Callable[..., StrEnum], Any, type[StrEnum], type[StrEnum]]] = [
-    (transition_task, TASK_TRANSITIONS, TaskStatus, TaskEvent),
-    (transition_dag_run, DAG_RUN_TRANSITIONS, DagRunState, DagRunEvent),
-    (transition_workflow, WORKFLOW_TRANSITIONS, WorkflowStatus, WorkflowEvent),
+    (transition_task, TASK_TRANSITIONS, TaskStatus, TaskMove),
+    (transition_dag_run, DAG_RUN_TRANSITIONS, DagRunState, DagRunMove),
+    (transition_workflow, WORKFLOW_TRANSITIONS, WorkflowStatus, WorkflowMove),
 ]
 CASES = [
-    pytest.param(move, table, state, event, id=f"{move.__name__}-{state}-{event}")
-    for move, table, states, events in MACHINES
-    for state, event in product(states, events)
+    pytest.param(transition, table, state, move, id=f"{transition.__name__}-{state}-{move}")
+    for transition, table, states, moves in MACHINES
+    for state, move in product(states, moves)
 ]
 
 
-@pytest.mark.parametrize(("move", "table", "state", "event"), CASES)
+@pytest.mark.parametrize(("transition", "table", "state", "move"), CASES)
 def test_transition_makes_the_moves_of_its_table_and_no_other(
-    move: Callable[..., StrEnum], table: Any, state: StrEnum, event: StrEnum
+    transition: Callable[..., StrEnum], table: Any, state: StrEnum, move: StrEnum
 ) -> None:
-    if (state, event) in table:
-        assert move(state, event) is table[state, event]
+    if (state, move) in table:
+        assert transition(state, move) is table[state, move]
     else:
-        with pytest.raises(InvalidTransitionError, match=f"Cannot {event} what is {state}"):
-            move(state, event)
+        with pytest.raises(InvalidTransitionError, match=f"Cannot {move} what is {state}"):
+            transition(state, move)
 
 
-def test_every_event_of_a_workflow_leads_to_one_status_only() -> None:
+def test_every_move_of_a_workflow_leads_to_one_status_only() -> None:
     targets = {
-        event: {s for (_, e), s in WORKFLOW_TRANSITIONS.items() if e is event}
-        for event in WorkflowEvent
+        move: {s for (_, m), s in WORKFLOW_TRANSITIONS.items() if m is move}
+        for move in WorkflowMove
     }
     assert all(len(statuses) == 1 for statuses in targets.values())
 

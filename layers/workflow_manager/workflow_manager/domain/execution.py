@@ -18,9 +18,9 @@ from workflow_manager.domain.task import REPORT_WAIT, Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.task_run import make_task_run
 from workflow_manager.domain.transitions import (
-    WORKFLOW_EVENT_TO,
-    DagRunEvent,
-    TaskEvent,
+    WORKFLOW_MOVE_TO,
+    DagRunMove,
+    TaskMove,
     move_run,
     transition_task,
     transition_workflow,
@@ -102,36 +102,36 @@ class Execution:
         """Let the workflow's status follow from its tasks'."""
         before, status = self.workflow.status, self.graph.demanded_status()
         if status is not before:
-            event = WORKFLOW_EVENT_TO[status]
-            status = transition_workflow(before, event)
-            self.record(self.workflow.subject, event, (before, status), cause)
+            move = WORKFLOW_MOVE_TO[status]
+            status = transition_workflow(before, move)
+            self.record(self.workflow.subject, move, (before, status), cause)
         self.put_workflow(status=status, updated_at=cause.at)
 
     def _move_task(
         self,
         task_id: str,
-        event: TaskEvent,
+        move: TaskMove,
         cause: Cause,
         note: str | None = None,
         /,
         **changes: object,
     ) -> Task:
         before = self.tasks[task_id]
-        status = transition_task(before.status, event)
+        status = transition_task(before.status, move)
         # What device and exam-manager said of one attempt says nothing of the next.
         forgotten = {"start_lease_until": None, "missing_since": None, "ask_again_at": None}
         moved = before.evolve(**{**forgotten, **changes, "status": status})
         self.put_task(moved, cause)
-        self.record(f"task:{task_id}", event, (before.status, status), cause, note or moved.reason)
+        self.record(f"task:{task_id}", move, (before.status, status), cause, note or moved.reason)
         self.follow_tasks(cause)
         return self.tasks[task_id]
 
-    def move_run(self, run: DagRun, event: DagRunEvent, cause: Cause, **changes: object) -> DagRun:
+    def move_run(self, run: DagRun, move: DagRunMove, cause: Cause, **changes: object) -> DagRun:
         """Move a run of the workflow, and let the audit trail follow."""
         # The start of a run is noted without its workflow, which may have gone on meanwhile.
         trail = (self.workflow.last_event_id, run.last_event_id)
         last_event_id = max((each for each in trail if each), default=None)
-        moved, line = move_run(run.evolve(last_event_id=last_event_id), event, cause, **changes)
+        moved, line = move_run(run.evolve(last_event_id=last_event_id), move, cause, **changes)
         self.put_run(moved)
         self._append(line)
         return moved
@@ -173,7 +173,7 @@ class Execution:
 
     def _claim(self, task_id: str, cause: Cause, **changes: object) -> Task:
         fresh = {"attempt": self.tasks[task_id].attempt + 1, "progress": 0, "reason": None}
-        return self._move_task(task_id, TaskEvent.CLAIM, cause, **fresh, **changes)
+        return self._move_task(task_id, TaskMove.CLAIM, cause, **fresh, **changes)
 
     def advance(self, policy: ExecutionPolicy, cause: Cause, but: Task | None = None) -> None:
         """Claim DAG tasks that have become ready, unless the workflow is to go step by step.
@@ -247,24 +247,24 @@ class Execution:
     ) -> None:
         """Complete a task with the data that it hands on; the audit trail has the note."""
         told = {"progress": 100, "data": data, "reason": None, "is_mirror_due": True}
-        self._move_task(task_id, TaskEvent.COMPLETE, cause, note, **told)
+        self._move_task(task_id, TaskMove.COMPLETE, cause, note, **told)
 
     def fail(self, task_id: str, reason: str, cause: Cause, *, is_mirrored: bool = True) -> None:
         """Fail a task; if exam-manager is told, it makes the task NEW there."""
         told = {"progress": 0, "reason": reason, "is_mirror_due": is_mirrored}
-        self._move_task(task_id, TaskEvent.FAIL, cause, **told)
+        self._move_task(task_id, TaskMove.FAIL, cause, **told)
 
     def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> None:
         """Cancel a task that is pending or in progress, and its run if it has one."""
         told = {"progress": 0, "reason": reason, "is_mirror_due": True}
-        self._move_task(task_id, TaskEvent.CANCEL, cause, **told)
+        self._move_task(task_id, TaskMove.CANCEL, cause, **told)
         if run is not None and not run.state.is_final:
             self._cancel_run(run, reason, cause)
 
     def _cancel_run(self, run: DagRun, reason: str, cause: Cause) -> None:
         # Airflow is still to be told.
         ended = {"reason": reason, "finished_at": cause.at, **run.stop_fields(cause.at)}
-        self.move_run(run, DagRunEvent.CANCEL, cause, **ended)
+        self.move_run(run, DagRunMove.CANCEL, cause, **ended)
 
     def tell_again(self, task_id: str, cause: Cause) -> None:
         """Let exam-manager be told of a task that has ended, whatever it was told since."""
@@ -289,4 +289,4 @@ class Execution:
             return
         fresh = {"progress": 0, "reason": None, "dag_run_id": None, "deadline": None}
         told = {"data": data, "is_mirror_due": True}
-        self._move_task(task.task_id, TaskEvent.RESET, cause, **fresh, **told)
+        self._move_task(task.task_id, TaskMove.RESET, cause, **fresh, **told)

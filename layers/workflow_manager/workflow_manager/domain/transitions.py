@@ -14,10 +14,10 @@ from workflow_manager.domain.task import TaskStatus
 from workflow_manager.domain.workflow import WorkflowStatus
 
 StateT = TypeVar("StateT", bound=StrEnum)
-EventT = TypeVar("EventT", bound=StrEnum)
+MoveT = TypeVar("MoveT", bound=StrEnum)
 
 
-class TaskEvent(StrEnum):
+class TaskMove(StrEnum):
     """What can happen to a task."""
 
     CLAIM = "claim"
@@ -27,7 +27,7 @@ class TaskEvent(StrEnum):
     RESET = "reset"
 
 
-class DagRunEvent(StrEnum):
+class DagRunMove(StrEnum):
     """What can happen to a DAG run."""
 
     START = "start"
@@ -36,7 +36,7 @@ class DagRunEvent(StrEnum):
     CANCEL = "cancel"
 
 
-class WorkflowEvent(StrEnum):
+class WorkflowMove(StrEnum):
     """What can happen to a workflow: always because of its tasks."""
 
     COMPLETE = "complete"
@@ -45,94 +45,94 @@ class WorkflowEvent(StrEnum):
     RESUME = "resume"
 
 
-TASK_TRANSITIONS: Mapping[tuple[TaskStatus, TaskEvent], TaskStatus] = {
-    (TaskStatus.PENDING, TaskEvent.CLAIM): TaskStatus.IN_PROGRESS,
+TASK_TRANSITIONS: Mapping[tuple[TaskStatus, TaskMove], TaskStatus] = {
+    (TaskStatus.PENDING, TaskMove.CLAIM): TaskStatus.IN_PROGRESS,
     # A scan started at the console: its data is the first that we hear of it.
-    (TaskStatus.PENDING, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
-    (TaskStatus.PENDING, TaskEvent.CANCEL): TaskStatus.CANCELLED,
-    (TaskStatus.IN_PROGRESS, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
-    (TaskStatus.IN_PROGRESS, TaskEvent.FAIL): TaskStatus.FAILED,
-    (TaskStatus.IN_PROGRESS, TaskEvent.CANCEL): TaskStatus.CANCELLED,
+    (TaskStatus.PENDING, TaskMove.COMPLETE): TaskStatus.COMPLETED,
+    (TaskStatus.PENDING, TaskMove.CANCEL): TaskStatus.CANCELLED,
+    (TaskStatus.IN_PROGRESS, TaskMove.COMPLETE): TaskStatus.COMPLETED,
+    (TaskStatus.IN_PROGRESS, TaskMove.FAIL): TaskStatus.FAILED,
+    (TaskStatus.IN_PROGRESS, TaskMove.CANCEL): TaskStatus.CANCELLED,
     # A scan that ended without data is given some.
-    (TaskStatus.COMPLETED, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
+    (TaskStatus.COMPLETED, TaskMove.COMPLETE): TaskStatus.COMPLETED,
     # A scan whose start was not confirmed did run; results came after the deadline.
-    (TaskStatus.FAILED, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
+    (TaskStatus.FAILED, TaskMove.COMPLETE): TaskStatus.COMPLETED,
     # A retry: the task itself, once it ended, and whatever worked or works on its old data.
-    (TaskStatus.IN_PROGRESS, TaskEvent.RESET): TaskStatus.PENDING,
-    (TaskStatus.COMPLETED, TaskEvent.RESET): TaskStatus.PENDING,
-    (TaskStatus.FAILED, TaskEvent.RESET): TaskStatus.PENDING,
-    (TaskStatus.CANCELLED, TaskEvent.RESET): TaskStatus.PENDING,
+    (TaskStatus.IN_PROGRESS, TaskMove.RESET): TaskStatus.PENDING,
+    (TaskStatus.COMPLETED, TaskMove.RESET): TaskStatus.PENDING,
+    (TaskStatus.FAILED, TaskMove.RESET): TaskStatus.PENDING,
+    (TaskStatus.CANCELLED, TaskMove.RESET): TaskStatus.PENDING,
 }
 
-DAG_RUN_TRANSITIONS: Mapping[tuple[DagRunState, DagRunEvent], DagRunState] = {
-    (DagRunState.PENDING, DagRunEvent.START): DagRunState.RUNNING,
+DAG_RUN_TRANSITIONS: Mapping[tuple[DagRunState, DagRunMove], DagRunState] = {
+    (DagRunState.PENDING, DagRunMove.START): DagRunState.RUNNING,
     # A quick DAG calls back before its start is marked.
-    (DagRunState.PENDING, DagRunEvent.SUCCEED): DagRunState.SUCCEEDED,
-    (DagRunState.PENDING, DagRunEvent.FAIL): DagRunState.FAILED,
-    (DagRunState.PENDING, DagRunEvent.CANCEL): DagRunState.CANCELLED,
-    (DagRunState.RUNNING, DagRunEvent.SUCCEED): DagRunState.SUCCEEDED,
-    (DagRunState.RUNNING, DagRunEvent.FAIL): DagRunState.FAILED,
-    (DagRunState.RUNNING, DagRunEvent.CANCEL): DagRunState.CANCELLED,
+    (DagRunState.PENDING, DagRunMove.SUCCEED): DagRunState.SUCCEEDED,
+    (DagRunState.PENDING, DagRunMove.FAIL): DagRunState.FAILED,
+    (DagRunState.PENDING, DagRunMove.CANCEL): DagRunState.CANCELLED,
+    (DagRunState.RUNNING, DagRunMove.SUCCEED): DagRunState.SUCCEEDED,
+    (DagRunState.RUNNING, DagRunMove.FAIL): DagRunState.FAILED,
+    (DagRunState.RUNNING, DagRunMove.CANCEL): DagRunState.CANCELLED,
     # Overdue runs only, see `DagRun.is_overdue`.
-    (DagRunState.FAILED, DagRunEvent.SUCCEED): DagRunState.SUCCEEDED,
+    (DagRunState.FAILED, DagRunMove.SUCCEED): DagRunState.SUCCEEDED,
 }
 
-WORKFLOW_TRANSITIONS: Mapping[tuple[WorkflowStatus, WorkflowEvent], WorkflowStatus] = {
-    (WorkflowStatus.RUNNING, WorkflowEvent.COMPLETE): WorkflowStatus.COMPLETED,
-    (WorkflowStatus.RUNNING, WorkflowEvent.FAIL): WorkflowStatus.FAILED,
-    (WorkflowStatus.RUNNING, WorkflowEvent.CANCEL): WorkflowStatus.CANCELLED,
+WORKFLOW_TRANSITIONS: Mapping[tuple[WorkflowStatus, WorkflowMove], WorkflowStatus] = {
+    (WorkflowStatus.RUNNING, WorkflowMove.COMPLETE): WorkflowStatus.COMPLETED,
+    (WorkflowStatus.RUNNING, WorkflowMove.FAIL): WorkflowStatus.FAILED,
+    (WorkflowStatus.RUNNING, WorkflowMove.CANCEL): WorkflowStatus.CANCELLED,
     # A retry, a rescan, a task that was added.
-    (WorkflowStatus.COMPLETED, WorkflowEvent.RESUME): WorkflowStatus.RUNNING,
-    (WorkflowStatus.FAILED, WorkflowEvent.RESUME): WorkflowStatus.RUNNING,
-    (WorkflowStatus.CANCELLED, WorkflowEvent.RESUME): WorkflowStatus.RUNNING,
+    (WorkflowStatus.COMPLETED, WorkflowMove.RESUME): WorkflowStatus.RUNNING,
+    (WorkflowStatus.FAILED, WorkflowMove.RESUME): WorkflowStatus.RUNNING,
+    (WorkflowStatus.CANCELLED, WorkflowMove.RESUME): WorkflowStatus.RUNNING,
     # The last failed scan did run after all.
-    (WorkflowStatus.FAILED, WorkflowEvent.COMPLETE): WorkflowStatus.COMPLETED,
+    (WorkflowStatus.FAILED, WorkflowMove.COMPLETE): WorkflowStatus.COMPLETED,
     # One task failed and another was cancelled; one of the two is retried or cancelled now.
-    (WorkflowStatus.FAILED, WorkflowEvent.CANCEL): WorkflowStatus.CANCELLED,
-    (WorkflowStatus.CANCELLED, WorkflowEvent.FAIL): WorkflowStatus.FAILED,
+    (WorkflowStatus.FAILED, WorkflowMove.CANCEL): WorkflowStatus.CANCELLED,
+    (WorkflowStatus.CANCELLED, WorkflowMove.FAIL): WorkflowStatus.FAILED,
 }
 
-# The event that leads a workflow to the status which its tasks demand.
-WORKFLOW_EVENT_TO: Mapping[WorkflowStatus, WorkflowEvent] = {
-    status: event for (_, event), status in WORKFLOW_TRANSITIONS.items()
+# The move that leads a workflow to the status which its tasks demand.
+WORKFLOW_MOVE_TO: Mapping[WorkflowStatus, WorkflowMove] = {
+    status: move for (_, move), status in WORKFLOW_TRANSITIONS.items()
 }
 
 
-def transition_task(status: TaskStatus, event: TaskEvent) -> TaskStatus:
-    """Return the status that an event leads a task to.
+def transition_task(status: TaskStatus, move: TaskMove) -> TaskStatus:
+    """Return the status that a move leads a task to.
 
     Raises
     ------
     InvalidTransitionError
         There is no such move.
     """
-    return _look_up(TASK_TRANSITIONS, status, event)
+    return _look_up(TASK_TRANSITIONS, status, move)
 
 
-def transition_dag_run(state: DagRunState, event: DagRunEvent) -> DagRunState:
-    """Return the state that an event leads a DAG run to.
-
-    Raises
-    ------
-    InvalidTransitionError
-        There is no such move.
-    """
-    return _look_up(DAG_RUN_TRANSITIONS, state, event)
-
-
-def transition_workflow(status: WorkflowStatus, event: WorkflowEvent) -> WorkflowStatus:
-    """Return the status that an event leads a workflow to.
+def transition_dag_run(state: DagRunState, move: DagRunMove) -> DagRunState:
+    """Return the state that a move leads a DAG run to.
 
     Raises
     ------
     InvalidTransitionError
         There is no such move.
     """
-    return _look_up(WORKFLOW_TRANSITIONS, status, event)
+    return _look_up(DAG_RUN_TRANSITIONS, state, move)
+
+
+def transition_workflow(status: WorkflowStatus, move: WorkflowMove) -> WorkflowStatus:
+    """Return the status that a move leads a workflow to.
+
+    Raises
+    ------
+    InvalidTransitionError
+        There is no such move.
+    """
+    return _look_up(WORKFLOW_TRANSITIONS, status, move)
 
 
 def move_run(
-    run: DagRun, event: DagRunEvent, cause: Cause, **changes: object
+    run: DagRun, move: DagRunMove, cause: Cause, **changes: object
 ) -> tuple[DagRun, Event]:
     """Move a run and make the line of the audit trail that says so.
 
@@ -140,7 +140,7 @@ def move_run(
     ----------
     run
         The run.
-    event
+    move
         What happens to it.
     cause
         Who and when.
@@ -157,16 +157,16 @@ def move_run(
     InvalidTransitionError
         The run cannot make that move.
     """
-    state = transition_dag_run(run.state, event)
+    state = transition_dag_run(run.state, move)
     moved = run.evolve(state=state, **changes)
     entity = f"dag_run:{run.dag_run_id}"
     states = (run.state, state)
-    line = record_event(run.subject, entity, event, states, cause, moved.reason, run.last_event_id)
+    line = record_event(run.subject, entity, move, states, cause, moved.reason, run.last_event_id)
     return moved.evolve(last_event_id=line.event_id), line
 
 
-def _look_up(table: Mapping[tuple[StateT, EventT], StateT], state: StateT, event: EventT) -> StateT:
+def _look_up(table: Mapping[tuple[StateT, MoveT], StateT], state: StateT, move: MoveT) -> StateT:
     try:
-        return table[state, event]
+        return table[state, move]
     except KeyError:
-        raise InvalidTransitionError(f"Cannot {event} what is {state}.") from None
+        raise InvalidTransitionError(f"Cannot {move} what is {state}.") from None

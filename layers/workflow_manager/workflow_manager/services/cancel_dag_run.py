@@ -3,7 +3,7 @@
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
-from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.services.get_dag_run import get_dag_run
 from workflow_manager.settings import Settings
@@ -30,7 +30,7 @@ def cancel_dag_run(
     run = get_dag_run(store, dag_run_id)
     if not run.state.is_final:
         reason = f"Cancelled by {cause.actor}."
-        finish_dag_run(store, queue, settings, dag_run_id, DagRunEvent.CANCEL, cause, reason=reason)
+        finish_dag_run(store, queue, settings, dag_run_id, DagRunMove.CANCEL, cause, reason=reason)
         run = get_dag_run(store, dag_run_id)
     if run.state is not DagRunState.CANCELLED:
         raise InvalidTransitionError(f"The run is {run.state} already: nothing was cancelled.")

@@ -10,7 +10,7 @@ from workflow_manager.domain.data_lake import is_lake_key, result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
 from workflow_manager.domain.result import Result, result_type_of
-from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
@@ -116,13 +116,13 @@ def receive_results(
         return _accept_repetition(run, callback)
     if callback.is_progress:
         return note_progress(store, queue, run.dag_run_id, callback.progress or 0, cause)
-    event = DagRunEvent.SUCCEED if is_success else DagRunEvent.FAIL
+    move = DagRunMove.SUCCEED if is_success else DagRunMove.FAIL
     finished = finish_dag_run(
         store,
         queue,
         settings,
         run.dag_run_id,
-        event,
+        move,
         cause,
         results=_collect_results(run, callback),
         reason=_failure_reason(callback),

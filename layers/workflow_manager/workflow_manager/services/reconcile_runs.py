@@ -9,7 +9,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.observability import MetricUnit, count_left_undone, metrics, traced
 from workflow_manager.ports import (
     Clock,
@@ -182,7 +182,7 @@ def _reconcile_run(
         )
         outcome = {"reason": reason, "is_overdue": True}
         if finish_dag_run(
-            store, queue, settings, run.dag_run_id, DagRunEvent.FAIL, cause, **outcome
+            store, queue, settings, run.dag_run_id, DagRunMove.FAIL, cause, **outcome
         ):
             metrics.add_metric("RunsPastDeadline", MetricUnit.Count, 1)
 

@@ -5,7 +5,7 @@ from workflow_manager.domain.data_lake import MAX_FILE_NAME_LENGTH
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.result import Result
-from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
@@ -41,10 +41,10 @@ def simulate_reconstruction(
     contrast = _find_contrast(store, run.workflow_id or "", run.task_id or "")
     if contrast is None or len(contrast) > MAX_FILE_NAME_LENGTH:
         reason = 'The task\'s args need "contrast", the file name of its result.'
-        finish_dag_run(store, queue, settings, dag_run_id, DagRunEvent.FAIL, cause, reason=reason)
+        finish_dag_run(store, queue, settings, dag_run_id, DagRunMove.FAIL, cause, reason=reason)
         return
     results = (Result(type=ResultType.DICOM, key=contrast),)
-    finish_dag_run(store, queue, settings, dag_run_id, DagRunEvent.SUCCEED, cause, results=results)
+    finish_dag_run(store, queue, settings, dag_run_id, DagRunMove.SUCCEED, cause, results=results)
 
 
 def _find_contrast(store: WorkflowStore, workflow_id: str, task_id: str) -> str | None:

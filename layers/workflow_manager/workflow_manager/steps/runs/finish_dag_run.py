@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.transitions import DagRunEvent, move_run
+from workflow_manager.domain.transitions import DagRunMove, move_run
 from workflow_manager.observability import MetricUnit, logger, metrics, traced
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
@@ -19,7 +19,7 @@ def finish_dag_run(
     queue: MessageQueue,
     settings: Settings,
     dag_run_id: str,
-    event: DagRunEvent,
+    move: DagRunMove,
     cause: Cause,
     **outcome: object,
 ) -> DagRun | None:
@@ -39,11 +39,11 @@ def finish_dag_run(
         The finished run, or None if it was final before.
     """
     run = store.get_dag_run(dag_run_id)
-    is_late_result = run is not None and run.is_overdue and event is DagRunEvent.SUCCEED
+    is_late_result = run is not None and run.is_overdue and move is DagRunMove.SUCCEED
     if run is None or (run.state.is_final and not is_late_result):
         return None
     with traced(run.trace):
-        return _finish(store, queue, settings, run, event, cause.within(run.trace), outcome)
+        return _finish(store, queue, settings, run, move, cause.within(run.trace), outcome)
 
 
 def _finish(
@@ -51,21 +51,21 @@ def _finish(
     queue: MessageQueue,
     settings: Settings,
     run: DagRun,
-    event: DagRunEvent,
+    move: DagRunMove,
     cause: Cause,
     outcome: Mapping[str, object],
 ) -> DagRun:
-    progress = 100 if event is DagRunEvent.SUCCEED else run.progress
+    progress = 100 if move is DagRunMove.SUCCEED else run.progress
     ended = {"finished_at": cause.at, "progress": progress, "is_overdue": False, **outcome}
-    lives_on = event is DagRunEvent.CANCEL or ended["is_overdue"]
+    lives_on = move is DagRunMove.CANCEL or ended["is_overdue"]
     changes = {**ended, **(run.stop_fields(cause.at) if lives_on else {"stop_due_at": None})}
     execution = store.get_execution(run.workflow_id) if run.workflow_id else None
     if execution is None:
-        finished, line = move_run(run, event, cause, **changes)
+        finished, line = move_run(run, move, cause, **changes)
         store.commit([finished], [line])
         send_changes(queue, [], [finished] if finished.stop_due_at else [])
     else:
-        finished = execution.move_run(run, event, cause, **changes)
+        finished = execution.move_run(run, move, cause, **changes)
         execution.follow_run(finished, cause)
         execution.advance(settings.policy, cause)
         commit_execution(store, queue, execution)

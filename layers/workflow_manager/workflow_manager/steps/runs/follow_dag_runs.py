@@ -15,7 +15,7 @@ from workflow_manager.domain.orchestrator_run import (
     TaskInstance,
 )
 from workflow_manager.domain.result import Result, result_type_of
-from workflow_manager.domain.transitions import DagRunEvent
+from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.observability import MetricUnit, logger, metrics
 from workflow_manager.ports import (
     Clock,
@@ -138,7 +138,7 @@ def _follow_missing(
     if run.started_at is None or cause.at < run.started_at + LISTING_WAIT:
         return
     if not orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
-        finish_dag_run(store, queue, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=GONE)
+        finish_dag_run(store, queue, settings, run.dag_run_id, DagRunMove.FAIL, cause, reason=GONE)
 
 
 def _follow_end(
@@ -165,14 +165,14 @@ def _follow_end(
             queue,
             settings,
             run.dag_run_id,
-            DagRunEvent.SUCCEED,
+            DagRunMove.SUCCEED,
             cause,
             results=results,
         )
     else:
         reason = _explain_failure(instances)
         ended = finish_dag_run(
-            store, queue, settings, run.dag_run_id, DagRunEvent.FAIL, cause, reason=reason
+            store, queue, settings, run.dag_run_id, DagRunMove.FAIL, cause, reason=reason
         )
     measure_callback_lag(clock, ended, known.ended_at, cause)
 

@@ -20,7 +20,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.timestamps import milliseconds_between
 from workflow_manager.domain.trace import new_trace
-from workflow_manager.domain.transitions import DagRunEvent, move_run
+from workflow_manager.domain.transitions import DagRunMove, move_run
 from workflow_manager.observability import MetricUnit, logger, metrics, switch_trace, traced
 from workflow_manager.ports import (
     Clock,
@@ -103,7 +103,7 @@ def _start(
             metrics.add_metric("TriggerLatency", MetricUnit.Milliseconds, latency_ms)
     except InvalidInputError as error:
         outcome = {"reason": error.detail, "traceparent": run.traceparent}
-        finish_dag_run(store, queue, settings, dag_run_id, DagRunEvent.FAIL, cause, **outcome)
+        finish_dag_run(store, queue, settings, dag_run_id, DagRunMove.FAIL, cause, **outcome)
     except NotFoundError as error:
         # A DAG that was just deployed is not parsed yet, or a proxy answers for Airflow.
         if cause.at - run.created_at > UNKNOWN_DAG_GRACE:
@@ -112,7 +112,7 @@ def _start(
                 queue,
                 settings,
                 dag_run_id,
-                DagRunEvent.FAIL,
+                DagRunMove.FAIL,
                 cause,
                 reason=error.detail,
             )
@@ -178,7 +178,7 @@ def mark_started(store: WorkflowStore, queue: MessageQueue, dag_run_id: str, cau
         "start_lease_until": None,
         "reason": None,
     }
-    started, event = move_run(run, DagRunEvent.START, cause, **changes)
+    started, event = move_run(run, DagRunMove.START, cause, **changes)
     store.commit([started], [event])
     metrics.add_metric("DagRunsStarted", MetricUnit.Count, 1)
     logger.info("DAG run started", extra={"dag_run_id": dag_run_id, "dag_id": run.dag_id})
