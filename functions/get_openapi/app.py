@@ -22,7 +22,7 @@ def get_openapi() -> Response:
 @router.get("/docs", operation_id="get_docs", response_class=HTMLResponse)
 def get_docs(request: Request) -> HTMLResponse:
     """Show this description as a page."""
-    url = "../openapi.json" if request.url.path.endswith("/") else "openapi.json"
+    url = "../openapi.json" if request.scope["path"].endswith("/") else "openapi.json"
     return get_swagger_ui_html(openapi_url=url, title="ScanHub Workflow Manager")
 
 

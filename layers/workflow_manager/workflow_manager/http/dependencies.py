@@ -17,6 +17,7 @@ from workflow_manager.domain.errors import (
     MisconfiguredError,
     PermissionDeniedError,
 )
+from workflow_manager.domain.ids import is_token
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
 from workflow_manager.observability import logger
 from workflow_manager.ports import (
@@ -90,7 +91,7 @@ async def get_caller(request: Request, token: Token) -> Caller:
     context = _request_context(request)
     authorizer = context.get("authorizer") or {}
     user_name = authorizer.get("principalId")
-    if not user_name:
+    if not user_name or not is_token(token):
         raise AuthenticationError("Not authenticated")
     operation_id = request.scope["route"].operation_id
     if not _may(str(authorizer.get("role", "")), operation_id):
