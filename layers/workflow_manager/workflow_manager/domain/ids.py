@@ -2,8 +2,9 @@
 
 import re
 
-# Whatever cannot be an id is not asked for, nor made a key of.
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+# Of these, whoever is asked for it says in words of its own that there is none.
+_PLAUSIBLE = re.compile(r"[\x20-\x7e]{1,64}")
 # Python's `uuid.UUID`, by which ScanHub reads an id, takes these forms, in any case.
 _UUID = re.compile(
     r"(?:urn:)?(?:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?",
@@ -23,6 +24,11 @@ def normalize_id(text: str) -> str:
 def is_id(text: str) -> bool:
     """Tell whether a text may be an id: at most 64 letters, digits, underscores and dashes."""
     return _ID.fullmatch(text) is not None
+
+
+def is_plausible_id(text: str) -> bool:
+    """Tell whether a text may be asked for: at most 64 characters that can be printed, ASCII."""
+    return _PLAUSIBLE.fullmatch(text) is not None
 
 
 def is_token(text: str) -> bool:

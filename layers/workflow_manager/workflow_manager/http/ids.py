@@ -5,12 +5,12 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from workflow_manager.domain.errors import NotFoundError
-from workflow_manager.domain.ids import is_id, normalize_id
+from workflow_manager.domain.ids import is_plausible_id, normalize_id
 
 
 def _find(text: str) -> str:
     found = normalize_id(text)
-    if not is_id(found):
+    if not is_plausible_id(found):
         # No ValueError, of which a list of faults would be made: this is the answer.
         raise NotFoundError("Nothing has such an id.")
     return found
