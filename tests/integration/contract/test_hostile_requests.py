@@ -22,7 +22,7 @@ from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
 
 # Of the thousand and more of each route, always the same ones, so that all take seconds.
-N_REQUESTS = int(os.environ.get("N_HOSTILE_REQUESTS", "40"))
+N_REQUESTS = int(os.environ.get("N_HOSTILE_REQUESTS", "25"))
 PROBLEM = "application/problem+json"
 
 
