@@ -248,4 +248,5 @@ def _tell_progress(deployment: Deployment, task_id: str, percent: int) -> None:
 def _call_back(walk: Walk, conf: dict[str, Any], body: Any) -> None:
     headers = {"Authorization": f"Bearer {conf['user_token']}"}
     walk.call("receive_results", "POST", "/results_ready/", body, headers, actor=None)
+    walk.drain()
     walk.publish()

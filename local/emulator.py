@@ -73,7 +73,8 @@ def count_batches(
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     """
     is_split = mapping.get("BatchSize") == 1
-    return limit_concurrency(mapping, function, config, None if is_split else queue)
+    limit: int = limit_concurrency(mapping, function, config, None if is_split else queue)
+    return limit
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from tools.environment import Environment
 from tools.idle_cost import estimate_idle_usd
 from tools.side_by_side import Look, run
 from tools.template import Template
+from workflow_manager.domain.access import parse_role_permissions
 
 _SECRETS = ("ServiceAccountSecretArn", "AirflowSecretArn")
 
@@ -152,6 +153,10 @@ def check_parameters(target: Target) -> list[Check]:
         From `read_target`.
     """
     where = f"[{target.environment.name}.global.parameters] of samconfig.toml"
+    try:
+        parse_role_permissions(target.values.get("RolePermissions", ""))
+    except ValueError as error:
+        return [failed("parameter RolePermissions", str(error), f"Correct it in {where}.")]
     if faults := target.template.list_faults(target.values):
         return [
             failed(f"parameter {name}", what, f"It belongs into {where}.") for name, what in faults

@@ -8,6 +8,7 @@ from workflow_manager.http.dependencies import (
     StoreDep,
     give_settings,
 )
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.cancel_dag_run import cancel_dag_run as use_case
 
@@ -16,7 +17,7 @@ router = ScanHubRouter(401, 403, 404, 409, 422, 503)
 
 @router.post("/dag_runs/{dag_run_id}/cancel/", operation_id="cancel_dag_run")
 def cancel_dag_run(
-    dag_run_id: str,
+    dag_run_id: PathId,
     store: StoreDep,
     queue: QueueDep,
     caller: CallerDep,

@@ -2,6 +2,7 @@
 
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, QueueDep, StoreDep
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import CancelledTaskView, TaskView
 from workflow_manager.services.cancel_task import cancel_task as use_case
@@ -11,8 +12,8 @@ router = ScanHubRouter(401, 403, 404, 409, 422, 503)
 
 @router.post("/workflows/{workflow_id}/tasks/{task_id}/cancel/", operation_id="cancel_task")
 def cancel_task(
-    workflow_id: str,
-    task_id: str,
+    workflow_id: PathId,
+    task_id: PathId,
     store: StoreDep,
     queue: QueueDep,
     caller: CallerDep,

@@ -2,6 +2,7 @@
 
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, QueueDep, StoreDep
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import CancelledWorkflowView
 from workflow_manager.services.cancel_workflow import cancel_workflow as use_case
@@ -11,7 +12,7 @@ router = ScanHubRouter(401, 403, 404, 409, 422, 503)
 
 @router.post("/workflows/{workflow_id}/cancel/", operation_id="cancel_workflow")
 def cancel_workflow(
-    workflow_id: str,
+    workflow_id: PathId,
     store: StoreDep,
     queue: QueueDep,
     caller: CallerDep,

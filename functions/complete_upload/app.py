@@ -2,6 +2,7 @@
 
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, LakeDep, StoreDep
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter, status_url
 from workflow_manager.http.upload_schemas import CompletedUpload, CompleteUploadBody
 from workflow_manager.services.complete_upload import (
@@ -19,7 +20,7 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 @router.post("/uploads/{upload_id}/complete/", operation_id="complete_upload")
 def complete_upload(
-    upload_id: str,
+    upload_id: PathId,
     body: CompleteUploadBody,
     request: Request,
     store: StoreDep,

@@ -6,6 +6,7 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dag_run_schemas import DagRunDetail
 from workflow_manager.http.dependencies import OrchestratorDep, StoreDep, get_caller
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.get_dag_run import get_dag_run as use_case
 from workflow_manager.services.get_dag_run import look_into_airflow
@@ -23,7 +24,7 @@ router = ScanHubRouter(401, 403, 404, 422, 503, dependencies=[Depends(get_caller
     responses=REVALIDATED,
 )
 def get_dag_run(
-    dag_run_id: str,
+    dag_run_id: PathId,
     store: StoreDep,
     orchestrator: OrchestratorDep,
     revalidation: RevalidationDep,

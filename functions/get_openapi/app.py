@@ -23,7 +23,7 @@ def get_openapi() -> Response:
 @router.get("/docs", operation_id="get_docs", response_class=HTMLResponse)
 def get_docs(request: Request) -> Response:
     """Show this description as a page."""
-    return answer_page(FOLDER, request.url.path)
+    return answer_page(FOLDER, request.scope["path"])
 
 
 @router.get("/docs/{file_name}", operation_id="get_docs_file", include_in_schema=False)

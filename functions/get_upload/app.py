@@ -5,6 +5,7 @@ from typing import Annotated
 from workflow_manager.domain.upload import MAX_N_PARTS, MAX_N_URLS
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, LakeDep, StoreDep, give_settings
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.upload_schemas import UploadView, expiry_of_urls
 from workflow_manager.services.get_upload import DEFAULT_N_URLS, PartWindow
@@ -19,7 +20,7 @@ router = ScanHubRouter(401, 403, 404, 422, 502, 503, 504)
 
 @router.get("/uploads/{upload_id}/", operation_id="get_upload")
 def get_upload(
-    upload_id: str,
+    upload_id: PathId,
     store: StoreDep,
     lake: LakeDep,
     exam: ExamDep,

@@ -3,6 +3,7 @@
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import WorkflowView
 from workflow_manager.services.get_workflow import (
@@ -25,7 +26,7 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
     responses=REVALIDATED,
 )
 def get_workflow(
-    workflow_id: str,
+    workflow_id: PathId,
     store: StoreDep,
     exam: ExamDep,
     caller: CallerDep,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, LakeDep, StoreDep, give_settings
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.list_params import DEFAULT_LIMIT, KeyCursor, Limit
 from workflow_manager.http.result_schemas import ResultList
 from workflow_manager.http.routing import ScanHubRouter
@@ -17,7 +18,7 @@ router = ScanHubRouter(401, 403, 404, 422, 502, 503, 504)
 
 @router.get("/dag_runs/{dag_run_id}/results/", operation_id="list_results")
 def list_results(
-    dag_run_id: str,
+    dag_run_id: PathId,
     store: StoreDep,
     lake: LakeDep,
     caller: CallerDep,

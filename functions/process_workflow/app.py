@@ -12,6 +12,7 @@ from workflow_manager.http.dependencies import (
     give_clock,
     give_settings,
 )
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import ProcessedWorkflowView
 from workflow_manager.services.process_workflow import process_workflow as use_case
@@ -27,7 +28,7 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 @router.post("/process/{workflow_id}/", operation_id="process_workflow")
 def process_workflow(
-    workflow_id: str,
+    workflow_id: PathId,
     store: StoreDep,
     queue: QueueDep,
     exam: ExamDep,

@@ -2,6 +2,7 @@
 
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dag_reports import RecordDep, check_callback_token
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.receive_results import Callback
 
@@ -19,7 +20,7 @@ def receive_results(callback: Callback, record: RecordDep) -> dict[str, str]:
 
 
 @router.post("/result_ready/{task_id}", operation_id="receive_task_results")
-def receive_task_results(task_id: str, callback: Callback, record: RecordDep) -> dict[str, str]:
+def receive_task_results(task_id: PathId, callback: Callback, record: RecordDep) -> dict[str, str]:
     """Record what the run of a task reports."""
     record(callback, task_id)
     return ANSWER

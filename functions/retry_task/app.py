@@ -10,6 +10,7 @@ from workflow_manager.http.dependencies import (
     give_clock,
     give_settings,
 )
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import TaskView, TriggeredTaskView
 from workflow_manager.services.retry_task import retry_task as use_case
@@ -19,8 +20,8 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 @router.post("/workflows/{workflow_id}/tasks/{task_id}/retry/", operation_id="retry_task")
 def retry_task(
-    workflow_id: str,
-    task_id: str,
+    workflow_id: PathId,
+    task_id: PathId,
     store: StoreDep,
     queue: QueueDep,
     exam: ExamDep,

@@ -10,6 +10,7 @@ from workflow_manager.http.dependencies import (
     give_clock,
     give_settings,
 )
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import TaskView, TriggeredTaskView
 from workflow_manager.services.trigger_task import trigger_task as use_case
@@ -19,7 +20,7 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 @router.post("/trigger_task/{task_id}/", operation_id="trigger_task")
 def trigger_task(
-    task_id: str,
+    task_id: PathId,
     exam: ExamDep,
     store: StoreDep,
     queue: QueueDep,

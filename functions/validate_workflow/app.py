@@ -9,6 +9,7 @@ from workflow_manager.http.dependencies import (
     StoreDep,
     give_settings,
 )
+from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.validation_schemas import ValidatedWorkflowView
 from workflow_manager.services.validate_workflow import validate_workflow as use_case
@@ -18,7 +19,7 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 @router.post("/workflows/{workflow_id}/validate/", operation_id="validate_workflow")
 def validate_workflow(
-    workflow_id: str,
+    workflow_id: PathId,
     store: StoreDep,
     exam: ExamDep,
     orchestrator: OrchestratorDep,

@@ -15,6 +15,7 @@ from tests.contracts.samples import (
     make_upload,
     make_workflow,
 )
+from tests.contracts.store_expiry import StoreExpiryContract
 from tests.contracts.store_listing import QUERY, StoreListingContract
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.errors import InvalidInputError, VersionConflictError
@@ -23,7 +24,7 @@ from workflow_manager.domain.task import Task
 from workflow_manager.ports import WorkflowStore
 
 
-class StoreContract(StoreListingContract):
+class StoreContract(StoreListingContract, StoreExpiryContract):
     """Subclasses give a fixture `store`: an empty one."""
 
     def test_get_returns_none_where_nothing_is(self, store: WorkflowStore) -> None:

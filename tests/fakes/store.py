@@ -1,7 +1,8 @@
 """The `WorkflowStore` in memory, with the semantics of the table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from math import inf
 from threading import Lock
 from typing import TypeVar
 
@@ -17,16 +18,20 @@ from workflow_manager.domain.task import Task
 from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
+from workflow_manager.settings import Settings
 from workflow_manager.stores import items
+from workflow_manager.stores.expiry import expiry_of, list_begun, list_renewals, renewed_expiry
 from workflow_manager.stores.items import ItemKey
 
+_SETTINGS = Settings()
 ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject)
 
 
 class MemoryStore:
-    """State in dictionaries, guarded by one lock. Nothing expires."""
+    """State in dictionaries, guarded by one lock; what has expired goes when `expire` is called."""
 
     def __init__(self) -> None:
+        self._expiries: dict[ItemKey, int | None] = {}
         self._lock = Lock()
         self._entities: dict[ItemKey, Entity] = {}
         self._events: dict[ItemKey, Event] = {}
@@ -142,13 +147,31 @@ class MemoryStore:
         """
         items.check_batch(entities, events)
         with self._lock:
-            is_stale = any(entity.version != self._version(entity) for entity in entities)
+            begun = list_begun(entities)
+            is_stale = any(entity.version != self._version(entity, begun) for entity in entities)
             if is_stale or any(items.event_key(event) in self._events for event in events):
                 raise VersionConflictError("Somebody else changed it at the same time.")
+            for workflow_id, at in list_renewals(entities).items():
+                self._renew(workflow_id, at)
             for entity in entities:
-                written = entity.evolve(version=entity.version + 1)
-                self._entities[items.entity_key(entity)] = written
+                key = items.entity_key(entity)
+                self._entities[key] = entity.evolve(version=entity.version + 1)
+                self._expiries[key] = expiry_of(entity, _SETTINGS)
             self._events |= {items.event_key(event): event for event in events}
+
+    def expire(self, at: datetime) -> None:
+        """Delete what has expired, as DynamoDB does some time."""
+        with self._lock:
+            kept = {
+                key for key, expiry in self._expiries.items() if (expiry or inf) > at.timestamp()
+            }
+            self._entities = {k: v for k, v in self._entities.items() if k in kept}
+
+    def _renew(self, workflow_id: str, at: datetime) -> None:
+        head = items.workflow_key(workflow_id)
+        for key in [key for key in self._entities if key.pk == head.pk]:
+            fresh = renewed_expiry(self._expiries[key], at, _SETTINGS, is_task=key != head)
+            self._expiries[key] = fresh or self._expiries[key]
 
     def _list_due(self, partition: str, now: datetime, limit: int) -> list[DagRun | Task]:
         with self._lock:
@@ -182,6 +205,8 @@ class MemoryStore:
             self._events = {k: v for k, v in self._events.items() if k.pk != partition}
             return n_before - len(self._entities) - len(self._events)
 
-    def _version(self, entity: Entity) -> int:
+    def _version(self, entity: Entity, begun: Collection[str]) -> int:
+        if isinstance(entity, Task) and entity.version == 0 and entity.workflow_id in begun:
+            return 0
         stored = self._entities.get(items.entity_key(entity))
         return stored.version if stored else 0

@@ -15,6 +15,8 @@ ALARMS = {
     "DeadLetterAlarm",
     "QueueAgeAlarm",
     "ServerErrorAlarm",
+    "CrashAlarm",
+    "UpstreamFailureAlarm",
     "ThrottleAlarm",
     "FunctionErrorAlarm",
     "ReconcilerSilentAlarm",
@@ -138,7 +140,7 @@ def test_metrics_of_aws_are_there_by_these_dimensions(
     alarms: dict[str, dict[str, Any]], resources: dict[str, Any]
 ) -> None:
     looked_at = [*list_watched(alarms), *list_shown(resources)]
-    of_aws = [each for each in looked_at if each[0].startswith("AWS/")]
+    of_aws = [each for each in looked_at if str(each[0]).startswith("AWS/")]
 
     assert len(of_aws) > 15
     for namespace, name, dimensions in of_aws:
@@ -204,6 +206,31 @@ def test_errors_of_all_functions_without_a_caller_count(
     # A failing authorizer is a 503 of the API.
     for name in without_api - {"AuthorizeRequestFunction"}:
         assert f'"Ref": "{name}"' in counted
+
+
+def test_crashes_count_whoever_they_meet_but_for_tokens_that_nobody_can_check(
+    alarms: dict[str, dict[str, Any]], resources: dict[str, Any]
+) -> None:
+    # Lambda reports each call in the one log of all functions, also of one that cannot be loaded.
+    [counted] = select(resources, "AWS::Logs::MetricFilter").values()
+    [written] = counted["MetricTransformations"]
+    names = {each["Id"]: each for each in alarms["CrashAlarm"]["Metrics"]}
+
+    assert counted["LogGroupName"] == {"Ref": "FunctionLogs"}
+    assert counted["FilterPattern"] == (
+        '{ ($.type = "platform.report") && ($.record.status != "success") }'
+    )
+    crashes = names["crashes"]["MetricStat"]["Metric"]
+    assert (crashes["Namespace"], crashes["MetricName"]) == (
+        written["MetricNamespace"],
+        written["MetricName"],
+    )
+    assert names["unforeseen"]["Expression"] == "FILL(crashes, 0) - FILL(unchecked, 0)"
+
+
+def test_no_alarm_counts_all_5xx_of_the_api(alarms: dict[str, dict[str, Any]]) -> None:
+    # It holds outages of neighbours, in which anybody may ask on; two alarms stop deployments.
+    assert "5XXError" not in {name for _, name, _ in list_watched(alarms)}
 
 
 def test_dashboard_is_json_and_shows_every_alarm(resources: dict[str, Any]) -> None:

@@ -24,8 +24,11 @@ EVENT_FUNCTIONS = {
     "PublishEventsFunction",
     "ReconcileRunsFunction",
 }
-# It is only in the cloud, as CodeDeploy is.
-FUNCTION_ERRORS = {"Fn::If": ["IsDeployed", {"Ref": "FunctionErrorAlarm"}, {"Ref": "AWS::NoValue"}]}
+# They are only in the cloud, as CodeDeploy is.
+CRASHES, FUNCTION_ERRORS = (
+    {"Fn::If": ["IsDeployed", {"Ref": name}, {"Ref": "AWS::NoValue"}]}
+    for name in ("CrashAlarm", "FunctionErrorAlarm")
+)
 
 
 def list_versions(translated: dict[str, Any]) -> set[str]:
@@ -100,7 +103,8 @@ def test_gradual_deployment_goes_back_at_an_alarm() -> None:
     for name, group in groups.items():
         alarms = [each["Name"] for each in group["AlarmConfiguration"]["Alarms"]]
         is_event_function = name.removesuffix("DeploymentGroup") in EVENT_FUNCTIONS
-        assert alarms == [{"Ref": "ServerErrorAlarm"}, FUNCTION_ERRORS][: 1 + is_event_function]
+        expected = [{"Ref": "ServerErrorAlarm"}, CRASHES, FUNCTION_ERRORS]
+        assert alarms == expected[: 2 + is_event_function]
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert len(resources) < 500
 

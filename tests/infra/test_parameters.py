@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.infra.conftest import SECRETS as PREFIX
+from tests.unit.functions.test_access import MALFORMED
+from workflow_manager.domain.access import OPERATIONS, ROLES, parse_role_permissions
 
 SAMPLES = re.findall(
     r'^\s*#?\s*"(\w+)=([^"]*)"', (Path(__file__).parents[2] / "samconfig.toml").read_text(), re.M
@@ -15,6 +17,13 @@ SERVICES = tuple(
     f"{name}ManagerUri" for name in ("UserLogin", "Exam", "Patient", "Sequence", "Device")
 )
 SECRETS = ("ServiceAccountSecretArn", "AirflowSecretArn")
+ROLE_PERMISSIONS = [
+    "{}",
+    '{"medical":[]}',
+    '{"medical":["hello"]}',
+    '{ "admin": ["*"], "scientist": [ "hello", "get_workflow" ], "*": [] }',
+    '{"scientist":["hello","get_workflow"],"*":["*"]}',
+]
 HOSTS = [
     "https://scanhub.example.org",
     "https://scanhub.example.org:8443",
@@ -108,6 +117,31 @@ def test_part_of_an_arn_is_refused(template: dict[str, Any], name: str, arn: str
 @pytest.mark.parametrize("name", [*SERVICES, *SECRETS, "AirflowUrl"])
 def test_refusal_says_in_words_what_is_asked_for(template: dict[str, Any], name: str) -> None:
     assert re.fullmatch(r"must be .+\.", template["Parameters"][name]["ConstraintDescription"])
+
+
+def test_pattern_of_role_permissions_is_made_of_roles_and_operations(
+    template: dict[str, Any],
+) -> None:
+    roles, operations = ("|".join([*sorted(each), r"\*"]) for each in (ROLES, OPERATIONS))
+    listed = rf'("({operations})"\s*(,\s*(?=")|(?=\])))*'
+    table = rf'\{{\s*("({roles})"\s*:\s*\[\s*{listed}\]\s*(,\s*(?=")|(?=\}})))*\}}'
+
+    assert template["Parameters"]["RolePermissions"]["AllowedPattern"] == table
+
+
+@pytest.mark.parametrize("value", ROLE_PERMISSIONS)
+def test_role_permissions_are_accepted(template: dict[str, Any], value: str) -> None:
+    assert is_accepted(template, "RolePermissions", value)
+    assert parse_role_permissions(value) is not None
+
+
+@pytest.mark.parametrize("value", MALFORMED, ids=range(len(MALFORMED)))
+def test_malformed_role_permissions_are_refused(template: dict[str, Any], value: str) -> None:
+    # A pattern cannot tell whether a role is named twice: `make deploy` and the functions can.
+    is_twice = value.count('"medical"') > 1
+    assert is_accepted(template, "RolePermissions", value) == is_twice
+    with pytest.raises(ValueError, match=r"."):
+        parse_role_permissions(value)
 
 
 def test_samples_are_accepted_once_the_account_is_filled_in(template: dict[str, Any]) -> None:

@@ -22,6 +22,8 @@ ALARMS = (
     "DeadLetterAlarm",
     "QueueAgeAlarm",
     "ServerErrorAlarm",
+    "CrashAlarm",
+    "UpstreamFailureAlarm",
     "ThrottleAlarm",
     "FunctionErrorAlarm",
     "ReconcilerSilentAlarm",

@@ -1,6 +1,7 @@
 """A table and a bucket in moto, keyed and indexed as the template does, and DynamoDB Local."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -12,6 +13,7 @@ from local.dynamodb import UnavailableError, fetch, serve
 from tests.permissions.recorder import watch
 from workflow_manager.data_lake.s3 import build_s3_client
 from workflow_manager.settings import Settings
+from workflow_manager.stores.dynamodb import DynamoDBStore
 
 REGION = "eu-central-1"
 
@@ -70,6 +72,15 @@ def s3(settings: Settings) -> Any:
         Bucket=settings.bucket_name, VersioningConfiguration={"Status": "Enabled"}
     )
     return client
+
+
+def expire_items(store: DynamoDBStore, at: datetime) -> None:
+    """Do what DynamoDB does of itself, some time: no emulator does it at a time of ours."""
+    client, table_name = store._table._client, store._table._name
+    for item in client.scan(TableName=table_name)["Items"]:
+        if "expires_at" in item and int(item["expires_at"]["N"]) <= at.timestamp():
+            key = {"PK": item["PK"], "SK": item["SK"]}
+            client.delete_item(TableName=table_name, Key=key)
 
 
 def create_table(client: Any, table_name: str) -> None:

@@ -20,6 +20,9 @@ __all__ = [
     "MetricUnit",
     "begin_trace",
     "count_left_undone",
+    "count_server_error",
+    "count_unchecked_token",
+    "count_upstream_failure",
     "log_unexpected",
     "logger",
     "metrics",
@@ -85,6 +88,22 @@ def traced(trace: TraceContext | None) -> Iterator[None]:
 def count_left_undone(n_items: int = 1) -> None:
     """Count what is left to a later turn, or nothing, so that an alarm goes back."""
     metrics.add_metric("Degraded", MetricUnit.Count, n_items)
+
+
+def count_server_error() -> None:
+    """Count what we did wrong: no request of a stranger, and no outage of a neighbour, is that."""
+    metrics.add_metric("ServerErrors", MetricUnit.Count, 1)
+
+
+def count_upstream_failure() -> None:
+    """Count a call that failed because a neighbour did."""
+    metrics.add_metric("UpstreamFailures", MetricUnit.Count, 1)
+
+
+def count_unchecked_token() -> None:
+    """Count a call that was not let in, as nobody could tell whose token it carries."""
+    metrics.add_metric("TokensUnchecked", MetricUnit.Count, 1)
+    count_upstream_failure()
 
 
 def log_unexpected(error: BaseException) -> None:

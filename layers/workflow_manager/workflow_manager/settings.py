@@ -1,6 +1,5 @@
 """The deployment's settings, from the environment that ``template.yaml`` gives each function."""
 
-import json
 import os
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -32,7 +31,8 @@ class Settings(BaseModel):
     web_origins
         Origins of web pages that may call the API.
     role_permissions
-        Operation ids by role; a role that is not named may do everything, as in ScanHub.
+        Operation ids by role, in JSON; read by `domain.access` where a user is let in, and only
+        there, so that a malformed one stops no function of events.
     device_networks
         Networks in which a device's own address may lie (generation A's devices register without
         authentication).
@@ -76,7 +76,7 @@ class Settings(BaseModel):
     sequence_manager_uri: str = ""
     device_manager_uri: str = ""
     web_origins: tuple[str, ...] = ()
-    role_permissions: dict[str, frozenset[str]] = Field(default_factory=dict)
+    role_permissions: str = ""
     device_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     dag_start_timeout_s: int = Field(default=86_400, gt=0, le=2 * 86_400)
     dag_run_timeout_s: int = Field(default=7200, gt=0)
@@ -110,28 +110,6 @@ class Settings(BaseModel):
             has_orchestrator=self.has_orchestrator,
             auto_advance=self.auto_advance,
         )
-
-    @field_validator("role_permissions", mode="before")
-    @classmethod
-    def _parse(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value or "{}")
-        except ValueError:
-            raise ValueError("RolePermissions is not JSON") from None
-
-    def may(self, role: str, operation_id: str) -> bool:
-        """Tell whether users of a role may call an operation.
-
-        Parameters
-        ----------
-        role
-            ScanHub's: admin, medical, scientist or engineer.
-        operation_id
-            Name of the function.
-        """
-        return operation_id in self.role_permissions.get(role, {operation_id})
 
     @field_validator("web_origins", mode="before")
     @classmethod

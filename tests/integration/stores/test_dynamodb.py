@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from tests.contracts.samples import (
     make_workflow,
 )
 from tests.contracts.store import StoreContract
+from tests.integration.conftest import expire_items
 from workflow_manager.domain.dag_run import DagRunState
 from workflow_manager.domain.errors import (
     InvalidInputError,
@@ -24,6 +25,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, format_place
 from workflow_manager.observability import metrics
+from workflow_manager.ports import WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
 from workflow_manager.stores.items import ItemKey, encode_entity, encode_event, encode_key
@@ -36,7 +38,9 @@ def store(dynamodb: Any, settings: Settings) -> DynamoDBStore:
 
 
 class TestDynamoDBStore(StoreContract):
-    pass
+    def expire(self, store: WorkflowStore, at: datetime) -> None:
+        assert isinstance(store, DynamoDBStore)
+        expire_items(store, at)
 
 
 class StubClient:
@@ -272,6 +276,8 @@ def test_commit_maps_the_failure_of_a_single_write(
     ("code", "expected"),
     [
         ("ConditionalCheckFailed", VersionConflictError),
+        # An item that is too large, among several.
+        ("ValidationError", InvalidInputError),
         ("TransactionConflict", VersionConflictError),
         ("ThrottlingError", StoreUnavailableError),
     ],

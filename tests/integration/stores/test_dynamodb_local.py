@@ -1,13 +1,16 @@
 """The store on AWS's own DynamoDB for a laptop: the judge of conditions and transactions."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from tests.contracts.samples import make_event, make_run
 from tests.contracts.store import StoreContract
+from tests.integration.conftest import expire_items
 from workflow_manager.domain.errors import VersionConflictError
+from workflow_manager.ports import WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
 
@@ -20,7 +23,9 @@ def store(dynamodb_local: Any, settings: Settings) -> DynamoDBStore:
 
 
 class TestDynamoDBStoreOnDynamoDBLocal(StoreContract):
-    pass
+    def expire(self, store: WorkflowStore, at: datetime) -> None:
+        assert isinstance(store, DynamoDBStore)
+        expire_items(store, at)
 
 
 def test_commit_lets_one_of_many_writers_win(store: DynamoDBStore) -> None:

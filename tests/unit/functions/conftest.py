@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.log import capture_log
@@ -24,6 +25,16 @@ def load_event(function: str, case: str) -> dict[str, Any]:
 
 def read_body(answer: dict[str, Any]) -> Any:
     return json.loads(answer["body"])
+
+
+def find_routes() -> list[tuple[str, APIRoute]]:
+    """Return each route as it is declared, with the name of its function."""
+    found = []
+    for path in sorted(ROOT.glob("functions/*/app.py")):
+        module = importlib.import_module(f"functions.{path.parent.name}.app")
+        routes = module.router.routes if hasattr(module, "router") else []
+        found += [(path.parent.name, each) for each in routes if each.include_in_schema]
+    return found
 
 
 @pytest.fixture

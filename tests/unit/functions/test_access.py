@@ -1,16 +1,39 @@
 """Who may call what, from where."""
 
 import importlib
+import io
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
+from typing import Any
 
 import pytest
+from fastapi.dependencies.models import Dependant
 
-from tests.unit.functions.conftest import ROOT, Invoke, load_event, read_body
+from tests.unit.functions.conftest import ROOT, Invoke, find_routes, load_event, read_body
+from workflow_manager.domain.access import OPERATIONS, ROLES, parse_role_permissions
+from workflow_manager.http.dependencies import get_caller
 from workflow_manager.settings import get_settings
 
 ORIGIN = "https://scanhub.example.org"
+MALFORMED = [
+    '{"medcal": ["hello"]}',
+    '{"Medical": ["hello"]}',
+    '{"": ["hello"]}',
+    '{"medical": ["helo"]}',
+    '{"medical": [""]}',
+    '{"medical": ["check_readiness"]}',
+    '{"medical": [["hello"]]}',
+    '{"medical": "hello"}',
+    '{"medical": null}',
+    '{"medical": ["hello"], "medical": ["*"]}',
+    '["hello"]',
+    "null",
+    '{"medical": ["hello"]',
+    "no JSON",
+    '{"medical":' + "[" * 100_000,
+]
 
 
 @pytest.fixture(autouse=True)
@@ -20,26 +43,98 @@ def settings_are_read_anew() -> Iterator[None]:
     get_settings.cache_clear()
 
 
-def test_role_that_is_not_named_may_do_everything(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ROLE_PERMISSIONS", json.dumps({"scientist": []}))
+def say_hello_as(invoke: Invoke, role: str) -> int:
+    event = load_event("hello", "success")
+    event["requestContext"]["authorizer"]["role"] = role
+    return int(invoke("hello", event)["statusCode"])
 
-    assert invoke("hello", load_event("hello", "success"))["statusCode"] == 200
+
+@pytest.mark.parametrize("unset", ["", "{}"])
+def test_without_a_table_every_role_may_do_everything(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, unset: str
+) -> None:
+    monkeypatch.setenv("ROLE_PERMISSIONS", unset)
+
+    assert [say_hello_as(invoke, role) for role in (*ROLES, "role of tomorrow")] == [200] * 5
 
 
 @pytest.mark.parametrize(
-    ("permissions", "status"), [({"medical": ["hello"]}, 200), ({"medical": ["get_workflow"]}, 403)]
+    ("permissions", "status"),
+    [
+        ({"medical": ["hello"]}, 200),
+        ({"medical": ["*"]}, 200),
+        ({"medical": ["get_workflow"]}, 403),
+        ({"medical": []}, 403),
+        ({"medical": [], "*": ["hello"]}, 403),
+        # Not named: what the rest may, which is nothing unless the table says so.
+        ({"scientist": ["hello"]}, 403),
+        ({"scientist": [], "*": ["hello"]}, 200),
+        ({"scientist": ["hello"], "*": ["get_workflow"]}, 403),
+    ],
 )
-def test_role_may_do_what_its_table_says(
+@pytest.mark.parametrize("role", ["medical", "role of tomorrow"])
+def test_role_may_do_what_the_table_says(
     invoke: Invoke,
     monkeypatch: pytest.MonkeyPatch,
     permissions: dict[str, list[str]],
     status: int,
+    role: str,
 ) -> None:
     monkeypatch.setenv("ROLE_PERMISSIONS", json.dumps(permissions))
+    is_named = role in permissions
+    rest = permissions.get("*", [])
 
-    assert invoke("hello", load_event("hello", "success"))["statusCode"] == status
+    expected = status if is_named or role == "medical" else 200 if "hello" in rest else 403
+    assert say_hello_as(invoke, role) == expected
+
+
+@pytest.mark.parametrize("value", MALFORMED, ids=range(len(MALFORMED)))
+def test_malformed_table_lets_nobody_in_and_says_why(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, log: io.StringIO, value: str
+) -> None:
+    monkeypatch.setenv("ROLE_PERMISSIONS", value)
+
+    answer = invoke("hello", load_event("hello", "success"))
+
+    assert answer["statusCode"] == 503
+    assert read_body(answer)["detail"] == "The deployment's RolePermissions cannot be used."
+    assert "RolePermissions cannot be used" in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("function", "case"),
+    [
+        ("trigger_airflow", "upload_arrived"),
+        ("reconcile_runs", "every_minute"),
+        ("publish_events", "run_created"),
+        ("simulate_reconstruction", "first_step"),
+        ("authorize_request", "bearer_token"),
+        ("receive_results", "success"),
+        ("check_readiness", "success"),
+    ],
+)
+def test_malformed_table_stops_nothing_that_asks_for_no_role(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, log: io.StringIO, function: str, case: str
+) -> None:
+    monkeypatch.setenv("ROLE_PERMISSIONS", MALFORMED[0])
+    # As a start does it: settings are read anew, by all that takes them.
+    assert get_settings().role_permissions == MALFORMED[0]
+
+    answer = invoke(function, load_event(function, case))
+
+    assert answer.get("statusCode") != 503
+    assert "RolePermissions" not in log.getvalue()
+
+
+def test_operations_of_the_table_are_those_that_ask_for_a_user() -> None:
+    routes = [route for _, route in find_routes()]
+    asking = {each.operation_id for each in routes if get_caller in list_calls(each.dependant)}
+
+    assert asking == OPERATIONS
+
+
+def list_calls(dependant: Dependant) -> list[Any]:
+    return [dependant.call, *chain(*map(list_calls, dependant.dependencies))]
 
 
 def test_role_that_may_not_is_told_so(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +149,9 @@ def test_role_that_may_not_is_told_so(invoke: Invoke, monkeypatch: pytest.Monkey
 def test_example_of_the_documentation_names_all_that_only_looks() -> None:
     text = (ROOT / "docs/access.md").read_text()
     [example] = re.findall(r"^RolePermissions=(.*)$", text, re.MULTILINE)
-    [allowed] = json.loads(example).values()
+    table = parse_role_permissions(example)
+    allowed = table["scientist"]
+    assert table["*"] == {"*"}
     known = {path.parent.name for path in ROOT.glob("functions/*/app.py")}
     looking = {name for name in known if name.startswith(("get_", "list_", "validate_"))}
 

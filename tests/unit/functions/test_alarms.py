@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, NoReturn
+from unittest.mock import Mock
 
 import pytest
 
@@ -27,7 +28,15 @@ from tests.fakes.world import (
 from tests.infra.conftest import ROOT, select, translate
 from tests.unit.functions.conftest import Invoke, load_event
 from workflow_manager.domain.dag_run import object_dag_run_id, task_dag_run_id
-from workflow_manager.domain.errors import UpstreamTimeoutError, UpstreamUnreachableError
+from workflow_manager.domain.errors import (
+    MissingPermissionError,
+    NotFoundError,
+    ScanHubError,
+    StoreUnavailableError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+    VersionConflictError,
+)
 from workflow_manager.domain.orchestrator_run import OrchestratorRunState
 from workflow_manager.observability import metrics
 from workflow_manager.orchestrators.airflow_api import check_permission
@@ -95,6 +104,16 @@ def lack_a_permission(invoke: Invoke, world: MemoryPorts, monkeypatch: pytest.Mo
     assert answer["statusCode"] == HTTPStatus.SERVICE_UNAVAILABLE
 
 
+def fail_and_be_refused(invoke: Invoke, world: MemoryPorts) -> None:
+    event = load_event("list_available_tasks", "success")
+    for error in (UpstreamTimeoutError("late"), RuntimeError("a bug")):
+        world.orchestrator.list_dags = Mock(side_effect=error)  # type: ignore[method-assign]
+        assert invoke("list_available_tasks", event)["statusCode"] >= 500
+    world.users.error = UpstreamTimeoutError("late")
+    with pytest.raises(UpstreamTimeoutError):
+        invoke("authorize_request", load_event("authorize_request", "bearer_token"))
+
+
 def read_printed(capsys: Capture) -> list[Sample]:
     lines = capsys.readouterr().out.splitlines()
     return [sample for line in lines for sample in read_samples(line)]
@@ -122,6 +141,7 @@ def seen(
         setattr(world, name, value)
     fail_to_start(invoke, world)
     lack_a_permission(invoke, world, monkeypatch)
+    fail_and_be_refused(invoke, world)
     return read_printed(capsys)
 
 
@@ -181,6 +201,45 @@ def test_each_metric_is_in_the_table_of_the_manual(seen: list[Sample]) -> None:
     }
 
     assert told == {(sample.metric.name, units[sample.unit]) for sample in seen}
+
+
+# What CloudWatch counts of a call that fails so. API Gateway's own 5XXError is all of those with
+# 5xx, whoever is to blame; Lambda's Errors none, as each is answered.
+FAILURES: list[tuple[Exception, int, set[str]]] = [
+    (RuntimeError("a bug"), 500, {"ServerErrors"}),
+    (ScanHubError("an error without a status"), 500, {"ServerErrors"}),
+    (StoreUnavailableError("The state table cannot be read."), 503, {"ServerErrors"}),
+    (UpstreamTimeoutError("late"), 504, {"UpstreamFailures"}),
+    (UpstreamUnreachableError("away"), 502, {"UpstreamFailures"}),
+    # Counted where it is met.
+    (MissingPermissionError(), 503, set()),
+    (NotFoundError("none"), 404, set()),
+    (VersionConflictError("late"), 409, set()),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "counted"), FAILURES, ids=str)
+def test_deployments_are_stopped_by_what_is_ours_and_by_no_stranger_or_neighbour(
+    invoke: Invoke,
+    world: MemoryPorts,
+    capsys: Capture,
+    alarms: Alarms,
+    error: Exception,
+    status: int,
+    counted: set[str],
+) -> None:
+    world.orchestrator.list_dags = Mock(side_effect=error)  # type: ignore[method-assign]
+
+    for _ in range(3):
+        answer = invoke("list_available_tasks", load_event("list_available_tasks", "success"))
+
+    samples = read_printed(capsys)
+    assert answer["statusCode"] == status
+    assert {sample.metric.name for sample in samples} == counted
+    for alarm in (alarms["ServerErrorAlarm"], alarms["UpstreamFailureAlarm"]):
+        of_alarm = [each for each in samples if each.metric == watched(alarm, STACK)]
+        values = [value for sample in of_alarm for value in sample.values]
+        assert has_rung(alarm, [values]) == (alarm["MetricName"] in counted)
 
 
 def list_minutes(

@@ -51,6 +51,20 @@ def make(aws: FakeAws, template: Template, **overrides: str) -> preflight.Target
     return read_target(Environment("dev", STACK, overrides), template, aws)
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [('{"medcal":[]}', 'no role "medcal"'), ('{"medical":[],"medical":["*"]}', "a role twice")],
+)
+def test_role_permissions_that_cannot_be_used_are_named_before_a_deployment(
+    aws: FakeAws, template: Template, value: str, found: str
+) -> None:
+    [check] = preflight.check_parameters(make(aws, template, **GOOD, RolePermissions=value))
+
+    assert check.outcome is Outcome.FAILED
+    assert check.name == "parameter RolePermissions"
+    assert found in check.detail
+
+
 def test_checks_neither_wait_for_each_other_nor_hide_each_other() -> None:
     # Given one that hangs, one that AWS refuses, one without credentials, one that breaks
     release = threading.Event()

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from pydantic import BaseModel, ConfigDict
 
 from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.ids import is_id, normalize_id
 from workflow_manager.domain.trace import TraceContext
 
 UPLOAD_PREFIX = "upload"
@@ -15,8 +16,6 @@ RESULT_PREFIX = "result"
 MAX_FILE_NAME_LENGTH = 255
 # Airflow's own rule for keys, airflow/utils/helpers.py: validate_key
 _DAG_ID = re.compile(r"[\w.-]{1,250}", re.ASCII)
-# Exam-manager's are UUIDs; whatever cannot be an id is not asked for.
-_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _KNOWN_EXTENSIONS = {"h5", "hdf5", "mrd", "npy", "dcm"}
 
 
@@ -87,10 +86,10 @@ def parse_key(key: str) -> DagData | AcquisitionData | None:
             return None
         case ["upload", dag_id, _, *_] if _DAG_ID.fullmatch(dag_id):
             return DagData(dag_id)
-        case ["acquisition", workflow_id, task_id, *rest] if rest and _are_ids(
-            workflow_id, task_id
-        ):
-            return AcquisitionData(workflow_id, task_id, rest[0] if rest[1:] else None)
+        case ["acquisition", *ids, _] if len(ids) > 1 and all(map(_is_id_of_key, ids[:2])):
+            workflow_id, task_id, *rest = ids
+            upload_id = rest[0] if rest else None
+            return AcquisitionData(normalize_id(workflow_id), normalize_id(task_id), upload_id)
     return None
 
 
@@ -149,9 +148,12 @@ def result_prefix(dag_run_id: str) -> str:
     return f"{RESULT_PREFIX}/{dag_run_id}"
 
 
-def acquisition_prefix(workflow_id: str) -> str:
-    """Return where all raw data of a workflow lies: ``acquisition/{workflow_id}``."""
-    return f"{ACQUISITION_PREFIX}/{workflow_id}"
+def acquisition_prefixes(workflow_id: str) -> list[str]:
+    """Return where all raw data of a workflow lies: ``acquisition/{id}``, a UUID in both cases."""
+    # The upper case of what is no UUID would be another workflow's id.
+    forms = dict.fromkeys([workflow_id, workflow_id.upper()])
+    same = [form for form in forms if normalize_id(form) == normalize_id(workflow_id)]
+    return [f"{ACQUISITION_PREFIX}/{form}" for form in same]
 
 
 def check_prefix(prefix: str) -> str:
@@ -201,8 +203,11 @@ def check_file_name(file_name: str) -> str:
     return file_name
 
 
-def _are_ids(*texts: str) -> bool:
-    return all(_ID.fullmatch(text) for text in texts)
+def _is_id_of_key(text: str) -> bool:
+    # All lower or all upper case, as people paste it: in any mixture, nobody would find all data of
+    # a workflow again, to delete it.
+    stored = normalize_id(text)
+    return is_id(text) and text in (stored, stored.upper())
 
 
 def _raw_name(file_name: str) -> str:

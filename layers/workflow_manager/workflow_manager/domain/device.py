@@ -1,5 +1,7 @@
 """A device, as the thing of which one scan at a time takes hold."""
 
+from pydantic import AwareDatetime
+
 from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.task import Task, TaskStatus
 
@@ -15,6 +17,7 @@ class DeviceLock(Entity):
     workflow_id: str | None = None
     task_id: str | None = None
     attempt: int = 0
+    taken_at: AwareDatetime | None = None
 
     def take(self, task: Task) -> "DeviceLock":
         """Return the lock in the hands of a claimed task.
@@ -24,7 +27,12 @@ class DeviceLock(Entity):
         task
             The task, its attempt counted.
         """
-        return self.evolve(workflow_id=task.workflow_id, task_id=task.task_id, attempt=task.attempt)
+        return self.evolve(
+            workflow_id=task.workflow_id,
+            task_id=task.task_id,
+            attempt=task.attempt,
+            taken_at=task.updated_at,
+        )
 
     def is_held_by(self, task: Task | None) -> bool:
         """Tell whether `task` is the holder and still in progress.

@@ -10,6 +10,7 @@ ScanHubError
 │   └── VersionConflictError     somebody else wrote first: read again and decide again
 ├── PayloadTooLargeError
 ├── StoreUnavailableError        our own table cannot be read
+├── MisconfiguredError           the deployment has a setting that cannot be used
 └── UpstreamError                a neighbour, a device or Airflow failed us
     ├── UpstreamRefusedError     it answered, with an error status
     │   └── NeighbourRefusedError    a service of ScanHub, asked with the caller's token
@@ -71,6 +72,10 @@ class PayloadTooLargeError(ScanHubError):
 
 class StoreUnavailableError(ScanHubError):
     """The state table cannot be read."""
+
+
+class MisconfiguredError(ScanHubError):
+    """The deployment has a setting that cannot be used."""
 
 
 class UpstreamError(ScanHubError):

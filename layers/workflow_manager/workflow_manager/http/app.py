@@ -14,9 +14,9 @@ from starlette.types import ASGIApp
 
 from workflow_manager.entry import Handler, wrap_handler
 from workflow_manager.http.dependencies import CallersPort, Port
-from workflow_manager.http.problems import add_problem_handlers
+from workflow_manager.http.problems import add_problem_handlers, problem
 from workflow_manager.http.routing import PROBLEM_JSON, ScanHubRouter, strip_base_path
-from workflow_manager.observability import begin_trace
+from workflow_manager.observability import begin_trace, logger
 from workflow_manager.settings import get_settings
 
 
@@ -51,6 +51,19 @@ def _find_header(event: LambdaEvent, name: str) -> str | None:
     return next((value for key, value in headers.items() if key.lower() == name), None)
 
 
+def _refuse_unreadable(error: ValueError) -> dict[str, Any]:
+    # No request can be made of the event: text that is none, a body that is not base64.
+    logger.info("refused", extra={"error": type(error).__name__, "status": 400})
+    answer = problem(400, "The request cannot be read.")
+    return {
+        "statusCode": answer.status_code,
+        "headers": dict(answer.headers),
+        "multiValueHeaders": {},
+        "body": bytes(answer.body).decode(),
+        "isBase64Encoded": False,
+    }
+
+
 def list_ports(router: ScanHubRouter) -> list[Port | CallersPort]:
     """Return the ports that routes take, in the order of their parameters."""
     routes = [route for route in router.routes if isinstance(route, APIRoute)]
@@ -81,7 +94,10 @@ def create_handler(router: ScanHubRouter) -> Handler:
         trace = begin_trace(_find_header(event, "traceparent"))
         path = strip_base_path(event["path"])
         below = {**event, "path": path, "traceparent": trace.traceparent}
-        answer: dict[str, Any] = mangum(below, context)  # type: ignore[arg-type]
+        try:
+            answer: dict[str, Any] = mangum(below, context)  # type: ignore[arg-type]
+        except ValueError as error:
+            return _refuse_unreadable(error)
         return answer
 
     return wrap_handler([port.build for port in list_ports(router)], lambda_handler)

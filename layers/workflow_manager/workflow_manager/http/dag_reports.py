@@ -6,6 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from workflow_manager.domain.errors import AuthenticationError
+from workflow_manager.domain.ids import is_token
 from workflow_manager.domain.timestamps import parse_time
 from workflow_manager.http.dependencies import (
     CauseDep,
@@ -34,7 +36,15 @@ callback_scheme = HTTPBearer(
 async def get_callback_token(
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(callback_scheme)],
 ) -> str:
-    """Return the token of a callback."""
+    """Return the token of a callback.
+
+    Raises
+    ------
+    AuthenticationError
+        It cannot be one.
+    """
+    if not is_token(credentials.credentials):
+        raise AuthenticationError("Invalid token.")
     return credentials.credentials
 
 

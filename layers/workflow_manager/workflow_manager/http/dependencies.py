@@ -10,9 +10,16 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from workflow_manager.domain.access import may
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import AuthenticationError, PermissionDeniedError
+from workflow_manager.domain.errors import (
+    AuthenticationError,
+    MisconfiguredError,
+    PermissionDeniedError,
+)
+from workflow_manager.domain.ids import is_token
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
+from workflow_manager.observability import logger
 from workflow_manager.ports import (
     Clock,
     DataLake,
@@ -78,17 +85,27 @@ async def get_caller(request: Request, token: Token) -> Caller:
         The user's role may not do this.
     AuthenticationError
         No authorizer vouches for the request: it did not come through API Gateway.
+    MisconfiguredError
+        Nobody can tell what the role may do: `RolePermissions` is malformed.
     """
     context = _request_context(request)
     authorizer = context.get("authorizer") or {}
     user_name = authorizer.get("principalId")
-    if not user_name:
+    if not user_name or not is_token(token):
         raise AuthenticationError("Not authenticated")
     operation_id = request.scope["route"].operation_id
-    if not get_settings().may(authorizer.get("role", ""), operation_id):
+    if not _may(str(authorizer.get("role", "")), operation_id):
         raise PermissionDeniedError("Your role does not allow this.")
     request_id = str(context.get("requestId", ""))
     return Caller(token, Cause(user_name, request_id, datetime.now(UTC), _trace(request)))
+
+
+def _may(role: str, operation_id: str) -> bool:
+    try:
+        return may(get_settings().role_permissions, role, operation_id)
+    except ValueError as error:
+        logger.error("RolePermissions cannot be used", extra={"reason": str(error)})
+        raise MisconfiguredError("The deployment's RolePermissions cannot be used.") from None
 
 
 CauseDep = Annotated[Cause, Depends(get_cause)]

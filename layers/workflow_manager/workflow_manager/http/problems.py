@@ -11,7 +11,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workflow_manager.domain import errors
 from workflow_manager.http.routing import PROBLEM_JSON
-from workflow_manager.observability import log_unexpected, logger
+from workflow_manager.observability import (
+    count_server_error,
+    count_upstream_failure,
+    log_unexpected,
+    logger,
+)
 
 # Most derived first: the first class that fits names the status.
 STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
@@ -22,6 +27,7 @@ STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.PayloadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.MisconfiguredError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.MissingPermissionError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamTimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
@@ -78,8 +84,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(errors.ScanHubError)
     async def answer_known(_: Request, error: errors.ScanHubError) -> JSONResponse:
-        logger.info("refused", extra={"error": type(error).__name__, "status": status_of(error)})
-        return problem(status_of(error), error.detail, error.reason)
+        status = status_of(error)
+        logger.info("refused", extra={"error": type(error).__name__, "status": status})
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _count(error)
+        return problem(status, error.detail, error.reason)
 
     @app.exception_handler(HTTPException)
     async def answer_framework(_: Request, error: HTTPException) -> JSONResponse:
@@ -92,6 +101,15 @@ def add_problem_handlers(app: FastAPI) -> None:
         # Without `input`: what was sent must not come back into somebody's log.
         kept = [{name: item[name] for name in ("loc", "msg", "type")} for item in error.errors()]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, kept)
+
+
+def _count(error: errors.ScanHubError) -> None:
+    # What the deployment itself is refused has a metric of its own.
+    if isinstance(error, errors.UpstreamError):
+        if not isinstance(error, errors.MissingPermissionError):
+            count_upstream_failure()
+    else:
+        count_server_error()
 
 
 class UnexpectedErrorMiddleware:
@@ -112,4 +130,5 @@ class UnexpectedErrorMiddleware:
             await self._app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the last line before the caller
             log_unexpected(error)
+            count_server_error()
             await problem(500, "Internal Server Error")(scope, receive, send)

@@ -1,10 +1,12 @@
 """What clients of uploads send and read."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.ids import normalize_id
 from workflow_manager.domain.upload import MAX_N_PARTS, Crc64Nvme, Part, UploadState
 from workflow_manager.services.get_upload import UploadProgress
 from workflow_manager.services.upload_and_trigger import TriggeredUpload
@@ -33,7 +35,7 @@ class CreateUploadBody(BaseModel):
         pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$",
     )
     dag_id: str | None = None
-    task_id: str | None = Field(default=None, max_length=64)
+    task_id: Annotated[str, Field(max_length=64), AfterValidator(normalize_id)] | None = None
 
 
 class PartView(BaseModel):

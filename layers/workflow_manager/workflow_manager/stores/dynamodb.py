@@ -1,6 +1,6 @@
 """The `WorkflowStore` on one DynamoDB table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
+from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.listing import ListQuery, Page, encode_cursor
 from workflow_manager.domain.rejected_object import RejectedObject
@@ -21,9 +22,10 @@ from workflow_manager.domain.workflow import Workflow
 from workflow_manager.observability import count_left_undone, log_unexpected
 from workflow_manager.settings import Settings
 from workflow_manager.stores import items
+from workflow_manager.stores.expiry import list_begun, list_renewals, renewed_expiry
 from workflow_manager.stores.items import Item, ItemKey, ModelT
 from workflow_manager.stores.listing_index import find_listed
-from workflow_manager.stores.table import Table
+from workflow_manager.stores.table import Table, put_new, put_over
 
 DUE_INDEX = "due-index"
 
@@ -167,20 +169,44 @@ class DynamoDBStore:
             The table cannot be written; whether it was is unknown.
         """
         items.check_batch(entities, events)
-        puts = [self._put_entity(entity) for entity in entities]
-        puts += [_put_new(items.encode_event(event, self._settings)) for event in events]
+        for workflow_id, at in list_renewals(entities).items():
+            self._renew(workflow_id, at)
+        begun = list_begun(entities)
+        puts = [self._put_entity(entity, begun) for entity in entities]
+        puts += [put_new(items.encode_event(event, self._settings)) for event in events]
         self._table.write(puts)
 
-    def _put_entity(self, entity: Entity) -> Item:
+    def _renew(self, workflow_id: str, at: datetime) -> None:
+        # Tasks, and the workflow's own item behind them; the version stays, so nobody conflicts.
+        found = self._table.query(
+            ConsistentRead=True,
+            KeyConditionExpression="PK = :pk AND SK >= :first",
+            ExpressionAttributeValues={
+                ":pk": {"S": items.workflow_key(workflow_id).pk},
+                ":first": {"S": items.TASK_PREFIX},
+            },
+        )
+        for item in found:
+            known = int(item["expires_at"]["N"]) if "expires_at" in item else None
+            is_task = item["SK"]["S"].startswith(items.TASK_PREFIX)
+            fresh = renewed_expiry(known, at, self._settings, is_task=is_task)
+            if fresh is None:
+                continue
+            renewed = item | {"expires_at": {"N": str(fresh)}}
+            try:
+                self._table.write([put_over(renewed, item["version"]["N"])])
+            except VersionConflictError:
+                # Whoever changed it has renewed it too.
+                continue
+
+    def _put_entity(self, entity: Entity, begun: Collection[str]) -> Item:
         item = items.encode_entity(entity, self._settings)
+        if isinstance(entity, Task) and entity.version == 0 and entity.workflow_id in begun:
+            # The workflow's own item is the condition; what an expired one has left counts no more.
+            return {"Item": item}
         if entity.version == 0:
-            return _put_new(item)
-        return {
-            "Item": item,
-            "ConditionExpression": "#version = :version",
-            "ExpressionAttributeNames": {"#version": "version"},
-            "ExpressionAttributeValues": {":version": {"N": str(entity.version)}},
-        }
+            return put_new(item)
+        return put_over(item, str(entity.version))
 
     def _get(self, model: type[ModelT], key: ItemKey) -> ModelT | None:
         item = self._table.get(key)
@@ -258,10 +284,6 @@ class DynamoDBStore:
 
 def _key_of(item: Item) -> ItemKey:
     return ItemKey(item["PK"]["S"], item["SK"]["S"])
-
-
-def _put_new(item: Item) -> Item:
-    return {"Item": item, "ConditionExpression": "attribute_not_exists(PK)"}
 
 
 def _decode(model: type[ModelT], item: Item) -> ModelT | None:

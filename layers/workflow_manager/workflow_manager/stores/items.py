@@ -1,9 +1,8 @@
 """Entities and events as items of the table, and back: keys, index, expiry, numbers."""
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,6 +20,7 @@ from workflow_manager.domain.task import Task
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.settings import Settings
+from workflow_manager.stores.expiry import expiry_of
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 MAX_N_ITEMS_PER_COMMIT = 100
@@ -200,15 +200,14 @@ def encode_entity(entity: Entity, settings: Settings) -> Item:
         place = place_of(entity)
         listed = f"{_KINDS[type(entity)]}#{place[:7]}"
         attributes |= {"listed": listed, "listed_at": place}
-    if expires_at := _expiry(entity, settings):
-        attributes["expires_at"] = _epoch(expires_at)
+    if expires_at := expiry_of(entity, settings):
+        attributes["expires_at"] = expires_at
     return _encode(entity_key(entity), written, attributes)
 
 
 def encode_event(event: Event, settings: Settings) -> Item:
     """Return the item of a line of the audit trail."""
-    expires_at = event.at + timedelta(seconds=settings.event_retention_s)
-    return _encode(event_key(event), event, {"expires_at": _epoch(expires_at)})
+    return _encode(event_key(event), event, {"expires_at": expiry_of(event, settings)})
 
 
 def decode(model: type[ModelT], item: Mapping[str, Any]) -> ModelT:
@@ -220,25 +219,6 @@ def decode(model: type[ModelT], item: Mapping[str, Any]) -> ModelT:
 def _encode(key: ItemKey, model: BaseModel, attributes: Item) -> Item:
     body = {**_to_number(model.model_dump(mode="json")), **attributes}
     return encode_key(key) | {name: _serializer.serialize(v) for name, v in body.items()}
-
-
-def _expiry(entity: Entity, settings: Settings) -> datetime | None:
-    kept_from: datetime
-    match entity:
-        case Upload():
-            kept_from, retention_s = entity.created_at, settings.upload_retention_s
-        case RejectedObject():
-            kept_from, retention_s = entity.at, settings.event_retention_s
-        case DagRun() if entity.state.is_final:
-            kept_from = entity.finished_at or entity.created_at
-            retention_s = settings.event_retention_s
-        case _:
-            return None
-    return kept_from + timedelta(seconds=retention_s)
-
-
-def _epoch(at: datetime) -> int:
-    return math.ceil(at.timestamp())
 
 
 def _to_number(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """The table as DynamoDB offers it: requests, rounds for what is left over, errors."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ MAX_N_WRITES_PER_BATCH = 25
 MAX_N_BATCH_ROUNDS = 3
 
 _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
+_INVALID = {"ValidationException", "SerializationException"}
 _NOT_READ = "The state table cannot be read."
 _NOT_WRITTEN = "The state table cannot be written."
 _NOT_TAKEN = "The state table does not take this: it is too large, or of an unknown form."
@@ -135,6 +136,21 @@ class Table:
                 raise StoreUnavailableError(_NOT_WRITTEN)
 
 
+def put_new(item: Item) -> dict[str, Any]:
+    """Return the write of an item that is not there yet."""
+    return {"Item": item, "ConditionExpression": "attribute_not_exists(PK)"}
+
+
+def put_over(item: Item, version: str) -> dict[str, Any]:
+    """Return the write of an item over the version that was read."""
+    return {
+        "Item": item,
+        "ConditionExpression": "#version = :version",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":version": {"N": version}},
+    }
+
+
 @contextmanager
 def _store_errors(detail: str) -> Iterator[None]:
     try:
@@ -143,7 +159,7 @@ def _store_errors(detail: str) -> Iterator[None]:
         code = error.response["Error"]["Code"]
         if _is_conflict(error, code):
             raise VersionConflictError("Somebody else changed it at the same time.") from error
-        if code in {"ValidationException", "SerializationException"}:
+        if code in _INVALID or _has_reason(error, {"ValidationError"}):
             # A place in a list that is none, or more than an item may hold: 400 KB.
             log_unexpected(error)
             raise InvalidInputError(_NOT_TAKEN) from None
@@ -155,5 +171,9 @@ def _store_errors(detail: str) -> Iterator[None]:
 def _is_conflict(error: ClientError, code: str) -> bool:
     if code in {"ConditionalCheckFailedException", "TransactionConflictException"}:
         return True
+    return _has_reason(error, _CONFLICTS)
+
+
+def _has_reason(error: ClientError, codes: Collection[str]) -> bool:
     reasons = error.response.get("CancellationReasons", [])
-    return any(reason.get("Code") in _CONFLICTS for reason in reasons)
+    return any(reason.get("Code") in codes for reason in reasons)

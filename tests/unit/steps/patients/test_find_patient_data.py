@@ -16,6 +16,7 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.dag_run import task_dag_run_id
+from workflow_manager.domain.data_lake import acquisition_prefixes
 from workflow_manager.domain.errors import UpstreamUnreachableError
 from workflow_manager.domain.exam import ItemStatus, TaskType
 from workflow_manager.services.create_upload import UploadRequest, create_upload
@@ -45,6 +46,29 @@ def scan(world: MemoryPorts, upload_id: str) -> None:
     data = make_raw_data(upload_id)
     world.lake.put(data.key, b"raw", "application/x-hdf5")
     deliver(world, data)
+
+
+def test_find_patient_data_finds_results_of_a_workflow_that_the_table_has_forgotten(
+    world: MemoryPorts,
+) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    scan(world, "upload-1")
+    run_id = reconstruct(world)
+    world.store.expire(at(366 * 86_400).at)
+    assert world.store.get_execution(WORKFLOW_ID) is None
+
+    [found] = call(find_patient_data, world, PATIENT_ID).workflows
+
+    assert f"result/{run_id}/" in found.prefixes
+    assert found.n_objects == 2
+
+
+def test_upper_case_is_another_workflow_where_the_id_is_no_uuid() -> None:
+    assert acquisition_prefixes("workflow-1") == ["acquisition/workflow-1"]
+    assert acquisition_prefixes(WORKFLOW_ID) == [
+        f"acquisition/{WORKFLOW_ID}",
+        f"acquisition/{WORKFLOW_ID.upper()}",
+    ]
 
 
 def test_find_patient_data_finds_nothing_of_an_unknown_patient(world: MemoryPorts) -> None:

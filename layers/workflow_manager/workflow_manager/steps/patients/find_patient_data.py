@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from workflow_manager.domain.dag_run import task_dag_run_id
 from workflow_manager.domain.data_lake import (
     AcquisitionData,
-    acquisition_prefix,
+    acquisition_prefixes,
     parse_key,
     result_prefix,
 )
@@ -13,6 +13,9 @@ from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
+
+# Results outlive the table's items by years, and nobody knows then how often a task was started.
+N_FORGOTTEN_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,9 @@ def _find_workflow(store: WorkflowStore, lake: DataLake, definition: ExamWorkflo
     execution = store.get_execution(definition.id)
     trail = store.list_events(f"workflow:{definition.id}")
     # Runs of every attempt, also of those that a rescan has replaced.
-    candidates = _derive_run_ids(execution)
+    candidates = _derive_run_ids(definition, execution)
     runs = [run for run_id in candidates if (run := store.get_dag_run(run_id))]
-    folders = [acquisition_prefix(definition.id), *map(result_prefix, candidates)]
+    folders = [*acquisition_prefixes(definition.id), *map(result_prefix, candidates)]
     prefixes = tuple(f"{folder}/" for folder in folders)
     running = [f"dag_run:{run.dag_run_id}" for run in runs if run.due_at is not None]
     return WorkflowData(
@@ -95,11 +98,16 @@ def _find_workflow(store: WorkflowStore, lake: DataLake, definition: ExamWorkflo
     )
 
 
-def _derive_run_ids(execution: Execution | None) -> list[str]:
+def _derive_run_ids(definition: ExamWorkflow, execution: Execution | None) -> list[str]:
+    if execution is None:
+        dag_tasks = (task.id for task in definition.tasks if not task.type.is_device_task)
+        n_attempts = dict.fromkeys(dag_tasks, N_FORGOTTEN_ATTEMPTS)
+    else:
+        n_attempts = {task.task_id: task.attempt for task in execution.tasks.values()}
     return [
-        task_dag_run_id(task.task_id, attempt)
-        for task in (execution.tasks.values() if execution else ())
-        for attempt in range(1, task.attempt + 1)
+        task_dag_run_id(task_id, attempt)
+        for task_id, n in n_attempts.items()
+        for attempt in range(1, n + 1)
     ]
 
 

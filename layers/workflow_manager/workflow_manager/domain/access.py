@@ -1,0 +1,89 @@
+"""Which role may call which operation: the deployment's `RolePermissions`."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+# As ScanHub's user-login-manager has them.
+ROLES = frozenset({"admin", "engineer", "medical", "scientist"})
+# All that ask for a user; a test compares them with the functions.
+OPERATIONS = frozenset(
+    {
+        "abort_upload",
+        "cancel_dag_run",
+        "cancel_task",
+        "cancel_workflow",
+        "complete_upload",
+        "create_upload",
+        "get_dag_run",
+        "get_upload",
+        "get_workflow",
+        "hello",
+        "list_available_tasks",
+        "list_dag_runs",
+        "list_rejected_objects",
+        "list_results",
+        "list_workflow_events",
+        "list_workflows",
+        "process_workflow",
+        "retry_dag_run",
+        "retry_task",
+        "trigger_task",
+        "upload_and_trigger",
+        "validate_workflow",
+    }
+)
+# As a role: every one that is not named. As an operation: all of them.
+ANY = "*"
+
+
+@cache
+def parse_role_permissions(text: str) -> Mapping[str, frozenset[str]]:
+    """Return the operations by role; empty: every role may do everything, as in ScanHub.
+
+    Raises
+    ------
+    ValueError
+        It names a role or an operation that there is not, or is no such table at all.
+    """
+    try:
+        table = json.loads(text or "{}", object_pairs_hook=_read_object)
+    except RecursionError:
+        table = None
+    except json.JSONDecodeError:
+        raise ValueError("It is not JSON.") from None
+    if not isinstance(table, dict):
+        raise ValueError("It is no table from role to a list of operations.")
+    return {role: _check(role, operations) for role, operations in table.items()}
+
+
+def may(text: str, role: str, operation_id: str) -> bool:
+    """Tell whether users of a role may call an operation.
+
+    Raises
+    ------
+    ValueError
+        As `parse_role_permissions`.
+    """
+    permissions = parse_role_permissions(text)
+    allowed = permissions.get(role, permissions.get(ANY, frozenset()))
+    return not permissions or not allowed.isdisjoint({operation_id, ANY})
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError("It names a role twice.")
+    return table
+
+
+def _check(role: str, operations: object) -> frozenset[str]:
+    if role not in ROLES | {ANY}:
+        raise ValueError(f"There is no role {json.dumps(role)}: {', '.join(sorted(ROLES))}, or *.")
+    if not isinstance(operations, list):
+        raise ValueError(f"The operations of {role} are no list.")
+    for each in operations:
+        if each not in (*OPERATIONS, ANY):
+            raise ValueError(f"There is no operation {json.dumps(each)} to allow to {role}.")
+    return frozenset(operations)
