@@ -36,6 +36,7 @@ STATUS_HERE = STATUS | {"trigger_task/malformed_id": 400}
 # What comes back of a batch is its second record, or all of it; the other samples are handled.
 GIVEN_BACK = {
     "publish_events/unreadable_record": ["111100000000000000002"],
+    "follow_changes/poison": ["4c7be3ff-9d5c-4b9e-9a45-7b4f4e0ad6b1"],
     "trigger_airflow/poison": ["059f36b4-87a3-44ab-83d2-661975830a7d"],
 }
 EFFECTS = {
