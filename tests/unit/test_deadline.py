@@ -1,0 +1,369 @@
+"""Every client ends its call, whatever a server does that neither stops nor comes to an end."""
+
+import filecmp
+import json
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import httpx
+import pytest
+import trustme
+
+from tests.contracts.samples import make_event
+from tests.fakes.http import load_sample_credentials
+from tests.fakes.served import serve
+from tests.fakes.slow_server import HANDSHAKE, HUGE, PACKED, SLOW, Answer, Server, Tick
+from tests.unit.clients.test_scan import DEVICE_TASK, agree
+from workflow_manager import deadline, wiring
+from workflow_manager.clients import http
+from workflow_manager.clients.auth import BearerAuth, ServiceAccountAuth
+from workflow_manager.clients.exam import HttpExamClient
+from workflow_manager.clients.http import build_http_client
+from workflow_manager.clients.scan import HttpScanClient
+from workflow_manager.clients.user_login import HttpUserClient
+from workflow_manager.data_lake.s3 import S3DataLake, build_s3_client
+from workflow_manager.deadline import BoundedTlsSocket, connect, limit
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.errors import (
+    ScanHubError,
+    StoreUnavailableError,
+    UpstreamError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from workflow_manager.domain.exam import ItemStatus, ResultType, TaskType
+from workflow_manager.domain.upload import Part
+from workflow_manager.notifications.eventbridge import EventBridgeBus
+from workflow_manager.orchestrators import mwaa
+from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
+from workflow_manager.orchestrators.mwaa import MwaaOrchestrator, build_mwaa_client
+from workflow_manager.queues.sqs import SqsMessageQueue
+from workflow_manager.secrets import load_credentials
+from workflow_manager.settings import Settings
+from workflow_manager.stores.dynamodb import DynamoDBStore
+
+ROOT = Path(__file__).parents[2]
+LITTLE_S = 0.15
+DATA = ObjectVersion(bucket="data-lake", key="raw/upload-1/scan.h5", version_id="v1")
+PART = Part(part_number=1, etag='"1"')
+
+
+@dataclass
+class Ports:
+    """The real ones, in front of one server."""
+
+    url: str
+
+    @cached_property
+    def settings(self) -> Settings:
+        names = ("user_login", "exam", "patient", "sequence", "device")
+        uris: Any = {f"{name}_manager_uri": self.url for name in names}
+        return Settings(table_name="table", bucket_name="data-lake", **uris)
+
+    @property
+    def http(self) -> httpx.Client:
+        return build_http_client()
+
+    @property
+    def exam(self) -> HttpExamClient:
+        return HttpExamClient(self.http, self.url, BearerAuth("token"))
+
+    @property
+    def service_exam(self) -> HttpExamClient:
+        auth = ServiceAccountAuth(f"{self.url}/login", load_sample_credentials)
+        return HttpExamClient(self.http, self.url, auth)
+
+    @property
+    def scan(self) -> HttpScanClient:
+        unpooled = build_http_client(is_pooled=False)
+        return HttpScanClient(self.http, unpooled, self.settings, BearerAuth("token"))
+
+    def start(self, task_type: TaskType) -> None:
+        self.scan.start(task_type, DEVICE_TASK, agree)
+
+    @property
+    def users(self) -> HttpUserClient:
+        return HttpUserClient(self.http, self.url)
+
+    @property
+    def airflow2(self) -> AirflowRestOrchestrator:
+        return AirflowRestOrchestrator(self.http, self.url, load_sample_credentials, "v1")
+
+    @property
+    def airflow3(self) -> AirflowRestOrchestrator:
+        return AirflowRestOrchestrator(self.http, self.url, load_sample_credentials, "v2")
+
+    @property
+    def mwaa(self) -> MwaaOrchestrator:
+        return MwaaOrchestrator(build_mwaa_client(), "scanhub")
+
+    @property
+    def store(self) -> DynamoDBStore:
+        return DynamoDBStore(wiring._aws_client("dynamodb"), self.settings)
+
+    @property
+    def lake(self) -> S3DataLake:
+        return S3DataLake(build_s3_client(), self.settings)
+
+    @property
+    def queue(self) -> SqsMessageQueue:
+        url = f"{self.url}/000000000000/queue"
+        return SqsMessageQueue(wiring._aws_client("sqs"), url, url)
+
+    @property
+    def bus(self) -> EventBridgeBus:
+        return EventBridgeBus(wiring._aws_client("events"), "bus")
+
+
+Call = Callable[[Ports], object]
+
+# Of ScanHub and Airflow; and what it means that no answer came in time.
+CALLS: dict[str, tuple[Call, type[ScanHubError]]] = {
+    "get_workflow": (lambda ports: ports.exam.get_workflow("w"), UpstreamTimeoutError),
+    "get_task": (lambda ports: ports.exam.get_task("t"), UpstreamTimeoutError),
+    "get_exam": (lambda ports: ports.exam.get_exam("e"), UpstreamTimeoutError),
+    "list_exams": (lambda ports: ports.exam.list_exams("p"), UpstreamTimeoutError),
+    "report_task": (
+        lambda ports: ports.exam.report_task("t", ItemStatus.FINISHED, 100),
+        UpstreamTimeoutError,
+    ),
+    "create_result": (
+        lambda ports: ports.exam.create_result("t", ResultType.DICOM, "d", "f"),
+        UpstreamTimeoutError,
+    ),
+    "login": (lambda ports: ports.service_exam.get_task("t"), UpstreamTimeoutError),
+    "get_patient": (lambda ports: ports.scan.get_patient("p"), UpstreamTimeoutError),
+    "get_sequence": (lambda ports: ports.scan.get_sequence("s"), UpstreamTimeoutError),
+    "get_device_status": (lambda ports: ports.scan.get_device_status("d"), UpstreamTimeoutError),
+    "start": (lambda ports: ports.start(TaskType.DEVICE_TASK_SDK), UpstreamTimeoutError),
+    # The address is asked for first: nothing was sent to the device.
+    "find_device": (
+        lambda ports: ports.start(TaskType.DEVICE_TASK_SIMULATOR),
+        UpstreamUnreachableError,
+    ),
+    "get_current_user": (lambda ports: ports.users.get_current_user("t"), UpstreamTimeoutError),
+    "airflow 2": (lambda ports: ports.airflow2.get_dag("d"), UpstreamTimeoutError),
+    "airflow 2 trigger": (
+        lambda ports: ports.airflow2.trigger_dag_run("d", "r", {}),
+        UpstreamTimeoutError,
+    ),
+    "airflow 3": (lambda ports: ports.airflow3.check_health(), UpstreamTimeoutError),
+    "mwaa": (lambda ports: ports.mwaa.list_dags(), UpstreamTimeoutError),
+    "mwaa trigger": (lambda ports: ports.mwaa.trigger_dag_run("d", "r", {}), UpstreamTimeoutError),
+    "head": (lambda ports: ports.lake.head("k"), UpstreamTimeoutError),
+    "read_start": (lambda ports: ports.lake.read_start(DATA, 1024), UpstreamTimeoutError),
+    "list": (lambda ports: ports.lake.list_objects("p/", 10), UpstreamTimeoutError),
+    "put": (lambda ports: ports.lake.put("k", b"body", "text/plain"), UpstreamTimeoutError),
+    "complete": (
+        lambda ports: ports.lake.complete_multipart_upload("k", "u", [PART]),
+        UpstreamTimeoutError,
+    ),
+    "get_dag_run": (lambda ports: ports.store.get_dag_run("r"), StoreUnavailableError),
+    "append": (lambda ports: ports.store.commit([], [make_event()]), StoreUnavailableError),
+    "send_start": (lambda ports: ports.queue.send_start("r"), UpstreamError),
+    "load_credentials": (
+        lambda ports: load_credentials("arn", wiring._aws_client("secretsmanager")),
+        UpstreamError,
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(mwaa, "RETRY_PAUSE_S", 0)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    wiring.forget()
+    yield
+    wiring.forget()
+
+
+@pytest.fixture
+def tick(monkeypatch: pytest.MonkeyPatch) -> Tick:
+    """Return what lets a second pass: none does while a machine is merely slow."""
+    passed_s = count()
+    now_s = [0]
+
+    def pass_second() -> None:
+        now_s[0] = next(passed_s)
+
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    return pass_second
+
+
+@pytest.fixture
+def reach(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ports]:
+    def make(url: str) -> Ports:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        return Ports(url)
+
+    return make
+
+
+Reach = Callable[[str], Ports]
+
+
+# Each call, and each way on one call of each library below.
+WAYS = [(name, way) for name in CALLS for way in ("head", "body")]
+WAYS += [(name, way) for name in ("start", "mwaa trigger") for way in ("many heads", "chunks")]
+
+
+@pytest.mark.parametrize(("name", "way"), WAYS)
+def test_call_of_a_server_that_sends_a_byte_a_second_ends(
+    reach: Reach, tick: Tick, name: str, way: str
+) -> None:
+    call, error = CALLS[name]
+
+    with Server(SLOW[way], tick) as server, pytest.raises(ScanHubError) as caught:
+        call(reach(f"http://{server.address}"))
+
+    assert type(caught.value) is error
+    # No second try: it would have no time.
+    assert server.n_connections == 1
+
+
+@pytest.mark.parametrize("answer", HUGE.values(), ids=HUGE)
+@pytest.mark.parametrize("name", ["get_workflow", "start", "login", "airflow 3", "mwaa", "list"])
+def test_call_of_a_server_that_sends_for_ever_ends(reach: Reach, name: str, answer: Answer) -> None:
+    # It is no timeout: the answer began, and what it means is unknown.
+    with Server(answer) as server, pytest.raises(UpstreamError) as caught:
+        CALLS[name][0](reach(f"http://{server.address}"))
+
+    assert type(caught.value) is UpstreamError
+
+
+@pytest.mark.parametrize("name", ["get_workflow", "start", "login", "airflow 2", "mwaa", "put"])
+def test_answer_that_would_unpack_to_much_more_is_refused(reach: Reach, name: str) -> None:
+    with Server(PACKED) as server, pytest.raises(UpstreamError):
+        CALLS[name][0](reach(f"http://{server.address}"))
+
+
+@pytest.mark.parametrize("page", [b"<html><p>We are back soon</html>", b"\x1f\x8b\xff"])
+@pytest.mark.parametrize("name", ["list", "mwaa", "load_credentials"])
+def test_page_of_a_proxy_is_no_answer_of_aws(reach: Reach, name: str, page: bytes) -> None:
+    with serve(lambda _: httpx.Response(200, content=page)) as url:
+        ports = reach(url)
+        with pytest.raises(UpstreamError) as caught:
+            CALLS[name][0](ports)
+    assert "back soon" not in str(caught.value.__cause__)
+
+
+def test_notifications_are_sent_again_when_their_bus_does_not_answer(
+    reach: Reach, tick: Tick
+) -> None:
+    with Server(SLOW["body"], tick) as server:
+        notification = Mock(name="notification", to_cloud_event=dict)
+        assert reach(f"http://{server.address}").bus.publish([notification]) == 0
+
+
+@pytest.mark.parametrize("name", ["get_task", "get_dag_run", "list"])
+def test_handshake_that_does_not_come_to_an_end_ends(reach: Reach, name: str) -> None:
+    with Server(HANDSHAKE) as server, limit(LITTLE_S), pytest.raises(ScanHubError):
+        CALLS[name][0](reach(f"https://{server.address}"))
+
+
+def test_name_with_many_addresses_that_do_not_answer_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a hundred addresses, of which each would take its own timeout
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        found = socket.getaddrinfo(*full.getsockname(), type=socket.SOCK_STREAM)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found * 100)
+        waiting = [socket.socket() for _ in range(2)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+
+        with limit(LITTLE_S), pytest.raises(TimeoutError):
+            connect(full.getsockname(), LITTLE_S / 3)
+
+        for each in waiting:
+            each.close()
+
+
+def test_body_that_nobody_takes_ends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf, build_http_client() as client:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        request = client.build_request("POST", url, content=bytes(50_000_000))
+        with limit(LITTLE_S), pytest.raises(UpstreamTimeoutError):
+            http.send(client, request, "It failed.")
+
+
+def test_time_of_one_call_is_not_that_of_the_next() -> None:
+    with serve(lambda _: httpx.Response(200, json=[])) as url, build_http_client() as client:
+        with limit(0), pytest.raises(UpstreamError):
+            http.send(client, client.build_request("GET", url), "It failed.")
+        for _ in range(2):
+            assert http.send(client, client.build_request("GET", url), "It failed.").json() == []
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> tuple[str, ssl.SSLContext]:
+    """The file of an authority, and a server's context with its certificate."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return str(tmp_path / "ca.pem"), context
+
+
+def answer_over_tls(server: socket.socket, context: ssl.SSLContext, body: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    plain, _ = server.accept()
+    with context.wrap_socket(plain, server_side=True) as connection:
+        connection.recv(65_536)
+        connection.sendall(head + body)
+        # Until the client has read it and gone.
+        connection.recv(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"), [("get_current_user", b"null"), ("get_dag_run", json.dumps({}).encode())]
+)
+def test_calls_are_bounded_over_tls_too(
+    monkeypatch: pytest.MonkeyPatch,
+    reach: Reach,
+    tls: tuple[str, ssl.SSLContext],
+    name: str,
+    body: bytes,
+) -> None:
+    # Given a server that the client trusts
+    for variable in ("SSL_CERT_FILE", "AWS_CA_BUNDLE"):
+        monkeypatch.setenv(variable, tls[0])
+    monkeypatch.setattr(http, "_load_certificates", httpx.create_ssl_context)
+    used = []
+    monkeypatch.setattr(
+        BoundedTlsSocket,
+        "do_handshake",
+        lambda self, block=False: (used.append(self), ssl.SSLSocket.do_handshake(self, block)),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=answer_over_tls, args=(server, tls[1], body))
+        thread.start()
+        # When
+        ports = reach(f"https://127.0.0.1:{server.getsockname()[1]}")
+        if name == "get_dag_run":
+            assert CALLS[name][0](ports) is None
+        else:
+            # JSON, but no user.
+            with pytest.raises(UpstreamError):
+                CALLS[name][0](ports)
+        wiring._aws_client("dynamodb").close()
+        thread.join()
+    # Then
+    assert used
+
+
+@pytest.mark.parametrize("folder", ["client/scanhub_workflow", "dags/scanhub_reconstruction"])
+def test_client_and_dags_have_the_same_sockets(folder: str) -> None:
+    source = Path(deadline.__file__)
+    assert filecmp.cmp(source, ROOT / folder / source.name, shallow=False), f"cp {source} {folder}"
