@@ -5,11 +5,13 @@ from __future__ import annotations
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from scanhub_workflow.bounded import BoundedClient
 from scanhub_workflow.errors import AuthenticationError, UnexpectedAnswerError, UnreachableError
 
 LOGIN_PATH = "/api/v1/userlogin/login"
 # Checking a password takes the server about a second.
 TIMEOUT = httpx.Timeout(30, connect=10)
+TOTAL_S = 40
 
 
 class _User(BaseModel):
@@ -43,11 +45,11 @@ def log_in(
     url = url if url.endswith(LOGIN_PATH) else url + LOGIN_PATH
     form = {"username": username, "password": password}
     try:
-        with httpx.Client(timeout=TIMEOUT, transport=transport) as http:
+        with BoundedClient(TOTAL_S, timeout=TIMEOUT, transport=transport) as http:
             answer = http.post(url, data=form)
     except httpx.TransportError:
         raise UnreachableError("ScanHub's login gave no answer: check its URL.") from None
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, httpx.DecodingError):
         raise UnexpectedAnswerError("This is no URL of ScanHub's login.") from None
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         raise AuthenticationError(answer.status_code, "Name or password is wrong.")

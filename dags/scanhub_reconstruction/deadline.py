@@ -145,22 +145,24 @@ def connect(
 
 
 def bound_client(client: httpx.Client) -> None:
-    """Let a client of httpx keep the `limit` around its requests, and take nothing packed.
-
-    A small answer could unpack to a huge one.
+    """Let a client of httpx keep the `limit` around its requests.
 
     Parameters
     ----------
     client
         A new one; a transport that is not httpx's own is left as it is.
     """
-    client.headers["Accept-Encoding"] = "identity"
-    client.event_hooks["response"].append(_refuse_packed)
     # httpx has no public way to its sockets; proxies have pools of their own.
     for transport in (client._transport, *client._mounts.values()):
         if pool := getattr(transport, "_pool", None):
             pool._ssl_context.sslsocket_class = BoundedTlsSocket
             pool._network_backend = _make_backend()
+
+
+def take_nothing_packed(client: httpx.Client) -> None:
+    """Let a client of httpx refuse packed answers: a small one could unpack to a huge one."""
+    client.headers["Accept-Encoding"] = "identity"
+    client.event_hooks["response"].append(_refuse_packed)
 
 
 def _refuse_packed(response: httpx.Response) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from workflow_manager.deadline import bound_client, is_spent, limit
+from workflow_manager.deadline import bound_client, is_spent, limit, take_nothing_packed
 from workflow_manager.domain.errors import (
     NeighbourRefusedError,
     UpstreamError,
@@ -50,6 +50,7 @@ def build_http_client(
         verify=_load_certificates(),
     )
     bound_client(client)
+    take_nothing_packed(client)
     return client
 
 
