@@ -60,7 +60,7 @@ def build_aws_client(service: AwsService, config: Config, total_s: float) -> Any
         with limit(total_s):
             try:
                 return call(operation, parameters)
-            except (ResponseParserError, UnicodeDecodeError):
+            except (ResponseParserError, UnicodeDecodeError, RecursionError):
                 # A proxy's page, which the parser's own error would quote.
                 raise HTTPClientError(error="This is no answer of AWS.") from None
 

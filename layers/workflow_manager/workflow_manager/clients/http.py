@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from workflow_manager.deadline import bound_client, is_spent, limit, take_nothing_packed
 from workflow_manager.domain.errors import (
@@ -136,12 +137,17 @@ def send(
 
 
 def _read_detail(response: httpx.Response) -> str | None:
-    try:
-        body = response.json()
-    except ValueError:
-        return None
+    body = parse_json(response)
     said = body.get("detail") if isinstance(body, dict) else None
     return said if isinstance(said, str) else None
+
+
+def parse_json(response: httpx.Response) -> Any:
+    """Return the JSON of an answer; None if it is null or something else."""
+    try:
+        return _parse(response)
+    except ValueError:
+        return None
 
 
 def read_json(response: httpx.Response, detail: str) -> Any:
@@ -153,9 +159,14 @@ def read_json(response: httpx.Response, detail: str) -> Any:
         It is not JSON.
     """
     try:
-        return response.json()
+        return _parse(response)
     except ValueError:
         raise UpstreamError(detail) from None
+
+
+def _parse(response: httpx.Response) -> Any:
+    # Python's own takes what cannot be sent on, and breaks at a thousand brackets.
+    return from_json(response.content, allow_inf_nan=False)
 
 
 def read_model(model: type[ModelT], response: httpx.Response, detail: str) -> ModelT:

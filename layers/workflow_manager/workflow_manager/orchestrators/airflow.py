@@ -9,7 +9,12 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from workflow_manager.domain.errors import InvalidInputError, UpstreamError
+from workflow_manager.deadline import limit
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    UpstreamError,
+    UpstreamRefusedError,
+)
 from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 from workflow_manager.domain.urls import quote_segment
 from workflow_manager.orchestrators.airflow_api import (
@@ -35,9 +40,14 @@ from workflow_manager.settings import AirflowApiVersion
 
 DETAIL = "Airflow failed."
 TRANSIENT_STATUSES = frozenset({502, 503, 504})
+# What these say decides over a run: it is gone, is there, cannot be. Airflow says it in JSON; a page
+# is a proxy's, and says nothing.
+_DECISIVE_STATUSES = frozenset({400, 403, 404, 409, 422})
 
 # Airflow's own rule, [scheduler] allowed_run_id_pattern; Airflow 2 answers 500 to what breaks it.
 _DAG_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
+# All pages of a list together, however many an Airflow says there are.
+LIST_S = 25
 _RUNS = "/dagRuns"
 _LIST_RUNS = "/dags/~/dagRuns/list"
 _LIST_TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
@@ -119,7 +129,8 @@ class AirflowOrchestrator(ABC):
             return self._send("GET", "/dags", {**paging, **self._api.list_params})
 
         pages = _read_pages(DagPage, ask, MAX_N_PAGES)
-        return [document.to_dag() for page in pages for document in page.items if document.is_known]
+        with limit(LIST_S):
+            return [dag.to_dag() for page in pages for dag in page.items if dag.is_known]
 
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it (any more)."""
@@ -170,19 +181,7 @@ class AirflowOrchestrator(ABC):
 
     def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
         """Return the tasks of these runs."""
-        found: list[TaskInstance] = []
-        for batch in _split(runs):
-            wanted = _get_ids(batch)
-            body = {
-                "dag_ids": sorted({dag_id for dag_id, _ in wanted}),
-                "dag_run_ids": sorted({dag_run_id for _, dag_run_id in wanted}),
-            }
-            ask = self._make_list(_LIST_TASK_INSTANCES, body)
-            for page in _read_pages(TaskInstancePage, ask, MAX_N_PAGES):
-                # Airflow combines every DAG with every run.
-                listed = [task for task in page.items if (task.dag_id, task.dag_run_id) in wanted]
-                found += [task.to_task_instance() for task in listed]
-        return found
+        return [found for batch in _split(runs) for found in self._list_tasks(batch)]
 
     def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
         """End a run as failed, after its teardown tasks; one that has ended stays as it is.
@@ -230,6 +229,8 @@ class AirflowOrchestrator(ABC):
         # A login and the second try of a GET belong to their request.
         with self._pace.keep():
             answer = self._exchange(method, path, params, body)
+        if answer.status in _DECISIVE_STATUSES and not isinstance(answer.content, dict):
+            raise UpstreamRefusedError(DETAIL, answer.status)
         if self.is_login_certain:
             check_permission(answer.status, method, path)
         return answer
@@ -248,13 +249,31 @@ class AirflowOrchestrator(ABC):
         body = {"dag_ids": dag_ids, "order_by": "id", **self._api.make_window(batch)}
         found: dict[tuple[str, str], OrchestratorRun] = {}
         ask = self._make_list(_LIST_RUNS, body)
-        for page in _read_pages(DagRunPage, ask, MAX_N_RUN_PAGES):
-            for document in page.items:
-                if (ids := (document.dag_id, document.dag_run_id)) in wanted:
-                    found[ids] = document.to_run()
-            if len(found) == len(wanted):
-                break
+        with limit(LIST_S):
+            for page in _read_pages(DagRunPage, ask, MAX_N_RUN_PAGES):
+                for document in page.items:
+                    if (ids := (document.dag_id, document.dag_run_id)) in wanted:
+                        found[ids] = document.to_run()
+                if len(found) == len(wanted):
+                    break
         return list(found.values())
+
+    def _list_tasks(self, batch: Sequence[RunKey]) -> list[TaskInstance]:
+        wanted = _get_ids(batch)
+        body = {
+            "dag_ids": sorted({dag_id for dag_id, _ in wanted}),
+            "dag_run_ids": sorted({dag_run_id for _, dag_run_id in wanted}),
+        }
+        ask = self._make_list(_LIST_TASK_INSTANCES, body)
+        pages = _read_pages(TaskInstancePage, ask, MAX_N_PAGES)
+        with limit(LIST_S):
+            # Airflow combines every DAG with every run.
+            return [
+                task.to_task_instance()
+                for page in pages
+                for task in page.items
+                if (task.dag_id, task.dag_run_id) in wanted
+            ]
 
     def _has_task_instances(self, dag_id: str, dag_run_id: str) -> bool:
         # The list of runs cannot be asked for one id in any version; a new run has its tasks at
