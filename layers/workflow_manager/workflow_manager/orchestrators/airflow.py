@@ -2,12 +2,11 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import JsonValue
 
 from workflow_manager.deadline import limit
 from workflow_manager.domain.errors import (
@@ -27,21 +26,20 @@ from workflow_manager.orchestrators.airflow_api import (
     DagRunDocument,
     DagRunPage,
     HealthDocument,
-    Page,
     TaskInstancePage,
     check_found,
     check_permission,
     check_status,
     check_success,
 )
+from workflow_manager.orchestrators.answers import DETAIL, Answer, check_is_of, read_pages
 from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.ports import Dag
 from workflow_manager.settings import AirflowApiVersion
 
-DETAIL = "Airflow failed."
 TRANSIENT_STATUSES = frozenset({502, 503, 504})
-# What these say decides over a run: it is gone, is there, cannot be. Airflow says it in JSON; a page
-# is a proxy's, and says nothing.
+# What these say decides over a run: it is gone, is there, cannot be. Airflow says it in JSON; a
+# page is a proxy's, and says nothing.
 _DECISIVE_STATUSES = frozenset({400, 403, 404, 409, 422})
 
 # Airflow's own rule, [scheduler] allowed_run_id_pattern; Airflow 2 answers 500 to what breaks it.
@@ -51,39 +49,6 @@ LIST_S = 25
 _RUNS = "/dagRuns"
 _LIST_RUNS = "/dags/~/dagRuns/list"
 _LIST_TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
-PageT = TypeVar("PageT", bound=Page)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What Airflow answered.
-
-    Attributes
-    ----------
-    status
-        HTTP status.
-    content
-        The body's JSON; None if it is something else.
-    """
-
-    status: int
-    content: Any = None
-
-    def read(self, model: type[ModelT]) -> ModelT:
-        """Return the content as a model.
-
-        Raises
-        ------
-        UpstreamError
-            It does not fit.
-        """
-        try:
-            return model.model_validate(self.content)
-        except ValidationError:
-            # Without its cause: pydantic quotes what it was given.
-            raise UpstreamError(DETAIL) from None
 
 
 class AirflowOrchestrator(ABC):
@@ -128,7 +93,7 @@ class AirflowOrchestrator(ABC):
             paging = {"limit": PAGE_SIZE, "offset": offset}
             return self._send("GET", "/dags", {**paging, **self._api.list_params})
 
-        pages = _read_pages(DagPage, ask, MAX_N_PAGES)
+        pages = read_pages(DagPage, ask, MAX_N_PAGES)
         with limit(LIST_S):
             return [dag.to_dag() for page in pages for dag in page.items if dag.is_known]
 
@@ -161,7 +126,7 @@ class AirflowOrchestrator(ABC):
         body = {"dag_run_id": dag_run_id, **self._api.run_defaults, "conf": dict(conf)}
         answer = self._send("POST", path, body=body)
         check_status(answer.status, dag_id)
-        _check_is_of(answer, dag_run_id)
+        check_is_of(answer, dag_run_id)
 
     def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
         """Tell whether Airflow knows the run."""
@@ -172,7 +137,7 @@ class AirflowOrchestrator(ABC):
         if answer.status == HTTPStatus.NOT_FOUND:
             return False
         check_status(answer.status)
-        _check_is_of(answer, dag_run_id)
+        check_is_of(answer, dag_run_id)
         return True
 
     def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
@@ -200,13 +165,13 @@ class AirflowOrchestrator(ABC):
             raise InvalidInputError(f"The ids of {subject} are too long for this Airflow.")
         answer = self._send("GET", path)
         check_found(answer.status, subject)
-        _check_is_of(answer, dag_run_id)
+        check_is_of(answer, dag_run_id)
         # Every version would turn a success into a failure.
         if answer.read(DagRunDocument).to_run().state.is_final:
             return
         answer = self._send("PATCH", path, body={"state": "failed"})
         check_found(answer.status, subject)
-        _check_is_of(answer, dag_run_id)
+        check_is_of(answer, dag_run_id)
 
     def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
         """Return None: only who knows Airflow's address can do better."""
@@ -250,7 +215,7 @@ class AirflowOrchestrator(ABC):
         found: dict[tuple[str, str], OrchestratorRun] = {}
         ask = self._make_list(_LIST_RUNS, body)
         with limit(LIST_S):
-            for page in _read_pages(DagRunPage, ask, MAX_N_RUN_PAGES):
+            for page in read_pages(DagRunPage, ask, MAX_N_RUN_PAGES):
                 for document in page.items:
                     if (ids := (document.dag_id, document.dag_run_id)) in wanted:
                         found[ids] = document.to_run()
@@ -265,7 +230,7 @@ class AirflowOrchestrator(ABC):
             "dag_run_ids": sorted({dag_run_id for _, dag_run_id in wanted}),
         }
         ask = self._make_list(_LIST_TASK_INSTANCES, body)
-        pages = _read_pages(TaskInstancePage, ask, MAX_N_PAGES)
+        pages = read_pages(TaskInstancePage, ask, MAX_N_PAGES)
         with limit(LIST_S):
             # Airflow combines every DAG with every run.
             return [
@@ -296,12 +261,6 @@ class AirflowOrchestrator(ABC):
         return self.max_path_length is not None and len(path) > self.max_path_length
 
 
-def _check_is_of(answer: Answer, dag_run_id: str) -> None:
-    """Raise unless it speaks of this run: a proxy's page has a good status too."""
-    if answer.read(DagRunDocument).dag_run_id != dag_run_id:
-        raise UpstreamError(DETAIL)
-
-
 def _get_ids(runs: Sequence[RunKey]) -> set[tuple[str, str]]:
     return {(run.dag_id, run.dag_run_id) for run in runs}
 
@@ -310,18 +269,3 @@ def _split(runs: Sequence[RunKey]) -> list[list[RunKey]]:
     """Return batches of a page each; by age, so that each looks at a short time."""
     ordered = sorted(runs, key=lambda run: run.created_at)
     return [ordered[start : start + PAGE_SIZE] for start in range(0, len(ordered), PAGE_SIZE)]
-
-
-def _read_pages(
-    model: type[PageT], ask: Callable[[int], Answer], max_n_pages: int
-) -> Iterator[PageT]:
-    """Yield the pages of a list, of which `ask` gets the one at an offset."""
-    n_read = 0
-    for _ in range(max_n_pages):
-        answer = ask(n_read)
-        check_success(answer.status)
-        page = answer.read(model)
-        yield page
-        n_read += len(page.items)
-        if not page.items or n_read >= page.total_entries:
-            return

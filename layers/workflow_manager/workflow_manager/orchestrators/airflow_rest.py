@@ -9,7 +9,8 @@ import httpx
 from workflow_manager.clients.auth import AuthFlow, LoginAuth
 from workflow_manager.clients.http import exchange, parse_json
 from workflow_manager.domain.urls import quote_segment
-from workflow_manager.orchestrators.airflow import DETAIL, AirflowOrchestrator, Answer
+from workflow_manager.orchestrators.airflow import AirflowOrchestrator
+from workflow_manager.orchestrators.answers import DETAIL, Answer
 from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.secrets import Credentials
 from workflow_manager.settings import AirflowApiVersion

@@ -25,12 +25,8 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from workflow_manager.orchestrators.airflow import (
-    DETAIL,
-    TRANSIENT_STATUSES,
-    AirflowOrchestrator,
-    Answer,
-)
+from workflow_manager.orchestrators.airflow import TRANSIENT_STATUSES, AirflowOrchestrator
+from workflow_manager.orchestrators.answers import DETAIL, Answer
 from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.settings import AirflowApiVersion
 
