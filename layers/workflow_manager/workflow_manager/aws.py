@@ -31,6 +31,7 @@ USER_AGENT = f"scanhub-workflow-manager Boto3/{boto3.__version__}"
 # The build leaves the data of all other services out of the layer (tools/layer.py).
 AwsService = Literal["dynamodb", "events", "mwaa", "s3", "secretsmanager", "sqs"]
 
+_NOT_AWS = "This is no answer of AWS."
 _NOT_CONNECTED = (ConnectTimeoutError, EndpointConnectionError)
 
 
@@ -59,10 +60,14 @@ def build_aws_client(service: AwsService, config: Config, total_s: float) -> Any
     def call_within_limit(operation: str, parameters: dict[str, Any]) -> Any:
         with limit(total_s):
             try:
-                return call(operation, parameters)
+                answer = call(operation, parameters)
             except (ResponseParserError, UnicodeDecodeError, RecursionError):
-                # A proxy's page, which the parser's own error would quote.
-                raise HTTPClientError(error="This is no answer of AWS.") from None
+                # The parser's own error would quote it.
+                raise HTTPClientError(error=_NOT_AWS) from None
+        # Of a proxy's page, botocore may make an answer in which nothing is missed: "taken".
+        if not answer["ResponseMetadata"].get("RequestId"):
+            raise HTTPClientError(error=_NOT_AWS)
+        return answer
 
     client._make_api_call = call_within_limit
     return client
