@@ -10,15 +10,17 @@ from types import TracebackType
 import httpx
 
 from scanhub_workflow import uploads
+from scanhub_workflow.bounded import BoundedClient
 from scanhub_workflow.downloads import Downloader
 from scanhub_workflow.errors import ConfigurationError
-from scanhub_workflow.http import TIMEOUT, Api
+from scanhub_workflow.http import TIMEOUT, TOTAL_S, Api
 from scanhub_workflow.models import CompletedUpload, DagRunDetail, WorkflowView
 from scanhub_workflow.operations import DagRunOperations, WorkflowOperations
 from scanhub_workflow.plain_http import refuse_plain_http
 from scanhub_workflow.progress import OnProgress
 from scanhub_workflow.retry import Retry
 from scanhub_workflow.storage import TIMEOUT as STORAGE_TIMEOUT
+from scanhub_workflow.storage import TOTAL_S as STORAGE_TOTAL_S
 from scanhub_workflow.upload_operations import UploadOperations
 from scanhub_workflow.version import __version__
 from scanhub_workflow.watch import watch_dag_run, watch_workflow
@@ -57,7 +59,8 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
         retry: Retry | None = None,
     ) -> None:
         retry = retry or Retry()
-        self._http = httpx.Client(
+        self._http = BoundedClient(
+            TOTAL_S,
             base_url=_check_url(_find("URL", url, URL_VARIABLE)),
             headers={
                 "Authorization": _make_authorization(_find("token", token, TOKEN_VARIABLE)),
@@ -67,7 +70,13 @@ class Client(WorkflowOperations, DagRunOperations, UploadOperations):
             transport=transport,
         )
         # No token: S3 refuses a request with two kinds of credentials.
-        self._storage = httpx.Client(timeout=STORAGE_TIMEOUT, transport=storage_transport)
+        self._storage = BoundedClient(
+            STORAGE_TOTAL_S,
+            # An object that somebody stored packed comes as it is.
+            is_unpacking=True,
+            timeout=STORAGE_TIMEOUT,
+            transport=storage_transport,
+        )
         super().__init__(Api(self._http, retry))
         self._uploader = uploads.Uploader(self, self._storage, retry)
         self._downloader = Downloader(self, self._storage, retry)

@@ -26,13 +26,14 @@ from scanhub_workflow.models import (
     ResultList,
     WorkflowList,
 )
-from scanhub_workflow.retry import Retry
+from scanhub_workflow.retry import Retry, read_retry_after
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 PageT = TypeVar("PageT", WorkflowList, DagRunList, EventList, ResultList, RejectedObjectList)
 
 # Longer than API Gateway lets a function work (29 s).
 TIMEOUT = httpx.Timeout(35, connect=10)
+TOTAL_S = 50
 MAX_NAMED_PLACES = 5
 _PASSING = frozenset({429, 502, 503, 504})
 
@@ -138,7 +139,7 @@ class Api:
                 break
             if not call.is_repeatable or n_failed >= self.retry.n_attempts:
                 break
-            self.retry.wait(n_failed)
+            self.retry.wait(n_failed, read_retry_after(answer))
         if answer is None:
             raise UnreachableError("The API gave no answer: check its URL and your network.")
         return _check(answer)

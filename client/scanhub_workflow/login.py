@@ -5,12 +5,14 @@ from __future__ import annotations
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from scanhub_workflow.bounded import BoundedClient
 from scanhub_workflow.errors import AuthenticationError, UnexpectedAnswerError, UnreachableError
 from scanhub_workflow.plain_http import refuse_plain_http
 
 LOGIN_PATH = "/api/v1/userlogin/login"
 # Checking a password takes the server about a second.
 TIMEOUT = httpx.Timeout(30, connect=10)
+TOTAL_S = 40
 
 
 class _User(BaseModel):
@@ -47,11 +49,11 @@ def log_in(
     form = {"username": username, "password": password}
     try:
         refuse_plain_http(httpx.URL(url))
-        with httpx.Client(timeout=TIMEOUT, transport=transport) as http:
+        with BoundedClient(TOTAL_S, timeout=TIMEOUT, transport=transport) as http:
             answer = http.post(url, data=form)
     except httpx.TransportError:
         raise UnreachableError("ScanHub's login gave no answer: check its URL.") from None
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, httpx.DecodingError):
         raise UnexpectedAnswerError("This is no URL of ScanHub's login.") from None
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         raise AuthenticationError(answer.status_code, "Name or password is wrong.")

@@ -6,6 +6,10 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,33 @@ class Retry:
     clock: Clock = field(default_factory=Clock)
     random: Callable[[], float] = random.random
 
-    def wait(self, n_failed: int) -> None:
+    def wait(self, n_failed: int, asked_s: float = 0) -> None:
         """Wait before the next attempt.
 
         Parameters
         ----------
         n_failed
             How many attempts have failed, from 1.
+        asked_s
+            What the server asks for [s], within the same bound.
         """
         longest_s = min(self.first_wait_s * 2 ** (n_failed - 1), self.max_wait_s)
-        self.clock.sleep(longest_s * self.random())
+        self.clock.sleep(max(longest_s * self.random(), min(asked_s, self.max_wait_s)))
+
+
+def read_retry_after(answer: httpx.Response | None) -> float:
+    """Return for how long a server asks not to be called [s]; 0 if it does not say.
+
+    Parameters
+    ----------
+    answer
+        With ``Retry-After`` or without, in seconds or as a date
+        (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after).
+    """
+    text = answer.headers.get("Retry-After", "") if answer is not None else ""
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

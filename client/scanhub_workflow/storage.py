@@ -7,6 +7,7 @@ import re
 import httpx
 
 TIMEOUT = httpx.Timeout(60, connect=10)
+TOTAL_S = 90
 # S3's words for a URL that is too old: 403, or 400 if the credentials that signed it are.
 EXPIRED = frozenset({400, 403})
 PASSING = frozenset({408, 429, 500, 502, 503, 504})

@@ -32,7 +32,8 @@ def answering(client: Any, answer: WireAnswer, asked: list[str] | None = None) -
     def send(request: Any, event_name: str, **_: Any) -> AWSResponse:
         if asked is not None:
             asked.append(event_name.rpartition(".")[2])
-        return AWSResponse(request.url, answer.status, answer.headers, Body(answer.body))
+        headers = {"x-amzn-RequestId": "1", "x-amz-request-id": "1", **answer.headers}
+        return AWSResponse(request.url, answer.status, headers, Body(answer.body))
 
     client.meta.events.register_first("before-send", send)
     try:

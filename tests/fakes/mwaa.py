@@ -47,6 +47,7 @@ class MwaaFacade(BaseHTTPRequestHandler):
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-amzn-RequestId", "1")
         if error:
             self.send_header("x-amzn-ErrorType", error)
         self.end_headers()

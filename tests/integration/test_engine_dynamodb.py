@@ -1,5 +1,6 @@
 """The engine on AWS's own DynamoDB: crashes at every write, and many callers at once."""
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,22 +21,28 @@ from tests.fakes.world import (
     RECONSTRUCTION,
     RECONSTRUCTION_ID,
     SCAN,
+    SCAN_ID,
     TOKEN,
     WORKFLOW_ID,
     at,
     deliver,
+    deliver_queue,
     make_dag_data,
     make_exam_task,
+    make_raw_data,
     make_world,
 )
 from tests.integration.conftest import create_table
 from workflow_manager.domain.dag_run import DagRunState
 from workflow_manager.domain.exam import TaskType
 from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.settings import Settings
+from workflow_manager.steps import retry_on_conflict
 from workflow_manager.stores.dynamodb import DynamoDBStore
 
 N_CALLERS = 50
+N_CALLBACKS = 30
 N_OBJECTS = 200
 N_DELIVERIES = 3
 N_WORKERS = 8
@@ -206,6 +213,42 @@ def test_many_callers_create_one_run(
     assert world.queue.dag_run_ids == [run.dag_run_id]
     assert [event.name for event in read().events].count("claim") == 1
     check_state(read())
+
+
+def test_many_callbacks_of_one_workflow_are_all_taken(
+    dynamodb_local: Any,
+    settings: Settings,
+    read: Callable[[], State],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given thirty runs of one workflow, and time enough for a machine that is busy
+    monkeypatch.setattr(retry_on_conflict, "TOTAL_S", 120)
+    args = {"dag_id": DAG_ID, "input_task_ids": json.dumps([SCAN_ID])}
+    tasks = [
+        make_exam_task(f"task-{n}", TaskType.PROCESSING_TASK, n + 1, args=args)
+        for n in range(N_CALLBACKS)
+    ]
+    world = make_table_world(dynamodb_local, settings, SCAN, *tasks)
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    while world.queue.dag_run_ids:
+        deliver_queue(world)
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(20))
+    tokens = [conf["user_token"] for conf in world.orchestrator.dag_runs.values()]
+    assert len(tokens) == N_CALLBACKS
+
+    # When all end at the same moment
+    def call_back(token: str) -> None:
+        call(receive_results, world, token, Callback(success=True), at(100))
+
+    with ThreadPoolExecutor(N_CALLBACKS) as pool:
+        list(pool.map(call_back, tokens))
+
+    # Then
+    state = read()
+    assert {run.state for run in state.runs} == {DagRunState.SUCCEEDED}
+    assert [str(workflow.status) for workflow in state.workflows] == ["completed"]
+    check_state(state)
 
 
 def test_objects_delivered_again_and_again_have_one_run_each(

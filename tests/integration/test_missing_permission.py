@@ -69,7 +69,7 @@ def build(service: AwsService) -> Any:
     config = Config(retries={"mode": "standard", "total_max_attempts": 2})
     if service == "mwaa":
         config = config.merge(Config(inject_host_prefix=False))
-    return build_aws_client(service, config)
+    return build_aws_client(service, config, total_s=10)
 
 
 def test_every_service_has_its_denials() -> None:

@@ -265,7 +265,7 @@ def make_profile() -> settings:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow_manager.steps.retry_on_conflict.MAX_PAUSE_S", 0)
+    monkeypatch.setattr("workflow_manager.steps.retry_on_conflict.FIRST_PAUSE_S", 0)
 
 
 EngineMachine.TestCase.settings = make_profile()

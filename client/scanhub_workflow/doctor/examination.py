@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 
+from scanhub_workflow.bounded import BoundedClient
 from scanhub_workflow.doctor.checks import Check, Outcome, failed, hide_secrets, skipped
 from scanhub_workflow.doctor.edge_checks import (
     API_CORS,
@@ -51,6 +52,7 @@ NAMES = (
     CORS,
 )
 TIMEOUT = httpx.Timeout(10)
+TOTAL_S = 20
 # Once more and at once: a connection that was closed meanwhile is no finding.
 _RETRY = Retry(n_attempts=2, first_wait_s=0)
 
@@ -84,12 +86,16 @@ class _Patient:
         headers = {"User-Agent": f"scanhub-workflow/{__version__}"}
         if with_token:
             headers["Authorization"] = f"Bearer {self.token}"
-        return httpx.Client(
-            base_url=self.url, headers=headers, timeout=TIMEOUT, transport=self.transport
+        return BoundedClient(
+            TOTAL_S,
+            base_url=self.url,
+            headers=headers,
+            timeout=TIMEOUT,
+            transport=self.transport,
         )
 
     def connect_to_storage(self) -> httpx.Client:
-        return httpx.Client(timeout=TIMEOUT, transport=self.storage_transport)
+        return BoundedClient(TOTAL_S, timeout=TIMEOUT, transport=self.storage_transport)
 
 
 def _tell_time() -> datetime:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from workflow_manager.settings import Settings
 
 
+AWS_TOTAL_S = 10
+
 T = TypeVar("T")
 
 
@@ -174,7 +176,7 @@ def _aws_client(service: "AwsService") -> Any:
     config = Config(
         connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    return build_aws_client(service, config)
+    return build_aws_client(service, config, AWS_TOTAL_S)
 
 
 @cache

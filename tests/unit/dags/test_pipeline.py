@@ -215,7 +215,7 @@ def test_run_reconstruction_fails_when_the_result_is_refused(s3: Any, acquire: A
 def test_run_reconstruction_leaves_its_files_when_nobody_takes_the_callback(
     s3: Any, acquire: Acquire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scanhub_reconstruction.callback._BACK_OFF_S", ())
+    monkeypatch.setattr("scanhub_reconstruction.callback._TOTAL_S", 0)
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
 
     run_reconstruction(CONF, DAG_ID, transport=WorkflowManager(503).transport)

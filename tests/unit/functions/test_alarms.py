@@ -214,7 +214,7 @@ FAILURES: list[tuple[Exception, int, set[str]]] = [
     # Counted where it is met.
     (MissingPermissionError(), 503, set()),
     (NotFoundError("none"), 404, set()),
-    (VersionConflictError("late"), 409, set()),
+    (VersionConflictError("late"), 503, set()),
 ]
 
 

@@ -8,6 +8,8 @@ from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import NOW, callback_token, deliver, make_dag_data
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.domain.dag_run import object_dag_run_id
+from workflow_manager.domain.errors import VersionConflictError
+from workflow_manager.steps import retry_on_conflict
 
 RUN_ID = object_dag_run_id(make_dag_data())
 
@@ -55,6 +57,24 @@ def test_receive_results_answers_200_again_and_409_to_another_outcome(
 
     assert invoke("receive_results", make_event(started, "success"))["statusCode"] == 200
     assert invoke("receive_results", make_event(started, "failure"))["statusCode"] == 409
+
+
+def test_receive_results_asks_to_be_called_again_when_others_write_first(
+    invoke: Invoke, started: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given others who are always first, and no patience
+    monkeypatch.setattr(retry_on_conflict, "TOTAL_S", 0)
+
+    def lose(*_: object) -> None:
+        raise VersionConflictError("Somebody else changed it at the same time.")
+
+    monkeypatch.setattr(started.store, "commit", lose)
+
+    answer = invoke("receive_results", make_event(started, "success"))
+
+    # No 409, which says that the run has ended otherwise and ends the callback
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["retry-after"] == "1"
 
 
 @pytest.mark.parametrize("case", ["user_token", "success"])

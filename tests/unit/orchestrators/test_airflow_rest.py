@@ -208,7 +208,7 @@ def test_calls_share_one_login_until_the_token_runs_out() -> None:
 def test_trigger_dag_run_logs_in_again_once_when_refused(
     status: int, expected: type[ScanHubError]
 ) -> None:
-    refusal = httpx.Response(status)
+    refusal = httpx.Response(status, json={"detail": "Forbidden"})
     server = FakeServer(LOGIN, created("run-1"), refusal, LOGIN, refusal)
     orchestrator = make_failing(server)
     orchestrator.trigger_dag_run("dag", "run-1", {})
@@ -231,7 +231,7 @@ def test_trigger_dag_run_logs_in_again_once_when_refused(
 def test_what_our_account_may_not_do_is_told_without_ids(
     call: Callable[[AirflowRestOrchestrator], object], action: str, resource_type: str
 ) -> None:
-    server = FakeServer(LOGIN, httpx.Response(403))
+    server = FakeServer(LOGIN, httpx.Response(403, json={"detail": "Forbidden"}))
     with capture_log() as log, pytest.raises(MissingPermissionError):
         call(make_failing(server))
     [line] = read_log(log)
@@ -258,10 +258,16 @@ def test_wrong_credentials_are_refused_without_being_repeated() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (httpx.Response(409, text="conf"), ConflictError),
-        (httpx.Response(404, text="conf"), NotFoundError),
-        (httpx.Response(400, text="conf"), InvalidInputError),
-        (httpx.Response(422, text="conf"), InvalidInputError),
+        (httpx.Response(409, json={"detail": "conf"}), ConflictError),
+        (httpx.Response(404, json={"detail": "conf"}), NotFoundError),
+        (httpx.Response(400, json={"detail": "conf"}), InvalidInputError),
+        (httpx.Response(422, json={"detail": "conf"}), InvalidInputError),
+        # What is not in Airflow's form is no word of it: the run stays to be started.
+        (httpx.Response(409, text="conf"), UpstreamRefusedError),
+        (httpx.Response(404, text="conf"), UpstreamRefusedError),
+        (httpx.Response(400, text="conf"), UpstreamRefusedError),
+        (httpx.Response(422, json=["conf"]), UpstreamRefusedError),
+        (httpx.Response(403, text="conf"), UpstreamRefusedError),
         (httpx.Response(500, text="conf"), UpstreamRefusedError),
         (httpx.Response(503, text="conf"), UpstreamRefusedError),
         (httpx.Response(302, headers={"Location": "/login"}), UpstreamRefusedError),
@@ -285,23 +291,31 @@ def test_trigger_dag_run_maps_failures_and_never_repeats(
     assert len(server.requests) == len(logins) + 1
 
 
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize(
+    "text", ["", "<html>", "null", "[]", '"dag"', "[" * 100_000, '{"a":' * 100_000, "9" * 10_000]
+)
 @pytest.mark.parametrize(
     "call",
     [
         lambda orchestrator: orchestrator.list_dags(),
         lambda orchestrator: orchestrator.get_dag("dag"),
+        lambda orchestrator: orchestrator.has_dag_run("dag", "run-1"),
+        lambda orchestrator: orchestrator.list_dag_runs([RUN]),
+        lambda orchestrator: orchestrator.list_task_instances([RUN]),
+        lambda orchestrator: orchestrator.cancel_dag_run("dag", "run-1"),
         lambda orchestrator: orchestrator.check_health(),
     ],
 )
-def test_reads_raise_when_the_answer_is_garbage(
-    call: Callable[[AirflowRestOrchestrator], object],
+def test_call_raises_when_the_answer_is_none_of_airflow(
+    call: Callable[[AirflowRestOrchestrator], object], status: int, text: str
 ) -> None:
     with pytest.raises(UpstreamError):
-        call(make_failing(FakeServer(LOGIN, httpx.Response(200, text="<html>"))))
+        call(make_failing(FakeServer(LOGIN, httpx.Response(status, text=text))))
 
 
 def test_reads_are_repeated_once_when_the_failure_may_pass() -> None:
-    server = FakeServer(LOGIN, httpx.Response(503), httpx.Response(404))
+    server = FakeServer(LOGIN, httpx.Response(503), httpx.Response(404, json={}))
     assert make_failing(server).get_dag("dag") is None
     assert len(server.requests) == 3
 

@@ -219,7 +219,7 @@ def test_cancel_dag_run_leaves_an_ended_run_as_it_is(state: str) -> None:
 
 def test_cancel_dag_run_is_not_surprised_when_the_run_goes_meanwhile() -> None:
     running = httpx.Response(200, json={"dag_id": "d", "dag_run_id": "r", "state": "running"})
-    server = FakeServer(running, httpx.Response(404))
+    server = FakeServer(running, httpx.Response(404, json={}))
     orchestrator = AirflowRestOrchestrator(server.client, URL, load_sample_credentials, "v1")
     with pytest.raises(NotFoundError, match="run r of d"):
         orchestrator.cancel_dag_run("d", "r")

@@ -259,7 +259,9 @@ def test_trigger_dag_run_maps_mwaas_failures_and_never_repeats(
     ],
 )
 def test_reads_are_repeated_once_when_the_failure_may_pass(error: Exception) -> None:
-    missing = make_client_error("RestApiClientException", 400, RestApiStatusCode=404)
+    missing = make_client_error(
+        "RestApiClientException", 400, RestApiStatusCode=404, RestApiResponse={}
+    )
     client = Failing(error, missing)
     assert MwaaOrchestrator(client, ENVIRONMENT).get_dag("dag") is None
     assert client.n_calls == 2

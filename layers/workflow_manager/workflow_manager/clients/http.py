@@ -1,4 +1,4 @@
-"""One way of calling a neighbour: a timeout, bounded retries, and every failure as one of ours."""
+"""One way of calling a neighbour: an end, bounded retries, and every failure as one of ours."""
 
 import ssl
 from collections.abc import Collection
@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
+from workflow_manager.deadline import bound_client, is_spent, limit, take_nothing_packed
 from workflow_manager.domain.errors import (
     NeighbourRefusedError,
     UpstreamError,
@@ -17,6 +19,8 @@ from workflow_manager.domain.errors import (
 
 TIMEOUT_S = 3.0
 N_TRIES = 2
+# For all of one call: both tries, and the login that it may take.
+TOTAL_S = N_TRIES * TIMEOUT_S
 
 _TRANSIENT_STATUSES = frozenset({502, 503, 504})
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -39,13 +43,16 @@ def build_http_client(
         Whether connections are kept for the next request.
     """
     limits = httpx.Limits(max_keepalive_connections=None if is_pooled else 0)
-    return httpx.Client(
+    client = httpx.Client(
         timeout=TIMEOUT_S,
         follow_redirects=False,
         transport=transport,
         limits=limits,
         verify=_load_certificates(),
     )
+    bound_client(client)
+    take_nothing_packed(client)
+    return client
 
 
 @cache
@@ -58,6 +65,8 @@ def exchange(
     client: httpx.Client, request: httpx.Request, detail: str, auth: httpx.Auth | None = None
 ) -> httpx.Response:
     """Send a request and return the answer, whatever its status; a GET is tried twice.
+
+    It ends after `TOTAL_S`, however slowly the answer comes.
 
     Parameters
     ----------
@@ -82,18 +91,21 @@ def exchange(
     UpstreamTimeoutError
         No answer in time.
     UpstreamError
-        The connection broke.
+        The connection broke, or the answer is packed or too large.
     """
     n_retries = N_TRIES - 1 if request.method == "GET" else 0
-    while True:
-        try:
-            response = client.send(request, auth=auth)
-            if response.status_code not in _TRANSIENT_STATUSES or n_retries == 0:
-                return response
-        except httpx.HTTPError as error:
-            if n_retries == 0 or not isinstance(error, _NOT_CONNECTED + _DROPPED):
-                raise _translate(error, detail) from error
-        n_retries -= 1
+    with limit(TOTAL_S):
+        while True:
+            try:
+                response = client.send(request, auth=auth)
+                is_passing = response.status_code in _TRANSIENT_STATUSES and not is_spent()
+                if n_retries == 0 or not is_passing:
+                    return response
+            except httpx.HTTPError as error:
+                is_passing = isinstance(error, _NOT_CONNECTED + _DROPPED) and not is_spent()
+                if n_retries == 0 or not is_passing:
+                    raise _translate(error, detail) from error
+            n_retries -= 1
 
 
 def send(
@@ -125,12 +137,17 @@ def send(
 
 
 def _read_detail(response: httpx.Response) -> str | None:
-    try:
-        body = response.json()
-    except ValueError:
-        return None
+    body = parse_json(response)
     said = body.get("detail") if isinstance(body, dict) else None
     return said if isinstance(said, str) else None
+
+
+def parse_json(response: httpx.Response) -> Any:
+    """Return the JSON of an answer; None if it is null or something else."""
+    try:
+        return _parse(response)
+    except ValueError:
+        return None
 
 
 def read_json(response: httpx.Response, detail: str) -> Any:
@@ -142,9 +159,14 @@ def read_json(response: httpx.Response, detail: str) -> Any:
         It is not JSON.
     """
     try:
-        return response.json()
+        return _parse(response)
     except ValueError:
         raise UpstreamError(detail) from None
+
+
+def _parse(response: httpx.Response) -> Any:
+    # Python's own takes what cannot be sent on, and breaks at a thousand brackets.
+    return from_json(response.content, allow_inf_nan=False)
 
 
 def read_model(model: type[ModelT], response: httpx.Response, detail: str) -> ModelT:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from workflow_manager.aws import build_aws_client
 from workflow_manager.data_lake.s3_errors import code_of, s3_errors
+from workflow_manager.deadline import limit
 from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion, check_prefix
 from workflow_manager.domain.download import format_disposition
 from workflow_manager.domain.errors import InvalidInputError, UpstreamError
@@ -18,6 +19,9 @@ from workflow_manager.settings import Settings
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_N_KEYS_PER_DELETE = 1_000
+# S3 keeps a caller waiting with spaces while it puts a large upload together: for as long as the
+# caller's own call may take.
+TOTAL_S = 20
 TRACE_KEY = "traceparent"
 _NO_OBJECT = {"404", "NoSuchKey", "NotFound"}
 _NO_VERSION = _NO_OBJECT | {"NoSuchVersion"}
@@ -35,7 +39,7 @@ def build_s3_client() -> Any:
         read_timeout=10,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
-    return build_aws_client("s3", config)
+    return build_aws_client("s3", config, TOTAL_S)
 
 
 class S3DataLake:
@@ -182,7 +186,7 @@ class S3DataLake:
         """Return the beginning of just this version, at most so many bytes; None if it is gone."""
         version = {"VersionId": data.version_id} if data.version_id else {}
         asked = {"Bucket": data.bucket, "Key": data.key, "Range": f"bytes=0-{n_bytes - 1}"}
-        with s3_errors():
+        with s3_errors(), limit(TOTAL_S):
             try:
                 answer = self._client.get_object(**asked, **version)
             except ClientError as error:

@@ -63,7 +63,7 @@ class InvalidTransitionError(ConflictError):
 
 
 class VersionConflictError(ConflictError):
-    """Another writer came first."""
+    """Another writer came first: the same request may succeed when it is sent again."""
 
 
 class PayloadTooLargeError(ScanHubError):

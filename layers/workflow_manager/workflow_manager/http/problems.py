@@ -24,6 +24,7 @@ STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
     errors.AuthenticationError: HTTPStatus.UNAUTHORIZED,
     errors.PermissionDeniedError: HTTPStatus.FORBIDDEN,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.VersionConflictError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.PayloadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -32,6 +33,8 @@ STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
     errors.UpstreamTimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
 }
+# Others were first: the same request may succeed a moment later.
+RETRY_AFTER_S = 1
 # A neighbour's own words about the request or its availability; its other failures are our 502.
 _PASSED_THROUGH = frozenset({400, 401, 403, 404, 409, 422, 503})
 
@@ -86,9 +89,12 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def answer_known(_: Request, error: errors.ScanHubError) -> JSONResponse:
         status = status_of(error)
         logger.info("refused", extra={"error": type(error).__name__, "status": status})
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        answer = problem(status, error.detail, error.reason)
+        if isinstance(error, errors.VersionConflictError):
+            answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _count(error)
-        return problem(status, error.detail, error.reason)
+        return answer
 
     @app.exception_handler(HTTPException)
     async def answer_framework(_: Request, error: HTTPException) -> JSONResponse:

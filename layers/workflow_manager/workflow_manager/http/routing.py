@@ -12,6 +12,14 @@ API_BASE_PATH = "/v1/workflowmanager"
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_REFERENCE = "#/components/schemas/Problem"
 
+RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Others changed the same workflow at that moment: the "
+        "same request may succeed after so many seconds.",
+        "schema": {"type": "integer"},
+    }
+}
+
 
 class ScanHubRouter(APIRouter):
     """A router whose every path also answers in its other form.
@@ -35,6 +43,8 @@ class ScanHubRouter(APIRouter):
             }
             for status in problem_statuses
         }
+        if HTTPStatus.SERVICE_UNAVAILABLE in problems:
+            problems[HTTPStatus.SERVICE_UNAVAILABLE]["headers"] = RETRY_AFTER
         super().__init__(responses=problems, **options)
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

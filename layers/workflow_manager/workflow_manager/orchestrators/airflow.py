@@ -2,14 +2,18 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import JsonValue
 
-from workflow_manager.domain.errors import InvalidInputError, UpstreamError
+from workflow_manager.deadline import limit
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    UpstreamError,
+    UpstreamRefusedError,
+)
 from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 from workflow_manager.domain.urls import quote_segment
 from workflow_manager.orchestrators.airflow_api import (
@@ -22,58 +26,29 @@ from workflow_manager.orchestrators.airflow_api import (
     DagRunDocument,
     DagRunPage,
     HealthDocument,
-    Page,
     TaskInstancePage,
     check_found,
     check_permission,
     check_status,
     check_success,
 )
+from workflow_manager.orchestrators.answers import DETAIL, Answer, check_is_of, read_pages
 from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.ports import Dag
 from workflow_manager.settings import AirflowApiVersion
 
-DETAIL = "Airflow failed."
 TRANSIENT_STATUSES = frozenset({502, 503, 504})
+# What these say decides over a run: it is gone, is there, cannot be. Airflow says it in JSON; a
+# page is a proxy's, and says nothing.
+_DECISIVE_STATUSES = frozenset({400, 403, 404, 409, 422})
 
 # Airflow's own rule, [scheduler] allowed_run_id_pattern; Airflow 2 answers 500 to what breaks it.
 _DAG_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
+# All pages of a list together, however many an Airflow says there are.
+LIST_S = 25
 _RUNS = "/dagRuns"
 _LIST_RUNS = "/dags/~/dagRuns/list"
 _LIST_TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
-PageT = TypeVar("PageT", bound=Page)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What Airflow answered.
-
-    Attributes
-    ----------
-    status
-        HTTP status.
-    content
-        The body's JSON; None if it is something else.
-    """
-
-    status: int
-    content: Any = None
-
-    def read(self, model: type[ModelT]) -> ModelT:
-        """Return the content as a model.
-
-        Raises
-        ------
-        UpstreamError
-            It does not fit.
-        """
-        try:
-            return model.model_validate(self.content)
-        except ValidationError:
-            # Without its cause: pydantic quotes what it was given.
-            raise UpstreamError(DETAIL) from None
 
 
 class AirflowOrchestrator(ABC):
@@ -118,8 +93,9 @@ class AirflowOrchestrator(ABC):
             paging = {"limit": PAGE_SIZE, "offset": offset}
             return self._send("GET", "/dags", {**paging, **self._api.list_params})
 
-        pages = _read_pages(DagPage, ask, MAX_N_PAGES)
-        return [document.to_dag() for page in pages for document in page.items if document.is_known]
+        pages = read_pages(DagPage, ask, MAX_N_PAGES)
+        with limit(LIST_S):
+            return [dag.to_dag() for page in pages for dag in page.items if dag.is_known]
 
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it (any more)."""
@@ -150,7 +126,7 @@ class AirflowOrchestrator(ABC):
         body = {"dag_run_id": dag_run_id, **self._api.run_defaults, "conf": dict(conf)}
         answer = self._send("POST", path, body=body)
         check_status(answer.status, dag_id)
-        _check_is_of(answer, dag_run_id)
+        check_is_of(answer, dag_run_id)
 
     def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
         """Tell whether Airflow knows the run."""
@@ -161,7 +137,7 @@ class AirflowOrchestrator(ABC):
         if answer.status == HTTPStatus.NOT_FOUND:
             return False
         check_status(answer.status)
-        _check_is_of(answer, dag_run_id)
+        check_is_of(answer, dag_run_id)
         return True
 
     def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
@@ -170,19 +146,7 @@ class AirflowOrchestrator(ABC):
 
     def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
         """Return the tasks of these runs."""
-        found: list[TaskInstance] = []
-        for batch in _split(runs):
-            wanted = _get_ids(batch)
-            body = {
-                "dag_ids": sorted({dag_id for dag_id, _ in wanted}),
-                "dag_run_ids": sorted({dag_run_id for _, dag_run_id in wanted}),
-            }
-            ask = self._make_list(_LIST_TASK_INSTANCES, body)
-            for page in _read_pages(TaskInstancePage, ask, MAX_N_PAGES):
-                # Airflow combines every DAG with every run.
-                listed = [task for task in page.items if (task.dag_id, task.dag_run_id) in wanted]
-                found += [task.to_task_instance() for task in listed]
-        return found
+        return [found for batch in _split(runs) for found in self._list_tasks(batch)]
 
     def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
         """End a run as failed, after its teardown tasks; one that has ended stays as it is.
@@ -201,13 +165,13 @@ class AirflowOrchestrator(ABC):
             raise InvalidInputError(f"The ids of {subject} are too long for this Airflow.")
         answer = self._send("GET", path)
         check_found(answer.status, subject)
-        _check_is_of(answer, dag_run_id)
+        check_is_of(answer, dag_run_id)
         # Every version would turn a success into a failure.
         if answer.read(DagRunDocument).to_run().state.is_final:
             return
         answer = self._send("PATCH", path, body={"state": "failed"})
         check_found(answer.status, subject)
-        _check_is_of(answer, dag_run_id)
+        check_is_of(answer, dag_run_id)
 
     def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
         """Return None: only who knows Airflow's address can do better."""
@@ -230,6 +194,8 @@ class AirflowOrchestrator(ABC):
         # A login and the second try of a GET belong to their request.
         with self._pace.keep():
             answer = self._exchange(method, path, params, body)
+        if answer.status in _DECISIVE_STATUSES and not isinstance(answer.content, dict):
+            raise UpstreamRefusedError(DETAIL, answer.status)
         if self.is_login_certain:
             check_permission(answer.status, method, path)
         return answer
@@ -248,13 +214,31 @@ class AirflowOrchestrator(ABC):
         body = {"dag_ids": dag_ids, "order_by": "id", **self._api.make_window(batch)}
         found: dict[tuple[str, str], OrchestratorRun] = {}
         ask = self._make_list(_LIST_RUNS, body)
-        for page in _read_pages(DagRunPage, ask, MAX_N_RUN_PAGES):
-            for document in page.items:
-                if (ids := (document.dag_id, document.dag_run_id)) in wanted:
-                    found[ids] = document.to_run()
-            if len(found) == len(wanted):
-                break
+        with limit(LIST_S):
+            for page in read_pages(DagRunPage, ask, MAX_N_RUN_PAGES):
+                for document in page.items:
+                    if (ids := (document.dag_id, document.dag_run_id)) in wanted:
+                        found[ids] = document.to_run()
+                if len(found) == len(wanted):
+                    break
         return list(found.values())
+
+    def _list_tasks(self, batch: Sequence[RunKey]) -> list[TaskInstance]:
+        wanted = _get_ids(batch)
+        body = {
+            "dag_ids": sorted({dag_id for dag_id, _ in wanted}),
+            "dag_run_ids": sorted({dag_run_id for _, dag_run_id in wanted}),
+        }
+        ask = self._make_list(_LIST_TASK_INSTANCES, body)
+        pages = read_pages(TaskInstancePage, ask, MAX_N_PAGES)
+        with limit(LIST_S):
+            # Airflow combines every DAG with every run.
+            return [
+                task.to_task_instance()
+                for page in pages
+                for task in page.items
+                if (task.dag_id, task.dag_run_id) in wanted
+            ]
 
     def _has_task_instances(self, dag_id: str, dag_run_id: str) -> bool:
         # The list of runs cannot be asked for one id in any version; a new run has its tasks at
@@ -277,12 +261,6 @@ class AirflowOrchestrator(ABC):
         return self.max_path_length is not None and len(path) > self.max_path_length
 
 
-def _check_is_of(answer: Answer, dag_run_id: str) -> None:
-    """Raise unless it speaks of this run: a proxy's page has a good status too."""
-    if answer.read(DagRunDocument).dag_run_id != dag_run_id:
-        raise UpstreamError(DETAIL)
-
-
 def _get_ids(runs: Sequence[RunKey]) -> set[tuple[str, str]]:
     return {(run.dag_id, run.dag_run_id) for run in runs}
 
@@ -291,18 +269,3 @@ def _split(runs: Sequence[RunKey]) -> list[list[RunKey]]:
     """Return batches of a page each; by age, so that each looks at a short time."""
     ordered = sorted(runs, key=lambda run: run.created_at)
     return [ordered[start : start + PAGE_SIZE] for start in range(0, len(ordered), PAGE_SIZE)]
-
-
-def _read_pages(
-    model: type[PageT], ask: Callable[[int], Answer], max_n_pages: int
-) -> Iterator[PageT]:
-    """Yield the pages of a list, of which `ask` gets the one at an offset."""
-    n_read = 0
-    for _ in range(max_n_pages):
-        answer = ask(n_read)
-        check_success(answer.status)
-        page = answer.read(model)
-        yield page
-        n_read += len(page.items)
-        if not page.items or n_read >= page.total_entries:
-            return

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 
 from workflow_manager.clients.auth import AuthFlow, LoginAuth
-from workflow_manager.clients.http import exchange
+from workflow_manager.clients.http import exchange, parse_json
 from workflow_manager.domain.urls import quote_segment
-from workflow_manager.orchestrators.airflow import DETAIL, AirflowOrchestrator, Answer
+from workflow_manager.orchestrators.airflow import AirflowOrchestrator
+from workflow_manager.orchestrators.answers import DETAIL, Answer
 from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.secrets import Credentials
 from workflow_manager.settings import AirflowApiVersion
@@ -115,11 +116,4 @@ class AirflowRestOrchestrator(AirflowOrchestrator):
         url = self._base_url + path
         request = self._client.build_request(method, url, params=params, json=body)
         response = exchange(self._client, request, DETAIL, self._auth)
-        return Answer(response.status_code, _parse(response))
-
-
-def _parse(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
+        return Answer(response.status_code, parse_json(response))

@@ -17,6 +17,7 @@ from botocore.exceptions import (
 )
 
 from workflow_manager.aws import build_aws_client
+from workflow_manager.deadline import limit
 from workflow_manager.domain.errors import (
     MissingPermissionError,
     UpstreamError,
@@ -24,12 +25,8 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from workflow_manager.orchestrators.airflow import (
-    DETAIL,
-    TRANSIENT_STATUSES,
-    AirflowOrchestrator,
-    Answer,
-)
+from workflow_manager.orchestrators.airflow import TRANSIENT_STATUSES, AirflowOrchestrator
+from workflow_manager.orchestrators.answers import DETAIL, Answer
 from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.settings import AirflowApiVersion
 
@@ -37,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # MWAA itself gives Airflow 10 s; whoever gives up earlier does not learn of a failure's kind.
 READ_TIMEOUT_S = 12
+# For both tries together.
+TOTAL_S = 15
 RETRY_PAUSE_S = 0.3
 
 _FROM_AIRFLOW = {"RestApiClientException", "RestApiServerException"}
@@ -54,7 +53,7 @@ def build_mwaa_client() -> Any:
         # In AWS the host is env.airflow...; an emulator has one name for everything.
         inject_host_prefix=not any(os.environ.get(name) for name in _EMULATED),
     )
-    return build_aws_client("mwaa", config)
+    return build_aws_client("mwaa", config, TOTAL_S)
 
 
 class MwaaOrchestrator(AirflowOrchestrator):
@@ -97,9 +96,10 @@ class MwaaOrchestrator(AirflowOrchestrator):
             request["QueryParameters"] = dict(params)
         if body is not None:
             request["Body"] = dict(body)
-        if method == "GET" and (answer := self._try(request)):
-            return answer
-        return self._invoke(request)
+        with limit(TOTAL_S):
+            if method == "GET" and (answer := self._try(request)):
+                return answer
+            return self._invoke(request)
 
     def _try(self, request: dict[str, Any]) -> Answer | None:
         """Return the answer, or None after a pause if another try may have a better one."""

@@ -8,8 +8,10 @@ from typing import ParamSpec, TypeVar
 
 from workflow_manager.domain.errors import VersionConflictError
 
-MAX_ATTEMPTS = 8
-MAX_PAUSE_S = 0.02
+# Enough for fifty at once, and less than an operator's call may take before its scan starts.
+TOTAL_S = 8.0
+FIRST_PAUSE_S = 0.05
+MAX_PAUSE_S = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,17 +28,22 @@ def retry_on_conflict(use_case: Callable[P, T]) -> Callable[P, T]:
     Returns
     -------
     Callable
-        The same, trying up to eight times, a little later each time: of the writers that meet,
-        one wins each round.
+        The same, begun anew for `TOTAL_S`, after pauses that grow: of the writers that meet, one
+        wins each round.
     """
 
     @functools.wraps(use_case)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        for n_conflicts in range(1, MAX_ATTEMPTS):
+        ends_at_s = time.monotonic() + TOTAL_S
+        longest_s = FIRST_PAUSE_S
+        while True:
             try:
                 return use_case(*args, **kwargs)
             except VersionConflictError:
-                time.sleep(random.uniform(0, MAX_PAUSE_S * n_conflicts))  # noqa: S311 - jitter
-        return use_case(*args, **kwargs)
+                pause_s = random.uniform(0, longest_s)  # noqa: S311 - jitter
+                if time.monotonic() + pause_s >= ends_at_s:
+                    raise
+                time.sleep(pause_s)
+                longest_s = min(2 * longest_s, MAX_PAUSE_S)
 
     return wrapper

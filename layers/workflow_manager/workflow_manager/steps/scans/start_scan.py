@@ -27,7 +27,7 @@ from workflow_manager.domain.exam import (
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Clock, ScanClient, WorkflowStore
 
-# API Gateway gives the operator up after 29 s, and finding the device may take ten of them: no
+# API Gateway gives the operator up after 29 s, and finding the device may take six of them: no
 # scanner starts behind the operator's back.
 MAX_DELAY = timedelta(seconds=12)
 
