@@ -99,7 +99,9 @@ class Ports:
     @property
     def queue(self) -> SqsMessageQueue:
         url = f"{self.url}/000000000000/queue"
-        return SqsMessageQueue(wiring._aws_client("sqs"), Settings(queue_url=url, change_queue_url=url))
+        return SqsMessageQueue(
+            wiring._aws_client("sqs"), Settings(queue_url=url, change_queue_url=url)
+        )
 
     @property
     def bus(self) -> EventBridgeBus:
