@@ -52,7 +52,7 @@ def start_scan_via_websocket(device_task: DeviceTask, stand_in: StandInDep) -> N
 def get_ip_address(device_id: str, stand_in: StandInDep, request: Request) -> dict[str, str]:
     """Return the address at which a device answers."""
     address = get_device(device_id, stand_in).ip_address
-    # The simulated scanner runs in this process, which has another address in a container.
+    # A container reaches the simulated scanner at another address, that of its own request.
     return {"ip_address": request.url.netloc if address == stand_in.scanner_address else address}
 
 
