@@ -53,8 +53,6 @@ class AirflowSecrets:
 
     Attributes
     ----------
-    password
-        Password of the API's user.
     jwt_secret
         Signs the tokens that Airflow's processes show each other.
     api_secret

@@ -22,8 +22,6 @@ class Environment:
 
     Parameters
     ----------
-    overrides
-        The template's parameters that are set.
     region, profile
         None leaves them to AWS's own settings.
     """

@@ -34,8 +34,6 @@ class Deployment:
 
     Parameters
     ----------
-    url
-        Base URL of the API.
     web_origin
         Origin of its web page; None if it is unknown.
     environ

@@ -59,13 +59,7 @@ def parse_role_permissions(text: str) -> Mapping[str, frozenset[str]]:
 
 
 def may(text: str, role: str, operation_id: str) -> bool:
-    """Tell whether users of a role may call an operation.
-
-    Raises
-    ------
-    ValueError
-        As `parse_role_permissions`.
-    """
+    """Tell whether users of a role may call an operation; raise like `parse_role_permissions`."""
     permissions = parse_role_permissions(text)
     allowed = permissions.get(role, permissions.get(ANY, frozenset()))
     return not permissions or not allowed.isdisjoint({operation_id, ANY})

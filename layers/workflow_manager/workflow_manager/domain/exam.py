@@ -160,13 +160,7 @@ class ParametrizedSequence(ScanHubModel):
 
 
 class DeviceTask(ScanHubModel):
-    """What a device is sent to start a scan.
-
-    Attributes
-    ----------
-    record_id
-        The task's id.
-    """
+    """What a device is sent to start a scan; `record_id` is the task's id."""
 
     device_id: str
     record_id: str

@@ -19,8 +19,7 @@ class Notification(BaseModel):
     Attributes
     ----------
     id
-        The id of the line in the audit trail. It is the same when the notification is sent again,
-        so that receivers can drop the second one.
+        The id of the line in the audit trail: receivers see it again if a notification is repeated.
     type
         ``org.scanhub.workflowmanager.{kind}.{event}``, for example ``….task.fail``.
     subject

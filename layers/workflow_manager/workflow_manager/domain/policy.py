@@ -20,8 +20,6 @@ class ExecutionPolicy:
         How long a started task of each type may take, unless its args say otherwise [s].
     has_orchestrator
         Without one, every run is simulated.
-    auto_advance
-        Whether DAG tasks start by themselves once their inputs are there.
     """
 
     bucket: str

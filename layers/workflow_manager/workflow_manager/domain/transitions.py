@@ -99,35 +99,17 @@ WORKFLOW_MOVE_TO: Mapping[WorkflowStatus, WorkflowMove] = {
 
 
 def transition_task(status: TaskStatus, move: TaskMove) -> TaskStatus:
-    """Return the status that a move leads a task to.
-
-    Raises
-    ------
-    InvalidTransitionError
-        There is no such move.
-    """
+    """Return the status that a move leads a task to, or raise `InvalidTransitionError`."""
     return _look_up(TASK_TRANSITIONS, status, move)
 
 
 def transition_dag_run(state: DagRunState, move: DagRunMove) -> DagRunState:
-    """Return the state that a move leads a DAG run to.
-
-    Raises
-    ------
-    InvalidTransitionError
-        There is no such move.
-    """
+    """Return the state that a move leads a DAG run to, or raise `InvalidTransitionError`."""
     return _look_up(DAG_RUN_TRANSITIONS, state, move)
 
 
 def transition_workflow(status: WorkflowStatus, move: WorkflowMove) -> WorkflowStatus:
-    """Return the status that a move leads a workflow to.
-
-    Raises
-    ------
-    InvalidTransitionError
-        There is no such move.
-    """
+    """Return the status that a move leads a workflow to, or raise `InvalidTransitionError`."""
     return _look_up(WORKFLOW_TRANSITIONS, status, move)
 
 

@@ -43,8 +43,6 @@ class Once:
     ----------
     key
         The request's key; None: the operation always runs.
-    build_store
-        Builds the store of past requests.
     context
         Lambda's; if a function dies, its key is free again at the end of its time.
     """

@@ -31,8 +31,6 @@ class UploadRequest:
     ----------
     file_name
         The client's own name of the file; only its extension is used.
-    size_bytes
-        [bytes]
     dag_id, task_id
         What the data is for: exactly one of the two is given.
     """

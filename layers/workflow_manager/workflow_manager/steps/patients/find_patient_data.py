@@ -29,7 +29,7 @@ class WorkflowData:
     n_items
         Items of the table: the workflow, its tasks and its audit trail.
     dag_run_ids, upload_ids
-        Items of their own.
+        Ids of further items of the table.
     n_objects
         Versions, delete markers and unfinished uploads.
     in_progress

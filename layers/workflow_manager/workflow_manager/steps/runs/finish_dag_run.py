@@ -31,7 +31,7 @@ def finish_dag_run(
     ----------
     **outcome
         Fields of the run: ``results``, ``reason``, ``outcome_hash``, ``traceparent``, and
-        ``is_overdue`` if it ends for its deadline has passed.
+        ``is_overdue`` if it ends because its deadline has passed.
 
     Returns
     -------

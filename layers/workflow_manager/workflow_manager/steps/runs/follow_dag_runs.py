@@ -39,16 +39,12 @@ GONE = "Airflow does not know the run any more."
 
 @dataclass(frozen=True)
 class Answers:
-    """What Airflow says of some runs.
+    """What Airflow says of the runs that it was `asked` for, by their ids.
 
     Parameters
     ----------
-    asked
-        Ids of the runs that Airflow was asked for.
-    found
-        The runs that Airflow lists, by id.
     instances
-        The tasks of the runs, by the run's id; empty if Airflow did not tell.
+        The tasks of the runs; empty if Airflow did not tell.
     """
 
     asked: frozenset[str] = frozenset()
