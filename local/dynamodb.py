@@ -32,8 +32,8 @@ FETCH_TIMEOUT_S = 180
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
 POLL_S = 0.05
-# It listens on all interfaces and cannot be told otherwise, so it must not outlive who started it:
-# its standard input ends with that process, however it ends.
+# It always listens on all interfaces, so it must not outlive the process that started it: its
+# standard input ends with that process, however it ends.
 _UNTIL_INPUT_ENDS = '"$@" </dev/null & cat >/dev/null; kill $!; wait'
 
 

@@ -172,8 +172,9 @@ def _install(environment: Environment) -> None:
     except (subprocess.CalledProcessError, OSError):
         # uv does not read pip's configuration, where a company's mirror may be set.
         print("uv could not install; trying pip, which is slower", file=sys.stderr)
-        # The lock is complete. Asked for dependencies, pip 23 takes one with an extra for another
-        # that has no hash, and every pip refuses what requirements/overrides.in says.
+        # The lock is complete, so pip need not resolve. If it did, pip 23 would miss the hash of a
+        # requirement with an extra, and every pip would refuse what requirements/overrides.in
+        # allows.
         _run([*_pip(environment), "--no-deps", "--require-hashes", "-r", lock])
     if environment.project:
         # Its build tools and its dependencies are in the lock.

@@ -24,8 +24,9 @@ def begin_init() -> None:
     from pydantic import BaseModel
     from pydantic.warnings import UnsupportedFieldAttributeWarning
 
-    # Validators are built when first used. Most never are, FastAPI's 40 classes of OpenAPI above
-    # all: 16 %. What a request needs, it builds in some milliseconds, once.
+    # Pydantic builds a validator when it is first used. Most are never used, above all those of
+    # FastAPI's 40 classes of OpenAPI: 16 %. A request builds those that it needs once, in some
+    # milliseconds.
     BaseModel.model_config["defer_build"] = True
     # FastAPI silences this warning while it builds models, but now they are built later.
     warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
@@ -51,8 +52,8 @@ def end_init(make_clients: Callable[[], None], renew: Callable[[], None]) -> Non
         from snapshot_restore_py import register_after_restore
 
         def restore() -> None:
-            # All copies of a snapshot would pause between retries alike. Our ids are the
-            # operating system's random numbers, which differ anyway.
+            # Otherwise all copies of a snapshot would pause between retries for the same times. Our
+            # ids come from the operating system's random numbers, which differ anyway.
             random.seed()
             renew()
             make_clients()

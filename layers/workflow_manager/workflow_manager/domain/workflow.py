@@ -24,7 +24,7 @@ class Workflow(Entity):
     auto_advance
         Whether DAG tasks start by themselves once their inputs are there.
     last_event_id
-        The last line of its audit trail: the next one sorts behind it, whatever the clocks say.
+        Of its audit trail: the next line sorts behind it, whatever the clocks say.
     """
 
     workflow_id: str
@@ -37,5 +37,5 @@ class Workflow(Entity):
 
     @property
     def subject(self) -> str:
-        """The audit trail of its events: its own."""
+        """Whose audit trail its events belong to: its own."""
         return f"workflow:{self.workflow_id}"

@@ -14,8 +14,8 @@ FILES = {
     "swagger-ui-bundle.js": (f"{SWAGGER_UI}/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": (f"{SWAGGER_UI}/swagger-ui.css", "text/css"),
 }
-# Nothing from elsewhere and to nowhere else: people paste tokens here. Swagger UI's pictures are
-# data in its style sheet.
+# The page loads nothing from other hosts and sends nothing to them, because people paste tokens
+# here. Swagger UI's pictures are data in its style sheet.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

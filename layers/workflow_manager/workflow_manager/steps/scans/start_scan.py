@@ -27,8 +27,8 @@ from workflow_manager.domain.exam import (
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Clock, ScanClient, WorkflowStore
 
-# API Gateway answers the operator with an error after 29 s, and finding the device may take ten of
-# them. No scan may start after that error.
+# API Gateway gives the operator up after 29 s, and finding the device may take ten of them: no
+# scanner starts behind the operator's back.
 MAX_DELAY = timedelta(seconds=12)
 
 

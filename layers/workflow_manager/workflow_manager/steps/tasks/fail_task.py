@@ -11,12 +11,17 @@ from workflow_manager.steps.workflows.commit_execution import commit_execution
 def fail_task(
     store: WorkflowStore, queue: MessageQueue, claimed: Task, reason: str, cause: Cause
 ) -> bool:
-    """Fail an attempt if it is still in progress; return whether this call has failed it.
+    """Fail an attempt at a task if it is still in progress; what completed stays completed.
 
     Parameters
     ----------
     reason
         One sentence for the operator, free of patient data.
+
+    Returns
+    -------
+    bool
+        Whether the attempt has failed by this.
     """
     execution = store.get_execution(claimed.workflow_id)
     task = execution.tasks.get(claimed.task_id) if execution else None
@@ -26,7 +31,7 @@ def fail_task(
     if is_in_progress:
         execution.fail(task.task_id, reason, cause)
     else:
-        # Exam-manager heard of the start after the end: tell it the end again.
+        # Exam-manager was told of the start after it was told of the end.
         execution.tell_again(task.task_id, cause)
     commit_execution(store, queue, execution)
     return is_in_progress
