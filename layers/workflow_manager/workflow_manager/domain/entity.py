@@ -1,4 +1,4 @@
-"""What all stored things have in common."""
+"""What every stored thing has in common."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from ulid import ULID
 
 from workflow_manager.domain.trace import TraceContext
 
-# Small beside the 80 random bits of a ULID, so that a step does not change its time.
+# Small beside the 80 random bits of a ULID, so that its time stays what it was.
 MAX_ID_STEP = 2**40
 
 
@@ -51,8 +51,8 @@ class Entity(BaseModel):
     Attributes
     ----------
     version
-        Number of writes so far, 0 before the first. A commit fails unless the stored version is the
-        same.
+        Number of writes so far; 0 was never written. A commit demands that the stored version
+        is still this one.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

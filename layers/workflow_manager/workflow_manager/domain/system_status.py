@@ -25,7 +25,7 @@ class SystemStatus(Entity):
         When the oldest run that waits for Airflow was created, as the last whole round through all
         active items has shown; None: no run waits.
     round_waiting_since
-        The same of the present round, so far.
+        The same of the round under way, so far.
     """
 
     checked_at: AwareDatetime | None = None
@@ -36,7 +36,7 @@ class SystemStatus(Entity):
     round_waiting_since: AwareDatetime | None = None
 
     def is_leased(self, at: AwareDatetime) -> bool:
-        """Tell whether a turn of the reconciler is running."""
+        """Tell whether another turn is under way."""
         return self.lease_until is not None and self.lease_until > at
 
     def lease(self, duration_s: int, cause: Cause) -> "SystemStatus":
