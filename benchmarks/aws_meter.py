@@ -18,7 +18,7 @@ _CONTAINER_BYTES = 3
 # What S3 charges as "PUT, COPY, POST, LIST"; all else is "GET and all other requests".
 _S3_WRITES = ("Put", "Create", "Complete", "Upload", "List", "Copy")
 _FREE_S3 = ("Abort", "Delete")
-# Of the table's indexes: their own keys, and what else they hold.
+# The table's indexes: their keys, and the other attributes that they hold.
 _INDEXES = (
     (("due", "due_at"), ()),
     (("listed", "listed_at"), ("state", "status", "dag_id")),
@@ -65,28 +65,26 @@ def count_index_writes(
     if not old or not new:
         return int(old or new)
     if any(before[key] != after[key] for key in keys):
-        # A key cannot change: one entry goes, another one comes.
+        # A key of an entry cannot change: DynamoDB deletes the entry and writes another.
         return 2
     return int(any(before.get(name) != after.get(name) for name in attributes))
 
 
 def count_read_units(sizes_bytes: Sequence[int], is_consistent: bool, is_query: bool) -> float:
     """Return the units of one read request, by the items that it read [bytes]."""
-    # A query rounds the sum, other reads each item; nothing counts like something small.
+    # A query rounds the sum, other reads round each item; reading nothing costs a small item.
     rounded = [sum(sizes_bytes)] if is_query or not sizes_bytes else sizes_bytes
     n_units = sum(max(1, math.ceil(size / READ_UNIT_BYTES)) for size in rounded)
     return n_units if is_consistent else n_units / 2
 
 
 class AwsMeter:
-    """Counts by function and by unit.
+    """Counts by function and by unit what the clients of a session call.
 
     Parameters
     ----------
-    session
-        The session whose clients are counted: those that it makes from now on.
     peek
-        A client of ``dynamodb`` of another session: what an item was before it is written.
+        A DynamoDB client of another session: it reads an item as it was before a write.
     """
 
     def __init__(self, session: Any, peek: Any) -> None:
@@ -98,14 +96,14 @@ class AwsMeter:
         session.events.register("after-call", self._count)
 
     def switch(self, function: str | None) -> Counter[str]:
-        """Count from now on for a function, by its folder's name; None counts nothing."""
+        """Count from now on for a function, by its folder's name; None: count nothing."""
         self._function = function
         return self.counts.setdefault(function, Counter()) if function else Counter()
 
     def add(self, unit: str, n: float = 1) -> None:
         """Count something that boto3 does not see."""
         if self._function:
-            # A Counter adds halves as well, which its type does not know.
+            # A Counter adds halves too, which its type does not say.
             self.counts[self._function][unit] += n  # type: ignore[assignment]
 
     def _keep(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
@@ -128,7 +126,7 @@ class AwsMeter:
             case "dynamodb" if changes:
                 self._count_puts(changes, name == "TransactWriteItems", parsed)
             case "dynamodb" if name in ("UpdateItem", "DeleteItem"):
-                # Of the Idempotency-Key: the answer that is kept, which an index never holds.
+                # Items of an Idempotency-Key hold a stored answer, which is in no index.
                 values = params.get("ExpressionAttributeValues", {})
                 self.add("write_units", count_write_units(size_of(values) + size_of(params["Key"])))
             case "dynamodb":

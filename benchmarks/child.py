@@ -1,6 +1,6 @@
-"""Fresh processes of this package's modules, and what one has taken so far.
+"""Run this package's modules in fresh processes, and measure them.
 
-Nothing large is imported: what a parent occupies would count as its children's peak.
+Nothing large is imported here, because the memory of a parent would count as its children's peak.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 class Child(subprocess.Popen[str]):
-    """A module, its command line and its variables; it ends when its input does."""
+    """A process of a module, with its command line and variables; it ends when its input does."""
 
     def __init__(self, module: str, *arguments: str, **environ: str) -> None:
         command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
@@ -26,19 +26,13 @@ class Child(subprocess.Popen[str]):
         super().__init__(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=env)
 
     def read(self) -> Any:
-        """Return what it tells next.
-
-        Raises
-        ------
-        StackError
-            It has ended.
-        """
+        """Return the next line that it tells; raise if it has ended."""
         if line := cast(IO[str], self.stdout).readline():
             return json.loads(line)
         raise StackError(f"{self.args!r} ended early.")
 
     def end_input(self) -> None:
-        """Let it go on to its end."""
+        """Close its input, so that it runs to its end."""
         cast(IO[str], self.stdin).close()
 
 

@@ -1,11 +1,11 @@
-"""Cold start of every function, beside the Lambda that everybody writes.
+"""Cold start of every function, beside a Lambda as most people write it.
 
     make benchmark-cold-start [QUICK=1] [WRITE=1]
 
-Every function of the built artefact is started in fresh processes, and the reference of
-`benchmarks/reference` with them, all taking turns, so that a busy machine slows all alike: first in
-plain interpreters that know what Lambda's know, then in AWS's Runtime Interface Emulator. No stack
-is needed, for nothing is called. docs/performance.md says what the columns mean.
+Every function of the built artefact, and the reference of `benchmarks/reference`, start in fresh
+processes. They take turns, so that a busy machine slows all alike: first in plain interpreters with
+the paths that Lambda's have, then in AWS's Runtime Interface Emulator. No stack is needed, because
+nothing is called. docs/performance.md explains the columns.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MeasuredT = TypeVar("MeasuredT")
 
 @dataclass(frozen=True)
 class Start:
-    """One fresh process until its first call can be made, or the medians of several."""
+    """A fresh process until its first call can be made, or the medians of several."""
 
     ms: float
     cpu_ms: float
@@ -104,7 +104,7 @@ def take_turns(
     Parameters
     ----------
     n_unmeasured
-        Rounds before them that only fill the page cache.
+        Rounds before the measured ones, which only fill the page cache.
     """
     rounds = []
     for i in range(n_unmeasured + n_runs):
@@ -114,13 +114,7 @@ def take_turns(
 
 
 def measure(starters: Sequence[Starter], n_runs: int, folder: Path) -> list[Row]:
-    """Start everything and return a row for each.
-
-    Raises
-    ------
-    StackError
-        A function cannot be imported.
-    """
+    """Start everything and return a row for each; raise if a function cannot be imported."""
     client_folder = link_runtime_client(folder / "runtime")
 
     def start(starter: Starter) -> Start:
@@ -131,7 +125,7 @@ def measure(starters: Sequence[Starter], n_runs: int, folder: Path) -> list[Row]
     def emulate(starter: Starter) -> Init:
         own = Path(tempfile.mkdtemp(dir=folder))
         with RuntimeEmulator(starter.function, starter.root, starter.layer, own) as emulator:
-            # Nobody's event lets it be initialized.
+            # An event from no caller makes the emulator initialize the function.
             emulator.invoke({})
             if not emulator.has_initialized:
                 raise StackError(f"{starter.name} does not start: {emulator.read_log()}")
@@ -150,7 +144,7 @@ def measure(starters: Sequence[Starter], n_runs: int, folder: Path) -> list[Row]
 
 
 def run_bare(_: str) -> Start:
-    """Run the interpreter alone, from before it starts until after its end."""
+    """Run the interpreter alone, and measure it from the outside."""
     started_s = time.perf_counter()
     start = run_interpreter(ROOT, {})
     return Start((time.perf_counter() - started_s) * 1e3, start.cpu_ms, start.rss_mb, 0)
@@ -172,7 +166,7 @@ def make_report(references: Sequence[Row], ours: Sequence[Row], bare: Start, n_r
 
 
 def make_summary(ours: Sequence[Row], reference: Row) -> str:
-    """Return what each kind takes in units of the reference, beside what was aimed at."""
+    """Return what each kind takes in units of the reference, beside the goal."""
     lines = []
     for kind, max_time_ratio in MAX_TIME_RATIO.items():
         rows = [row for row in ours if row.kind == kind]

@@ -55,42 +55,42 @@ GROUPS = {
 
 
 class Estimate:
-    """Costs of a month by the number of scans a day [USD], and what the page says of them."""
+    """Costs of a month by scans a day [USD], and the tables and sentences of the page."""
 
     def __init__(self, prices: Prices, profile: Profile, counts: ScanCounts) -> None:
         self.model = Model(prices, profile, counts)
 
     def ours(self, n_scans_per_day: float) -> dict[str, float]:
-        """Return the control plane's, by group."""
+        """Return the cost of the control plane by group."""
         costs = self.model.prices.price(self.model.use_control_plane(n_scans_per_day))
         return {group: sum(costs.get(name, 0) for name in names) for group, names in GROUPS.items()}
 
     def ours_in_sum(self, n_scans_per_day: float) -> float:
-        """Return the control plane's."""
+        """Return the cost of the whole control plane."""
         return sum(self.ours(n_scans_per_day).values())
 
     def one_server(self, n_scans_per_day: float) -> float:
-        """Return that of the cheapest server; infinite if a single one cannot carry the load."""
+        """Return the cost of the cheapest server; infinite if a single one is too small."""
         try:
             return self._total(self.model.use_one_server(n_scans_per_day))
         except OverflowError:
             return math.inf
 
     def two_servers(self, n_scans_per_day: float) -> float:
-        """Return that of servers in two zones."""
+        """Return the cost of servers in two zones."""
         return self._total(self.model.use_two_servers(n_scans_per_day))
 
     def snapshots(self) -> float:
-        """Return that of the snapshots of one published version of all functions."""
+        """Return the cost of the snapshots of one published version of all functions."""
         return self._total(self.model.use_snapshots())
 
     def restore(self) -> float:
-        """Return what it costs to start the largest function from its snapshot."""
+        """Return the cost to start the largest function from its snapshot."""
         largest_mb = max(each.memory_mb for each in self.model.profile.functions.values())
         return self.model.prices.prices["snapshot_restores"].cost(largest_mb / 1024)
 
     def make_comparison(self) -> str:
-        """Return cost of a month and of a scan, ours and the servers', as a table."""
+        """Return a table of the cost of a month and of a scan, ours and the servers'."""
         costs: dict[str, Callable[[float], float]] = {
             "**workflow manager, serverless**": self.ours_in_sum,
             "server in one zone": self.one_server,
@@ -121,7 +121,7 @@ class Estimate:
         return make_table(["USD a month", *_COLUMNS], rows)
 
     def make_break_down(self) -> str:
-        """Return which services cost how much in a month, as a table."""
+        """Return a table of what each service costs in a month."""
         months = [self.ours(n) for n in (0, *N_SCANS_PER_DAY)]
         rows = [
             [group, *(f"{_usd(month[group])} ({_share(month, group)})" for month in months)]
@@ -130,7 +130,7 @@ class Estimate:
         return make_table(["USD a month", "no scan", *_COLUMNS], rows)
 
     def make_sentences(self) -> str:
-        """Return where which is cheaper, as a list."""
+        """Return a list of sentences that say where which of them is cheaper."""
         limit = self.model.find_limit()
         one = find_break_even(self.ours_in_sum, self.one_server, limit)
         two = find_break_even(self.ours_in_sum, self.two_servers, _MAX_N_SCANS)
@@ -149,7 +149,7 @@ class Estimate:
         )
 
     def make_counts(self) -> str:
-        """Return what one scan calls, as a table."""
+        """Return a table of what one scan calls."""
         counts = self.model.counts
         tables = {f"`{name}`": each for name, each in sorted(counts.functions.items())}
         tables["**sum**"] = {unit: counts.sum(unit) for unit in _UNITS}
@@ -160,7 +160,7 @@ class Estimate:
         return make_table(["function", *_UNITS.values()], rows)
 
     def make_blocks(self) -> dict[str, str]:
-        """Return all of it by its marks in the page."""
+        """Return all blocks by their marks in the page."""
         return {
             "cost": self.make_comparison(),
             "cost-break-even": self.make_sentences(),
@@ -183,9 +183,9 @@ class Estimate:
 def find_break_even(
     ours: Callable[[float], float], server: Callable[[float], float], greatest: float
 ) -> float | None:
-    """Return from how many scans a day on, up to the greatest, the server costs less, if it does.
+    """Return from how many scans a day on the server costs less, if it does below `greatest`.
 
-    Both are told so many scans a day, and cost ever more [USD].
+    Both functions take scans a day, and return costs that only grow [USD].
     """
     if ours(greatest) <= server(greatest):
         return None
@@ -207,7 +207,7 @@ def _share(costs: dict[str, float], group: str) -> str:
 
 
 def _usd(amount: float) -> str:
-    """Write two digits that count, and no more cents than there are; "-" is not for any money."""
+    """Write two significant digits, and no fractions of a cent; "-" stands for impossible."""
     if math.isinf(amount):
         return "-"
     if amount >= 1:
@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/cost.md")
     asked = parser.parse_args()
     if asked.count:
-        # Only this needs moto and the tests' deployment.
+        # Only counting needs moto and the tests' deployment.
         from benchmarks.scan_walk import count_scan
 
         COUNTS.write_text(format_counts(count_scan(load_profile().timeline)))

@@ -1,4 +1,4 @@
-"""Prices, what one scan is, and what was counted of it: three files of data, read and checked."""
+"""Prices, what one scan is, and what was counted of it: three data files, read and checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Data(BaseModel):
 
 
 class Price(_Data):
-    """What a unit costs [USD], in tiers of so many units a month, the last one without end."""
+    """The cost of a unit [USD], in tiers of so many units a month; the last tier has no end."""
 
     unit: str
     tiers: tuple[tuple[float, ...], ...] = Field(min_length=1)
@@ -29,7 +29,7 @@ class Price(_Data):
     checked: date | None = None
 
     def cost(self, n_units: float) -> float:
-        """Return what so many units of a month cost [USD]."""
+        """Return the cost of a month's units [USD]."""
         cost_usd, begin = 0.0, 0.0
         for *ends, each_usd in self.tiers:
             end = ends[0] if ends else n_units
@@ -39,7 +39,7 @@ class Price(_Data):
 
 
 class Prices(_Data):
-    """The price list, and which of them a type of resource of the template has."""
+    """The price list, and the price that each type of resource of the template has."""
 
     currency: str
     region: str
@@ -53,7 +53,7 @@ class Prices(_Data):
 
 
 class Timeline(_Data):
-    """How long what takes [min]: from the start of the scan to that of the upload, and so on."""
+    """The durations of a scan's steps [min], from the start of the scan on."""
 
     scan_min: int
     upload_min: int
@@ -61,12 +61,12 @@ class Timeline(_Data):
 
     @property
     def total_min(self) -> int:
-        """From the operator's call to the result [min]."""
+        """The time from the operator's call to the result [min]."""
         return self.scan_min + self.upload_min + self.reconstruction_min
 
 
 class Function(_Data):
-    """What a call takes: a cold start with its first event, and another, on a whole processor."""
+    """A function's calls on a whole processor: a cold start with its first event, a warm one."""
 
     memory_mb: int
     cold_cpu_s: float
@@ -75,7 +75,7 @@ class Function(_Data):
 
 
 class Instance(_Data):
-    """A kind of server: its processors, and how many of them it may use all day."""
+    """A type of server: its processors, and how many of them it may use all day."""
 
     price: str
     n_cpus: float
@@ -83,7 +83,7 @@ class Instance(_Data):
 
 
 class Server(_Data):
-    """The application on instances."""
+    """The application on servers."""
 
     cpu_per_request_s: float
     peak_factor: float
@@ -93,7 +93,7 @@ class Server(_Data):
 
 
 class Profile(_Data):
-    """What one scan is, and what it is assumed to be."""
+    """What one scan consists of, and what is assumed about it."""
 
     architecture: str
     timeline: Timeline
@@ -108,7 +108,7 @@ class Profile(_Data):
 
 
 class ScanCounts(_Data):
-    """What was counted: of one scan by function, and of a turn in which nothing runs."""
+    """The counted calls of one scan by function, and of a reconciler's turn without runs."""
 
     n_metrics: int
     n_idle_metrics: int
@@ -116,7 +116,7 @@ class ScanCounts(_Data):
     functions: dict[str, dict[str, float]]
 
     def sum(self, unit: str) -> float:
-        """Return how much all functions of a scan use of a unit."""
+        """Return how much of a unit all functions of a scan use."""
         return sum(counts.get(unit, 0) for counts in self.functions.values())
 
 
@@ -128,17 +128,17 @@ def load_prices() -> Prices:
 
 
 def load_profile() -> Profile:
-    """Return what one scan is."""
+    """Return what one scan consists of."""
     return Profile.model_validate(tomllib.loads(PROFILE.read_text()))
 
 
 def load_counts() -> ScanCounts:
-    """Return what was counted of it."""
+    """Return what was counted of a scan."""
     return ScanCounts.model_validate(tomllib.loads(COUNTS.read_text()))
 
 
 def format_counts(counts: ScanCounts) -> str:
-    """Return what was counted as the file that `load_counts` reads."""
+    """Return counts as the file that `load_counts` reads."""
     lines = [
         "# Counted by `make benchmark-cost COUNT=1`: a scan, and an idle turn of the reconciler.",
         f"n_metrics = {counts.n_metrics}",

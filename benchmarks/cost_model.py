@@ -16,12 +16,12 @@ MONTH_DAYS = 365 / 12
 MONTH_HOURS = 24 * MONTH_DAYS
 DAY_S = 86_400
 GB = 1e9
-# Lambda gives processors by memory: one of them at so much.
+# Lambda gives processors by memory: a whole one at this size.
 _MB_PER_CPU = 1769
 _MB_PER_GB = 1024
-# Each of their calls begins a trace; an authorizer's is that of its request.
+# Each of their calls begins a trace; an authorizer shares its request's.
 _TRACED_ALONE = ("trigger_airflow", "publish_events")
-# What servers in two zones have as we do.
+# The resources that servers in two zones would have too.
 _KEPT = "dynamodb_writes dynamodb_reads dynamodb_storage dynamodb_pitr data_out custom_metrics"
 _KEPT += " alarms dashboards keys key_requests secrets"
 
@@ -30,7 +30,7 @@ Usage = dict[str, float]
 
 @dataclass(frozen=True)
 class Model:
-    """What is used by so many scans a day, from the three files."""
+    """Uses of a month by scans a day, from the three data files."""
 
     prices: Prices
     profile: Profile
@@ -122,13 +122,13 @@ class Model:
         }
 
     def estimate_cold_share(self, n_scans_per_day: float) -> float:
-        """Return how many scans find a function asleep: it was, if none came while it was kept."""
+        """Return the share of scans that find a function cold, as none came while it was kept."""
         times = self.profile.times
         n_while_kept = n_scans_per_day * times["keep_alive_s"] / DAY_S
         return max(math.exp(-n_while_kept), times["min_cold_share"])
 
     def estimate_gb_s(self, function: Function, counts: Counts, n_cold: float) -> float:
-        """Return what the calls of a function are billed as, so many of them cold [GB-s]."""
+        """Return what Lambda bills for the calls of a function, some of them cold [GB-s]."""
         slowdown, times = max(1.0, _MB_PER_CPU / function.memory_mb), self.profile.times
         billed_s = sum(
             counts.get(f"{neighbour}_calls", 0) * times[f"{neighbour}_call_s"]
@@ -146,7 +146,7 @@ class Model:
         return n_in_full + sampling["rate"] * (n_per_day - n_in_full)
 
     def count_traces(self) -> float:
-        """Return how many requests and events of a scan begin a trace, and are a server's work."""
+        """Return how many requests and events of a scan begin a trace; a server handles as many."""
         alone = (self.counts.functions.get(name, {}) for name in _TRACED_ALONE)
         called = sum(each.get("invocations", 0) for each in alone)
         return self.counts.sum("api_requests") + called
@@ -157,7 +157,7 @@ class Model:
         return -(-raw_bytes // choose_part_size(raw_bytes))
 
     def use_snapshots(self) -> Usage:
-        """Return what SnapStart keeps in a month of one published version of all functions."""
+        """Return what SnapStart stores in a month for one published version of all functions."""
         kept_gb = self.profile.fixed["functions_mb"] / _MB_PER_GB
         return {"snapshot_cache": kept_gb * MONTH_DAYS * DAY_S}
 
@@ -176,14 +176,14 @@ class Model:
     # ------------------------------------------------------------------- the same on servers
 
     def choose_one(self, n_scans_per_day: float) -> str | None:
-        """Return the cheapest kind of which a single instance carries the load, if any does."""
+        """Return the cheapest type of which a single instance carries the load, if any does."""
         n_cpus = n_scans_per_day * self._cpus_per_daily_scan()
         instances = self.profile.server.instances
         kinds = [each.price for each in instances if n_cpus <= self._capacity(each)]
         return min(kinds, key=self._hourly_usd, default=None)
 
     def choose_instances(self, n_scans_per_day: float) -> tuple[str, int]:
-        """Return the cheapest kind and number that carry the load with one to spare."""
+        """Return the cheapest type and number that carry the load with one instance to spare."""
         n_cpus = n_scans_per_day * self._cpus_per_daily_scan()
         sizes = [
             (each.price, 1 + max(1, math.ceil(n_cpus / self._capacity(each))))
@@ -192,17 +192,17 @@ class Model:
         return min(sizes, key=lambda size: size[1] * self._hourly_usd(size[0]))
 
     def find_limit(self) -> int:
-        """Return how many scans a day a single instance carries, of the largest kind."""
+        """Return how many scans a day a single instance of the largest type carries."""
         n_cpus = max(map(self._capacity, self.profile.server.instances))
         return math.floor(n_cpus / self._cpus_per_daily_scan())
 
     def use_one_server(self, n_scans_per_day: float) -> Usage:
-        """Return what the cheapest server uses, state and log on its disk, without alarms.
+        """Return what the cheapest server uses, with state and log on its disk and without alarms.
 
         Raises
         ------
         OverflowError
-            A single one cannot carry the load: a second would need a disk and address for both.
+            A single server cannot carry the load; two would need a shared disk and address.
         """
         kind = self.choose_one(n_scans_per_day)
         if kind is None:
@@ -213,7 +213,7 @@ class Model:
         return always | {"disk": disk_gb, "data_out": out_gb}
 
     def use_two_servers(self, n_scans_per_day: float) -> Usage:
-        """Return what servers in two zones use: with our table, our log and our alarms."""
+        """Return what servers in two zones use, with our table, log and alarms."""
         kind, n_instances = self.choose_instances(n_scans_per_day)
         ours, server = self.use_control_plane(n_scans_per_day), self.profile.server
         n_calls = n_scans_per_day * MONTH_DAYS * self.counts.sum("invocations")
@@ -222,7 +222,7 @@ class Model:
         return {
             kind: n_instances * MONTH_HOURS,
             "disk": n_instances * server.disk_gb,
-            # The load balancer has one in each zone.
+            # The load balancer has an address in each zone.
             "public_address": (n_instances + 2) * MONTH_HOURS,
             "load_balancer": MONTH_HOURS,
             "load_balancer_units": server.load_balancer_units * MONTH_HOURS,
@@ -235,7 +235,7 @@ class Model:
         return self.count_traces() * self.profile.server.cpu_per_request_s / DAY_S
 
     def _capacity(self, instance: Instance) -> float:
-        """Return how many processors' load, in the mean of a day, leaves room for the peaks."""
+        """Return the mean load in processors that leaves room for a day's peaks."""
         peak_factor = self.profile.server.peak_factor
         return min(instance.n_sustained_cpus, instance.n_cpus / peak_factor)
 

@@ -1,7 +1,7 @@
-"""The least that starts a DAG for an object: S3's event in, one POST to Airflow out.
+"""The least code that starts a DAG for an object: S3's event in, one POST to Airflow out.
 
-No layer, no state, nothing that is safe to repeat: what the pipeline's benchmark compares with. It
-runs as a Lambda function of its own, from this one file.
+It has no layer and no state, and nothing is safe to repeat: the pipeline's benchmark compares us
+with it. It runs as a Lambda function of its own, from this one file.
 """
 
 from __future__ import annotations

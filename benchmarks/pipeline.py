@@ -1,11 +1,11 @@
-"""From an object in S3 to a recorded result on the laptop stack, beside the least there can be.
+"""From an object in S3 to a recorded result on the laptop stack, beside the least possible.
 
     make benchmark-pipeline [QUICK=1] [WRITE=1]
 
-The floor is on the same stack at the same time: S3 calls a function of one file that does nothing
-but POST to Airflow (floor_handler.py), which runs a DAG whose task does nothing (dags/floor.py).
-Objects take turns, one at a time, after one of each to warm up. Airflow's scheduler looks in
-rounds: pauses of random length keep the turns from falling into step with it.
+The least, called the floor, is on the same stack at the same time: S3 calls a function of one file
+that only POSTs to Airflow (floor_handler.py), which runs a DAG whose task does nothing
+(dags/floor.py). Objects take turns, one at a time, after one of each to warm up. Airflow's
+scheduler works in rounds: pauses of random length keep the turns from falling into step with it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FLOOR = "floor"
 N_OBJECTS, N_QUICK = 15, 3
 TOTAL = "**PUT of the object → result recorded**"
 _N_COILS, _MATRIX_SIZE = 2, 64
-# Airflow is not asked often: on SQLite, readers hold up the scheduler.
+# Ask Airflow rarely: on SQLite, readers hold up the scheduler.
 _POLL_S = 0.5
 _TIMEOUT_S = 120.0
 _MAX_PAUSE_S = 1.5
@@ -52,7 +52,7 @@ Passage = dict[str, float]
 def split(
     sent: datetime, run: Mapping[str, Any], task: Mapping[str, Any], recorded: str
 ) -> Passage:
-    """Return the parts of an object's way, of its DAG run in Airflow and the run's only task."""
+    """Return the parts of the time from the PUT of an object to its recorded result."""
     read = datetime.fromisoformat
     created, started, ended = (read(run[name]) for name in ("queued_at", "start_date", "end_date"))
     task_started, task_ended = read(task["start_date"]), read(task["end_date"])
@@ -82,7 +82,7 @@ def compare(ours: Sequence[Passage], floor: Sequence[Passage]) -> str:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A running stack and its clients: of our API as the operator, of Airflow and of S3."""
+    """The clients of a running stack: of our API as the operator, of Airflow and of S3."""
 
     stack: Stack
     api: httpx.Client
@@ -106,7 +106,7 @@ class Pipeline:
         return split(sent, run, task, task["end_date"])
 
     def _store(self, bucket: str, key: str, raw: bytes) -> datetime:
-        # S3 may tell of the object before it answers.
+        # S3 may send the event before it answers.
         sent = datetime.now(UTC)
         self.s3.put_object(Bucket=bucket, Key=key, Body=raw)
         return sent
@@ -130,7 +130,7 @@ class Pipeline:
 
     @staticmethod
     def _wait(read: Callable[[], dict[str, Any]], what: str) -> dict[str, Any]:
-        """Return what is read once it has ended, by Airflow's word or by ours."""
+        """Return what `read` finds once the run has ended."""
         deadline_s = time.monotonic() + _TIMEOUT_S
         while time.monotonic() < deadline_s:
             found = read()
@@ -142,7 +142,7 @@ class Pipeline:
 
 @contextmanager
 def connect(config: StackConfig, stack: Stack) -> Iterator[Pipeline]:
-    """Return the clients of a running stack, with the floor deployed as long as they are."""
+    """Return the clients of a running stack, with the floor deployed while they are used."""
     token = airflow.log_in(config, stack.airflow_password)
     s3 = make_client(config, "s3")
     with (
@@ -163,7 +163,7 @@ def _open(base_url: str, token: str) -> httpx.Client:
 
 @contextmanager
 def deploy_floor(config: StackConfig, stack: Stack) -> Iterator[None]:
-    """Make the floor's bucket and function, and delete them in the end."""
+    """Make the floor's bucket and function, and delete them at the end."""
     functions, iam, s3 = (make_client(config, name) for name in ("lambda", "iam", "s3"))
     principal = {"Service": "lambda.amazonaws.com"}
     trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
@@ -200,7 +200,7 @@ def deploy_floor(config: StackConfig, stack: Stack) -> Iterator[None]:
 
 
 def zip_handler() -> bytes:
-    """Return the floor's function as Lambda takes it."""
+    """Return the floor's function as the ZIP file that Lambda takes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(Path(__file__).with_name("floor_handler.py"), "floor_handler.py")
@@ -215,7 +215,7 @@ def make_dags_folder() -> Path:
 
 
 def make_raw_data() -> bytes:
-    """Return a small measurement, so that what is around the reconstruction is seen."""
+    """Return a small measurement, so that the reconstruction takes little of the time."""
     file = io.BytesIO()
     np.save(file, simulate_kspace(n_coils=_N_COILS, matrix_size=_MATRIX_SIZE, oversampling=1.0))
     return file.getvalue()
@@ -231,7 +231,7 @@ def measure(pipeline: Pipeline, raw: bytes, n_objects: int) -> tuple[list[Passag
         time.sleep(pauses.uniform(0, _MAX_PAUSE_S))
         floor.append(pipeline.pass_floor(raw))
         print(f"{n} of {n_objects}", file=sys.stderr)
-    # The first of each meets functions that are cold.
+    # The first object of each meets cold functions.
     return ours[1:], floor[1:]
 
 

@@ -1,4 +1,4 @@
-"""What all benchmarks have in common: medians, tables, the machine, and where a report goes."""
+"""Code that all benchmarks share: medians, tables, the machine, and where a report goes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MeasurementT = TypeVar("MeasurementT")
 
 
 def take_medians(measurements: Sequence[MeasurementT]) -> MeasurementT:
-    """Return the medians of dataclasses of numbers, each number by itself."""
+    """Return the median of each number of some dataclasses."""
     made: Any = measurements
     by_number = zip(*map(astuple, made), strict=True)
     medians: MeasurementT = type(made[0])(*map(statistics.median, by_number))
@@ -31,7 +31,7 @@ def take_medians(measurements: Sequence[MeasurementT]) -> MeasurementT:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the smallest of the values that so many percent of all do not exceed."""
+    """Return the smallest value that so many percent of all values do not exceed."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 
@@ -42,7 +42,7 @@ def make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def describe_machine(today: date | None = None) -> str:
-    """Return what the numbers of a run come from, and of which day they are."""
+    """Return the machine and the day of a run."""
     today = today or date.today()
     info = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
@@ -76,7 +76,7 @@ def write_blocks(page: Path, blocks: Mapping[str, str]) -> None:
 
 
 def run_command(measure: Callable[[bool], str], block: str = "") -> None:
-    """Measure, ``--quick`` or at length, print the report, and ``--write`` it between its marks."""
+    """Measure (``--quick``: shortly), print the report, and ``--write`` it between its marks."""
     parser = argparse.ArgumentParser()
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--quick", action="store_true", help="less of everything")

@@ -1,9 +1,9 @@
-"""Warm requests: our functions beside a server built the way ScanHub's workflow-manager was.
+"""Warm requests: our functions beside a server that is built like ScanHub's workflow-manager.
 
     make benchmark-requests [QUICK=1] [WRITE=1]
 
-The processes of both sides are pinned to one core, in turn; neighbours and clients have another.
-What is measured, and what is left out, stands in docs/performance.md.
+The processes of the side that is measured run on one core, neighbours and clients on another.
+docs/performance.md says what is measured and what is left out.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ MIN_THROUGHPUT_RATIO = 5.0
 MAX_P99_RATIO = 0.2
 MAX_OVERHEAD_RATIO = 0.36
 N_CLIENTS_OF_GOALS = 10
-# A workflow is new each time.
+# Each request is for a new workflow.
 _NUMBERS = count(1)
 _HEAD = ("request", "clients", "side", "answers/s", "ratio", "median ms", "ratio", "p99 ms")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many clients ask at once, how often, for how long [s], and how many POSTs alone."""
+    """How many clients ask at once, how often and for how long [s], and how many POSTs alone."""
 
     n_clients: Sequence[int] = (1, 10, 50)
     n_rounds: int = 3
@@ -56,7 +56,7 @@ QUICK = Plan(n_clients=(1, 10), n_rounds=2, duration_s=1.0, n_posts=500)
 
 @dataclass(frozen=True)
 class Figures:
-    """A side under one load: answers of a core, latency and processor time of a request."""
+    """A side under one load: answers per core, latency, and processor time of a request."""
 
     per_s: float
     median_ms: float
@@ -75,13 +75,13 @@ class Comparison:
 
     @property
     def ratios(self) -> Figures:
-        """Ours in units of theirs."""
+        """Our figures in units of theirs."""
         pairs = zip(astuple(self.ours), astuple(self.theirs), strict=True)
         return Figures(*(mine / other for mine, other in pairs))
 
 
 async def warm_up(neighbours: Neighbours, side: Side) -> None:
-    """Let each client of a side be answered all kinds twice, so that nothing is built later."""
+    """Let each client send all kinds of requests twice, so that nothing is built later."""
     for caller in side.callers:
         for kind in [*Kind, *Kind]:
             await _call(neighbours, caller, kind)
@@ -135,7 +135,7 @@ async def compare(plan: Plan) -> list[Comparison]:
     Raises
     ------
     StackError
-        Processes cannot be pinned to two cores here.
+        This machine cannot pin processes to two cores.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(cores) < 2:
@@ -202,7 +202,7 @@ def _make_rows(comparison: Comparison) -> Iterator[list[str]]:
 
 
 def _format(value: float) -> str:
-    # Three digits, whatever the size.
+    # Three significant digits.
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.requests_environments CORE SOCKET COUNT
 
-All of them on one core. They are forks of one process that has imported the functions; clients of
-AWS and of ScanHub are made by each for itself, with its first event. Each takes one connection of
-the socket and answers JSON lines (function and event) with the function's answer.
+All of them run on one core. They are forks of one process that has imported the functions; each
+makes its own clients of AWS and ScanHub with its first event. Each takes one connection of the
+socket and answers JSON lines (function and event) with the function's answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TRACE_ID = "Root=1-6742f0a1-1b2c3d4e5f60718293a4b5c6;Parent=53995c3f42cd8ad8;Sam
 
 def serve(listener: socket.socket) -> None:
     """Answer the events of a connection until it ends."""
-    # The loop that Mangum has made shares its file descriptors with all other forks.
+    # The event loop that Mangum has made shares its file descriptors with all other forks.
     asyncio.set_event_loop(asyncio.new_event_loop())
     connection, _ = listener.accept()
     with connection, connection.makefile("rwb") as stream:
@@ -39,7 +39,7 @@ def serve(listener: socket.socket) -> None:
 
 
 def main(core: int, path: str, n_environments: int) -> None:
-    """Say that connections are awaited, and run environments until the input ends."""
+    """Tell that connections are accepted, and run environments until the input ends."""
     os.sched_setaffinity(0, {core})
     os.environ["_X_AMZN_TRACE_ID"] = TRACE_ID
     for name in FUNCTIONS:
@@ -47,10 +47,10 @@ def main(core: int, path: str, n_environments: int) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(n_environments)
-        # The collector would touch, and so copy, all that the forks have in common.
+        # The garbage collector would write to all memory that the forks share, and so copy it.
         gc.freeze()
         tell("listening")
-        # The log is written, as on Lambda, and not kept.
+        # The log is written, as on Lambda, but to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         pids = []
         for _ in range(n_environments):

@@ -1,14 +1,14 @@
-"""Everybody whom a request leads to, in one event loop: ScanHub's services, Airflow and AWS.
+"""All services that a request calls, in one event loop: ScanHub's, Airflow and AWS.
 
-Each answers after `DELAY_S`. ScanHub's services check the caller's token themselves, by a call that
-takes as long: they answer after twice that. All calls are independent of each other, as many as
-there may be; the real services would make theirs wait in line.
+Each answers after `DELAY_S`. ScanHub's services check the caller's token themselves by a call that
+takes as long, so they answer after twice that. Any number of calls run at once; the real services
+would make some wait.
 
-ScanHub's documents are those of the laptop's stand-in, copied for each workflow: it takes a
-millisecond for an answer, and would be what is measured. Airflow is the tests' fake.
+ScanHub's documents are those of the laptop's stand-in, copied for each workflow: the stand-in
+itself takes a millisecond for an answer, and we would measure that. Airflow is the tests' fake.
 
-Workflow number n is there as soon as it is asked for: a scan on a device of its own, and its
-reconstruction. Of odd numbers the scan is still to come; of even numbers it has ended.
+Workflow number n exists as soon as it is asked for: a scan on a device of its own, and its
+reconstruction. In odd workflows the scan is still to come; in even ones it has ended.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def make_id(number: int, kind: int) -> str:
 
 
 def make_document(text: str) -> bytes:
-    """Return what has this id, as ScanHub's service sends it."""
+    """Return the document with this id, as ScanHub's service sends it."""
     number, kind = int(text[:8], 16), int(text[-12:], 16)
     return _DOCUMENTS[number % 2 == 0][kind].replace("00000000-", text[:9]).encode()
 
 
 def _make_documents(has_scanned: bool) -> dict[int, str]:
-    """Return those of workflow 0, from what the laptop's stand-in begins with."""
+    """Return the documents of workflow 0, from the seed of the laptop's stand-in."""
     stand_in = make_stand_in(StandInSettings(HOST))
     store, seed = stand_in.store, stand_in.seed
     if has_scanned:
@@ -110,7 +110,7 @@ def make_scanned(number: int) -> list[Workflow | Task]:
 
 @dataclass(frozen=True)
 class Call:
-    """A request to a neighbour: its path without the query, its headers in lower case."""
+    """A request to a service: its path without the query, its headers in lower case."""
 
     method: str
     path: str
@@ -119,7 +119,7 @@ class Call:
 
 
 class Neighbours:
-    """What they hold in common: the table, and an Airflow of each version."""
+    """The state that all of them share: the table, and an Airflow of each version."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -130,7 +130,7 @@ class Neighbours:
         self._store = DynamoDBStore(self._table, Settings(table_name=TABLE_NAME))
 
     def add_scanned(self, number: int) -> None:
-        """Let a workflow be in our table as one whose scan has ended."""
+        """Put a workflow into our table as one whose scan has ended."""
         self._store.commit(make_scanned(number))
 
     def answer(self, call: Call) -> tuple[int, bytes, float]:
@@ -214,7 +214,7 @@ async def read_call(reader: asyncio.StreamReader) -> Call | None:
 
 @asynccontextmanager
 async def run_neighbours() -> AsyncIterator[Neighbours]:
-    """Run the neighbours in this event loop, until their callers are gone."""
+    """Run the services in this event loop until their clients are gone."""
     neighbours = Neighbours()
     listener = open_socket(0)
     neighbours.port = listener.getsockname()[1]
@@ -226,7 +226,7 @@ async def run_neighbours() -> AsyncIterator[Neighbours]:
 
 
 def make_environ(port: int) -> dict[str, str]:
-    """Return the environment in which both sides find the neighbours."""
+    """Return the variables by which both sides find the services."""
     url = f"http://{HOST}:{port}"
     services = ("USER_LOGIN", "EXAM", "PATIENT", "SEQUENCE", "DEVICE")
     return {

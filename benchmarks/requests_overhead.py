@@ -2,10 +2,10 @@
 
     python -m benchmarks.requests_overhead reference|ours N
 
-The use case is one line of the log, one metric and an answer that is there already. Of the
-reference (`benchmarks/reference/app.py`) that is all there is to its POST; in `trigger_task` it
-stands in for the service function. The reference is found as `app`, in the folder that it was
-installed to. Prints the time of a request [µs].
+The use case is one line of the log, one metric and a ready answer. The reference's POST
+(`benchmarks/reference/app.py`) is just that; in `trigger_task` it replaces the service function.
+The reference is imported as `app`, from the folder that it was installed to. Prints the time of a
+request [µs].
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tests.fakes.lambda_context import FakeLambdaContext
 TASK_ID = "0d9f6a52-53c5-4d0c-8d2c-7a3f3f0b2c02"
 N_WARM_UP = 100
 EVENT = Path(__file__).parents[1] / "events" / "trigger_task" / "device_task.json"
-# What tells Powertools that it is on Lambda, without which it does not trace. X-Ray's daemon is not
-# there: Lambda's takes segments by UDP, and nobody waits for it.
+# These variables tell Powertools that it is on Lambda; else it does not trace. X-Ray's daemon is
+# absent here, but it takes segments by UDP, so nobody waits for it on Lambda either.
 ENVIRON = {
     "LAMBDA_TASK_ROOT": "/var/task",
     "AWS_LAMBDA_FUNCTION_NAME": "function",
@@ -40,7 +40,7 @@ Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
 def _load_reference(event: dict[str, Any]) -> Handler:
-    """Return the reference's handler, the event now being for it."""
+    """Return the reference's handler, and make the event one for it."""
     body = {"name": "scan", "type": "DEVICE_TASK_SDK", "args": {"sequence_id": "1"}}
     event |= {"path": f"/trigger_task/{TASK_ID}", "body": json.dumps(body)}
     event["headers"]["Content-Type"] = "application/json"
@@ -50,7 +50,7 @@ def _load_reference(event: dict[str, Any]) -> Handler:
 
 
 def _load_ours() -> Handler:
-    """Return the handler of `trigger_task`, its use case replaced."""
+    """Return the handler of `trigger_task`, with its use case replaced."""
     from workflow_manager.domain.task import Task
     from workflow_manager.observability import MetricUnit, logger, metrics
 
@@ -66,7 +66,7 @@ def _load_ours() -> Handler:
         return task
 
     module = importlib.import_module("functions.trigger_task.app")
-    # The function calls the name in its module, which mypy does not know of any module.
+    # Replace the name in the function's module; mypy knows the names of no module object.
     module.use_case = answer_at_once  # type: ignore[attr-defined]
     handler: Handler = module.lambda_handler
     return handler
@@ -75,7 +75,7 @@ def _load_ours() -> Handler:
 def main(side: str, n_requests: int) -> None:
     """Measure one side."""
     os.environ["_X_AMZN_TRACE_ID"] = TRACE_ID.replace("Sampled=0", "Sampled=1")
-    # The log is written, as on Lambda, and not kept; loggers take the stream at import.
+    # The log is written, as on Lambda, but to nowhere; loggers take the stream at import.
     results, sys.stdout = sys.stdout, Path(os.devnull).open("w")
     event, context = json.loads(EVENT.read_text()), FakeLambdaContext()
     handler = _load_reference(event) if side == "reference" else _load_ours()

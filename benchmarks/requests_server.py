@@ -1,11 +1,11 @@
-"""A server that answers as ScanHub's workflow-manager did, built the way it was.
+"""A server that answers as ScanHub's workflow-manager did, and is built as that was.
 
     python -m benchmarks.requests_server CORE
 
-FastAPI in one process; `async def` endpoints that call others by blocking calls, a connection for
-each; the caller's token checked at user-login-manager first, at every call. A scan follows
-ScanHub's order of 2025-03, a DAG that of 2025-07, when it had one. Written from what was seen on
-the wire. It prints its port and serves until its input ends.
+FastAPI in one process. Its `async def` endpoints call other services by blocking calls, each on a
+new connection, and check the caller's token at user-login-manager first, at every call. A scan
+follows ScanHub's order of calls of 2025-03, a DAG that of 2025-07, when ScanHub had DAGs. We wrote
+it from what was seen on the wire. It prints its port and serves until its input ends.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ async def trigger_task(task_id: str, token: Token) -> dict[str, Any]:
     if task.type == "DEVICE_TASK_SDK":
         _start_scan(task, exam, patient, token)
         return {"status": "success", "data": "ok"}
-    # What a reconstruction takes is of the workflow's first task.
+    # A reconstruction takes the data of the workflow's first task.
     source = TaskOut(**_get("EXAM", f"exam/task/{workflow.tasks[0].id}", token))
     _put_status(task, ItemStatus.INPROGRESS, token)
     _start_dag(task, source, token)

@@ -1,4 +1,4 @@
-"""The two sides of the benchmark of requests: their processes, and clients that call them."""
+"""The two sides of the benchmark of requests: their processes, and the clients that call them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from local.samples import RUN_ID, SCAN_ID, TOKEN, Sample
 
 BASE_PATH = "/api/v1/workflowmanager"
 OK = 200
-# One line of JSON holds an answer.
+# The longest line of JSON, which holds an answer.
 MAX_LINE_BYTES = 2**20
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Kind(StrEnum):
-    """What is asked for."""
+    """A kind of request."""
 
     HELLO = "GET hello"
     SCAN = "POST trigger_task, a scan"
@@ -36,15 +36,15 @@ class Kind(StrEnum):
 
 
 class Caller(Protocol):
-    """One client of a side, who waits for an answer before the next request."""
+    """One client of a side, which waits for an answer before its next request."""
 
     async def call(self, kind: Kind, task_id: str) -> None:
-        """Send a request, about a task that nobody has started; raise if it does not succeed."""
+        """Send a request about a task that nobody has started; raise if it does not succeed."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """What is measured: its clients, and the process that answers them."""
+    """A side that is measured: its clients, and the process that answers them."""
 
     callers: Sequence[Caller]
     process: psutil.Process
@@ -62,7 +62,7 @@ class HttpCaller:
     client: httpx.AsyncClient
 
     async def call(self, kind: Kind, task_id: str) -> None:
-        """Send a request, as `Caller` says."""
+        """Send a request, as `Caller.call` says."""
         is_hello = kind is Kind.HELLO
         method, path = ("GET", "hello/") if is_hello else ("POST", f"trigger_task/{task_id}/")
         answer = await self.client.request(method, path)
@@ -72,13 +72,13 @@ class HttpCaller:
 
 @dataclass(frozen=True)
 class EnvironmentCaller:
-    """A client of an execution environment, in the place of API Gateway and of SQS."""
+    """A client of an execution environment, in the place of API Gateway and SQS."""
 
     streams: Streams
     hello: dict[str, Any]
 
     async def call(self, kind: Kind, task_id: str) -> None:
-        """Send a request, as `Caller` says."""
+        """Send a request, as `Caller.call` says."""
         if kind is Kind.HELLO:
             await self._invoke("hello", self.hello)
             return
@@ -100,7 +100,7 @@ class EnvironmentCaller:
 
 @asynccontextmanager
 async def run_server(environ: Mapping[str, str], core: int, n_clients: int) -> AsyncIterator[Side]:
-    """Run the server built ScanHub's way."""
+    """Run the server that is built ScanHub's way."""
     with Child("requests_server", str(core), **environ) as child:
         address = await asyncio.to_thread(child.read)
         headers = {"Authorization": f"Bearer {TOKEN}"}

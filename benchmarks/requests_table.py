@@ -1,6 +1,6 @@
-"""A DynamoDB table in memory: no more of it than the store uses, and quick.
+"""A DynamoDB table in memory: only what the store uses, and fast.
 
-It stands in for AWS where DynamoDB must not be what is measured. What it does not know it refuses.
+It replaces AWS where DynamoDB must not be measured. It refuses what it does not know.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class UnknownRequestError(Exception):
 
 
 class MemoryTable:
-    """One table; answers what the wire carries, and a store directly by boto3's method names."""
+    """One table; it answers requests of the wire, and calls by boto3's method names."""
 
     def __init__(self) -> None:
         self._partitions: dict[str, dict[str, Item]] = {}
 
     def answer(self, operation: str, request: Item) -> Answer:
-        """Return status and body of the answer to a request, as the wire carries it.
+        """Return status and body of the answer to a request of the wire.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class MemoryTable:
         self.answer("PutItem", request)
 
     def transact_write_items(self, **request: Any) -> None:
-        """Write several items, likewise."""
+        """Write several items, for a store that fills the table."""
         self.answer("TransactWriteItems", request)
 
     def _query(self, request: Item) -> Item:

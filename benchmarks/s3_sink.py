@@ -1,4 +1,4 @@
-"""An endpoint that takes S3's multipart uploads and counts the bytes: no storing, no hashing."""
+"""An endpoint for S3's multipart uploads that only counts bytes: it stores and hashes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import cast
 
 from local.scanhub.server import open_socket
 
-# One for all connections: each read is counted before the next one begins.
+# One buffer for all connections: each read is counted before the next one begins.
 _BUFFER = memoryview(bytearray(1024 * 1024))
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _UPLOAD = re.compile(rb"^\S+ \S+[?&]uploadId=(\d+)")
@@ -22,7 +22,7 @@ _COMPLETED = b"<CompleteMultipartUploadResult><Key>raw</Key></CompleteMultipartU
 
 
 class S3Sink:
-    """What all connections have in common: a port of loopback, and the sizes of the parts taken."""
+    """The state that all connections share: a port of loopback, and the sizes of the parts."""
 
     port = 0
     n_bytes = 0
@@ -31,7 +31,7 @@ class S3Sink:
         self._uploads: list[dict[bytes, int]] = []
 
     def answer(self, head: bytes, size_bytes: int) -> bytes:
-        """Return the answer to a request: ETag ``"number-size"`` to a part."""
+        """Return the answer to a request; the ETag of a part is ``"number-size"``."""
         etag = body = b""
         if part := _PART.search(head):
             self.n_bytes += size_bytes
@@ -87,7 +87,7 @@ class _Connection(asyncio.BufferedProtocol):
 
 @contextmanager
 def run_s3_sink() -> Iterator[S3Sink]:
-    """Run a sink in a thread of its own, until its clients are gone."""
+    """Run a sink in its own thread until its clients are gone."""
     sink = S3Sink()
     listener = open_socket(0)
     sink.port = listener.getsockname()[1]

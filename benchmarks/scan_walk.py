@@ -1,8 +1,8 @@
 """One scan from `process` to the files, through the real handlers on moto, every call counted.
 
-What takes time is not waited for: minutes pass by turns of the reconciler, a watching client asks
-as often as it does in a minute, and the file has four bytes, so that what the 64 parts of a real
-one cost is added by `benchmarks.cost`.
+It does not wait for time to pass: turns of the reconciler make minutes pass, and a watching client
+asks as often as it would in a minute. The file has four bytes, so `benchmarks.cost` adds what the
+64 parts of a real one cost.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from workflow_manager import wiring
 from workflow_manager.observability import logger
 
 _BUS = "scanhub"
-# Any but the oldest, where a bucket is made without naming it.
+# Any region but the oldest, where a bucket is made without a location.
 _REGION = "eu-central-1"
 _MINUTE_S = 60
-# What cartesian_reconstruction reports of its coils at most, and before and after them.
+# The most reports of cartesian_reconstruction on its coils, and those before and after them.
 _REPORTED_PERCENT = (25, *range(30, 75, 5), 75)
 
 
 @dataclass
 class Walk:
-    """A scan that is counted, and its custom metrics, each by name and dimensions."""
+    """A scan whose calls are counted, and its custom metrics by name and dimensions."""
 
     deployment: Deployment
     meter: AwsMeter
@@ -72,7 +72,7 @@ class Walk:
             self.etag = {k.lower(): v for k, v in answer["headers"].items()}.get("etag", self.etag)
 
     def drain(self) -> None:
-        """Hand over the messages that wait, one by one, as the event source does."""
+        """Deliver the waiting messages one by one, as the event source does."""
         self._drain("trigger_airflow", os.environ["QUEUE_URL"])
         self._drain("follow_changes", os.environ["CHANGE_QUEUE_URL"])
 
@@ -84,12 +84,12 @@ class Walk:
                 if is_delivered(body := message["Body"]):
                     record = {"messageId": "m", "body": body, "eventSource": "aws:sqs"}
                     self.invoke(function, {"Records": [record]})
-                    # S3 pays nothing for what it sends: we do, as for each receipt and deletion.
+                    # We pay for the messages that S3 sends, and for each receipt and deletion.
                     n_requests = 3 if "Records" in json.loads(body) else 2
                     self.meter.counts[function]["sqs_requests"] += n_requests
 
     def publish(self) -> None:
-        """Hand over the audit trail's new lines: one batch for each commit, which is the most."""
+        """Deliver the audit trail's new lines in a batch per commit, which is the most batches."""
         while self.meter.commits:
             items = self.meter.commits.pop(0)
             lines = [item for item in items if item["SK"]["S"].startswith("EVENT#")]
@@ -111,7 +111,7 @@ class Walk:
 
 
 def is_delivered(body: str) -> bool:
-    """Tell whether a scan makes this: of a completed upload, moto tells twice."""
+    """Tell whether a real scan causes this event: moto sends that of a completed upload twice."""
     message = json.loads(body)
     events = [record["eventName"] for record in message.get("Records", [])]
     is_test = message.get("Event") == "s3:TestEvent"
@@ -119,7 +119,7 @@ def is_delivered(body: str) -> bool:
 
 
 def make_record(n: int, item: Any) -> dict[str, Any]:
-    """Return a new item as the table's stream shows it."""
+    """Return a new item as a record of the table's stream."""
     change = {"Keys": {"PK": item["PK"], "SK": item["SK"]}, "NewImage": item}
     return {"eventName": "INSERT", "dynamodb": change | {"SequenceNumber": str(n)}}
 
@@ -144,17 +144,17 @@ def count_polls_per_minute() -> int:
 def count_scan(timeline: Timeline) -> ScanCounts:
     """Walk through a scan and return what was counted."""
     with _begin() as walk:
-        # The first turn also sends what others in this process have left behind.
+        # The first turn also sends metrics that others in this process have left behind.
         walk.invoke("reconcile_runs", {})
         walk.meter.counts.clear()
         walk.metrics.clear()
-        # What belongs to the scan is what a turn costs more than this one.
+        # A turn's share of the scan is what it costs more than this idle turn.
         walk.invoke("reconcile_runs", {})
         idle = walk.meter.counts.pop("reconcile_runs")
         idle_metrics = set(walk.metrics)
         _scan(walk, timeline)
         counts = walk.meter.counts
-        # They are called in any case.
+        # Idle turns happen without a scan too, so take their counts off.
         for unit, n in idle.items():
             counts["reconcile_runs"][unit] -= n * timeline.total_min
         return ScanCounts(

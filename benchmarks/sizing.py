@@ -2,11 +2,11 @@
 
     make sizing [QUICK=1]
 
-Every function is run from the built artefact in AWS's Runtime Interface Emulator, one after the
-other, on the laptop stack, which is brought up if it is not. A process is invoked with nobody's
-event first, so that the init phase is measured alone, then with its samples of `events/`, that
-which gets furthest first, then with all of them once more, warm. docs/sizing.md, where the table
-goes by hand, says what the columns mean.
+Every function of the built artefact runs in AWS's Runtime Interface Emulator, one after the other,
+on the laptop stack, which is brought up if it is not. A process first gets an event from no caller,
+so that the init phase is measured alone; then its samples of `events/`, beginning with the one that
+gets furthest; then all of them once more, warm. docs/sizing.md explains the columns; copy the table
+there by hand.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from local.stack import down, is_up, up
 from tools.layer import LAYER
 
 N_REPEATS = 3
-# Lambda gives processors by memory: one of them at so much.
+# Lambda gives processors by memory: a whole one at this size.
 MB_PER_CPU = 1769
 SIZES_MB = (512, 1024, MB_PER_CPU)
 MIB = 2**20
@@ -44,7 +44,7 @@ _HEAD = ["function", "peak MB", "init s", "init CPU s", "no bytecode", "first s"
 
 @dataclass(frozen=True)
 class Run:
-    """One process of a function, or the medians of several: init phase, first event, longest."""
+    """A process of a function, or the medians of several: init phase, first and longest event."""
 
     peak_mib: float
     init_s: float
@@ -113,10 +113,10 @@ class Bench:
 
 
 def list_samples_of(function: RuntimeFunction) -> list[Sample]:
-    """Return the samples of a function, first that which gets furthest."""
+    """Return the samples of a function, beginning with the one that gets furthest."""
     samples = [each for each in list_samples() if each.logical_id == function.logical_id]
     case = FURTHEST.get(samples[0].function, "success")
-    # Where there is none of that name, the first is good.
+    # If there is none of that name, take the first.
     return sorted(samples, key=lambda sample: sample.case != case)
 
 

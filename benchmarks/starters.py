@@ -1,4 +1,4 @@
-"""What is started without a stack: every function of the template, and the reference Lambda."""
+"""All that starts without a stack: every function of the template, and the reference Lambda."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tools.layer import LAYER
 SOURCES = ROOT / "benchmarks" / "reference"
 INSTALL_TIMEOUT_S = 280
 REFERENCE, HTTP, EVENT = "reference", "HTTP", "event"
-# Nobody listens there: whoever makes a call while a function starts is refused at once.
+# Nobody listens there, so a call during the start of a function fails at once.
 CLOSED_URL = f"https://{HOST}:9"
 _SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:scanhub"  # noqa: S105 - a name
 _SERVICES = ("USER_LOGIN", "EXAM", "PATIENT", "SEQUENCE", "DEVICE")
-# What the template refers to and only a deployment knows. The orchestrator is MWAA: its client is
-# all that the first call takes, where an Airflow by URL asks Secrets Manager before.
+# Values that only a deployment knows. The orchestrator is MWAA: the first call only needs its
+# client, whereas for an Airflow by URL we ask Secrets Manager first.
 VALUES: Mapping[str, str] = {
     "AWS_ENDPOINT_URL": CLOSED_URL,
     "STACK_NAME": "cold-start",
@@ -57,13 +57,7 @@ class Starter:
 
 
 def build_all() -> tuple[list[Starter], list[Starter]]:
-    """Build what has changed, and return the references and our functions.
-
-    Raises
-    ------
-    StackError
-        Sam or pip failed.
-    """
+    """Build what has changed, and return the references and our functions."""
     config = StackConfig.from_environ()
     references = build_reference()
     built, problems = decode(str(build(config, Processes(config.folder))))
@@ -73,18 +67,7 @@ def build_all() -> tuple[list[Starter], list[Starter]]:
 
 
 def build_reference() -> list[Starter]:
-    """Install the reference, unless it is there.
-
-    Returns
-    -------
-    list[Starter]
-        As pip leaves it, and as it arrives on Lambda's read-only disk if only sources are packed.
-
-    Raises
-    ------
-    StackError
-        Pip failed.
-    """
+    """Install the reference, unless it is there; return it with bytecode and without."""
     config = StackConfig.from_environ()
     for name in ("run", "log"):
         (config.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,7 +93,7 @@ def build_reference() -> list[Starter]:
 
 
 def list_functions(template: Mapping[str, Any], folder: Path) -> list[Starter]:
-    """Return all functions of a decoded template, built into a folder, by kind and name.
+    """Return all functions of a decoded template that are built in a folder, by kind and name.
 
     Raises
     ------
@@ -143,7 +126,7 @@ def _make_function(
 def _give_values(
     variables: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """Return the variables as they are deployed: a value of ours, or a parameter's default."""
+    """Return the variables of a deployment: a value of ours, or a parameter's default."""
     values = {}
     for name, value in variables.items():
         default = None if isinstance(value, str) else parameters.get(value.get("Ref", ""), {})

@@ -2,8 +2,8 @@
 
     make benchmark-upload [QUICK=1]
 
-Each measurement is fresh processes, one server and its clients; the ways take turns, so that a busy
-machine slows all of them. What they do stands in docs/performance.md.
+Each measurement has fresh processes, one server and its clients; the ways to upload take turns, so
+that a busy machine slows all of them. docs/performance.md explains them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-# This process imports nothing large: what it occupies would count as its children's peak.
+# This process imports nothing large, because its memory would count as its children's peak.
 from benchmarks.child import Child
 from benchmarks.report import make_table, run_command, take_medians
 from local.config import HOST, StackConfig, aws_environ
@@ -30,7 +30,7 @@ _WAYS = (
     ("endpoint", "FastAPI, file.read()"),
 )
 _N_ROUNDS = 3
-# Name and size of a file, and how many are sent at once.
+# Name and size of a file, and how many are sent at the same time.
 _CASES = (
     ("10 MB", 10 * 10**6, 1),
     ("100 MB", 100 * 10**6, 1),

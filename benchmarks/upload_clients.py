@@ -1,8 +1,8 @@
-"""The ways to send a file that the benchmark of uploads compares, each in a process of its own.
+"""The ways to send a file that the benchmark of uploads compares, each in its own process.
 
 It prepares itself, says so, waits for the end of its input, sends the file, and tells what that
-took. The environment says where AWS and the API are. Each way imports only what it needs: that
-counts as memory.
+took. Variables say where AWS and the API are. Each way imports only what it needs, because imports
+count as memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BUCKET = "data-lake"
 
 
 def prepare(way: str, path: Path) -> Callable[[], object]:
-    """Return what sends a file."""
+    """Return a function that sends a file."""
     if way == "Client.upload":
         from scanhub_workflow import Client
 
@@ -45,7 +45,7 @@ def prepare(way: str, path: Path) -> Callable[[], object]:
 
 
 def main(way: str, path: Path) -> None:
-    """Send a file when told, and tell what that took."""
+    """Prepare to send a file, send it when told, and tell what that took."""
     send = prepare(way, path)
     tell("ready")
     sys.stdin.read()

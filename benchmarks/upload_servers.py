@@ -1,4 +1,4 @@
-"""What the benchmark of uploads sends to: one server of `SERVERS` in a process of its own.
+"""The servers that the benchmark of uploads sends to: one of `SERVERS` in its own process.
 
 It prints its port, serves until its input ends, and prints what it took.
 """
@@ -63,7 +63,7 @@ def run_api(folder: Path) -> Iterator[int]:
         ports.lake = S3DataLake(s3, ports.settings)
         for name in PORTS:
             PORTS[name] = lambda name=name, **_: getattr(ports, name)
-        # The first answers take 30 ms more; those of functions that are in use do not.
+        # Warm up: the first answers of a function take 30 ms more.
         tiny = folder / "tiny"
         tiny.write_bytes(b"x")
         with Client(f"http://{address}", "any") as client:

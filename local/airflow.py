@@ -41,25 +41,19 @@ def start_airflow(config: StackConfig, processes: Processes) -> None:
     environ = make_airflow_environ(config, AirflowSecrets.read(config.folder))
     host = ["--host", HOST, "--port", str(config.airflow_port)]
     processes.start("airflow-api", _airflow("api-server", *host), environ)
-    # Without -s the scheduler serves its logs on all interfaces.
+    # -s: without it, the scheduler serves its logs on all interfaces.
     preloading = {**environ, "SCANHUB_PRELOAD": "1"}
     processes.start("airflow-scheduler", _airflow("scheduler", "-s"), preloading)
 
 
 def wait_for_airflow(config: StackConfig, processes: Processes) -> None:
-    """Wait until Airflow is healthy and shows the DAG, ready to run.
-
-    Raises
-    ------
-    StackError
-        It does not come up, or the DAG is missing, broken or paused.
-    """
+    """Wait until Airflow is healthy and shows the DAG as ready to run."""
 
     def is_ready() -> bool:
         return processes.is_running("airflow-scheduler") and is_airflow_ready(config)
 
     processes.wait_until("airflow-api", is_ready, "a healthy Airflow", READY_TIMEOUT_S)
-    # The first call builds the part of the API that tasks talk to; without, the first task waits.
+    # The first call builds the part of the API that tasks use; else the first task would wait.
     get_json(f"{config.airflow_url}/execution/health", timeout_s=30)
     secrets = AirflowSecrets.read(config.folder)
     check_dag(config, log_in(config, secrets.password))
@@ -100,7 +94,8 @@ def make_airflow_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[s
         "CORE__EXECUTION_API_SERVER_URL": f"{config.airflow_url}/execution/",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
-        # What was killed with its scheduler is found out within seconds, not after five minutes.
+        # Airflow notices tasks that were killed with their scheduler within seconds, not five
+        # minutes.
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
         "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
@@ -109,14 +104,14 @@ def make_airflow_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[s
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(
             config.folder / "airflow" / "passwords.json"
         ),
-        # "user" may read and run DAGs and nothing else, as the role on MWAA.
+        # "user" may only read and run DAGs, like the role on MWAA.
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USERNAME}:user",
     }
     return make_environ(config, VENV, settings)
 
 
 def make_environ(config: StackConfig, venv: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return what any version of Airflow is told, and ``settings``: its own, section__name."""
+    """Return the variables for any version of Airflow; ``settings`` are its own, section__name."""
     home = config.folder / "airflow"
     settings = {
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",

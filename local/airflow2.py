@@ -27,7 +27,7 @@ READY_TIMEOUT_S = 120
 
 
 def make_config(environ: Mapping[str, str] = os.environ) -> StackConfig:
-    """Return folder and ports; its DAGs are a copy, to which tests add theirs."""
+    """Return folder and ports; its DAGs are a copy, to which tests add some of their own."""
     ports = {
         service: int(environ.get(variable) or default)
         for service, (variable, default) in PORT_VARIABLES.items()
@@ -43,13 +43,7 @@ def make_config(environ: Mapping[str, str] = os.environ) -> StackConfig:
 
 
 def check_ports(config: StackConfig) -> None:
-    """Refuse to start on a port that another program listens on.
-
-    Raises
-    ------
-    StackError
-        Names the port and the variable that moves it.
-    """
+    """Refuse to start on a port in use; the error names the port and the variable that moves it."""
     for service, (variable, _) in PORT_VARIABLES.items():
         if not is_free(config.ports[service]):
             raise StackError(f"Port {config.ports[service]} is taken: set {variable}.")
@@ -65,11 +59,11 @@ def prepare_airflow2(config: StackConfig, processes: Processes) -> None:
     python = str(VENV / "bin" / "python")
     # The password travels by environment: ps shows arguments to everybody.
     user_environ = {**environ, "SCANHUB_USERNAME": USERNAME, "SCANHUB_PASSWORD": secrets.password}
-    # -P: else the script's folder comes first on the path, with an airflow.py in it.
+    # -P: without it, the script's folder comes first on the path, with an airflow.py in it.
     make_user = [python, "-P", str(ROOT / "local" / "airflow2_user.py")]
     for command, variables in (
         (_airflow("db", "migrate"), environ),
-        # It makes the roles, of which a user is given one.
+        # It makes the roles, one of which the user gets.
         (_airflow("sync-perm"), environ),
         (make_user, user_environ),
         (_airflow("dags", "reserialize"), environ),
@@ -79,20 +73,14 @@ def prepare_airflow2(config: StackConfig, processes: Processes) -> None:
 
 
 def start_airflow2(config: StackConfig, processes: Processes) -> None:
-    """Start the web server and the scheduler, which looks at the DAG files here."""
+    """Start the web server and the scheduler, which also parses the DAG files."""
     environ = make_airflow2_environ(config, AirflowSecrets.read(config.folder))
     processes.start("airflow2-web", _airflow("webserver"), environ)
     processes.start("airflow2-scheduler", _airflow("scheduler", "-s"), environ)
 
 
 def wait_for_airflow2(config: StackConfig, processes: Processes) -> None:
-    """Wait until Airflow is healthy.
-
-    Raises
-    ------
-    StackError
-        It does not come up.
-    """
+    """Wait until Airflow is healthy."""
 
     def is_ready() -> bool:
         health = get_json(f"{config.airflow_url}/api/v1/health") or {}
@@ -108,7 +96,7 @@ def make_airflow2_environ(config: StackConfig, secrets: AirflowSecrets) -> dict[
     backend = "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth"
     settings = {
         "API__AUTH_BACKENDS": backend,
-        # The only one that Airflow 2 takes with SQLite.
+        # The only executor that Airflow 2 allows with SQLite.
         "CORE__EXECUTOR": "SequentialExecutor",
         "SCHEDULER__DAG_DIR_LIST_INTERVAL": "2",
         "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "2",

@@ -6,7 +6,7 @@ import sys
 from airflow.__main__ import main
 
 if __name__ == "__main__":
-    # "User" may read and run DAGs and nothing else, as the role on MWAA.
+    # "User" may only read and run DAGs, like the role on MWAA.
     name = ["--username", os.environ["SCANHUB_USERNAME"], "--role", "User"]
     person = ["--firstname", "Workflow", "--lastname", "Manager", "--email", "wfm@example.org"]
     password = ["--password", os.environ["SCANHUB_PASSWORD"]]

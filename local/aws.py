@@ -51,9 +51,9 @@ def start_aws(config: StackConfig, processes: Processes) -> None:
         MINISTACK_HOST=HOST,
         MINISTACK_REGION=REGION,
         LAMBDA_EXECUTOR="local",
-        # Else it listens for MQTT on all interfaces.
+        # By default it listens for MQTT on all interfaces.
         IOT_MTLS_ENABLED="0",
-        # Roles and boundary hold as in an account.
+        # Roles and permissions boundary are enforced as in an account.
         AUTH="true",
         STATE_DIR=str(config.folder / "aws" / "state"),
         TMPDIR=str(temporary),
@@ -86,7 +86,7 @@ def deploy(config: StackConfig, processes: Processes) -> dict[str, str]:
 
 
 def create_secrets(config: StackConfig) -> dict[str, str]:
-    """Put both secrets that the template refers to in place; return parameter → ARN."""
+    """Create both secrets that the template refers to; return parameter → ARN."""
     airflow_password = AirflowSecrets.read(config.folder).password
     secrets = {
         "AirflowSecretArn": (AIRFLOW_USERNAME, airflow_password),
@@ -115,13 +115,7 @@ def make_parameters(config: StackConfig, secret_arns: dict[str, str]) -> list[st
 
 
 def read_outputs(config: StackConfig) -> dict[str, str]:
-    """Return the outputs of the deployed template.
-
-    Raises
-    ------
-    StackError
-        One that the stack's clients need is missing.
-    """
+    """Return the outputs of the deployed template; raise if one that clients need is missing."""
     answer = make_client(config, "cloudformation").describe_stacks(StackName=STACK_NAME)
     stack = answer["Stacks"][0]
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
@@ -131,20 +125,20 @@ def read_outputs(config: StackConfig) -> dict[str, str]:
 
 
 def switch_on_expiry(config: StackConfig, table: str) -> None:
-    """Let items expire: ministack accepts the template's setting but does not apply it."""
+    """Switch on the expiry of items: ministack accepts the template's setting but ignores it."""
     specification = {"Enabled": True, "AttributeName": "expires_at"}
     try:
         make_client(config, "dynamodb").update_time_to_live(
             TableName=table, TimeToLiveSpecification=specification
         )
     except ClientError as error:
-        # A release that does apply the template refuses to do it twice.
+        # A release that does apply the template's setting refuses a second call.
         if error.response["Error"]["Code"] != "ValidationException":
             raise
 
 
 def make_client(config: StackConfig, service: str) -> Any:
-    """Return a boto3 client of the laptop's AWS, whatever the user's profile says."""
+    """Return a boto3 client of the laptop's AWS, whatever the user's profile holds."""
     # The stubs of boto3 know one overload per literal name and refuse a variable.
     connect: Any = boto3.client
     return connect(

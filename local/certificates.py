@@ -1,8 +1,8 @@
-"""Whom every installer trusts: pip, uv, npm (standard library only).
+"""The certificates that every installer trusts: pip, uv, npm (standard library only).
 
-A company's network may replace the registries' certificates by its own. Each installer is told of
-the company's authority in its own way. What one was told holds for all here; else the system's
-store does.
+A company's network may replace the registries' certificates with its own. Each installer learns the
+company's authority in its own way. If one of them is set, all of them use it; else the system's
+store holds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 PYTHON = Path(__file__).resolve().parent.parent / ".venv/bin/python"
 PIP, UV, NPM = "PIP_CERT", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"
-# In the order of who is asked first; requests and curl have the other two.
+# In the order in which they are read; the last two are those of requests and curl.
 VARIABLES = (PIP, UV, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 SYSTEM_STORES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Ubuntu, Arch, Alpine
@@ -29,16 +29,14 @@ PIP_TIMEOUT_S = 20
 def trust(environ: Mapping[str, str], configured: str, stores: Iterable[Path]) -> dict[str, str]:
     """Return the variables, with the same authorities for all installers.
 
-    What is set already stays as it is.
+    Variables that are set already stay.
 
     Parameters
     ----------
-    environ
-        The caller's.
     configured
         The bundle in pip's own configuration.
     stores
-        Where systems have theirs; used if nobody has said anything.
+        Where systems keep their bundle; used if nothing is configured.
     """
     told = [environ.get(PIP), configured, *map(environ.get, VARIABLES)]
     system = (str(store) for store in stores if store.is_file())
@@ -48,7 +46,7 @@ def trust(environ: Mapping[str, str], configured: str, stores: Iterable[Path]) -
 
 
 def read_pip_certificate(python: Path) -> str:
-    """Return the bundle that the configuration files of a Python's pip name, or nothing."""
+    """Return the bundle that the configuration of a Python's pip names, or nothing."""
     command = [str(python), "-m", "pip", "config", "list"]
     done = subprocess.run(  # noqa: S603 - our own words, no shell
         command, capture_output=True, text=True, check=False, timeout=PIP_TIMEOUT_S

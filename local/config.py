@@ -1,4 +1,4 @@
-"""Where the laptop stack lives and on which ports it listens."""
+"""The folder and the ports of a laptop stack."""
 
 from __future__ import annotations
 
@@ -34,19 +34,15 @@ class StackConfig:
     Attributes
     ----------
     folder
-        State, logs and process records; deleted data means a fresh start.
-    scanhub_port, aws_port, airflow_port
-        TCP ports on loopback.
-    template
-        The SAM template to build and deploy.
+        Holds state, logs and process records; if it is deleted, the next start is a fresh one.
     build_folder
         Where ``sam build`` puts the deployable artefact.
     dags_folder
-        What Airflow reads.
+        The folder that Airflow reads.
     dag_id
-        The DAG that must be listed before the stack is ready.
+        The stack is ready once Airflow lists this DAG.
     function_environ
-        More variables for the emulator, and so for the processes of the functions.
+        More variables for the emulator, and so for the functions' processes.
     """
 
     folder: Path = ROOT / ".local"
@@ -66,7 +62,7 @@ class StackConfig:
         Raises
         ------
         StackError
-            A variable does not hold a port number, or two services share one.
+            A variable holds no port number, or two services share one.
         """
         ports = {service: _read_port(service, environ) for service in PORT_VARIABLES}
         if len(set(ports.values())) < len(ports):
@@ -105,12 +101,12 @@ class StackConfig:
 
     @property
     def log_folder(self) -> Path:
-        """Return where every process writes its log."""
+        """Return the folder to which every process writes its log."""
         return self.folder / "log"
 
     @property
     def sam_local_folder(self) -> Path:
-        """Return what `sam local` is given to work on a running stack."""
+        """Return the folder with the files that `sam local` needs for a running stack."""
         return self.folder / "sam-local"
 
     @property
@@ -138,10 +134,10 @@ def host_architecture() -> str:
 
 
 def clean_environ(**values: str) -> dict[str, str]:
-    """Return an environment for a child: the few variables it needs, and ``values``.
+    """Return an environment for a child: the few variables that it needs, and ``values``.
 
-    The functions inherit ministack's variables and the DAGs Airflow's; whatever the user's shell
-    holds (proxies, credentials, Python's switches) must not change how they behave.
+    Functions inherit ministack's variables and DAGs Airflow's. The variables of the user's shell
+    (proxies, credentials, Python's switches) must not change how they behave.
     """
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "USER") if name in os.environ}
     venv = Path(sys.executable).parent
@@ -157,7 +153,7 @@ def aws_environ(config: StackConfig) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        # Neither a profile of the user nor the cloud's own may ever be reached from here.
+        # Nothing here may ever use a profile of the user, or reach AWS itself.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

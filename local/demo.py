@@ -1,6 +1,6 @@
 """From scan to image on the laptop stack: ``python -m local.demo [path]``.
 
-It types what an operator would, `scanhub-workflow …`, and then looks whether all of it is true.
+It types an operator's commands, `scanhub-workflow …`, and then checks what they have caused.
 """
 
 from __future__ import annotations
@@ -42,14 +42,12 @@ Step = tuple[str, datetime]
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody at the command line, logged in.
+    """Somebody who is logged in and types commands, which the console shows.
 
     Parameters
     ----------
-    console
-        Where the commands are shown.
     environ
-        URL and token of the API, among all else.
+        All variables, among them URL and token of the API.
     """
 
     console: Console
@@ -61,10 +59,10 @@ class Operator:
         Raises
         ------
         DemoError
-            It did not end well, or not within five minutes.
+            The command failed, or took more than five minutes.
         """
         self.console.print(f"$ {shlex.join([COMMAND, *arguments])}", markup=False, soft_wrap=True)
-        # The environment that runs the demo has the command too.
+        # The command is installed in the environment that runs this.
         command = [str(Path(sys.executable).with_name(COMMAND)), *arguments]
         sys.stdout.flush()
         try:
@@ -97,7 +95,7 @@ def main() -> int:
             else:
                 show_reconstruction(operator, stack, client, path)
     except (DemoError, StackError, ScanHubError, httpx.HTTPError) as error:
-        # The text may hold brackets, which rich would take for its markup.
+        # rich would take brackets in the text for its markup.
         console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
@@ -108,19 +106,7 @@ def main() -> int:
 
 
 def show_scan(operator: Operator, stack: Stack, client: Client, token: str) -> None:
-    """Scan a phantom and show its way to the image.
-
-    Parameters
-    ----------
-    operator
-        Who scans.
-    stack
-        The running stack.
-    client
-        The API as the operator.
-    token
-        Of the operator.
-    """
+    """Scan a phantom as the operator and show its way to the image."""
     # A fresh copy of the seeded workflow, so that the demo runs as often as you like.
     url = f"{stack.scanhub_url}/_control/workflows"
     workflow_id = httpx.post(url, timeout=10).raise_for_status().json()["workflow_id"]
@@ -137,19 +123,7 @@ def show_scan(operator: Operator, stack: Stack, client: Client, token: str) -> N
 
 
 def show_reconstruction(operator: Operator, stack: Stack, client: Client, path: Path) -> None:
-    """Upload raw data and show its way to the image.
-
-    Parameters
-    ----------
-    operator
-        Who uploads.
-    stack
-        The running stack.
-    client
-        The API as the operator.
-    path
-        ISMRMRD or NumPy file.
-    """
+    """Upload raw data, an ISMRMRD or NumPy file, and show its way to the image."""
     operator.type("upload", str(path), "--dag", DAG_ID, "--watch")
     run = next(client.list_dag_runs(dag_id=DAG_ID, page_size=1))
     operator.type("download", run.dag_run_id, "-o", str(OUT))
@@ -164,15 +138,7 @@ def show_reconstruction(operator: Operator, stack: Stack, client: Client, path: 
 
 
 def show_steps(console: Console, steps: list[Step]) -> None:
-    """Print when each step happened.
-
-    Parameters
-    ----------
-    console
-        Where to.
-    steps
-        Name and time of each, oldest first.
-    """
+    """Print when each step, given by name and time, happened, oldest first."""
     table = Table()
     table.add_column("step")
     table.add_column(escape("at [s]"), justify="right")

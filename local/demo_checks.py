@@ -1,4 +1,4 @@
-"""What must be true after a demo, each read from the service that holds it."""
+"""Checks after a demo, each in the service that holds the truth."""
 
 from __future__ import annotations
 
@@ -15,17 +15,11 @@ TIMEOUT_S = 10.0
 
 
 class DemoError(Exception):
-    """The demo did not show what it is to show."""
+    """The demo did not show what it should."""
 
 
 def check_images(folder: Path) -> None:
-    """Check that there are an image and a preview, each what its name says.
-
-    Raises
-    ------
-    DemoError
-        A file is missing, empty or something else.
-    """
+    """Check that there are an image and a preview, each of the format that its name says."""
     paths = [path for path in folder.rglob("[!.]*") if path.is_file()]
     if {path.suffix for path in paths} != {".dcm", ".png"}:
         raise DemoError("The run did not leave a DICOM image and a preview.")
@@ -39,13 +33,7 @@ def check_images(folder: Path) -> None:
 
 
 def check_once_in_airflow(stack: Stack, dag_id: str, dag_run_id: str) -> None:
-    """Check that Airflow ran the DAG successfully and knows one run of this cause.
-
-    Raises
-    ------
-    DemoError
-        It did not, or more than once.
-    """
+    """Check that Airflow ran the DAG successfully, and only once for this cause."""
     with httpx.Client(base_url=stack.airflow_url, timeout=TIMEOUT_S) as airflow:
         login = {"username": stack.airflow_username, "password": stack.airflow_password}
         token = airflow.post("/auth/token", json=login).raise_for_status().json()["access_token"]
@@ -61,13 +49,7 @@ def check_once_in_airflow(stack: Stack, dag_id: str, dag_run_id: str) -> None:
 
 
 def check_exam_manager(stack: Stack, token: str, workflow_id: str) -> None:
-    """Check that exam-manager was told: every task finished, the last one with a result.
-
-    Raises
-    ------
-    DemoError
-        It was not.
-    """
+    """Check that exam-manager shows every task as finished, the last one with a result."""
     url = f"{stack.scanhub_url}/api/v1/exam/workflow/{workflow_id}"
     headers = {"Authorization": f"Bearer {token}"}
     tasks = httpx.get(url, headers=headers, timeout=TIMEOUT_S).raise_for_status().json()["tasks"]
@@ -78,13 +60,7 @@ def check_exam_manager(stack: Stack, token: str, workflow_id: str) -> None:
 
 
 def check_audit_trail(workflow: WorkflowView) -> None:
-    """Check that every step of the walk stands in the audit trail, once.
-
-    Raises
-    ------
-    DemoError
-        A step is missing or was done twice.
-    """
+    """Check that every step is in the audit trail, once."""
     moves = [(event.entity.split(":")[0], event.name) for event in workflow.events]
     n_tasks = len(workflow.tasks)
     expected = {

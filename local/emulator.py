@@ -1,7 +1,7 @@
-"""ministack, with checksums and FIFO queues as AWS has them, and loopback in place of TLS.
+"""ministack, with AWS's checksums and FIFO queues, and with loopback in place of TLS.
 
-ministack joins the CRC-64/NVME of the parts as if they were hashes, and takes two minutes for a
-gibibyte. S3's is that of the whole object:
+ministack computes the CRC-64/NVME of an upload from its parts as if it were a hash, and takes two
+minutes for a gibibyte. S3's is that of the whole object:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 """
 
@@ -25,18 +25,7 @@ limit_concurrency = lambda_svc._sqs_esm_concurrency
 def complete_multipart_upload(
     bucket: str, key: str, body: bytes, query: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Answer:
-    """Join the parts if the whole has the checksum that the client names.
-
-    Parameters
-    ----------
-    bucket, key, body, query, headers
-        As ministack's own function takes them.
-
-    Returns
-    -------
-    tuple
-        Its answer.
-    """
+    """Join the parts if the whole has the checksum that the client names; like ministack's own."""
     rest = dict(headers or {})
     claimed = rest.pop(HEADER, None)
     upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
@@ -56,7 +45,7 @@ def checksum_of(upload: dict[str, Any]) -> str:
 
 
 def pin_origin(source_ip: str, secure_transport: bool) -> None:
-    """Note where a request comes from; on loopback, nobody can listen, so it counts as TLS."""
+    """Note where a request comes from; loopback counts as TLS, because nobody can listen there."""
     pin_request_origin(source_ip, True)
 
 
@@ -66,10 +55,10 @@ def count_batches(
     config: dict[str, Any],
     queue: dict[str, Any] | None = None,
 ) -> int:
-    """Return how many batches of a queue may be under way.
+    """Return how many batches of a queue may be handled at the same time.
 
-    ministack has one for a FIFO queue, because a batch of its spans groups. Of one message it does
-    not: as on AWS, each group has its own.
+    ministack allows one for a FIFO queue, because a batch may hold several groups. A batch of one
+    message does not: as on AWS, each group may then have its own.
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     """
     is_split = mapping.get("BatchSize") == 1
@@ -79,7 +68,7 @@ def count_batches(
 
 def main() -> None:
     """Run ministack."""
-    # Else the data lake's policy, which wants TLS, would refuse everybody.
+    # Otherwise the data lake's policy, which demands TLS, would refuse everybody.
     app.pin_request_origin = pin_origin
     s3._crc64nvme = crc64nvme
     lambda_svc._sqs_esm_concurrency = count_batches

@@ -1,4 +1,4 @@
-"""Copy what the functions logged from the laptop's AWS to a file: it lives in memory there."""
+"""Save the logs of the functions to a file, because the laptop's AWS keeps them in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FUNCTION_NAME = re.compile(r'"function_name": ?"([^"]+)"')
 
 
 def save_function_logs(config: StackConfig) -> None:
-    """Write the log events of all functions, oldest first; without an AWS, keep what there is."""
+    """Write the log events of all functions, oldest first; if AWS is down, keep the older file."""
     if not config.log_folder.is_dir() or not is_aws_ready(config):
         return
     try:

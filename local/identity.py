@@ -20,7 +20,7 @@ class ProcessRecord:
     Attributes
     ----------
     pid
-        Its number, which is also that of its process group.
+        Its id, which is also that of its process group.
     start_ticks
         Its start, in clock ticks since boot.
     boot_id
@@ -50,7 +50,7 @@ class ProcessRecord:
         file.write_text(json.dumps(asdict(self)))
 
     def is_running(self) -> bool:
-        """Return whether this very process lives: not one that got its number later."""
+        """Return whether this very process lives, and not one that got its number later."""
         return ProcessRecord.of(self.pid) == self
 
 
@@ -66,22 +66,15 @@ def read_start_ticks(pid: int) -> int | None:
 
 
 def read_boot_id() -> str:
-    """Return what changes with every boot of the machine."""
+    """Return an id that changes with every boot of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def find_marked(folder: Path, service: str | None = None) -> list[psutil.Process]:
-    """Return every process that carries the mark of a stack.
+    """Return every process that carries the mark of a stack, or of one of its services.
 
-    Children that left their process group, and those of an ``up`` that was killed before it
-    noted them, are found this way too.
-
-    Parameters
-    ----------
-    folder
-        The stack's folder.
-    service
-        Only this service's processes; all by default.
+    This also finds children that left their process group, and those of an ``up`` that was killed
+    before it noted them.
     """
     wanted = f"{folder}|"
     found = []

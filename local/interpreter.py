@@ -25,15 +25,7 @@ class NoPythonError(Exception):
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python that was started once and works.
-
-    Attributes
-    ----------
-    path
-        The executable.
-    version
-        Full version, ``3.13.0``.
-    """
+    """A Python that was started once and works; its version is the full one, ``3.13.0``."""
 
     path: Path
     version: str
@@ -50,7 +42,7 @@ def find_candidates(environ: Mapping[str, str]) -> list[Path]:
     Parameters
     ----------
     environ
-        ``PYTHON`` (name or path) wins over the search of ``PATH`` and of pyenv's versions.
+        ``PYTHON`` (name or path) comes before the search of ``PATH`` and of pyenv's versions.
     """
     folders = [Path(folder) for folder in environ.get("PATH", "").split(os.pathsep) if folder]
     if chosen := environ.get("PYTHON"):
@@ -94,21 +86,12 @@ def choose(
     try_out: Callable[[Path], Interpreter | str] = probe,
     supported: Sequence[str] = SUPPORTED,
 ) -> Interpreter:
-    """Return the first candidate that works.
+    """Return the first candidate that works and whose version is supported.
 
     Parameters
     ----------
-    candidates
-        Executables, best first.
     try_out
-        Starts one; returns why it is of no use otherwise.
-    supported
-        Versions that will do.
-
-    Raises
-    ------
-    NoPythonError
-        None does; the text names each one that was tried.
+        Starts one; returns why if it is of no use.
     """
     refused: list[str] = []
     for path in candidates:

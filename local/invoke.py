@@ -1,6 +1,7 @@
 """Run one function with one event on the laptop stack: ``make invoke FUNCTION=name EVENT=name``.
 
-The function is as the code is now, its environment as it was deployed; no container is needed.
+The function's code is the present one, its environment is that of its deployment; no container is
+needed.
 """
 
 from __future__ import annotations
@@ -34,11 +35,6 @@ def find_sample(function: str, case: str) -> Sample:
         A folder of `events/`, or its function's name in the template.
     case
         A file in it, with or without its suffix.
-
-    Raises
-    ------
-    StackError
-        There is none; the text names those that there are.
     """
     samples = list_samples()
     known = sorted({sample.function for sample in samples})
@@ -57,33 +53,14 @@ def find_sample(function: str, case: str) -> Sample:
 
 
 def require_stack(config: StackConfig) -> Stack:
-    """Return the stack that is up, with a login that counts.
-
-    Raises
-    ------
-    StackError
-        It is not up.
-    """
+    """Return the running stack, with a login that is valid."""
     if not is_up(config):
         raise StackError("The laptop stack is not up: run make up.")
     return read_stack(config)
 
 
 def invoke(sample: Sample, config: StackConfig) -> Any:
-    """Return what a function answers to a sample; its log goes to standard error.
-
-    Parameters
-    ----------
-    sample
-        What to send, and to whom.
-    config
-        The stack whose resources it works on.
-
-    Raises
-    ------
-    StackError
-        The stack is not up, or the function is not deployed in it.
-    """
+    """Return a function's answer to a sample; its log goes to standard error."""
     stack = require_stack(config)
     # Only the answer goes to standard output.
     with redirect_stdout(sys.stderr):
@@ -101,13 +78,7 @@ def invoke(sample: Sample, config: StackConfig) -> Any:
 
 
 def find_function(logical_id: str, config: StackConfig) -> RuntimeFunction:
-    """Return a deployed function.
-
-    Raises
-    ------
-    StackError
-        It was not there when the stack came up.
-    """
+    """Return a function of the running stack; raise if it was not deployed with it."""
     for function in list_deployed_functions(config):
         if function.logical_id == logical_id:
             return function

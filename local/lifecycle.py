@@ -27,7 +27,7 @@ Report = Callable[[str], None]
 
 
 def bring_up(config: StackConfig, report: Report) -> Stack:
-    """Start everything that is not there yet, and return when all of it is ready.
+    """Start all that does not run yet, and return when all of it is ready.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def bring_up(config: StackConfig, report: Report) -> Stack:
         try:
             return _start_all(config, processes, report)
         except BaseException:
-            # Also for Ctrl-C, which is no Exception: whatever the reason, leave nothing behind.
+            # BaseException, as Ctrl-C is no Exception: leave nothing behind, whatever the reason.
             with _signals_ignored():
                 processes.cancel()
                 clean_up(config, processes)
@@ -51,13 +51,7 @@ def bring_up(config: StackConfig, report: Report) -> Stack:
 
 
 def take_down(config: StackConfig) -> int:
-    """Stop everything, also an ``up`` that is under way; return the number of processes.
-
-    Raises
-    ------
-    StackError
-        A process could not be stopped.
-    """
+    """Stop everything, also an ``up`` that is still at work; return the number of processes."""
     record = ProcessRecord.read(config.folder / "run" / "up.json")
     if record and record.pid != os.getpid() and record.is_running():
         os.kill(record.pid, signal.SIGTERM)
@@ -68,7 +62,7 @@ def take_down(config: StackConfig) -> int:
 
 
 def clean_up(config: StackConfig, processes: Processes) -> int:
-    """Stop all processes and delete what a stopped stack must not leave: secrets and data."""
+    """Stop all processes and delete the secrets and data that a stopped stack must not leave."""
     save_function_logs(config)
     n_stopped = processes.stop()
     config.stack_file.unlink(missing_ok=True)
@@ -115,7 +109,7 @@ def _wait_for_api(stack: Stack, processes: Processes) -> None:
 
 
 def _run_together(config: StackConfig, processes: Processes, *branches: Callable[[], None]) -> None:
-    """Run the branches at once; the first failure or an interrupt ends all of them."""
+    """Run the branches in parallel; the first failure or an interrupt ends all of them."""
     with ThreadPoolExecutor(len(branches)) as pool:
         futures: list[Future[None]] = [pool.submit(branch) for branch in branches]
         try:
@@ -123,7 +117,7 @@ def _run_together(config: StackConfig, processes: Processes, *branches: Callable
             for future in done:
                 future.result()
         except BaseException:
-            # The pool waits for its threads: what they wait for must end first.
+            # The pool waits for its threads, so first end what they wait for.
             with _signals_ignored():
                 processes.cancel()
                 save_function_logs(config)
@@ -155,7 +149,7 @@ def _describe(config: StackConfig, outputs: dict[str, str]) -> Stack:
 
 @contextmanager
 def _only_one_up(config: StackConfig) -> Iterator[None]:
-    """Hold the stack's lock, and note who ``make down`` has to interrupt."""
+    """Hold the stack's lock, and note the process that ``make down`` has to interrupt."""
     record_file = config.folder / "run" / "up.json"
     for folder in (config.folder, record_file.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

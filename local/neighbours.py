@@ -13,7 +13,7 @@ READY_TIMEOUT_S = 60
 
 
 def start_scanhub(config: StackConfig, processes: Processes, api_url: str) -> None:
-    """Start the stand-in, which knows the API that its scanner uploads to, and wait for it."""
+    """Start the stand-in with the URL of the API that its scanner uploads to, and wait for it."""
     command = [sys.executable, "-m", "local.scanhub", "--port", str(config.scanhub_port)]
     processes.start("scanhub", [*command, "--workflow-manager-url", api_url], clean_environ())
     processes.wait_until(

@@ -32,7 +32,7 @@ ECHO_TIME_MS = 15.0
 FLIP_ANGLE_DEG = 90.0
 FIELD_STRENGTH_T = 1.5
 RESONANCE_FREQUENCY_HZ = 63_866_000
-# An axial slice in LPS: columns grow to the patient's left, rows to the back.
+# An axial slice in LPS: columns run to the patient's left, rows to the back.
 READ_DIR = (1.0, 0.0, 0.0)
 PHASE_DIR = (0.0, 1.0, 0.0)
 SLICE_DIR = (0.0, 0.0, 1.0)
@@ -67,8 +67,6 @@ def simulate_kspace(
 
     Parameters
     ----------
-    n_coils
-        Number of receive coils, on a ring around the phantom.
     matrix_size
         Number of pixels, or (rows, columns), of the image without oversampling.
     oversampling
@@ -76,8 +74,6 @@ def simulate_kspace(
     noise_std
         Standard deviation of the Gaussian noise of the real and of the imaginary part, in the
         image's units (the phantom's maximum is 1).
-    seed
-        Seed of the noise.
 
     Returns
     -------
@@ -106,15 +102,7 @@ def simulate_acquisition(
     noise_std: float = 0.01,
     seed: int = 0,
 ) -> None:
-    """Write the phantom's measurement as a new ISMRMRD file.
-
-    Parameters
-    ----------
-    path
-        The HDF5 file to write; an existing one is replaced.
-    n_coils, matrix_size, oversampling, noise_std, seed
-        As for `simulate_kspace`.
-    """
+    """Write the phantom's k-space as an ISMRMRD file; an existing file is replaced."""
     kspace = simulate_kspace(
         n_coils=n_coils,
         matrix_size=matrix_size,

@@ -1,4 +1,4 @@
-"""Ask the services whether they are well, and the ports whether they are free."""
+"""Ask whether the services are well, and whether the ports are free."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROBE_TIMEOUT_S = 5.0
 
 
 def make_client(timeout_s: float = PROBE_TIMEOUT_S) -> httpx.Client:
-    """Return a client for loopback: a proxy of the environment must not come in between."""
+    """Return a client for loopback, which ignores a proxy of the environment."""
     return httpx.Client(timeout=timeout_s, trust_env=False)
 
 
@@ -46,18 +46,12 @@ def is_airflow_ready(config: StackConfig) -> bool:
 
 
 def is_api_ready(api_url: str, token: str) -> bool:
-    """Return whether an authorised call passes the gateway; the first one starts functions."""
+    """Return whether an authorised call passes the gateway; the first call starts functions."""
     return get_json(f"{api_url}/hello/", token, timeout_s=30.0) is not None
 
 
 def check_ports(config: StackConfig) -> None:
-    """Refuse to start on a port that another program listens on.
-
-    Raises
-    ------
-    StackError
-        Names each taken port and the variable that moves it.
-    """
+    """Refuse to start on ports in use; the error names each and the variable that moves it."""
     taken = [
         f"  port {port} ({service}): set {PORT_VARIABLES[service][0]} to a free one"
         for service, port in config.ports.items()

@@ -25,13 +25,7 @@ _CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
 class Processes:
-    """The processes of one stack.
-
-    Parameters
-    ----------
-    folder
-        The stack's folder; records go to ``run/`` and logs to ``log/`` in it.
-    """
+    """The processes of one stack; its folder gets records in ``run/`` and logs in ``log/``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,12 +39,10 @@ class Processes:
 
         Parameters
         ----------
-        service
-            Name of the record and of the log.
         command
-            Program and arguments; never a secret, ``ps`` shows them to everybody.
+            Program and arguments; never a secret, because ``ps`` shows them to everybody.
         environ
-            All of its variables, the stack's mark apart.
+            All of its variables, except the stack's mark.
         """
         log = self.folder / "log" / f"{service}.log"
         marked = {**environ, MARK: f"{self.folder}|{service}"}
@@ -75,13 +67,7 @@ class Processes:
     def run(
         self, service: str, command: Sequence[str], environ: Mapping[str, str], timeout_s: float
     ) -> None:
-        """Run a command to its end.
-
-        Raises
-        ------
-        StackError
-            It failed or did not end in time; the text names the log.
-        """
+        """Run a command to its end; raise with the log's name if it fails or takes too long."""
         process = self.start(service, command, environ)
         try:
             status = process.wait(timeout_s)
@@ -97,13 +83,7 @@ class Processes:
     def wait_until(
         self, service: str, is_ready: Callable[[], bool], what: str, timeout_s: float
     ) -> None:
-        """Wait for a condition, but no longer than its process lives.
-
-        Raises
-        ------
-        StackError
-            The process ended, or the time is over.
-        """
+        """Wait for a condition; raise if its process ends before, or after the time."""
         deadline = time.monotonic() + timeout_s
         while not is_ready():
             self.check_cancelled()
@@ -116,7 +96,7 @@ class Processes:
             time.sleep(POLL_S)
 
     def hint(self, service: str) -> str:
-        """Return the end of a service's log and where the rest is."""
+        """Return the end of a service's log and the path of the whole log."""
         log = self.folder / "log" / f"{service}.log"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         return "\n".join([f"See {log}:", *(f"  {line}" for line in lines[-15:])])
@@ -131,7 +111,7 @@ class Processes:
         return self.pid_of(service) is not None
 
     def cancel(self) -> None:
-        """Let nothing be started any more, and end every wait."""
+        """Prevent all further starts, and end every wait."""
         with self._lock:
             self._is_cancelled.set()
 
@@ -141,13 +121,7 @@ class Processes:
             raise StackError("Interrupted.")
 
     def stop(self, service: str | None = None) -> int:
-        """Stop one service, or all processes of the stack, and return how many there were.
-
-        Raises
-        ------
-        StackError
-            A process outlived SIGKILL.
-        """
+        """Stop one service, or all processes of the stack, and return how many there were."""
         n_stopped = 0
         # A process may have started another one just before it ended: look again.
         for _ in range(N_STOP_ROUNDS):
@@ -192,7 +166,7 @@ def _family(pid: int) -> set[psutil.Process]:
 
 
 def _end(processes: list[psutil.Process]) -> None:
-    """Ask, wait, and kill who is left; psutil checks the identity before each signal."""
+    """Ask, wait, and kill those that are left; psutil checks the identity before each signal."""
     for signal_name, wait_s in (("terminate", TERM_WAIT_S), ("kill", KILL_WAIT_S)):
         for process in processes:
             with suppress(psutil.NoSuchProcess):
@@ -211,7 +185,7 @@ def _are_gone(processes: list[psutil.Process], timeout_s: float) -> bool:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """Return whether it can still do something: a zombie only waits for its parent."""
+    """Return whether it can still do something; a zombie only waits for its parent."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,7 +1,7 @@
 """Let containers reach the laptop stack: ``python -m local.relay ADDRESS NETWORK PORT...``.
 
-The stack listens on loopback, which a container does not share. This listens on the same ports of
-this machine's address in the containers' network, and serves that network only.
+The stack listens on loopback, which containers do not share. The relay listens on the same ports of
+this machine's address in the containers' network, and serves only that network.
 """
 
 from __future__ import annotations
@@ -25,17 +25,7 @@ async def relay(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    """Join a connection with one to the same port of loopback, unless it comes from elsewhere.
-
-    Parameters
-    ----------
-    network
-        Where connections may come from.
-    port
-        The port.
-    reader, writer
-        The connection.
-    """
+    """Join a connection from the network with one to the same port of loopback; refuse others."""
     try:
         if ip_address(writer.get_extra_info("peername")[0]) not in network:
             return
@@ -46,7 +36,7 @@ async def relay(
         finally:
             inner_writer.close()
     except OSError:
-        # The service is down, or a side has hung up: the other one sees its connection end.
+        # The service is down, or one side has closed: the other side sees its connection end.
         return
     finally:
         writer.close()
@@ -61,17 +51,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def serve(address: str, network: str, ports: Sequence[int]) -> None:
-    """Relay for ever.
-
-    Parameters
-    ----------
-    address
-        Where to listen.
-    network
-        Who may connect, as a CIDR.
-    ports
-        The ports, the same on both sides.
-    """
+    """Relay the ports of an address for ever, for clients in a network (CIDR)."""
     allowed = ip_network(network)
     servers = [
         await asyncio.start_server(partial(relay, allowed, port), address, port) for port in ports

@@ -1,8 +1,8 @@
-"""Run a built function as Lambda does: AWS's Runtime Interface Emulator and runtime client.
+"""Run a built function as Lambda does, with AWS's Runtime Interface Emulator and runtime client.
 
 The SAM command line ships the emulator, which needs no container. The interpreter is this one,
-without its site-packages: a function finds its own folder, the built layer and the runtime client,
-so that what is missing in the layer is missing here too.
+without its site-packages: a function finds only its own folder, the built layer and the runtime
+client, so what is missing in the layer is missing here too.
 """
 
 from __future__ import annotations
@@ -46,18 +46,14 @@ INIT_SUCCESS = "INIT RTDONE(status: success)"
 
 @dataclass(frozen=True)
 class RuntimeFunction:
-    """A function and how it is configured.
+    """A function and its configuration.
 
     Attributes
     ----------
-    logical_id
-        Its name in the template.
     handler
-        Module and function, with a dot between.
+        Module and function, joined by a dot.
     timeout_s, memory_mb
-        What its configuration says; the emulator enforces the timeout only.
-    environ
-        Its environment variables.
+        The emulator enforces only the timeout [s].
     """
 
     logical_id: str
@@ -69,15 +65,7 @@ class RuntimeFunction:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the process of a function has taken so far.
-
-    Attributes
-    ----------
-    peak_bytes
-        Its largest resident set [bytes].
-    cpu_s
-        Its time on processors [s].
-    """
+    """Largest resident set [bytes] and processor time [s] of a function's process so far."""
 
     peak_bytes: int
     cpu_s: float
@@ -116,12 +104,6 @@ class RuntimeEmulator:
 
     Parameters
     ----------
-    function
-        What to run.
-    task_root
-        Its built folder.
-    layer
-        The built layer.
     folder
         An empty folder for the log and the runtime client.
     """
@@ -140,13 +122,7 @@ class RuntimeEmulator:
         )
 
     def __enter__(self) -> RuntimeEmulator:
-        """Start the emulator and wait until it listens; it starts the function when first invoked.
-
-        Raises
-        ------
-        StackError
-            It does not start.
-        """
+        """Start the emulator and wait until it listens; the first event starts the function."""
         port, api_port = _find_free_ports()
         self._client.base_url = httpx.URL(f"http://{HOST}:{port}")
         arguments = ["--log-level", "info"]
@@ -182,17 +158,18 @@ class RuntimeEmulator:
             child.kill()
 
     def invoke(self, event: Any) -> Any:
-        """Send an event and return the answer; an error of the function is an answer, too."""
-        # The status tells nothing: 200 for most errors of a function, 502 if it cannot start.
+        """Send an event and return the answer; an error of the function is an answer too."""
+        # The HTTP status tells nothing: it is 200 for most errors of a function, 502 if it cannot
+        # start.
         answer = self._client.post(INVOKE_PATH, content=json.dumps(event))
         try:
             return answer.json()
         except ValueError:
-            # A timeout is told in plain words.
+            # The emulator reports a timeout in plain text.
             return {"errorMessage": answer.text}
 
     def read_log(self) -> str:
-        """Return what the emulator and the function wrote so far."""
+        """Return what the emulator and the function have written so far."""
         return self._log.read_text(errors="replace")
 
     @property
@@ -201,25 +178,13 @@ class RuntimeEmulator:
         return INIT_SUCCESS in self.read_log()
 
     def read_init_duration_s(self) -> float:
-        """Return how long the init phase took [s].
-
-        Raises
-        ------
-        StackError
-            The function was not invoked yet.
-        """
+        """Return how long the init phase took [s]; raise if the function was not invoked yet."""
         if found := INIT_REPORT.search(self.read_log()):
             return float(found[1]) / 1000
         raise StackError(f"{self.function.logical_id} was not initialized; invoke it first.")
 
     def measure_usage(self) -> Usage:
-        """Return what the function's process has taken since it started.
-
-        Raises
-        ------
-        StackError
-            The function does not run.
-        """
+        """Return what the function's process has used since its start; raise if it does not run."""
         children = psutil.Process(self._process.pid).children()
         if len(children) != 1:
             raise StackError(f"{self.function.logical_id} does not run; invoke it first.")
@@ -251,17 +216,7 @@ class RuntimeEmulator:
 def make_environ(
     function: RuntimeFunction, task_root: Path, layer: Path, client_folder: Path
 ) -> dict[str, str]:
-    """Return the variables that Lambda defines, and the function's own.
-
-    Parameters
-    ----------
-    function
-        What runs.
-    task_root, layer
-        Its built folder, and the built layer.
-    client_folder
-        From `link_runtime_client`.
-    """
+    """Return the variables that Lambda defines, and the function's own."""
     folders = [task_root, layer / "python", client_folder]
     return {
         **function.environ,
@@ -283,13 +238,7 @@ def make_environ(
 
 
 def find_emulator() -> Path:
-    """Return the emulator for this machine, from the SAM command line.
-
-    Raises
-    ------
-    StackError
-        The SAM command line is not installed, or ships no emulator.
-    """
+    """Return the emulator for this machine, which the SAM command line ships."""
     spec = importlib.util.find_spec("samcli")
     folders = (spec.submodule_search_locations if spec else None) or []
     name = f"aws-lambda-rie-{host_architecture()}"
@@ -300,13 +249,7 @@ def find_emulator() -> Path:
 
 
 def link_runtime_client(folder: Path) -> Path:
-    """Make a folder with the runtime client and what it needs, and nothing else; return it.
-
-    Raises
-    ------
-    StackError
-        The client is not installed.
-    """
+    """Return a new folder that holds only the runtime client and its dependencies."""
     try:
         needed = [re.split(r"[^\w-]", line)[0] for line in requires(CLIENT_PACKAGE) or []]
     except PackageNotFoundError as error:
@@ -315,13 +258,7 @@ def link_runtime_client(folder: Path) -> Path:
 
 
 def link_packages(folder: Path, names: Iterable[str]) -> Path:
-    """Make a folder with some installed packages and nothing else; return it.
-
-    Raises
-    ------
-    StackError
-        One is not installed.
-    """
+    """Return a new folder that holds only some of the installed packages."""
     folder.mkdir()
     try:
         for name in names:

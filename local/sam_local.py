@@ -1,7 +1,7 @@
-"""Prepare `sam local` on the laptop stack's resources: ``make sam-local``.
+"""Prepare `sam local` for the laptop stack's resources: ``make sam-local``.
 
-It writes what `sam local` has to be given (samconfig.toml names the files), lets containers reach
-the stack, and prints the lines to type.
+It writes the files that `sam local` needs (samconfig.toml names them), lets containers reach the
+stack, and prints the commands to type.
 """
 
 from __future__ import annotations
@@ -35,30 +35,16 @@ EXAMPLE = Sample("process_workflow", "success")
 
 @dataclass(frozen=True)
 class ContainerNetwork:
-    """The network of an engine that containers are in.
-
-    Attributes
-    ----------
-    gateway
-        The address of this machine in it.
-    network
-        All of its addresses.
-    """
+    """The network of an engine's containers, and this machine's address in it, the gateway."""
 
     gateway: str
     network: IPv4Network
 
 
 def find_network() -> ContainerNetwork:
-    """Return the network that sam's containers are in.
-
-    Raises
-    ------
-    StackError
-        There is no container engine, or it has no such network.
-    """
+    """Return the network of sam's containers; raise if no engine or no such network is there."""
     try:
-        # As sam looks for it. Errors of Docker's API are those of requests, and so OSErrors.
+        # As sam looks for it. Docker's client raises the errors of requests, which are OSErrors.
         engine = get_validated_container_client()
         settings = engine.networks.get(ENGINE_NETWORK).attrs["IPAM"]["Config"]
     except (UserException, OSError) as error:
@@ -71,7 +57,7 @@ def find_network() -> ContainerNetwork:
 
 
 def start_relay(found: ContainerNetwork, config: StackConfig) -> None:
-    """Let containers reach the stack, until it is taken down.
+    """Let containers reach the stack until it is taken down.
 
     Raises
     ------
@@ -93,7 +79,7 @@ def start_relay(found: ContainerNetwork, config: StackConfig) -> None:
     processes.start(RELAY, command, clean_environ())
 
     def is_listening() -> bool:
-        # It listens on the last port when it does on all.
+        # The relay opens its ports in order, so the last one shows that all are open.
         with socket.socket() as probe:
             return probe.connect_ex((found.gateway, config.airflow_port)) == 0
 
@@ -101,18 +87,8 @@ def start_relay(found: ContainerNetwork, config: StackConfig) -> None:
 
 
 def make_environ(function: RuntimeFunction, host: str, config: StackConfig) -> dict[str, str]:
-    """Return a function's variables with the stack at another address.
-
-    Parameters
-    ----------
-    function
-        As it is deployed.
-    host
-        Where a container finds the stack.
-    config
-        The stack.
-    """
-    # Keys, region and profile are sam's to give.
+    """Return a deployed function's variables, with the stack at a host that containers reach."""
+    # sam itself sets keys, region and profile.
     sams = aws_environ(config).keys() - {"AWS_ENDPOINT_URL"}
     environ = {
         name: value.replace(f"http://{HOST}:", f"http://{host}:")
@@ -125,18 +101,12 @@ def make_environ(function: RuntimeFunction, host: str, config: StackConfig) -> d
 
 
 def write_files(folder: Path, host: str, hospital: Hospital, config: StackConfig) -> int:
-    """Write environment, parameters and events for `sam local`; return the number of events.
+    """Write environment, parameters and events into a folder; return the number of events.
 
     Parameters
     ----------
     folder
-        Where to; what is in it is deleted.
-    host
-        Where a container finds the stack.
-    hospital
-        Has what the events name.
-    config
-        The stack.
+        Its content is deleted first.
     """
     shutil.rmtree(folder, ignore_errors=True)
     for each in (folder, folder / "events"):
@@ -146,7 +116,7 @@ def write_files(folder: Path, host: str, hospital: Hospital, config: StackConfig
     write_private(folder / "env.json", json.dumps(environ, indent=2) + "\n")
     endpoint = f"AwsEndpointUrl=http://{host}:{config.aws_port}"
     parameters = dict(each.split("=", 1) for each in [*runtime_parameters(), endpoint])
-    # JSON is YAML, and sam takes YAML only.
+    # sam takes only YAML, and JSON is YAML.
     write_private(folder / "parameters.yaml", json.dumps(parameters, indent=2) + "\n")
     samples = list_samples()
     for sample in samples:
@@ -157,15 +127,7 @@ def write_files(folder: Path, host: str, hospital: Hospital, config: StackConfig
 
 
 def make_options(folder: Path, built: Path) -> list[str]:
-    """Return the options that every `sam local` needs, as samconfig.toml has them.
-
-    Parameters
-    ----------
-    folder
-        Of the written files.
-    built
-        The built template.
-    """
+    """Return the options that every `sam local` needs, as samconfig.toml has them."""
     return [
         f"--template-file {_shorten(built)}",
         f"--env-vars {_shorten(folder / 'env.json')}",
@@ -175,19 +137,13 @@ def make_options(folder: Path, built: Path) -> list[str]:
 
 
 def make_keys(config: StackConfig) -> dict[str, str]:
-    """Return the variables of sam itself: it hands its keys to the functions.
-
-    Parameters
-    ----------
-    config
-        The stack, which refuses a URL that was signed with other keys.
-    """
+    """Return sam's own keys, which it passes to functions: the stack refuses URLs of other keys."""
     names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     return {name: aws_environ(config)[name] for name in names} | {"AWS_SESSION_TOKEN": ""}
 
 
 def print_lines(folder: Path, built: Path, config: StackConfig) -> None:
-    """Print what to type."""
+    """Print the commands to type."""
     keys = " ".join(f"{name}={value}" for name, value in make_keys(config).items())
     print("\nFirst, for sam hands its keys to the functions, and this AWS knows its own only:\n")
     print(f"  export {keys}")
@@ -209,13 +165,7 @@ def _shorten(path: Path) -> str:
 
 
 def prepare(config: StackConfig) -> None:
-    """Write the files, start the relay if there is an engine, and print what to type.
-
-    Raises
-    ------
-    StackError
-        The stack is not up, or containers cannot reach it.
-    """
+    """Write the files, start the relay if an engine is there, and print the commands to type."""
     hospital = Hospital(require_stack(config))
     built = build(config, Processes(config.folder))
     folder, host = config.sam_local_folder, HOST

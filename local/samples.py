@@ -16,7 +16,7 @@ import numpy as np
 from local.config import DAG_ID, ROOT, StackError
 from local.state import Stack
 
-# What the samples name, in the hospital that the unit tests have in memory.
+# The names in the samples, which are those of the unit tests' hospital.
 TOKEN = "a-users-token"  # noqa: S105 - a sample
 BUCKET = "data-lake"
 WORKFLOW_ID = "5b1d2a34-8f0e-4a77-9d4e-0c6f8f6f1a01"
@@ -26,21 +26,13 @@ RUN_ID = "4mz3qk2yx7w5t6r2a3bc"
 UPLOAD_ID = "01JDB7Z6V9Q4D5T8M1R2W3X4Y5"
 ETAG = "9b2cf535f27731c974343645a3985328"
 N_SAMPLES = 16
-# As long as the API may take.
+# The longest time that the API may take.
 CALL_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One file of `events/`.
-
-    Attributes
-    ----------
-    function
-        Its folder, which is a function's.
-    case
-        Its name without the suffix.
-    """
+    """One file of `events/`: its folder is that of a function, its case the name without suffix."""
 
     function: str
     case: str
@@ -60,13 +52,7 @@ class Sample:
         return "".join(word.title() for word in self.function.split("_")) + "Function"
 
     def load(self, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return the event.
-
-        Parameters
-        ----------
-        names
-            What stands in the file, and what to put in its place.
-        """
+        """Return the event, with some of the names in the file replaced."""
         text = (ROOT / self.path).read_text(encoding="utf-8")
         for old, new in (names or {}).items():
             text = text.replace(old, new)
@@ -75,20 +61,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Hospital:
-    """Where the samples find what they name: a running stack.
-
-    Attributes
-    ----------
-    stack
-        The stack.
-    """
+    """A running stack, which holds what the samples name."""
 
     stack: Stack = field(repr=False)
 
     def make_names(self) -> dict[str, str]:
-        """Return what to put in place of a sample's names: a fresh workflow, bucket and token.
+        """Return replacements for a sample's names: a new workflow, bucket and token.
 
-        Its scanner is a new one: no scan of another sample is in its way.
+        The scanner is new too, so that no scan of another sample blocks it.
         """
         device_id = f"scanner-{uuid4().hex[:8]}"
         self._create("devices", {"id": device_id})
@@ -103,18 +83,7 @@ class Hospital:
         }
 
     def fill(self, sample: Sample) -> dict[str, Any]:
-        """Return a sample's event with all that it names: also the newest run, a begun upload.
-
-        Parameters
-        ----------
-        sample
-            The sample; of an upload that it completes, the data is there.
-
-        Raises
-        ------
-        StackError
-            The stack does not answer as it should.
-        """
+        """Return a sample's event with all that it names, such as a run or a begun upload."""
         text = (ROOT / sample.path).read_text(encoding="utf-8")
         try:
             names = self.make_names()
@@ -163,7 +132,7 @@ class Hospital:
 
 
 def make_raw_data() -> bytes:
-    """Return the k-space (ky, kx) of a point as a NumPy file, which reconstructs in no time."""
+    """Return the k-space (ky, kx) of a point as a NumPy file, which reconstructs at once."""
     file = io.BytesIO()
     np.save(file, np.ones((N_SAMPLES, N_SAMPLES), np.complex64))
     return file.getvalue()

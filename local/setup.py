@@ -1,7 +1,7 @@
 """Create the virtual environments from the locks: ``python3 -m local.setup [airflow2]``.
 
-Standard library only: it runs before anything is installed. A second run compares two digests and
-ends; an interrupted one starts again where the stamp is missing.
+Standard library only, because it runs before anything is installed. A second run only compares two
+digests; an interrupted one begins again where the stamp is missing.
 """
 
 from __future__ import annotations
@@ -33,16 +33,14 @@ class Environment:
 
     Attributes
     ----------
-    folder
-        Where it lives.
     lock
         Requirements with hashes.
     project
-        Folder of a project that is installed as it stands, from its files.
+        Folder of a project that is installed in editable form.
     is_compiled
-        Whether to write bytecode at once; Airflow's first start is far slower without.
+        Whether to write bytecode at once; without it, Airflow's first start is far slower.
     versions
-        Versions of Python that its packages work with.
+        Versions of Python that its packages support.
     """
 
     folder: Path
@@ -57,14 +55,14 @@ class Environment:
         return self.folder / "bin" / "python"
 
     def digest(self) -> str:
-        """Return what the stamp holds once the environment mirrors its lock."""
+        """Return the stamp's content once the environment mirrors its lock."""
         content = self.lock.read_bytes()
         if self.project:
             content += (self.project / "pyproject.toml").read_bytes()
         return hashlib.sha256(content).hexdigest()
 
     def is_current(self) -> bool:
-        """Return whether the last installation finished and belongs to this lock."""
+        """Return whether the last installation ended and belongs to this lock."""
         stamp = self.folder / STAMP
         return self.python.exists() and stamp.is_file() and stamp.read_text() == self.digest()
 
@@ -88,12 +86,12 @@ def main(arguments: Sequence[str] = ()) -> int:
     Parameters
     ----------
     arguments
-        ``airflow2``: only that of the second Airflow, which needs the first one's installer.
+        ``airflow2``: only the environment of Airflow 2, which needs the first one's installer.
     """
     with _one_at_a_time():
         try:
             if "airflow2" in arguments:
-                # PYTHON chooses the others', whose versions this one may not know.
+                # PYTHON chooses for the other environments; this one may not support its version.
                 _set_up([AIRFLOW2], {**os.environ, "PYTHON": ""})
             else:
                 _set_up([DEV, AIRFLOW], os.environ)
@@ -131,14 +129,12 @@ def provide(environment: Environment, python: Interpreter) -> None:
     Parameters
     ----------
     environment
-        Any but the first needs that one's installer.
-    python
-        What it is made with.
+        All but the first need the first one's installer.
 
     Raises
     ------
     subprocess.CalledProcessError, subprocess.TimeoutExpired
-        An installer failed, and said why, or did not end.
+        An installer failed, having printed why, or did not end.
     """
     _create(environment, python)
     _install(environment)
@@ -159,7 +155,7 @@ def _create(environment: Environment, python: Interpreter) -> None:
     (environment.folder / STAMP).unlink(missing_ok=True)
     if _version_of(environment) != python.version:
         shutil.rmtree(environment.folder, ignore_errors=True)
-        # Only the first one needs pip; it installs uv, and uv the rest of both.
+        # Only the first environment needs pip: pip installs uv, and uv all the rest.
         options = [] if environment == DEV else ["--without-pip"]
         _run([str(python.path), "-m", "venv", *options, str(environment.folder)])
     if environment == DEV:
@@ -176,11 +172,12 @@ def _install(environment: Environment) -> None:
     except (subprocess.CalledProcessError, OSError):
         # uv does not read pip's configuration, where a company's mirror may be set.
         print("uv could not install; trying pip, which is slower", file=sys.stderr)
-        # The lock is complete. Asked for dependencies, pip 23 takes one with an extra for another
-        # that has no hash, and every pip refuses what requirements/overrides.in says.
+        # The lock is complete, so pip need not resolve. If it did, pip 23 would miss the hash of a
+        # requirement with an extra, and every pip would refuse what requirements/overrides.in
+        # allows.
         _run([*_pip(environment), "--no-deps", "--require-hashes", "-r", lock])
     if environment.project:
-        # What builds it is in the lock, as what it needs.
+        # Its build tools and its dependencies are in the lock.
         options = ["--no-deps", "--no-build-isolation", "--editable"]
         _run([*_pip(environment), *options, str(environment.project)])
 

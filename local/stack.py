@@ -42,13 +42,13 @@ def up(config: StackConfig | None = None) -> Stack:
 
 
 def down(config: StackConfig | None = None) -> None:
-    """Stop everything; a stack that is not there is fine."""
+    """Stop everything; it is no error if nothing runs."""
     n_stopped = take_down(config or StackConfig.from_environ())
     print(f"Stopped {n_stopped} processes." if n_stopped else "Nothing was running.")
 
 
 def is_up(config: StackConfig) -> bool:
-    """Return whether every service answers; renews the operator's login if it has expired."""
+    """Return whether every service answers; renew the operator's login if it has expired."""
     try:
         stack = read_stack(config)
         if not all(check_health(config).values()):
@@ -81,13 +81,8 @@ def stop_service(service: str, config: StackConfig | None = None) -> None:
 def start_service(service: str, config: StackConfig | None = None) -> None:
     """Start a stopped service again and wait for it.
 
-    Airflow finds its database as it left it; the stand-in of ScanHub begins with its seed and
-    new tokens. The laptop's AWS lives in memory, so only ``up`` brings it back.
-
-    Raises
-    ------
-    StackError
-        It does not come up, or it cannot come back alone.
+    Airflow finds its database as it was; the stand-in of ScanHub begins with its seed and new
+    tokens. The laptop's AWS lives in memory, so only ``up`` brings it back, and this raises.
     """
     config = config or StackConfig.from_environ()
     processes = Processes(config.folder)
@@ -115,7 +110,7 @@ def print_status(config: StackConfig) -> bool:
 
 
 def print_logs(config: StackConfig, n_lines: int, is_following: bool) -> None:
-    """Become ``tail`` on all logs."""
+    """Become ``tail`` of all logs."""
     save_function_logs(config)
     logs = [str(log) for log in sorted(config.log_folder.glob("*.log"))]
     if not logs:
@@ -126,7 +121,7 @@ def print_logs(config: StackConfig, n_lines: int, is_following: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks and return the exit status."""
+    """Run a command of the command line and return the exit status."""
     options = make_parser().parse_args(arguments)
     try:
         config = StackConfig.from_environ()
@@ -148,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; its help names every parameter."""
+    """Return the parser of the command line; its help describes every parameter."""
     defaults = StackConfig()
     lines = [f"environment (everything listens on {HOST} only):"]
     lines += [

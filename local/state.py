@@ -1,4 +1,4 @@
-"""What a running stack tells its clients, and what it keeps to itself."""
+"""What a running stack tells its clients, and its secrets."""
 
 from __future__ import annotations
 
@@ -19,20 +19,10 @@ class Stack:
     ----------
     api_url
         Base of the API, ending in ``/v1/workflowmanager``.
-    aws_endpoint_url, region
-        Where AWS clients find the laptop's AWS.
-    bucket, table, queue_url, dlq_url
-        Names and addresses of the deployed resources.
-    airflow_url, airflow_username, airflow_password
-        Airflow and its only user.
     scanhub_url
-        Base of all of ScanHub's neighbour services.
+        Base URL of all of ScanHub's services.
     username, password, token
-        The seeded operator, logged in.
-    workflow_id
-        The seeded workflow.
-    log_dir
-        Folder of all logs.
+        The seeded operator, who is logged in.
     """
 
     api_url: str
@@ -53,20 +43,18 @@ class Stack:
     log_dir: str
 
     def __repr__(self) -> str:
-        """Return a text without the secrets, fit for a log or a failed assertion."""
+        """Return a text without secrets, fit for a log or a failed assertion."""
         return f"Stack(api_url={self.api_url!r}, log_dir={self.log_dir!r})"
 
 
 @dataclass(frozen=True, repr=False)
 class AirflowSecrets:
-    """Secrets of one Airflow, made anew for every fresh stack.
+    """The secrets of one Airflow, new in every fresh stack.
 
     Attributes
     ----------
-    password
-        Of the user that the API logs in as.
     jwt_secret
-        Signs the tokens that the processes of Airflow show each other.
+        Signs the tokens that Airflow's processes show each other.
     api_secret
         Signs the sessions of the web interface.
     """
@@ -82,13 +70,7 @@ class AirflowSecrets:
 
     @classmethod
     def read(cls, folder: Path) -> AirflowSecrets:
-        """Return the secrets of the existing Airflow.
-
-        Raises
-        ------
-        StackError
-            None was prepared in this folder.
-        """
+        """Return the secrets that were prepared in a folder; raise if there are none."""
         try:
             return cls(**json.loads((folder / "airflow-secrets.json").read_text()))
         except FileNotFoundError:
@@ -105,7 +87,7 @@ def read_stack(config: StackConfig | None = None) -> Stack:
     Raises
     ------
     StackError
-        No stack is up, or its file was written by another version.
+        No stack is up, or another version wrote its file.
     """
     file = (config or StackConfig.from_environ()).stack_file
     try:
@@ -125,7 +107,7 @@ def write_stack(stack: Stack, config: StackConfig) -> None:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file at once and for its owner only: readers see all of it or the previous one."""
+    """Write a file in one step and for its owner only: readers see all of it or the old one."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     # The mode is given at creation; a later chmod would leave a moment for others to read.
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:

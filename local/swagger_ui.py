@@ -1,7 +1,7 @@
 """Put Swagger UI beside the function that serves it, from the locked package.
 
-Standard library only: the setup does it. The package's files are those of npm's
-``swagger-ui-dist`` of the same version, which would need npm to build with.
+Standard library only, because the setup runs it. The package holds the files of npm's
+``swagger-ui-dist`` of the same version, which would take npm to build.
 """
 
 from __future__ import annotations
@@ -15,20 +15,7 @@ FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png", "LICENSE
 
 
 def place(environment: Path, target: Path = TARGET) -> None:
-    """Make a folder hold the files of an environment's package, and no others.
-
-    Parameters
-    ----------
-    environment
-        Has the package.
-    target
-        The folder.
-
-    Raises
-    ------
-    OSError
-        The package is not there, or the folder cannot be written.
-    """
+    """Make a folder hold exactly the files of an environment's package."""
     [source] = environment.glob(f"lib/python3*/site-packages/{PACKAGE}/dist")
     target.mkdir(exist_ok=True)
     for old in set(target.iterdir()) - {target / name for name in FILES}:

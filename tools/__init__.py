@@ -1,1 +1,1 @@
-"""What deploys to AWS, looks after a deployment, and removes it."""
+"""Commands that deploy to AWS, look after a deployment, and remove it."""

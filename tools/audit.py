@@ -1,6 +1,6 @@
-"""Look for known vulnerabilities in all that is locked, as PyPI knows them: ``make audit``.
+"""Look for vulnerabilities that PyPI knows of in all locked packages: ``make audit``.
 
-Which packages a lock has depends on the Python, so each one that is supported is to be asked.
+The packages of a lock depend on the Python, so run it with each supported one.
 """
 
 from __future__ import annotations
@@ -22,17 +22,9 @@ def find_locks() -> list[Path]:
 
 
 def audit(locks: Sequence[Path], options: Sequence[str] = ()) -> int:
-    """Ask for each lock's packages and return pip-audit's exit status: 0 if it knows of nothing.
-
-    Parameters
-    ----------
-    locks
-        Requirements with hashes.
-    options
-        pip-audit's own.
-    """
+    """Check each lock's packages; return pip-audit's exit status, 0 if it knows of nothing."""
     program = str(Path(sys.executable).with_name("pip-audit"))
-    # Strict: a package that PyPI does not tell of is not one without vulnerabilities.
+    # Strict: a package that PyPI does not know may have vulnerabilities all the same.
     command = [program, "--strict", "--disable-pip", "--require-hashes", "--progress-spinner=off"]
     command += [part for lock in locks for part in ("--requirement", str(lock))]
     environ = make_environ()

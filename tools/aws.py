@@ -1,4 +1,4 @@
-"""AWS as an operator sees it: with a deadline, and with refusals told apart from faults."""
+"""AWS for an operator: calls have a deadline, and a refusal is no fault."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-# Each service has a word of its own for it.
+# The codes of a refusal: each service has its own.
 DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 )
@@ -27,13 +27,7 @@ _ACTION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:\w+)")
 
 
 class Aws:
-    """Clients of one account and region; they can be had from several threads.
-
-    Parameters
-    ----------
-    region, profile
-        None leaves them to the environment and AWS's own files.
-    """
+    """Clients of an account and region, for several threads; None leaves them to AWS's settings."""
 
     def __init__(self, region: str | None = None, profile: str | None = None) -> None:
         self._region, self._profile = region, profile
@@ -46,7 +40,7 @@ class Aws:
 
     @property
     def region(self) -> str | None:
-        """Region of all calls."""
+        """The region of all calls."""
         with self._lock:
             found: str | None = self._session.region_name
             return found
@@ -60,13 +54,7 @@ class Aws:
             return [name for each in names for name in each]
 
     def connect(self, service: str) -> Any:
-        """Return a client that gives up in time.
-
-        Parameters
-        ----------
-        service
-            AWS's name of it.
-        """
+        """Return a client of a service that gives up in time."""
         config = Config(
             connect_timeout=3,
             read_timeout=8,
@@ -77,42 +65,24 @@ class Aws:
             return self._session.client(service, config=config)
 
     def identify(self) -> dict[str, str]:
-        """Return who calls: ``Account`` and ``Arn``."""
+        """Return the ``Account`` and ``Arn`` of the caller."""
         return dict(self.connect("sts").get_caller_identity())
 
 
 def get_code(error: Exception) -> str:
-    """Return AWS's word for an error; empty if it is not AWS's.
-
-    Parameters
-    ----------
-    error
-        Any.
-    """
+    """Return AWS's code of an error; empty if the error is not AWS's."""
     return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def get_message(error: Exception) -> str:
-    """Return AWS's sentence.
-
-    Parameters
-    ----------
-    error
-        Any.
-    """
+    """Return AWS's sentence about an error."""
     if isinstance(error, ClientError):
         return str(error.response["Error"].get("Message", ""))
     return str(error)
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
-    """Return in a few words why AWS did not do it.
-
-    Parameters
-    ----------
-    error
-        Of boto3.
-    """
+    """Return in a few words why a call of boto3 failed."""
     code = get_code(error)
     if code in DENIED and isinstance(error, ClientError):
         found = _ACTION.search(get_message(error))

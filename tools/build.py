@@ -1,4 +1,4 @@
-"""Build the deployable artefact with ``sam build``, unless nothing changed: ``make build``."""
+"""Build the deployable artefact with ``sam build`` if anything has changed: ``make build``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,7 @@ SAM = str(Path(sys.executable).parent / "sam")
 
 
 def build(config: StackConfig, processes: Processes) -> Path:
-    """Build functions and layer for this machine, with SBOMs, and return the built template.
-
-    Raises
-    ------
-    StackError
-        There is no template, or sam refuses it.
-    """
+    """Build functions and layer for this machine, with SBOMs, and return the built template."""
     if not config.template.exists():
         raise StackError(f"There is no {config.template}.")
     built, stamp = config.build_folder / "template.yaml", config.build_folder / ".inputs"
@@ -47,7 +41,7 @@ def build(config: StackConfig, processes: Processes) -> Path:
 
 
 def runtime_parameters() -> list[str]:
-    """Return the template parameters that bind the artefact to this machine."""
+    """Return the template's parameters for this machine's Python and processor."""
     return [f"PythonRuntime={python_runtime()}", f"Architecture={host_architecture()}"]
 
 
@@ -70,9 +64,9 @@ def _sources(root: Path) -> Iterator[Path]:
 
 
 def _make_environ() -> dict[str, str]:
-    """Return the caller's variables, as pip may need its mirror and proxy, and sam's."""
+    """Return the caller's variables, as pip may need a mirror and proxy, with sam's own."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    # sam calls pip without arguments of ours.
+    # sam calls pip itself, so options go into variables.
     return {
         **make_environ(),
         "PATH": path,

@@ -15,11 +15,11 @@ from tools.openapi import DOCUMENT, ROOT
 
 MODELS = ROOT / "client/scanhub_workflow/models.py"
 REQUIREMENTS = ROOT / "requirements/client-models.txt"
-# Of its own: the generator is no dependency of anything that runs or is tested.
+# An environment of its own: nothing that runs or is tested depends on the generator.
 ENVIRONMENT = ROOT / ".local-client-models"
-# What DAGs send, and a form that the client's own method fills.
+# The models of what DAGs send, and of a form that the client's own method fills.
 NOT_FOR_CLIENTS = ("Callback", "Body_upload_and_trigger")
-# FastAPI's titles repeat the names of the fields; and what is too long, the server says.
+# FastAPI's titles repeat the names of the fields, and the server checks lengths.
 NOT_KEPT = {"title", "pattern", "minimum", "maximum"} | {
     f"{bound}{what}" for bound in ("min", "max") for what in ("Length", "Items", "Properties")
 }

@@ -1,4 +1,4 @@
-"""Look at all that a deployment needs, build, deploy, and look whether it works.
+"""Check all that a deployment needs, build, deploy, and check that it works.
 
     make deploy TO=staging              DRY_RUN=1: only look; ANYWAY=1: deploy against the advice
 
@@ -35,19 +35,12 @@ FAILED, NOT_READY = 1, 3
 def deploy(environment: Environment, values: Mapping[str, str]) -> None:
     """Build and deploy one environment.
 
-    Parameters
-    ----------
-    environment
-        Of samconfig.toml.
-    values
-        Of the template's parameters, once it is deployed.
-
     Raises
     ------
     subprocess.CalledProcessError
-        sam has failed, and said why.
+        sam has failed; it printed why.
     """
-    # sam looks for its settings beside the template, which moves.
+    # sam looks for its settings beside the template, and the built template is elsewhere.
     chosen = ["--config-file", str(CONFIG), "--config-env", environment.name]
     _run(SAM, "build", *chosen, "--build-dir", str(BUILD_FOLDER))
     mark_layer(BUILD_FOLDER / LAYER, [f"{name}={value}" for name, value in values.items()])
@@ -62,15 +55,7 @@ def deploy(environment: Environment, values: Mapping[str, str]) -> None:
 
 
 def mark_layer(layer: Path, overrides: Sequence[str]) -> None:
-    """Let the layer differ when parameters do: SAM publishes new code, but no new parameters.
-
-    Parameters
-    ----------
-    layer
-        Its folder.
-    overrides
-        The parameters, ``Name=value``.
-    """
+    """Make the layer differ if parameters do, because SAM publishes only changed code."""
     digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()
     (layer / "parameters.sha256").write_text(digest)
 
@@ -79,22 +64,20 @@ def _run(*command: str) -> None:
     # sam build looks for the functions' Python on the PATH.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environ = {**make_environ(), "PATH": path, "SAM_CLI_TELEMETRY": "0"}
-    # Our own path is not for sam's Python.
+    # sam's Python must not import from our path.
     environ.pop("PYTHONPATH", None)
     subprocess.run(command, cwd=ROOT, env=environ, check=True)  # noqa: S603 - our own words, no shell
 
 
 def run(environment: Environment, *, is_dry: bool, is_forced: bool) -> int:
-    """Look, and deploy unless something stands against it; return the exit status.
+    """Check, and deploy unless a check speaks against it; return the exit status.
 
     Parameters
     ----------
-    environment
-        Of samconfig.toml.
     is_dry
-        Whether it only looks.
+        Whether it only checks.
     is_forced
-        Whether it deploys whatever is found.
+        Whether it deploys whatever the checks find.
     """
     aws = Aws(environment.region, environment.profile)
     print(f"{environment.name}: stack {environment.stack_name}", flush=True)

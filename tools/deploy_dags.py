@@ -30,10 +30,10 @@ FAILED, REFUSED = 1, 3
 REQUIREMENTS = "requirements.txt"
 SKIPPED_FOLDERS = frozenset({"__pycache__", "tests"})
 SKIPPED_FILES = frozenset({REQUIREMENTS, "requirements.in"})
-# In these, MWAA takes an update.
+# The states in which MWAA takes an update.
 UPDATABLE = frozenset({"AVAILABLE", "UPDATE_FAILED"})
-# Where no line has the option (a comment counts too), MWAA adds the constraints of its Airflow:
-# other versions than those that are locked here and tested beside Airflow.
+# If no line has the option (a comment counts too), MWAA adds its Airflow's constraints, whose
+# versions differ from those that are locked here and tested with Airflow.
 _CONSTRAINT_OPTION = re.compile(r"-c |--constraint ")
 _HASH = re.compile(r"\s*\\\n\s+--hash=\S+")
 NO_CONSTRAINT = "# Without --constraint of Airflow's: every version is locked here.\n"
@@ -45,41 +45,31 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class SourceFile:
-    """What an object is to hold.
-
-    Parameters
-    ----------
-    key
-        Key of the object.
-    content
-        The bytes.
-    """
+    """The key of an object and the bytes that it is to hold."""
 
     key: str
     content: bytes = field(repr=False)
 
     @property
     def digest(self) -> str:
-        """SHA-256 as S3 writes it."""
+        """The SHA-256 in S3's spelling."""
         return b64encode(sha256(self.content).digest()).decode()
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where it goes.
+    """The bucket and the environment that the DAGs go to.
 
     Parameters
     ----------
-    bucket
-        The environment's bucket.
     prefix
-        Its folder of DAGs.
+        The folder of DAGs in the bucket.
     environment_name
-        The environment; None: it is left alone.
+        None: no environment is changed.
     is_dry_run
-        Whether it is only said what would be done.
+        Whether it only prints what it would do.
     has_hashes
-        Whether the requirements have their hashes, which pip then wants of all that it installs.
+        Whether the requirements have hashes, which pip then demands of all that it installs.
     """
 
     bucket: str
@@ -128,15 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def connect(service: str, n_attempts: int) -> Any:
-    """Return a boto3 client that gives up in time.
-
-    Parameters
-    ----------
-    service
-        AWS's name of it.
-    n_attempts
-        How often a request is sent at most: 1 for what must not be repeated.
-    """
+    """Return a boto3 client that gives up in time, after `n_attempts` of a request at most."""
     # The stubs of boto3 know one overload per literal name and refuse a variable.
     build: Any = boto3.client
     config = Config(
@@ -148,23 +130,19 @@ def connect(service: str, n_attempts: int) -> Any:
 
 
 def deploy(s3: Any, mwaa: Any, target: Target, folder: Path, *, is_deleting: bool = False) -> None:
-    """Upload what has changed, then let the environment install other requirements.
+    """Upload what has changed, then have the environment install changed requirements.
 
     Parameters
     ----------
     s3, mwaa
         boto3 clients; `mwaa` is not used without an environment.
-    target
-        Where it goes.
-    folder
-        The DAGs.
     is_deleting
         Whether objects that are not in the folder are deleted.
 
     Raises
     ------
     RefusedError
-        The bucket has no versions, or the environment reads elsewhere or is being changed.
+        The bucket has no versions, or the environment reads from elsewhere or is being changed.
     """
     check_bucket(s3, target.bucket)
     environment = None
@@ -183,13 +161,13 @@ def deploy(s3: Any, mwaa: Any, target: Target, folder: Path, *, is_deleting: boo
 
 
 def check_bucket(s3: Any, bucket: str) -> None:
-    """Refuse a bucket without versions: MWAA names requirements by theirs, and so goes back."""
+    """Refuse a bucket without versions, by which MWAA names requirements and can go back."""
     if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
         raise RefusedError(f"the bucket {bucket} keeps no versions; switch versioning on.")
 
 
 def check_environment(environment: dict[str, Any], target: Target) -> None:
-    """Refuse an environment that would not see the files, or that takes no update now."""
+    """Refuse an environment that would not read the files, or that takes no update now."""
     name = target.environment_name
     bucket = environment["SourceBucketArn"].rpartition(":")[2]
     folder = environment["DagS3Path"].strip("/")
@@ -200,15 +178,7 @@ def check_environment(environment: dict[str, Any], target: Target) -> None:
 
 
 def list_files(folder: Path, prefix: str) -> list[SourceFile]:
-    """Return the files of DAGs; packages before the DAGs that import them.
-
-    Parameters
-    ----------
-    folder
-        Where they lie.
-    prefix
-        Under which key they go.
-    """
+    """Return the files of a folder of DAGs; packages come before the DAGs that import them."""
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     wanted = sorted((p for p in paths if _is_deployed(p)), key=lambda p: (-len(p.parts), p))
     return [SourceFile(f"{prefix}/{p.as_posix()}", (folder / p).read_bytes()) for p in wanted]
@@ -221,15 +191,7 @@ def _is_deployed(path: Path) -> bool:
 
 
 def read_requirements(folder: Path, *, has_hashes: bool = True) -> bytes:
-    """Return the lock as MWAA is to get it: it must not add constraints of its own.
-
-    Parameters
-    ----------
-    folder
-        Where it lies.
-    has_hashes
-        Whether the hashes stay in.
-    """
+    """Return the lock for MWAA, with an option that keeps it from adding its own constraints."""
     text = (folder / REQUIREMENTS).read_text()
     if not has_hashes:
         text = _HASH.sub("", text)
@@ -237,22 +199,7 @@ def read_requirements(folder: Path, *, has_hashes: bool = True) -> bytes:
 
 
 def upload(s3: Any, file: SourceFile, target: Target) -> str | None:
-    """Upload a file unless its object holds the same; return the object's version.
-
-    Parameters
-    ----------
-    s3
-        S3.
-    file
-        The file.
-    target
-        Where it goes.
-
-    Returns
-    -------
-    str | None
-        None if it is only said that it would be uploaded.
-    """
+    """Upload a file unless its object holds the same; return its version, None in a dry run."""
     there = _look(s3, target.bucket, file.key)
     if there.get("ChecksumSHA256") == file.digest:
         return str(there["VersionId"])
@@ -279,18 +226,12 @@ def _look(s3: Any, bucket: str, key: str) -> dict[str, Any]:
 
 
 def remove(s3: Any, keys: set[str], target: Target, *, is_deleting: bool) -> None:
-    """Delete what lies in the folder of DAGs and is none of ours, or say that it is there.
+    """Delete objects in the folder of DAGs that are not ours, or only print them.
 
     Parameters
     ----------
-    s3
-        S3.
-    keys
-        Ours.
-    target
-        Where they are.
     is_deleting
-        Whether it is deleted; in a bucket with versions that can be undone.
+        Whether it deletes them; a bucket with versions can undo that.
     """
     for key in _list_keys(s3, target):
         if key in keys:
@@ -306,23 +247,13 @@ def _list_keys(s3: Any, target: Target) -> Iterator[str]:
     pages = s3.get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=target.bucket, Prefix=f"{target.prefix}/"):
         for entry in page.get("Contents", []):
-            # A folder that S3's console made is no file.
+            # S3's console makes an object for a folder.
             if not entry["Key"].endswith("/"):
                 yield entry["Key"]
 
 
 def update_environment(mwaa: Any, target: Target, path: str, version: str | None) -> None:
-    """Let the environment install a version of the requirements.
-
-    Parameters
-    ----------
-    mwaa
-        Amazon MWAA.
-    target
-        Names the environment.
-    path, version
-        Key and version of the requirements.
-    """
+    """Have the environment install the requirements, by their key and version."""
     would = "would update" if target.is_dry_run else "update"
     print(f"{would} {target.environment_name}: takes 20 minutes and more, restarts its workers")
     if target.is_dry_run:
@@ -331,7 +262,7 @@ def update_environment(mwaa: Any, target: Target, path: str, version: str | None
         Name=target.environment_name,
         RequirementsS3Path=path,
         RequirementsS3ObjectVersion=version,
-        # A reconstruction that is under way goes on to its end.
+        # Running reconstructions go on to their end.
         WorkerReplacementStrategy="GRACEFUL",
     )
 

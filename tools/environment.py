@@ -1,4 +1,4 @@
-"""An environment of samconfig.toml: where `make deploy TO=` deploys to, with which parameters."""
+"""An environment of samconfig.toml: where ``make deploy TO=`` deploys to, with which parameters."""
 
 from __future__ import annotations
 
@@ -18,18 +18,12 @@ _LONG_FORM = re.compile(r"ParameterKey=([^,]+),ParameterValue=(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment, as sam reads it.
+    """An environment of samconfig.toml, as sam reads it.
 
     Parameters
     ----------
-    name
-        In samconfig.toml.
-    stack_name
-        Of the CloudFormation stack.
-    overrides
-        The template's parameters that are set.
     region, profile
-        Of AWS; None leaves them to AWS's own settings.
+        None leaves them to AWS's own settings.
     """
 
     name: str
@@ -40,20 +34,7 @@ class Environment:
 
 
 def read_environment(name: str, config: Path = CONFIG) -> Environment:
-    """Return an environment.
-
-    Parameters
-    ----------
-    name
-        In samconfig.toml.
-    config
-        That file.
-
-    Raises
-    ------
-    StackError
-        There is no such environment, or it cannot be read.
-    """
+    """Return an environment of a samconfig.toml."""
     try:
         known = tomllib.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

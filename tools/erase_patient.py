@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--exam-manager-uri", help="if the stack's is not reached from here")
     parser.add_argument("--delete", action="store_true", help="else it only shows what there is")
     options = parser.parse_args(arguments)
-    # Not an argument: every user of a machine sees those.
+    # Not an argument: every user of a machine sees arguments.
     token = os.environ.get(TOKEN_VARIABLE, "")
     if not token or not options.patient:
         parser.error(f"--patient and {TOKEN_VARIABLE}, a token of ScanHub, must not be empty")
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UpstreamRefusedError as error:
         print(f"Failed: {error.detail} (status {error.status})", file=sys.stderr)
     except MissingPermissionError:
-        # Not the deployment's: here the operator's own account calls.
+        # Not the deployment's secret: here the operator's own account calls.
         print("Failed: your AWS account lacks the permission named above.", file=sys.stderr)
     except ScanHubError as error:
         print(f"Failed: {error.detail}", file=sys.stderr)
@@ -70,21 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_settings(client: Any, stack_name: str, exam_manager_uri: str | None) -> Settings:
-    """Return what a deployed stack says about itself.
+    """Return the settings of a deployed stack, read from CloudFormation.
 
     Parameters
     ----------
-    client
-        CloudFormation.
-    stack_name
-        The stack.
     exam_manager_uri
-        In place of the stack's own.
-
-    Raises
-    ------
-    LookupError
-        It is no stack of ours.
+        Replaces the stack's own.
     """
     [stack] = client.describe_stacks(StackName=stack_name)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
@@ -101,7 +92,7 @@ def read_settings(client: Any, stack_name: str, exam_manager_uri: str | None) ->
 def run(
     store: WorkflowStore, lake: DataLake, exam: ExamClient, patient_id: str, *, is_deleting: bool
 ) -> int:
-    """Show what there is, delete it if that is wanted, and look again."""
+    """Show what is there, delete it if that is wanted, and look again."""
     found = find_patient_data(store, lake, exam, patient_id)
     show(found)
     print(OUT_OF_REACH)

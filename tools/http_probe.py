@@ -1,4 +1,4 @@
-"""One GET to a service, with an end, and no more of its answer than is looked at."""
+"""One GET to a service, with a deadline and a bounded answer."""
 
 from __future__ import annotations
 
@@ -16,24 +16,14 @@ MAX_BYTES = 65_536
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service answered.
-
-    Parameters
-    ----------
-    status
-        HTTP status.
-    text
-        The beginning of the body.
-    is_page
-        Whether it is a page for people.
-    """
+    """The status of an answer, the beginning of its body, and whether that is a web page."""
 
     status: int
     text: str
     is_page: bool
 
     def read_json(self) -> Any:
-        """Return what the body holds; None if it is no JSON."""
+        """Return the body's JSON; None if it is none."""
         try:
             return json.loads(self.text)
         except (ValueError, RecursionError):
@@ -41,14 +31,7 @@ class Answer:
 
 
 def get(url: str, transport: httpx.BaseTransport | None = None) -> Answer:
-    """Ask without a token, and do not follow to another place.
-
-    Parameters
-    ----------
-    url
-        Where.
-    transport
-        httpx's own if left out.
+    """Send a GET without a token, and follow no redirect.
 
     Raises
     ------
@@ -63,7 +46,7 @@ def get(url: str, transport: httpx.BaseTransport | None = None) -> Answer:
     ):
         for chunk in answer.iter_bytes():
             content += chunk
-            # One that drips is no better than one that is silent.
+            # A service that sends byte by byte must not hold us up either.
             if len(content) >= MAX_BYTES or time.monotonic() > ends_at:
                 break
         kind = answer.headers.get("Content-Type", "").lower()
@@ -72,13 +55,7 @@ def get(url: str, transport: httpx.BaseTransport | None = None) -> Answer:
 
 
 def explain(error: Exception) -> str:
-    """Return why no answer came; without the URL, which may hold a password.
-
-    Parameters
-    ----------
-    error
-        Of `get`.
-    """
+    """Return why `get` failed; without the URL, which may hold a password."""
     kinds = {
         "ConnectTimeout": "no answer: a firewall may drop the connection",
         "ReadTimeout": f"no answer within {TIMEOUT_S:g} s",

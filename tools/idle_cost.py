@@ -1,4 +1,4 @@
-"""What a deployment costs in a month in which nothing is scanned, from the data of docs/cost.md."""
+"""The cost of a deployment in a month without a scan, from the data of docs/cost.md."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from benchmarks.cost_data import load_counts, load_prices, load_profile
 
 
 def estimate_idle_usd(values: Mapping[str, str]) -> dict[str, float]:
-    """Return the cost of a month without a scan by group [USD], dearest first.
-
-    Parameters
-    ----------
-    values
-        Of the template's parameters.
-    """
+    """Return the cost of a month without a scan by group [USD], dearest first."""
     estimate = Estimate(load_prices(), load_profile(), load_counts())
     usage = estimate.model.use_control_plane(0)
     usage["keys"] = 0 if values.get("KmsKeyArn") else usage["keys"]

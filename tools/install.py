@@ -1,4 +1,4 @@
-"""Tools whose packages do not get along with ours: each has an environment of its own."""
+"""Tools whose packages conflict with ours, each in an environment of its own."""
 
 from __future__ import annotations
 
@@ -11,15 +11,7 @@ from local.setup import Environment, provide
 
 
 def install_tool(requirements: Path, environment: Path) -> Path:
-    """Return the folder of a tool's programs, installed if its lock has changed.
-
-    Parameters
-    ----------
-    requirements
-        Its lock, with hashes.
-    environment
-        Where it lives.
-    """
+    """Return the folder of a tool's programs; it is installed again if its lock has changed."""
     tool = Environment(environment, requirements)
     if not tool.is_current():
         provide(tool, Interpreter(Path(sys.executable), platform.python_version()))

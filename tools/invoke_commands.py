@@ -34,13 +34,7 @@ In the deployed stack: `sam remote invoke FUNCTION --stack-name scanhub-workflow
 
 
 def make_command(sample: Sample) -> str:
-    """Return the command that invokes a function with an event.
-
-    Parameters
-    ----------
-    sample
-        The event.
-    """
+    """Return the command that invokes a function with a sample event."""
     event = (StackConfig().sam_local_folder / sample.path).relative_to(ROOT).as_posix()
     return f"sam local invoke {sample.logical_id} --event {event}"
 

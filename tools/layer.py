@@ -1,7 +1,7 @@
-"""Make what ``sam build`` built lean: bytecode in, and out what no function reads.
+"""Make the output of ``sam build`` lean: add bytecode, and remove what no function reads.
 
-sam knows the functions' architecture and runs pip for it; this comes after it, in place, and does
-not mind being run twice.
+sam knows the functions' architecture and runs pip for it; this changes its output in place, and may
+run twice.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import Any
 from local.config import ROOT, StackError
 
 LAYER = "WorkflowManagerLayer"
-# Where Lambda puts them. Bytecode that names another place is corrected at each import, and would
-# differ between machines.
+# Where Lambda puts them. Python corrects bytecode that names another path at each import, and it
+# would differ between machines.
 LAYER_ROOT, TASK_ROOT = "/opt/python", "/var/task"
 AWS_MODULE = ROOT / "layers" / "workflow_manager" / "workflow_manager" / "aws.py"
-# What is kept of a dist-info: packages ask for their version there, and Amazon Inspector looks;
-# and the licences, for whoever hands the layer on.
+# The files of a dist-info that stay: packages and Amazon Inspector read the version there, and
+# whoever passes the layer on needs the licences.
 KEPT_METADATA = ("METADATA", "LICEN", "NOTICE", "COPYING")
 USELESS = (
     "bin",
@@ -35,8 +35,8 @@ USELESS = (
     "**/tests",
     "**/*.pyi",
     "**/py.typed",
-    # FastAPI asks whether a model is one of Pydantic 1, and takes "not installed" for an answer:
-    # 12 ms of every cold start.
+    # FastAPI imports Pydantic 1 to recognise its models, and does without if it is not installed:
+    # that saves 12 ms of every cold start.
     "pydantic/v1",
     "pydantic/mypy.py",
     "boto3/data",
@@ -48,12 +48,12 @@ BOTOCORE_DATA = Path("botocore", "data")
 
 @dataclass(frozen=True)
 class ArtefactSize:
-    """How large a layer with one function is.
+    """The size of a layer with one function.
 
     Attributes
     ----------
     unpacked_bytes, zip_bytes
-        On Lambda's disk, and as it is uploaded [bytes].
+        Size on Lambda's disk, and of the upload [bytes].
     """
 
     unpacked_bytes: int
@@ -71,24 +71,17 @@ class ArtefactSize:
 
 
 def finish_build(folder: Path, *, has_bytecode: bool = True) -> ArtefactSize:
-    """Make the layer and the functions of a build lean.
+    """Make a build's layer and functions lean; return the size of the layer and largest function.
 
     Parameters
     ----------
-    folder
-        What ``sam build`` wrote.
     has_bytecode
         Whether to add bytecode: only the functions' own version of Python can.
-
-    Returns
-    -------
-    ArtefactSize
-        Of the layer and its largest function together.
 
     Raises
     ------
     StackError
-        A service of AWS is gone from botocore, or a file does not compile.
+        botocore no longer knows a service of AWS, or a file does not compile.
     """
     layer = folder / LAYER / "python"
     functions = [path.parent for path in folder.glob("*/app.py")]
@@ -112,19 +105,13 @@ def list_aws_services() -> tuple[str, ...]:
 
 
 def remove_useless(layer: Path) -> None:
-    """Remove what no function reads.
-
-    Parameters
-    ----------
-    layer
-        Its Python folder.
-    """
+    """Remove what no function reads from a layer's Python folder."""
     for pattern in USELESS:
         for path in list(layer.glob(pattern)):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                # One inside another is gone with it.
+                # A folder inside one that is removed is gone already.
                 path.unlink(missing_ok=True)
     for path in list(layer.glob("*.dist-info/**/*")):
         if path.is_file() and not path.name.startswith(KEPT_METADATA):
@@ -132,21 +119,9 @@ def remove_useless(layer: Path) -> None:
 
 
 def trim_botocore(data: Path, services: Iterable[str]) -> None:
-    """Leave what botocore knows of some services, without its documentation.
+    """Keep only some services in botocore's folder ``data``, without documentation.
 
-    Parsing it is a good part of making a client: 20 ms of a cold start, and 10 MB of memory.
-
-    Parameters
-    ----------
-    data
-        Its folder ``data``.
-    services
-        As boto3 names them.
-
-    Raises
-    ------
-    StackError
-        botocore does not know one of them.
+    Reading it is a good part of making a client: 20 ms of a cold start, and 10 MB of memory.
     """
     for folder in [path for path in data.iterdir() if path.is_dir()]:
         if folder.name not in services:
@@ -159,7 +134,7 @@ def trim_botocore(data: Path, services: Iterable[str]) -> None:
                 known = partition["services"]
                 partition["services"] = {name: known[name] for name in known if name in prefixes}
         path.unlink()
-        # Not compressed: the layer is, as a whole.
+        # Not compressed, because the whole layer is.
         text = json.dumps(_without_documentation(content), separators=(",", ":"))
         path.with_name(path.name.removesuffix(".gz")).write_text(text)
 
@@ -179,8 +154,8 @@ def _load(path: Path) -> Any:
 def _without_documentation(value: Any) -> Any:
     match value:
         case Mapping():
-            # The key stays: botocore asks for it here and there. A shape's member may have that
-            # name, too, but is no text.
+            # The key stays, because botocore reads it in places. A member of a shape may have that
+            # name too, but its value is no text.
             return {
                 key: ""
                 if key == "documentation" and isinstance(each, str)
@@ -193,21 +168,14 @@ def _without_documentation(value: Any) -> Any:
 
 
 def compile_folder(folder: Path, place: str) -> None:
-    """Add bytecode: without it a cold start takes 2.7 times as long, the disk being read-only.
+    """Add bytecode: without it a cold start takes 2.7 times as long, as Lambda's disk is read-only.
 
-    It is not checked against the source's time, which unpacking changes.
+    Python does not compare it with the source's time, which unpacking changes.
 
     Parameters
     ----------
-    folder
-        Holds the sources.
     place
-        Where they will lie.
-
-    Raises
-    ------
-    StackError
-        A file does not compile.
+        The path that the sources will have on Lambda.
     """
     is_done = compileall.compile_dir(
         folder,
@@ -221,13 +189,7 @@ def compile_folder(folder: Path, place: str) -> None:
 
 
 def measure_size(folder: Path) -> ArtefactSize:
-    """Return the size of what is deployed from a folder.
-
-    Parameters
-    ----------
-    folder
-        A layer's or a function's.
-    """
+    """Return the size of what is deployed from a layer's or a function's folder."""
     packed = BytesIO()
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

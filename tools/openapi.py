@@ -1,4 +1,4 @@
-"""Describe the API, as OpenAPI and in docs/api.md: ``python -m tools.openapi [--check]``."""
+"""Describe the API in OpenAPI and in docs/api.md: ``python -m tools.openapi [--check]``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ INVALID_FIELD = {
 
 
 def merge_apps() -> FastAPI:
-    """Return one app with the routes of all functions, for the description and for tests."""
+    """Return an app with the routes of all functions, for the description and for tests."""
     merged = FastAPI(
         title="ScanHub Workflow Manager",
         version="1",
@@ -68,7 +68,7 @@ def make_document() -> str:
     document: dict[str, Any] = merge_apps().openapi()
     schemas = document["components"]["schemas"]
     schemas |= {"Problem": PROBLEM, "InvalidField": INVALID_FIELD}
-    # FastAPI's own error model, which nothing answers with.
+    # FastAPI's own error model, which no answer of ours has.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -98,7 +98,7 @@ def _describe_event_functions() -> Iterator[str]:
 
 
 def main() -> int:
-    """Write document and page, or check that they are current."""
+    """Write document and page, or check that they are up to date."""
     texts = {DOCUMENT: make_document(), PAGE: make_page()}
     if "--check" not in sys.argv[1:]:
         for path, text in texts.items():

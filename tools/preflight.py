@@ -1,4 +1,4 @@
-"""Before a deployment: look at all that it needs, and say what it will create and cost."""
+"""Check all that a deployment needs, and print what it will create and cost."""
 
 from __future__ import annotations
 
@@ -37,20 +37,16 @@ _SECRETS = ("ServiceAccountSecretArn", "AirflowSecretArn")
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be deployed.
+    """What is to be deployed, and what is there already.
 
     Parameters
     ----------
-    environment
-        Of samconfig.toml.
-    template
-        That is deployed.
     values
-        Of its parameters, as far as they are known.
+        The template's parameters, as far as they are known.
     stack
-        That is there; None if there is none.
+        The stack that exists; None if there is none.
     obstacle
-        Why it is not known whether there is one.
+        Why it is not known whether a stack exists.
     """
 
     environment: Environment
@@ -61,41 +57,25 @@ class Target:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing is there yet."""
+        """Whether no stack exists yet."""
         return self.stack is None or self.stack["StackStatus"] == EMPTY
 
 
 def read_target(environment: Environment, template: Template, aws: Aws) -> Target:
-    """Return what is to be deployed, with what is there.
-
-    Parameters
-    ----------
-    environment, template
-        What is wanted.
-    aws
-        Where.
-    """
+    """Return what is to be deployed, and what is there already."""
     stack, obstacle = None, None
     try:
         stack = find_stack(aws, environment.stack_name)
     except (BotoCoreError, ClientError) as error:
         obstacle = error
-    # What is not set now stays as it is.
+    # A parameter that is not set now keeps its value.
     previous = read_pairs(stack, "Parameter")
     values = template.fill_in(environment.overrides, previous)
     return Target(environment, template, values, stack, obstacle)
 
 
 def look(target: Target, aws: Aws) -> list[Check]:
-    """Print each check as a line, and return them all.
-
-    Parameters
-    ----------
-    target
-        From `read_target`.
-    aws
-        Where.
-    """
+    """Print each check as a line, and return all of them."""
     checks = []
     for check in run(list_looks(target, aws)):
         print(format_line(check), flush=True)
@@ -104,15 +84,7 @@ def look(target: Target, aws: Aws) -> list[Check]:
 
 
 def list_looks(target: Target, aws: Aws) -> dict[str, Look]:
-    """Return what is to be looked at, by name.
-
-    Parameters
-    ----------
-    target
-        From `read_target`.
-    aws
-        Where.
-    """
+    """Return the checks by name."""
     stack_name = target.environment.stack_name
     values = target.values
     faulty = {fault[0] for fault in target.template.list_faults(values)}
@@ -145,13 +117,7 @@ def list_looks(target: Target, aws: Aws) -> dict[str, Look]:
 
 
 def check_parameters(target: Target) -> list[Check]:
-    """Tell which parameters cannot be deployed.
-
-    Parameters
-    ----------
-    target
-        From `read_target`.
-    """
+    """Tell which parameters cannot be deployed."""
     where = f"[{target.environment.name}.global.parameters] of samconfig.toml"
     try:
         parse_role_permissions(target.values.get("RolePermissions", ""))
@@ -173,25 +139,13 @@ def _check_stack(target: Target) -> list[Check]:
 
 
 def format_line(check: Check) -> str:
-    """Return a check as one line: how it ended, its name, what was found, and what to do.
-
-    Parameters
-    ----------
-    check
-        Any.
-    """
+    """Return a check as one line: how it ended, its name, what was found, and what to do."""
     text = " ".join(filter(None, [check.detail, check.advice]))
     return f"{check.outcome.value:<8} {check.name}: {' '.join(text.split())}"
 
 
 def describe(target: Target) -> str:
-    """Return what will be there, and what it costs in a month without a scan.
-
-    Parameters
-    ----------
-    target
-        From `read_target`.
-    """
+    """Return what the deployment creates, and what it costs in a month without a scan."""
     counts = sorted(_count(target).items(), key=lambda each: (-each[1], each[0]))
     kinds = ", ".join(f"{n} {kind.removeprefix('AWS::')}" for kind, n in counts)
     verb = "Will create" if target.is_new else "Will update"
@@ -208,11 +162,5 @@ def _count(target: Target) -> Counter[str]:
 
 
 def is_ready(checks: list[Check]) -> bool:
-    """Tell whether nothing that was found stands against a deployment.
-
-    Parameters
-    ----------
-    checks
-        From `look`.
-    """
+    """Tell whether no check speaks against a deployment."""
     return not any(check.outcome is Outcome.FAILED for check in checks)

@@ -1,4 +1,4 @@
-"""What there is to be removed: a stack, and the data that outlives it."""
+"""A stack that is to be removed, and the data that outlives it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from tools.remove_data import KINDS, DataItem
 
 
 class RefusedError(Exception):
-    """It is not what was meant, or must not be done now; nothing was changed."""
+    """It is not the stack that was meant, or must not be removed now; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What is to be removed.
+    """A stack that is to be removed, or only its data.
 
     Parameters
     ----------
-    stack_name, stack_id
-        The stack.
     is_there
-        Whether the stack itself is; else only its data.
+        Whether the stack itself still exists; else only its data may.
     items
         The data that outlives it, in the order in which it can be deleted.
     earlier
@@ -38,16 +36,7 @@ class Removal:
 
 
 def find(aws: Aws, stack_name: str, stack_id: str | None = None) -> Removal | None:
-    """Return what there is of a stack, also if it is deleted already; None if nothing is known.
-
-    Parameters
-    ----------
-    aws
-        Where.
-    stack_name
-        Its name.
-    stack_id
-        Of an earlier one.
+    """Return a stack and its data, even if it is deleted already; None if nothing is known of it.
 
     Raises
     ------
@@ -80,7 +69,7 @@ def find(aws: Aws, stack_name: str, stack_id: str | None = None) -> Removal | No
 
 
 def _list_deleted(client: Any, stack_name: str) -> list[str]:
-    """Return the ids of the last 90 days, the newest first."""
+    """Return the ids of stacks that were deleted in the last 90 days, newest first."""
     pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
     found = [
         each for page in pages for each in page["StackSummaries"] if each["StackName"] == stack_name
@@ -95,7 +84,7 @@ def _list_items(client: Any, stack_id: str) -> tuple[DataItem, ...]:
         DataItem(each["ResourceType"], each["PhysicalResourceId"])
         for page in pages
         for each in page["StackResourceSummaries"]
-        # Without a name, it was never made; with DELETE_SKIPPED, it has outlived its stack.
+        # A resource without a name was never made; one with DELETE_SKIPPED has outlived its stack.
         if each["ResourceType"] in KINDS
         and each.get("PhysicalResourceId")
         and each["ResourceStatus"] != "DELETE_COMPLETE"

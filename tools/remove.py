@@ -25,7 +25,7 @@ from tools.remains import RefusedError, Removal, find
 from tools.remove_data import KINDS, delete_data
 
 FAILED, REFUSED = 1, 3
-# Network interfaces of functions in a VPC take up to 40 minutes to go.
+# AWS takes up to 40 minutes to delete the network interfaces of functions in a VPC.
 _WAIT = {"Delay": 10, "MaxAttempts": 360}
 _ALWAYS_STAYS = """\
 Not this stack's, and left alone: the secrets (each costs until it is deleted), a key of your own
@@ -35,16 +35,14 @@ this region share. docs/deploy.md#what-stays says how to delete them."""
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user wants.
+    """What the user wants to be removed.
 
     Parameters
     ----------
-    is_deleting_data
-        Whether the data goes too.
     key_days
-        How long the key can be had back [days].
+        How long the deletion of the key can be cancelled [days].
     stack_id
-        Of an earlier stack; None takes the one that is there, else the last one.
+        The id of an earlier stack; None takes the one that exists, else the last one.
     """
 
     is_deleting_data: bool = False
@@ -54,17 +52,6 @@ class Wish:
 
 def run(environment: Environment, aws: Aws, wish: Wish, ask: Callable[[str], str] = input) -> None:
     """Remove a stack, once the user has typed its name.
-
-    Parameters
-    ----------
-    environment
-        Of samconfig.toml.
-    aws
-        Where it is.
-    wish
-        What goes with it.
-    ask
-        Shows a question and returns what was typed.
 
     Raises
     ------
@@ -94,15 +81,7 @@ def run(environment: Environment, aws: Aws, wish: Wish, ask: Callable[[str], str
 
 
 def confirm(stack_name: str, place: str, ask: Callable[[str], str]) -> None:
-    """Refuse to go on unless the stack's name is typed.
-
-    Parameters
-    ----------
-    stack_name, place
-        What is to be removed, and where.
-    ask
-        Shows a question and returns what was typed.
-    """
+    """Refuse to go on unless the user types the stack's name."""
     try:
         typed = ask(f"In {place}. Type the stack's name to go on: ").strip()
     except EOFError:
@@ -112,20 +91,12 @@ def confirm(stack_name: str, place: str, ask: Callable[[str], str]) -> None:
 
 
 def check_place(environment: Environment, account: str, region: str | None) -> None:
-    """Refuse an account or region that is not that of the environment's own settings.
-
-    Parameters
-    ----------
-    environment
-        Of samconfig.toml.
-    account, region
-        Where the caller is.
-    """
+    """Refuse an account or region that differs from the environment's own settings."""
     for name in ("ServiceAccountSecretArn", "AirflowSecretArn", "KmsKeyArn"):
         parts = environment.overrides.get(name, "").split(":")
         if len(parts) < 6 or not parts[4].isdecimal():
             continue
-        # A key may be another account's.
+        # The key may belong to another account.
         if parts[3] != region or (parts[4] != account and name != "KmsKeyArn"):
             raise RefusedError(
                 f"{name} of {environment.name} is in account {parts[4]}, region {parts[3]}; you "
@@ -134,13 +105,7 @@ def check_place(environment: Environment, account: str, region: str | None) -> N
 
 
 def show(removal: Removal, wish: Wish) -> None:
-    """Print what will go and what will stay.
-
-    Parameters
-    ----------
-    removal, wish
-        What is to be removed.
-    """
+    """Print what will go and what will stay."""
     if removal.is_there:
         print(f"Will be removed: the stack {removal.stack_id}, with its API and functions.")
     else:
@@ -153,20 +118,7 @@ def show(removal: Removal, wish: Wish) -> None:
 
 
 def delete_stack(aws: Aws, removal: Removal) -> None:
-    """Delete the stack and wait until it is gone.
-
-    Parameters
-    ----------
-    aws
-        Where.
-    removal
-        What is removed.
-
-    Raises
-    ------
-    StackError
-        It could not be deleted whole.
-    """
+    """Delete the stack and wait until it is gone."""
     client = aws.connect("cloudformation")
     print("Removing the stack: minutes; in a VPC, up to an hour.", flush=True)
     client.delete_stack(StackName=removal.stack_id)
@@ -188,13 +140,7 @@ def delete_stack(aws: Aws, removal: Removal) -> None:
 
 
 def say_what_stays(removal: Removal, wish: Wish) -> None:
-    """Print what is still there, and what it is good for.
-
-    Parameters
-    ----------
-    removal, wish
-        What was removed.
-    """
+    """Print what is still there, and what it is good for."""
     if not wish.is_deleting_data:
         print("Its data is kept, and costs what it holds. To delete it, within 90 days: the same")
         print("call with DELETE_DATA=1.")

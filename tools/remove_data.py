@@ -1,4 +1,4 @@
-"""Delete the data that outlives a stack; each step can be repeated, and finds what is gone."""
+"""Delete the data that outlives a stack; each step can be repeated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from local.config import StackError
 from tools.aws import Aws, get_code
 
-# In the order in which they go: the key last, for it reads all others.
+# In the order of deletion: the key is last, because all others are encrypted with it.
 KINDS = {
     "AWS::S3::Bucket": "data lake",
     "AWS::DynamoDB::Table": "table",
@@ -20,20 +20,20 @@ KINDS = {
 }
 GONE = "already gone."
 _MAX_ROUNDS = 5
-# As many as S3 deletes at once.
+# The most objects that S3 deletes at once.
 _PAGE = {"PageSize": 1000}
 
 
 @dataclass(frozen=True)
 class DataItem:
-    """What may be kept.
+    """A thing that may outlive a stack.
 
     Parameters
     ----------
     kind
-        CloudFormation's type of it.
+        Its type in CloudFormation.
     name
-        Its name, or a key's id.
+        Its name, or the id of a key.
     """
 
     kind: str
@@ -41,23 +41,14 @@ class DataItem:
 
 
 def delete_data(aws: Aws, item: DataItem, account: str, key_days: int) -> str:
-    """Delete an item for good and return what became of it.
+    """Delete an item for good and return what has become of it.
 
     Parameters
     ----------
-    aws
-        Where it is.
-    item
-        What.
     account
-        Whose: a bucket's name may be another's by now.
+        The owner: another account may have taken a bucket's name meanwhile.
     key_days
-        How long a key can be had back [days].
-
-    Raises
-    ------
-    StackError
-        It could not be deleted.
+        How long the deletion of a key can be cancelled [days].
     """
     match item.kind:
         case "AWS::S3::Bucket":
@@ -70,19 +61,11 @@ def delete_data(aws: Aws, item: DataItem, account: str, key_days: int) -> str:
 
 
 def delete_bucket(s3: Any, bucket: str, account: str) -> str:
-    """Empty a bucket, with all versions, delete markers and unfinished uploads, and delete it.
-
-    Parameters
-    ----------
-    s3
-        S3.
-    bucket, account
-        Its name, and whose it is.
-    """
+    """Delete a bucket of an account with all versions, delete markers and unfinished uploads."""
     whose = {"Bucket": bucket, "ExpectedBucketOwner": account}
     n_deleted = 0
     try:
-        # What was uploaded by presigned URLs meanwhile goes in the next round.
+        # The next round deletes what presigned URLs have uploaded meanwhile.
         for _ in range(_MAX_ROUNDS):
             n_deleted += _empty(s3, whose)
             try:
@@ -127,32 +110,24 @@ def _delete_page(s3: Any, whose: dict[str, str], versions: list[dict[str, str]])
     except ClientError as error:
         if get_code(error) != "MalformedXML":
             raise
-        # A key may hold characters that XML cannot.
+        # A key may hold characters that XML cannot express.
         for version in versions:
             s3.delete_object(**whose, **version)
         return
     if errors := answer.get("Errors", []):
-        # Without the key, which a user may have chosen by a patient's name.
+        # Without the key, which may hold a patient's name.
         codes = ", ".join(sorted({str(each.get("Code")) for each in errors}))
         raise StackError(f"{len(errors)} versions in {whose['Bucket']} cannot be deleted: {codes}.")
 
 
 def delete_table(dynamodb: Any, table: str) -> str:
-    """Take a table's protection off and delete it.
-
-    Parameters
-    ----------
-    dynamodb
-        DynamoDB.
-    table
-        Its name.
-    """
+    """Switch a table's protection off and delete it."""
     try:
         found = dynamodb.describe_table(TableName=table)["Table"]
         if found["TableStatus"] != "DELETING":
             if found.get("DeletionProtectionEnabled"):
                 dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
-            # While it is updated, it cannot be deleted.
+            # A table that is being updated cannot be deleted.
             dynamodb.get_waiter("table_exists").wait(TableName=table)
             dynamodb.delete_table(TableName=table)
         dynamodb.get_waiter("table_not_exists").wait(TableName=table)
@@ -164,15 +139,7 @@ def delete_table(dynamodb: Any, table: str) -> str:
 
 
 def delete_log_group(logs: Any, name: str) -> str:
-    """Delete a log group.
-
-    Parameters
-    ----------
-    logs
-        CloudWatch Logs.
-    name
-        Its name.
-    """
+    """Delete a log group."""
     try:
         logs.delete_log_group(logGroupName=name)
     except ClientError as error:
@@ -183,17 +150,7 @@ def delete_log_group(logs: Any, name: str) -> str:
 
 
 def schedule_key(kms: Any, key_id: str, days: int) -> str:
-    """Let a key be deleted after some days: AWS deletes none at once.
-
-    Parameters
-    ----------
-    kms
-        KMS.
-    key_id
-        The key.
-    days
-        How long it can be had back [days].
-    """
+    """Have AWS delete a key after some days, during which that can be cancelled."""
     try:
         key = kms.describe_key(KeyId=key_id)["KeyMetadata"]
         if key["KeyState"] != "PendingDeletion":

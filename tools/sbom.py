@@ -1,6 +1,6 @@
-"""Say what the artefact is made of: CycloneDX SBOMs of the layer, of the DAGs and of /docs.
+"""Write CycloneDX SBOMs of the layer, of the DAGs and of /docs.
 
-Nothing of the time or of chance is in it: the same locks make the same files.
+They hold no time and no random id: the same locks make the same files.
 """
 
 from __future__ import annotations
@@ -23,18 +23,14 @@ TIMEOUT_S = 60
 
 
 def write_sboms(folder: Path) -> None:
-    """Write all.
+    """Write all SBOMs into a folder.
 
     Parameters
     ----------
     folder
-        Gets ``layer.cdx.json``, what this Python installs of its lock, ``dags.cdx.json``, the
-        whole lock: Airflow's own Python chooses from it, and ``docs.cdx.json``, the page's files.
-
-    Raises
-    ------
-    StackError
-        CycloneDX refuses a lock.
+        Gets ``layer.cdx.json``, which lists what this Python installs of its lock;
+        ``dags.cdx.json``, which lists the whole lock, as Airflow's own Python chooses from it; and
+        ``docs.cdx.json``, which lists the page's files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_sbom("\n".join(select_entries(LAYER_LOCK.read_text())), folder / "layer.cdx.json")
@@ -43,8 +39,8 @@ def write_sboms(folder: Path) -> None:
 
 
 def _write_sbom_of_docs(target: Path) -> None:
-    # Whoever looks for vulnerabilities knows these files by npm's name for them, not by that of
-    # the package that brings them.
+    # Scanners for vulnerabilities know these files by their npm name, not by that of the Python
+    # package that holds them.
     entries = select_entries(DEV_LOCK.read_text())
     [entry] = [each for each in entries if each.startswith("flask-swagger-ui==")]
     write_sbom(entry, target)
@@ -69,20 +65,7 @@ def select_entries(lock: str) -> list[str]:
 
 
 def write_sbom(lock: str, target: Path) -> None:
-    """Write what a lock pins as CycloneDX JSON, checked against its schema.
-
-    Parameters
-    ----------
-    lock
-        Requirements with hashes.
-    target
-        The file.
-
-    Raises
-    ------
-    StackError
-        CycloneDX refuses it.
-    """
+    """Write what a lock pins as CycloneDX JSON, checked against its schema."""
     program = str(Path(sys.executable).with_name("cyclonedx-py"))
     command = [program, "requirements", "--output-reproducible", "--validate", "-o", str(target)]
     command += ["--pyproject", str(ROOT / "pyproject.toml"), "-"]

@@ -1,4 +1,4 @@
-"""Checks that run side by side: none waits for another, none hides another, all end in time."""
+"""Run checks side by side: none waits for another, and all end in time."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ DEADLINE_S = 40.0
 
 
 def run(looks: Mapping[str, Look], deadline_s: float = DEADLINE_S) -> Iterator[Check]:
-    """Yield what is found, in the order of the checks.
+    """Yield the results in the order of the checks, whose functions stand by name in `looks`.
 
     Parameters
     ----------
-    looks
-        What finds it, by name.
     deadline_s
-        When whatever has not ended is given up, for all together [s].
+        Time for all checks together, after which those that have not ended are given up [s].
     """
     ends_at = time.monotonic() + deadline_s
     found: dict[str, list[Check]] = {}
     threads = {}
     for name, look in looks.items():
-        # A daemon: one that hangs does not hold the program up.
+        # A daemon, so that a check that hangs does not keep the program alive.
         threads[name] = threading.Thread(target=_look, args=(name, look, found), daemon=True)
         threads[name].start()
     for name, thread in threads.items():
@@ -42,7 +40,7 @@ def _look(name: str, look: Look, found: dict[str, list[Check]]) -> None:
     try:
         found[name] = list(look())
     except (BotoCoreError, ClientError) as error:
-        # What IAM does not let one see may well be right.
+        # A thing that IAM does not let us see may be right all the same.
         found[name] = [skipped(name, f"Could not be checked: {explain(error)}.")]
     except Exception as error:  # noqa: BLE001 - a check that breaks still says so
         advice = "Report this line to those who develop this."

@@ -1,4 +1,4 @@
-"""Whether a deployment works: ``scanhub-workflow doctor``, with what it needs to know.
+"""Check that a deployment works, with ``scanhub-workflow doctor``.
 
     make smoke                  the laptop stack
     make smoke URL=https://…    any deployment
@@ -30,14 +30,12 @@ URL_VARIABLE, TOKEN_VARIABLE = "SCANHUB_WORKFLOW_URL", "SCANHUB_WORKFLOW_TOKEN"
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is to be examined.
+    """The deployment to examine.
 
     Parameters
     ----------
-    url
-        Of the API.
     web_origin
-        Origin of its web page; None if that is not known.
+        Origin of its web page; None if it is unknown.
     environ
         More variables for the doctor.
     """
@@ -78,20 +76,7 @@ def _find(url: str | None, to: str | None) -> Deployment:
 
 
 def find_deployed(environment: Environment, aws: Aws) -> Deployment:
-    """Return what is deployed.
-
-    Parameters
-    ----------
-    environment
-        Of samconfig.toml.
-    aws
-        Where it is.
-
-    Raises
-    ------
-    StackError
-        Nothing is.
-    """
+    """Return the deployment of an environment."""
     stack = find_stack(aws, environment.stack_name)
     url = read_pairs(stack, "Output").get("ApiUrl")
     if not url:
@@ -100,18 +85,12 @@ def find_deployed(environment: Environment, aws: Aws) -> Deployment:
 
 
 def examine(deployment: Deployment) -> int:
-    """Let the doctor examine it and return its exit status.
-
-    Parameters
-    ----------
-    deployment
-        What is to be examined.
-    """
+    """Have the doctor examine a deployment and return its exit status."""
     print(f"Examining {deployment.url}", flush=True)
     command = [sys.executable, "-m", "scanhub_workflow", "doctor", "--token-optional"]
     if deployment.web_origin:
         command += ["--web-origin", deployment.web_origin]
-    # Not as arguments, which every user of this machine sees.
+    # Not arguments, which every user of this machine sees.
     environ = {**os.environ, **deployment.environ, URL_VARIABLE: deployment.url}
     return subprocess.run(command, env=environ, check=False).returncode  # noqa: S603 - our own words
 

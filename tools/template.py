@@ -1,4 +1,4 @@
-"""What template.yaml says of its parameters, without asking AWS."""
+"""What template.yaml says of its parameters, found without AWS."""
 
 from __future__ import annotations
 
@@ -12,51 +12,37 @@ from cfnlint.decode import decode
 from local.config import ROOT, StackError
 
 Values = Mapping[str, str]
-# Nobody's by RFC 2606, or as samconfig.toml writes what is to be filled in.
+# A domain that RFC 2606 gives to nobody, or samconfig.toml's mark for a value to fill in.
 _PLACEHOLDER = re.compile(
     r"\b(REGION|ACCOUNT|X{4,})\b|\bexample\.(org|com|net)\b|\b(subnet|sg)-([a-z])\4{3}\b"
 )
 
 
 class UnknownFunctionError(Exception):
-    """The template decides by a function of CloudFormation that is not known here."""
+    """The template uses a function of CloudFormation that we do not know."""
 
 
 class Template:
-    """The template, with its parameters, conditions and rules.
-
-    Parameters
-    ----------
-    document
-        As decoded.
-    """
+    """The decoded template, with its parameters, conditions and rules."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
 
     @classmethod
     def read(cls, path: str = str(ROOT / "template.yaml")) -> Template:
-        """Return the template of this checkout.
-
-        Raises
-        ------
-        StackError
-            It cannot be read.
-        """
+        """Return the template of this checkout."""
         document, problems = decode(path)
         if problems or document is None:
             raise StackError(f"{path} cannot be read: {problems[0].message}")
         return cls(document)
 
     def fill_in(self, overrides: Values, previous: Values) -> dict[str, str]:
-        """Return the value of every parameter that has one, as CloudFormation will find it.
+        """Return the value of every parameter that has one, as CloudFormation would find it.
 
         Parameters
         ----------
-        overrides
-            What is set now.
         previous
-            Of the stack that is there: what is not set now stays.
+            Parameters of the stack that exists; they stay unless they are set now.
         """
         parameters = self._document["Parameters"]
         defaults = {
@@ -66,13 +52,7 @@ class Template:
         return defaults | kept | dict(overrides)
 
     def list_faults(self, values: Values) -> list[tuple[str, str]]:
-        """Return each parameter that cannot be deployed, and what to do.
-
-        Parameters
-        ----------
-        values
-            From `fill_in`.
-        """
+        """Return each parameter whose value cannot be deployed, and what to do about it."""
         parameters = self._document["Parameters"]
         faults = [(name, "The template has no such parameter.") for name in values]
         faults = [fault for fault in faults if fault[0] not in parameters]
@@ -84,13 +64,7 @@ class Template:
         return faults
 
     def list_broken_rules(self, values: Values) -> list[str]:
-        """Return what the template's rules say against the parameters.
-
-        Parameters
-        ----------
-        values
-            From `fill_in`, with every parameter.
-        """
+        """Return what the template's rules say against the values from `fill_in`."""
         said = []
         for rule in self._document.get("Rules", {}).values():
             try:
@@ -100,31 +74,17 @@ class Template:
                     each for each in rule["Assertions"] if not self._decide(each["Assert"], values)
                 ]
             except UnknownFunctionError:
-                # CloudFormation itself will say it.
+                # CloudFormation itself will report that.
                 continue
             said += [str(each["AssertDescription"]) for each in broken]
         return said
 
     def has(self, condition: str, values: Values) -> bool:
-        """Tell whether one of the template's conditions holds.
-
-        Parameters
-        ----------
-        condition
-            Its name.
-        values
-            From `fill_in`, with every parameter.
-        """
+        """Tell whether a condition of the template holds for the values from `fill_in`."""
         return self._decide({"Condition": condition}, values)
 
     def count_resources(self, values: Values) -> Counter[str]:
-        """Return how many resources there will be, by type.
-
-        Parameters
-        ----------
-        values
-            From `fill_in`, with every parameter.
-        """
+        """Return how many resources the values from `fill_in` create, by type."""
         resources = self._document["Resources"].values()
         return Counter(
             str(each["Type"])

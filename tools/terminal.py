@@ -1,4 +1,4 @@
-"""A program at a terminal of its own, and what a person sees there."""
+"""A program at its own terminal, and what a person would see there."""
 
 from __future__ import annotations
 
@@ -19,32 +19,26 @@ TERM = "xterm-256color"
 TIMEOUT_S = 20.0
 _CHUNK_SIZE_BYTES = 65_536
 _HISTORY = 2_000
-# Where pyte's name of a colour is not rich's.
+# Colours that pyte and rich name differently.
 _COLORS = {"brown": "yellow", "brightbrown": "bright_yellow", "bfightmagenta": "bright_magenta"}
 
 
 class ScreenError(Exception):
-    """The screen has not shown what was waited for; the text holds what it shows."""
+    """The screen has not shown what was expected; the text holds what it shows."""
 
 
 class Terminal:
-    """A program under a pseudo-terminal, its controlling one.
+    """A program under a pseudo-terminal, which controls it.
 
     Parameters
     ----------
-    command
-        The program and its arguments.
     environ
-        All of its variables.
-    folder
-        Where it works; here if left out.
-    rows, columns
-        Of the terminal.
+        All variables of the program.
 
     Attributes
     ----------
     output
-        All that was written to the terminal so far, with its escape sequences.
+        All text that the program has written so far, with escape sequences.
     """
 
     def __init__(
@@ -72,7 +66,7 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """Return what a person sees who scrolls up to the beginning, without blanks at the end."""
+        """Return the lines, also those that have scrolled off, without trailing blanks."""
         shown = ["".join(char.data for char in row).rstrip() for row in self._rows]
         while shown and not shown[-1]:
             shown.pop()
@@ -80,7 +74,7 @@ class Terminal:
 
     @property
     def styled_lines(self) -> list[Text]:
-        """Return the same with its colours."""
+        """Return the same lines with colours."""
         return [_to_text(row) for row in self._rows[: len(self.lines)]]
 
     @property
@@ -91,19 +85,12 @@ class Terminal:
     def wait_until(
         self, is_seen: Callable[[list[str]], bool], timeout_s: float = TIMEOUT_S
     ) -> None:
-        """Return as soon as the screen shows something.
-
-        Parameters
-        ----------
-        is_seen
-            Says of the lines on the screen whether it is there.
-        timeout_s
-            How long to wait at most [s].
+        """Return as soon as `is_seen` finds in the lines of the screen what it looks for.
 
         Raises
         ------
         ScreenError
-            The program has ended, or the time has passed, without it.
+            The program has ended, or `timeout_s` has passed.
         """
         until_s = time.monotonic() + timeout_s
         while not is_seen(self.lines):
@@ -113,57 +100,27 @@ class Terminal:
                 raise self._make_error(f"Not seen in {timeout_s:g} s")
 
     def wait_for(self, text: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Return as soon as a line on the screen holds a text.
-
-        Parameters
-        ----------
-        text
-            The text.
-        timeout_s
-            How long to wait at most [s].
-
-        Raises
-        ------
-        ScreenError
-            The program has ended, or the time has passed, without it.
-        """
+        """Return as soon as a line on the screen holds a text; else raise as `wait_until` does."""
         self.wait_until(lambda lines: any(text in line for line in lines), timeout_s)
 
     def press(self, key: str) -> None:
-        """Press keys.
-
-        Parameters
-        ----------
-        key
-            ``c-c`` for Ctrl and C, or any text.
-        """
+        """Press keys: ``c-c`` for Ctrl and C, or any text."""
         if key.startswith("c-") and len(key) == 3:
             self._child.sendcontrol(key[2])
         else:
             self._child.send(key)
 
     def kill(self, number: int = SIGKILL) -> None:
-        """Send a signal; by default, nothing of the program runs any more.
-
-        Parameters
-        ----------
-        number
-            Of the signal.
-        """
+        """Send a signal; by default SIGKILL, after which nothing of the program runs any more."""
         self._child.kill(number)
 
     def wait(self, timeout_s: float = TIMEOUT_S) -> int:
-        """Return the exit status, or -n for signal n, when the program has ended.
-
-        Parameters
-        ----------
-        timeout_s
-            How long to wait at most [s].
+        """Wait for the program's end; return its exit status, or -n for signal n.
 
         Raises
         ------
         ScreenError
-            It has not ended in time.
+            It has not ended in `timeout_s`.
         """
         until_s = time.monotonic() + timeout_s
         while self._read(until_s - time.monotonic()):
@@ -175,7 +132,7 @@ class Terminal:
         return self._child.exitstatus or 0
 
     def close(self) -> None:
-        """End the program if it still runs, and take the terminal away."""
+        """End the program if it still runs, and close the terminal."""
         self._child.close(force=True)
 
     def __enter__(self) -> Terminal:
@@ -190,7 +147,7 @@ class Terminal:
         self.close()
 
     def _read(self, timeout_s: float) -> bool:
-        """Return whether there may be more to come."""
+        """Read what is there; return whether more may come."""
         try:
             chunk = self._child.read_nonblocking(_CHUNK_SIZE_BYTES, max(timeout_s, 0))
         except pexpect.TIMEOUT:

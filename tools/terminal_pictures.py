@@ -1,7 +1,7 @@
 """Pictures of the command line for the README: ``python -m tools.terminal_pictures [name …]``.
 
-The real commands run at a terminal, on the laptop stack that is up; a picture is what the terminal
-showed.
+The real commands run at a terminal, against the running laptop stack; a picture shows what the
+terminal showed.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ FOLDER = ROOT / "docs" / "images"
 COLUMNS = 80
 TIMEOUT_S = 300.0
 FILE_NAME = "scan.h5"
-# About 400 MB: enough to see the bar move on loopback.
+# About 400 MB, so that the bar visibly moves on loopback.
 N_COILS, MATRIX_SIZE = 96, 512
 POLL_S = 2.0
-# Rich's own font comes from elsewhere, and no picture in a README may load anything.
+# Rich loads its font from the network, which a picture in a README must not do.
 SVG_FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A command and the moment at which it is pictured.
+    """A command, and the moment at which its picture is taken.
 
     Parameters
     ----------
     name
-        Of the file, without its ending.
+        Name of the file, without its ending.
     arguments
-        As they are typed; ``{workflow}`` is a fresh one.
+        As they are typed; ``{workflow}`` stands for a new workflow.
     is_moment
-        Says of the lines on the screen whether it is now; None for the end.
+        Finds in the lines of the screen whether the moment has come; None: at the end.
     """
 
     name: str
@@ -61,25 +61,13 @@ class Picture:
 
 
 def is_half_way(lines: list[str]) -> bool:
-    """Return whether a bar shows at least 40 %, and is not full.
-
-    Parameters
-    ----------
-    lines
-        On the screen.
-    """
+    """Return whether a bar on the screen shows at least 40 % and is not full."""
     found = re.search(r"(\d+) %", "\n".join(lines))
     return found is not None and 40 <= int(found[1]) < 100
 
 
 def is_reconstructing(lines: list[str]) -> bool:
-    """Return whether the scan is done and the reconstruction is not.
-
-    Parameters
-    ----------
-    lines
-        On the screen.
-    """
+    """Return whether the screen shows that the scan is done and the reconstruction is not."""
     return any("completed" in line for line in lines) and any(
         "in progress" in line for line in lines
     )
@@ -93,7 +81,7 @@ PICTURES = [
 
 
 def main() -> int:
-    """Take the pictures and return the exit status: 0 only if there is each of them."""
+    """Take the pictures and return the exit status: 0 only if all were taken."""
     parser = argparse.ArgumentParser(prog="python -m tools.terminal_pictures", description=__doc__)
     names = [picture.name for picture in PICTURES]
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(names)}")
@@ -131,15 +119,10 @@ def main() -> int:
 def wait_for_health(stack: Stack) -> None:
     """Return when nothing is degraded: the reconciler first looks a minute after the start.
 
-    Parameters
-    ----------
-    stack
-        The running stack.
-
     Raises
     ------
     StackError
-        Something is, for five minutes.
+        Something is still degraded after five minutes.
     """
     deadline_s = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline_s:
@@ -151,17 +134,7 @@ def wait_for_health(stack: Stack) -> None:
 
 
 def prepare(picture: Picture, stack: Stack, folder: Path) -> list[str]:
-    """Make what a command needs, and return its arguments.
-
-    Parameters
-    ----------
-    picture
-        With the command.
-    stack
-        The running stack.
-    folder
-        Where the command works.
-    """
+    """Make what a command needs, and return its arguments."""
     arguments = list(picture.arguments)
     if FILE_NAME in arguments:
         simulate_acquisition(folder / FILE_NAME, n_coils=N_COILS, matrix_size=MATRIX_SIZE)
@@ -177,23 +150,12 @@ def take(
 ) -> str:
     """Run a command at a terminal and return its picture, an SVG.
 
-    Parameters
-    ----------
-    picture
-        Which.
-    arguments
-        Of the command.
-    environ
-        All of its variables.
-    folder
-        Where it works.
-
     Raises
     ------
     ScreenError
-        The moment did not come, or the command did not end well.
+        The moment did not come, or the command failed.
     """
-    # The environment that takes the pictures has the command too.
+    # The command is installed in the environment that runs this.
     command = [str(Path(sys.executable).with_name(COMMAND)), *arguments]
     with Terminal(command, environ, folder=folder, columns=COLUMNS) as terminal:
         shown: list[Text] = []
@@ -208,16 +170,12 @@ def take(
 
 
 def draw(command: str, lines: Sequence[Text], name: str) -> str:
-    """Return an SVG of a terminal.
+    """Return an SVG of a terminal that shows a command and its lines.
 
     Parameters
     ----------
-    command
-        As it was typed.
-    lines
-        What the terminal showed then.
     name
-        Of the picture, different for each on a page.
+        Name of the picture, different for each on a page.
     """
     console = Console(
         record=True,

@@ -1,4 +1,4 @@
-"""Draw the state machines of the domain into docs/transitions.md, from their tables."""
+"""Draw the domain's state machines into docs/transitions.md, from their tables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ cancelled or failed if one is; completed if all are.""",
 
 
 def draw_document() -> str:
-    """Return the page, a Mermaid state diagram for each table."""
+    """Return the page, with a Mermaid state diagram for each table."""
     parts = [
         INTRODUCTION,
         _draw("Task", TASK_TRANSITIONS, TaskStatus.PENDING),

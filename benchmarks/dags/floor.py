@@ -1,4 +1,4 @@
-"""Airflow DAG of the pipeline's benchmark: a task, which has its process, that does nothing."""
+"""Airflow DAG of the pipeline's benchmark: one task, in its own process, that does nothing."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The Lambda that everybody writes: what ours are compared with.
+"""A Lambda as most people write it: ours are compared with it.
 
 FastAPI behind Mangum, Powertools' Logger, Tracer and Metrics as their documentation shows them, and
 a boto3 client made at import. It is deployed as ``pip install --target`` leaves it.

@@ -1,6 +1,7 @@
 """Airflow imports this file at its start (its folder is on the path of the laptop's Airflow only).
 
-The scheduler forks the processes that run tasks: what it has imported, they need not import again.
+The scheduler forks the processes that run tasks, so they need not import again what it has
+imported.
 """
 
 import asyncio
@@ -19,10 +20,10 @@ if os.environ.get("SCANHUB_PRELOAD"):
 
 
 def skip_audit_log(session: Session, *_: Any) -> None:
-    """Write nothing from the API server's event loop, as only its audit log of requests would.
+    """Write nothing from the API server's event loop; only its audit log of requests would.
 
-    SQLite has one writer. A request that waits for it on the event loop keeps that writer, another
-    request, from its commit: both stand for five seconds, and one ends as a 500.
+    SQLite has one writer. A request that waits for it on the event loop keeps the writer, another
+    request, from its commit: both wait for five seconds, and one ends as a 500.
     """
     try:
         asyncio.get_running_loop()

@@ -40,32 +40,14 @@ class Account:
 
 
 class Accounts:
-    """The users who may log in, and who is logged in.
-
-    Parameters
-    ----------
-    accounts
-        The users there are; nobody is logged in at first.
-    """
+    """The users who may log in, and who is logged in; at first nobody."""
 
     def __init__(self, *accounts: Account) -> None:
         self._lock = threading.Lock()
         self._accounts = {account.username: account for account in accounts}
 
     def log_in(self, username: str, password: str) -> User | None:
-        """Return the user with its token, the same one while a session lasts.
-
-        Parameters
-        ----------
-        username
-            The user's name.
-        password
-            The user's password.
-
-        Returns
-        -------
-        The user, or ``None`` when name or password are wrong.
-        """
+        """Return the user with its token, the same one during a session; ``None`` if refused."""
         with self._lock:
             account = self._accounts.get(username)
             if account is None or not _is_same(account.password, password):

@@ -1,4 +1,4 @@
-"""Puts one stand-in together: its state, and the application that serves it."""
+"""Builds one stand-in: its state, and the application that serves it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,22 +36,18 @@ from local.scanhub.validation import answer_validation_error
 
 @dataclass(frozen=True)
 class Settings:
-    """How to set a stand-in up.
+    """The settings of a stand-in.
 
     Attributes
     ----------
     address
         ``host:port`` of the stand-in, which is also the seeded device's.
     workflow_manager_url
-        Where the scanner uploads; empty until it is set over the control API.
-    username, password
-        The operator's credentials.
-    service_password
-        The password of the service account.
+        Where the scanner uploads; empty until the control API sets it.
     scan_duration_s
-        How long a scan takes, in seconds.
+        How long a scan takes [s].
     acquire, transport
-        Replace the phantom and the network in tests.
+        Tests replace the phantom and the network by these.
     """
 
     address: str

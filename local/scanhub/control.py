@@ -1,4 +1,4 @@
-"""The stand-in's own control API: seed, switches and records. No ScanHub service has it."""
+"""The stand-in's own control API: seed, switches and records; ScanHub has none of it."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""What endpoints share: the stand-in's state and the check of the bearer token."""
+"""What endpoints share: the stand-in's state, and the check of the bearer token."""
 
 from dataclasses import dataclass
 from typing import Annotated, NoReturn, cast
@@ -17,7 +17,7 @@ from local.scanhub.store import Store
 
 @dataclass
 class StandIn:
-    """Everything one running stand-in consists of."""
+    """All parts of one running stand-in."""
 
     store: Store
     accounts: Accounts
@@ -40,8 +40,8 @@ StandInDep = Annotated[StandIn, Depends(get_stand_in)]
 def check_user(stand_in: StandInDep, authorization: Annotated[str | None, Header()] = None) -> User:
     """Return the caller, or answer 401 with ScanHub's texts.
 
-    Every service checks every call itself. A fault of user-login-manager is not felt here,
-    so that a switch stays with the service it names.
+    In ScanHub every service asks user-login-manager. Here a fault of user-login-manager does not
+    affect the others, so that a switch concerns only the service it names.
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":

@@ -21,24 +21,18 @@ class Fault(BaseModel):
 
     Attributes
     ----------
-    service
-        The service that fails.
     method, path_contains
-        Which of its calls; ``None`` is all.
+        The calls that it spoils; ``None`` is all.
     kind
-        ``status`` answers an error, ``slow`` waits, ``garbage`` answers no JSON, ``drop``
-        closes the connection without an answer. Of the scanner alone: ``abort_scan`` ends a
-        scan half-way with an error, ``corrupt_data`` uploads a file that is no ISMRMRD file.
-    status
-        The answer's status; 503 for ``status``, 200 for ``garbage`` unless given.
-    detail
-        Text of an error answer.
+        ``status`` answers an error, ``slow`` waits, ``garbage`` answers no JSON, ``drop`` closes
+        the connection without an answer. For the scanner only: ``abort_scan`` ends a scan half-way
+        with an error, ``corrupt_data`` uploads a file that is no ISMRMRD file.
     delay_s
-        How long ``slow`` waits, in seconds.
+        How long ``slow`` waits [s].
     times
-        For how many calls, in the order they come; ``None`` until cleared.
+        For how many calls, in their order; ``None``: until it is cleared.
     after_processing
-        Whether the service does its work first, so that only its answer is spoilt.
+        Whether the service does its work first, so that only its answer is lost.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -61,7 +55,7 @@ class Fault(BaseModel):
 
 
 class FaultBoard:
-    """The faults that are switched on; the first that fits a call is taken."""
+    """The faults that are switched on; a call takes the first that fits."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -103,6 +97,6 @@ class FaultBoard:
         if fault.times is not None:
             fault.times -= 1
             if fault.times == 0:
-                # By identity: two switches may be equal.
+                # Compare identity, because two switches may be equal.
                 self._faults = [other for other in self._faults if other is not fault]
         return fault

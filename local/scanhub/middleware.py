@@ -1,4 +1,4 @@
-"""The wire in front of all services: records every call and spoils those it is told to."""
+"""The wire in front of all services: it records every call, and spoils those that faults name."""
 
 import asyncio
 import json
@@ -12,16 +12,12 @@ GARBAGE = b"<html>\x00 this is no JSON"
 
 
 class FaultyWire:
-    """Pure ASGI middleware; the control API passes untouched.
+    """Pure ASGI middleware; it does not touch the control API.
 
     Parameters
     ----------
-    app
-        The services.
-    faults
-        The switches.
     recorder
-        Where requests are kept, also those a fault keeps from their service.
+        Keeps all requests, also those that a fault keeps from their service.
     """
 
     def __init__(self, app: ASGIApp, *, faults: FaultBoard, recorder: Recorder) -> None:
@@ -119,7 +115,7 @@ def _make_answer(status: int, body: bytes) -> list[Message]:
 async def _drop_connection(scope: Scope, receive: Receive) -> None:
     transport = scope.get("state", {}).get("transport")
     if transport is None:
-        # Not behind our server: an in-process client sees the same as after a reset.
+        # Without our server, an in-process client sees the same as after a reset.
         raise ConnectionResetError("The connection was dropped by a fault switch.")
     transport.close()
     while (await receive())["type"] != "http.disconnect":

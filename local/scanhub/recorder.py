@@ -1,4 +1,4 @@
-"""What the stand-in was sent, for tests that compare it with the contract."""
+"""The requests to the stand-in, for tests that compare them with the contract."""
 
 import threading
 from collections import deque
@@ -27,7 +27,7 @@ def find_service(path: str) -> str | None:
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request as it came in, its token included: a test double may keep it."""
+    """One request as it came in, token included, which only a test double may keep."""
 
     service: str
     method: str

@@ -38,7 +38,7 @@ def get_sequence(sequence_id: str, stand_in: StandInDep) -> MRISequence:
 
 @devices.post("/start_scan_via_websocket")
 def start_scan_via_websocket(device_task: DeviceTask, stand_in: StandInDep) -> None:
-    """Hand a scan to a connected device, and do not wait for what the device makes of it."""
+    """Hand a scan to a connected device, without waiting for the device's answer."""
     device = stand_in.store.find_device(device_task.device_id)
     if device is None or device.status in OFFLINE_STATUSES:
         raise HTTPException(503, "Device offline.")
@@ -52,7 +52,7 @@ def start_scan_via_websocket(device_task: DeviceTask, stand_in: StandInDep) -> N
 def get_ip_address(device_id: str, stand_in: StandInDep, request: Request) -> dict[str, str]:
     """Return the address at which a device answers."""
     address = get_device(device_id, stand_in).ip_address
-    # The simulated scanner is here, and a container has another address for that.
+    # A container reaches the simulated scanner at another address, that of its own request.
     return {"ip_address": request.url.netloc if address == stand_in.scanner_address else address}
 
 

@@ -29,20 +29,16 @@ class ScannerBusyError(Exception):
 
 @dataclass
 class ScanRecord:
-    """What happened to the scan of one task.
+    """What happened to the scan of one task; state, error and upload are those of the last start.
 
     Attributes
     ----------
     n_starts
-        Orders the scanner followed.
+        Orders that the scanner carried out.
     n_refused
-        Orders it refused because it was scanning.
+        Orders that it refused because it was scanning.
     state
-        ``idle``, ``scanning``, ``uploading``, ``finished`` or ``failed``, of the last start.
-    error
-        Why the last start failed.
-    upload_id
-        The upload that holds the data of the last start.
+        ``idle``, ``scanning``, ``uploading``, ``finished`` or ``failed``.
     """
 
     n_starts: int = 0
@@ -59,13 +55,11 @@ class ScannerSettings:
     Attributes
     ----------
     workflow_manager_url
-        Base URL of the workflow manager's API, where the data goes; may be set later.
+        Base URL of the API that takes the data; may be set later.
     scan_duration_s
-        How long a scan takes, in seconds, without the upload.
+        How long a scan takes without the upload [s].
     acquire
         Writes the raw data of a scan to a path.
-    transport
-        Replaces the network in tests.
     """
 
     workflow_manager_url: str
@@ -80,14 +74,10 @@ class SimulatedScanner:
 
     Parameters
     ----------
-    settings
-        How it behaves.
     store
-        Where device-manager writes the progress the scanner reports.
-    faults
-        The switches that make a scan fail.
+        The scanner writes its progress to it, as device-manager does.
     is_token_valid
-        Whether device-manager could use a token to report progress.
+        Whether device-manager could report progress with a token.
     """
 
     settings: ScannerSettings
@@ -100,17 +90,12 @@ class SimulatedScanner:
     _running: dict[str, threading.Thread] = field(default_factory=dict)
 
     def start(self, device_task: DeviceTask) -> None:
-        """Begin a scan in the background.
-
-        Parameters
-        ----------
-        device_task
-            The order; its token serves for the upload.
+        """Begin a scan in the background; the order's token serves for the upload.
 
         Raises
         ------
         ScannerBusyError
-            When the device is scanning already.
+            The device is scanning already.
         """
         with self._lock:
             scan = self._scans.setdefault(device_task.record_id, ScanRecord())
@@ -119,7 +104,7 @@ class SimulatedScanner:
                 raise ScannerBusyError(device_task.device_id)
             scan.n_starts += 1
             scan.state, scan.error, scan.upload_id = "scanning", None, None
-            # A daemon, so that a scan never keeps the process alive.
+            # A daemon, so that no scan keeps the process alive.
             thread = threading.Thread(target=self._run, args=(device_task, scan), daemon=True)
             self._running[device_task.device_id] = thread
             thread.start()
@@ -175,7 +160,7 @@ class SimulatedScanner:
             path.write_bytes(b"This is not an ISMRMRD file.\n")
 
     def _report(self, task: DeviceTask, progress: int) -> None:
-        # device-manager writes with the token of the order; refused, it writes nothing.
+        # device-manager writes with the order's token; if that is refused, it writes nothing.
         if self.is_token_valid(task.user_access_token):
             self.store.report_progress(task.record_id, progress)
 
@@ -195,13 +180,7 @@ class SimulatedScanner:
 
 
 def acquire_phantom(path: Path) -> None:
-    """Write a noisy multi-coil acquisition of a phantom as an ISMRMRD file.
-
-    Parameters
-    ----------
-    path
-        The file to make.
-    """
+    """Write a noisy multi-coil acquisition of a phantom as an ISMRMRD file."""
     # Imported late: the other services must not wait for the numerics to load.
     from local.phantom import simulate_acquisition
 

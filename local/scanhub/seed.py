@@ -1,4 +1,4 @@
-"""The fixed content the stand-in starts with, and copies of its workflow."""
+"""The fixed data that the stand-in starts with, and copies of its workflow."""
 
 import json
 from collections.abc import Sequence
@@ -43,16 +43,16 @@ SEQUENCE_FILE = "# Pulseq sequence file\n[VERSION]\nmajor 1\nminor 4\nrevision 0
 
 
 class TaskSpec(BaseModel):
-    """A task to seed; what is left out is filled in.
+    """A task to seed; fields that are left out get defaults.
 
     Attributes
     ----------
     id
         Given when other tasks of the same workflow refer to it.
     args
-        ``None`` stands for the seeded device and sequence, or the seeded contrast.
+        ``None``: the seeded device and sequence, or the seeded contrast.
     destinations
-        ``None`` stands for the seeded DAG, and for nothing in a device task.
+        ``None``: the seeded DAG, or nothing in a device task.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -77,7 +77,7 @@ DEFAULT_TASKS = (
 
 @dataclass(frozen=True)
 class Seed:
-    """Ids of a seeded workflow and of everything it refers to."""
+    """The ids of a seeded workflow and of all that it refers to."""
 
     workflow_id: UUID
     exam_id: UUID
@@ -99,18 +99,12 @@ class Seed:
 
 
 def seed_store(store: Store, *, device_address: str) -> Seed:
-    """Fill an empty store with one patient, exam, sequence, device and workflow.
+    """Fill an empty store with a patient, exam, sequence, device and workflow; return their ids.
 
     Parameters
     ----------
-    store
-        The store to fill.
     device_address
         ``host:port`` at which the simulated scanner answers.
-
-    Returns
-    -------
-    The ids of what was made.
     """
     store.put_patient(_make_patient())
     store.put_sequence(_make_sequence())
@@ -137,24 +131,14 @@ def seed_workflow(
     device_id: str = DEVICE_ID,
     is_template: bool = False,
 ) -> Seed:
-    """Make a workflow with new ids in an exam.
+    """Make a workflow with new ids in an exam and return the ids.
 
     Parameters
     ----------
-    store
-        The store that holds the exam.
-    exam_id
-        The exam the workflow belongs to.
     tasks
         Its tasks, in the order of their creation.
     device_id
-        The device that device tasks without ``args`` name.
-    is_template
-        Whether the workflow and its tasks are templates.
-
-    Returns
-    -------
-    The ids of what was made.
+        The device of device tasks without ``args``.
     """
     workflow = store.add_workflow(
         BaseWorkflow(

@@ -24,19 +24,8 @@ class DroppableProtocol(H11Protocol):
 
 
 def open_socket(port: int) -> socket.socket:
-    """Return a listening socket on loopback.
-
-    Parameters
-    ----------
-    port
-        The port; 0 takes a free one.
-
-    Raises
-    ------
-    OSError
-        When the port is taken.
-    """
-    # The protocol is named because asyncio switches Nagle's delay (40 ms an answer) off only then.
+    """Return a listening socket on loopback; port 0 takes a free one."""
+    # Only with a named protocol does asyncio switch off Nagle's delay (40 ms an answer).
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -49,7 +38,7 @@ def open_socket(port: int) -> socket.socket:
 
 
 def make_server(app: ASGIApp) -> uvicorn.Server:
-    """Return a server for the stand-in, to run on a socket of :func:`open_socket`."""
+    """Return a server for the stand-in, to run on a socket of `open_socket`."""
     config = uvicorn.Config(
         app,
         http=DroppableProtocol,
@@ -65,7 +54,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
 
 @contextmanager
 def serve(app: ASGIApp, listener: socket.socket) -> Iterator[str]:
-    """Serve in a thread for as long as the context, which is ``host:port``."""
+    """Serve in a thread during the context, whose value is ``host:port``."""
     server = make_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

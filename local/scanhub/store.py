@@ -1,4 +1,4 @@
-"""What the neighbour services remember: exams, patients, sequences and devices."""
+"""The state of ScanHub's services: exams, patients, sequences and devices."""
 
 import threading
 from datetime import datetime, timedelta
@@ -21,12 +21,12 @@ from local.scanhub.models import (
 
 
 def server_now() -> datetime:
-    """Return the time as ScanHub writes it: local to the server, without an offset."""
+    """Return the time as ScanHub writes it: the server's local time, without an offset."""
     return datetime.now()
 
 
 class Store:
-    """Everything in memory, behind one lock; reads answer copies."""
+    """All records in memory, behind one lock; reads return copies."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -75,7 +75,7 @@ class Store:
             return record.model_copy(deep=True)
 
     def add_result(self, result: BaseResult) -> ResultOut | None:
-        """Keep a new result of a task; ``None`` when there is no such task."""
+        """Keep a new result of a task and return it; ``None`` if there is no such task."""
         with self._lock:
             task = self._tasks.get(result.task_id) if result.task_id else None
             if task is None:
@@ -87,7 +87,7 @@ class Store:
             return record.model_copy(deep=True)
 
     def overwrite_task(self, task_id: UUID, task: BaseTask) -> TaskOut | None:
-        """Replace a task, whatever it was; ``None`` when there is no such task."""
+        """Replace a task, whatever it was; ``None`` if there is no such task."""
         with self._lock:
             current = self._tasks.get(task_id)
             if current is None:

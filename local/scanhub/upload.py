@@ -11,31 +11,16 @@ FILE_NAME = "phantom.h5"
 
 
 class ScanFailedError(Exception):
-    """A scan, or the upload of its data, did not come to its end."""
+    """A scan, or the upload of its data, failed."""
 
 
 def upload_acquisition(client: httpx.Client, base_url: str, task_id: UUID, path: Path) -> str:
-    """Upload a file in parts and complete the upload.
+    """Upload a device task's file in parts, complete the upload and return its id.
 
     Parameters
     ----------
-    client
-        The client for the API and for the presigned URLs.
     base_url
         The workflow manager's base URL, ending in ``/v1/workflowmanager``.
-    task_id
-        The device task the data belongs to.
-    path
-        The file to send.
-
-    Returns
-    -------
-    The id of the upload.
-
-    Raises
-    ------
-    ScanFailedError
-        When an answer is not the one that was asked for.
     """
     uploads_url = f"{base_url.rstrip('/')}/uploads"
     order = {
@@ -66,7 +51,7 @@ def _put_parts(
                 if "etag" not in answer.headers:
                     raise ScanFailedError(f"Part {part['part_number']} was stored without an ETag.")
                 stored.append({"part_number": part["part_number"], "etag": answer.headers["etag"]})
-            # Every answer holds the URLs of a window of parts.
+            # Each answer holds the URLs of some of the parts.
             following = {"from_part": len(stored) + 1}
             upload = _read_json(_require(client.get(upload_url, params=following), 200))
         if file.read(1):

@@ -1,4 +1,4 @@
-"""Validation errors in generation A's words: its services ran on pydantic 1."""
+"""Validation errors in the format of generation A, whose services ran on pydantic 1."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""What the preflight looks at: each function tells in one line or a few, and changes nothing."""
+"""The checks before a deployment: each yields one line or a few, and changes nothing."""

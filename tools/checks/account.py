@@ -1,4 +1,4 @@
-"""Whose account it is, in which region, and what an account needs once."""
+"""Checks of the account, its region, and what every account needs once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,7 @@ _MAKE_ROLE = (
 
 
 def check_region(aws: Aws) -> Iterator[Check]:
-    """Tell which region it is.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    """
+    """Tell which region it is."""
     region, other = aws.region, os.environ.get("AWS_REGION")
     if not region:
         advice = "Set AWS_DEFAULT_REGION, or region = in samconfig.toml."
@@ -43,13 +37,7 @@ def check_region(aws: Aws) -> Iterator[Check]:
 
 
 def check_credentials(aws: Aws) -> Iterator[Check]:
-    """Tell which account and role it is.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    """
+    """Tell which account and role it is."""
     try:
         identity = aws.identify()
     except (BotoCoreError, ClientError) as error:
@@ -63,13 +51,7 @@ def check_credentials(aws: Aws) -> Iterator[Check]:
 
 
 def name_caller(arn: str) -> str:
-    """Return role, user or root, as people call it.
-
-    Parameters
-    ----------
-    arn
-        From STS.
-    """
+    """Return role, user or root of an ARN from STS, as people call it."""
     kind, _, name = arn.rpartition(":")[2].partition("/")
     if kind == "assumed-role":
         return f"role {name.partition('/')[0]}"
@@ -77,13 +59,7 @@ def name_caller(arn: str) -> str:
 
 
 def check_log_role(aws: Aws) -> Iterator[Check]:
-    """Tell whether API Gateway may write the access log: else the first deployment fails.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    """
+    """Tell whether API Gateway may write its access log; if not, the first deployment fails."""
     arn = aws.connect("apigateway").get_account().get("cloudwatchRoleArn")
     if not arn:
         yield failed(LOG_ROLE, "There is none.", _MAKE_ROLE)

@@ -1,4 +1,4 @@
-"""Airflow: an environment of Amazon MWAA, one by its URL, or none."""
+"""Checks of Airflow: an environment of Amazon MWAA, one by its URL, or none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workflow_manager.orchestrators.airflow_api import AIRFLOW_APIS, HealthDocum
 from workflow_manager.settings import AirflowApiVersion
 
 AIRFLOW = "Airflow"
-# Of AirflowApiVersion: the first number of Airflow's own version.
+# By AirflowApiVersion: the first number of Airflow's own version.
 MAJORS = {"v2": "3", "v1": "2"}
 _UNHEALTHY = "Start its scheduler and database; until then, every run waits."
 
@@ -25,17 +25,7 @@ _UNHEALTHY = "Start its scheduler and database; until then, every run waits."
 def check_airflow(
     aws: Aws, values: Mapping[str, str], transport: httpx.BaseTransport | None = None
 ) -> Iterator[Check]:
-    """Tell whether Airflow is there, and of the version that was named.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    values
-        Of the template's parameters.
-    transport
-        To an Airflow by its URL; httpx's own if left out.
-    """
+    """Tell whether the Airflow of the template's parameters is there, in the version they name."""
     version = cast(AirflowApiVersion, values.get("AirflowApiVersion", "v2"))
     if name := values.get("MwaaEnvironmentName"):
         yield _check_mwaa(aws, name, version)

@@ -1,4 +1,4 @@
-"""The two quotas that this stack meets; docs/deploy.md says why no others are asked for."""
+"""Checks of the two quotas that this stack can hit; docs/deploy.md says why there are no others."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ from scanhub_workflow.doctor.checks import Check, failed, ok, warning
 from tools.aws import Aws
 
 CONCURRENCY, ROLES = "Lambda's concurrency", "IAM roles"
-# A page that opens asks five functions at once, each behind the authorizer, for some users.
+# A page asks five functions at once, each behind the authorizer: enough for some users.
 MIN_CONCURRENCY = 50
 
 
 def check_concurrency(aws: Aws) -> Iterator[Check]:
-    """Tell how many calls may run at once: a new account has ten.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    """
+    """Tell how many calls may run at once: in a new account, ten."""
     limit = aws.connect("lambda").get_account_settings()["AccountLimit"]
     n_free = int(limit["UnreservedConcurrentExecutions"])
     if n_free < MIN_CONCURRENCY:
@@ -33,15 +27,7 @@ def check_concurrency(aws: Aws) -> Iterator[Check]:
 
 
 def check_roles(aws: Aws, n_roles: int) -> Iterator[Check]:
-    """Tell whether there is room for a role for each function.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    n_roles
-        How many there will be more.
-    """
+    """Tell whether the account may have `n_roles` more roles, one for each function."""
     summary = aws.connect("iam").get_account_summary()["SummaryMap"]
     n_free = int(summary["RolesQuota"]) - int(summary["Roles"])
     if n_free < n_roles:

@@ -1,4 +1,4 @@
-"""The secrets that functions read, and the key of the data. No value is ever shown."""
+"""Checks of the secrets that functions read, and of the data's key; no value is ever shown."""
 
 from __future__ import annotations
 
@@ -19,17 +19,7 @@ _PUT_VALUE = (
 
 
 def check_secret(aws: Aws, parameter: str, arn: str) -> Iterator[Check]:
-    """Tell whether functions will be able to read a secret, and find in it what they need.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    parameter
-        Of the template.
-    arn
-        Its value.
-    """
+    """Tell whether functions can read a parameter's secret, and find in it what they need."""
     if fault := _find_elsewhere(aws, arn):
         yield failed(parameter, *fault)
         return
@@ -37,7 +27,7 @@ def check_secret(aws: Aws, parameter: str, arn: str) -> Iterator[Check]:
     try:
         secret = client.describe_secret(SecretId=arn)
     except ClientError as error:
-        # ValidationException: no name of a secret at all.
+        # ValidationException: the name cannot be that of a secret.
         if get_code(error) not in {"ResourceNotFoundException", "ValidationException"}:
             raise
         advice = (
@@ -114,7 +104,7 @@ def _find_fault_of_value(client: Any, arn: str) -> tuple[str, str] | None:
             return "It is being changed or deleted.", f"Look at it in Secrets Manager: {arn}"
         raise
     try:
-        # Whatever json says of it would show it.
+        # The parser's message would show the secret.
         content = json.loads(answer.get("SecretString") or "")
     except ValueError:
         return "It holds no JSON.", advice
@@ -126,15 +116,7 @@ def _find_fault_of_value(client: Any, arn: str) -> tuple[str, str] | None:
 
 
 def check_key(aws: Aws, arn: str) -> Iterator[Check]:
-    """Tell whether the customer's own key can encrypt the data.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    arn
-        The key.
-    """
+    """Tell whether the customer's own key can encrypt the data."""
     name = "KmsKeyArn"
     if (region := f"{arn}:::".split(":")[3]) != aws.region:
         yield failed(name, f"It lies in {region}, the stack in {aws.region}.", "Name another key.")

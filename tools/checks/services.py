@@ -1,4 +1,4 @@
-"""ScanHub's services, where the functions will look for them."""
+"""Checks of ScanHub's services, at the URLs that the functions will call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx
 from scanhub_workflow.doctor.checks import Check, failed, ok, skipped
 from tools.http_probe import Answer, explain, get
 
-# What the functions append to each, and what of it answers whoever has no token: with a refusal.
+# What the functions append to each URL, and the path that refuses a caller without a token.
 PREFIXES = {
     "UserLoginManagerUri": ("/api/v1/userlogin", "getcurrentuser"),
     "ExamManagerUri": ("/api/v1/exam", "workflow/00000000-0000-0000-0000-000000000000"),
@@ -22,23 +22,13 @@ PREFIXES = {
 def check_service(
     parameter: str, values: Mapping[str, str], transport: httpx.BaseTransport | None = None
 ) -> Iterator[Check]:
-    """Tell whether a service answers.
-
-    Parameters
-    ----------
-    parameter
-        Of the template: the service's base URL.
-    values
-        Of all parameters.
-    transport
-        httpx's own if left out.
-    """
+    """Tell whether the service of a parameter answers; the parameter is its base URL."""
     base = values[parameter].rstrip("/")
     prefix, protected = PREFIXES[parameter]
     try:
         answer = get(f"{base}{prefix}/health/readiness", transport)
         if answer.status != httpx.codes.OK or answer.is_page:
-            # Not every service has one.
+            # Not every service has a health check.
             answer = get(f"{base}{prefix}/{protected}", transport)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         if values.get("SubnetIds"):

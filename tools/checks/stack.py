@@ -1,4 +1,4 @@
-"""The stack that is there already, and names that another has."""
+"""Checks of the stack that exists already, and of names that other resources have."""
 
 from __future__ import annotations
 
@@ -22,20 +22,12 @@ _ADVICE = {
         "--stack-name {stack}"
     ),
 }
-# A change set that nobody carried out: there is nothing yet.
+# A change set that nobody has executed: the stack has no resources yet.
 EMPTY = "REVIEW_IN_PROGRESS"
 
 
 def find_stack(aws: Aws, stack_name: str) -> dict[str, Any] | None:
-    """Return a stack; None if there is none of that name.
-
-    Parameters
-    ----------
-    aws
-        The account.
-    stack_name
-        Name, or id, which finds a deleted one for 90 days.
-    """
+    """Return a stack by name, or by id up to 90 days after its deletion; None if not found."""
     try:
         [stack] = aws.connect("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
     except ClientError as error:
@@ -47,29 +39,13 @@ def find_stack(aws: Aws, stack_name: str) -> dict[str, Any] | None:
 
 
 def read_pairs(stack: dict[str, Any] | None, kind: str) -> dict[str, str]:
-    """Return a stack's outputs or parameters.
-
-    Parameters
-    ----------
-    stack
-        From `find_stack`.
-    kind
-        ``Output`` or ``Parameter``.
-    """
+    """Return a stack's outputs (kind ``Output``) or parameters (``Parameter``)."""
     pairs = (stack or {}).get(f"{kind}s", [])
     return {each[f"{kind}Key"]: each.get(f"{kind}Value", "") for each in pairs}
 
 
 def check_stack(stack: dict[str, Any] | None, name: str, stack_name: str) -> Iterator[Check]:
-    """Tell whether CloudFormation would take a deployment now.
-
-    Parameters
-    ----------
-    stack
-        From `find_stack`.
-    name, stack_name
-        Of the environment, of its stack.
-    """
+    """Tell whether CloudFormation would take a deployment of an environment now."""
     if stack is None:
         yield ok(STACK, f"{stack_name} will be created.")
         return
@@ -93,16 +69,12 @@ def check_stack(stack: dict[str, Any] | None, name: str, stack_name: str) -> Ite
 
 
 def check_names(aws: Aws, stack_name: str, *, has_own_key: bool) -> Iterator[Check]:
-    """Tell which names a new stack would find taken: those that the template itself gives.
+    """Tell which names that the template itself gives are taken, for a new stack.
 
     Parameters
     ----------
-    aws
-        The account.
-    stack_name
-        What they are made of.
     has_own_key
-        Whether the stack makes its key, and so an alias.
+        Whether the stack makes its own key, and so an alias.
     """
     looks = [
         ("event bus", "events", "describe_event_bus", ("Name", stack_name)),
@@ -136,14 +108,12 @@ def check_names(aws: Aws, stack_name: str, *, has_own_key: bool) -> Iterator[Che
 
 
 def check_subnets(aws: Aws, subnets: str, groups: str) -> Iterator[Check]:
-    """Tell whether subnets and security groups are there, and of one VPC.
+    """Tell whether subnets and security groups exist and are of one VPC.
 
     Parameters
     ----------
-    aws
-        The account.
     subnets, groups
-        Ids, with a comma between.
+        Ids, separated by commas.
     """
     if not groups:
         yield failed(SUBNETS, "SecurityGroupIds is empty.", "Give at least one, of the same VPC.")

@@ -2,5 +2,5 @@
 
 from workflow_manager.runtime import begin_init
 
-# Before anything large is imported.
+# This must come before anything large is imported.
 begin_init()

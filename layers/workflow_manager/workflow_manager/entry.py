@@ -1,4 +1,4 @@
-"""What every function is wrapped in: log, metrics, a quick start."""
+"""The wrapper of every function: log, metrics and a quick start."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -14,27 +14,19 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 def lambda_entry(use_case: Callable[..., object]) -> Callable[[Handler], Handler]:
-    """Make a function the handler of an event; the last act of its module.
+    """Make a function the handler of an event; the last thing that its module does.
 
     Parameters
     ----------
     use_case
-        What it calls. The first of its ports is made ready during the start; the others, too, if
-        nobody waits for that.
+        What the handler calls. Its first port is built at the start; the others too if no caller
+        waits for the start (SnapStart, provisioned concurrency).
     """
     return partial(wrap_handler, [PORTS[name] for name in ports_of(use_case)])
 
 
 def wrap_handler(ports: Iterable[Callable[[], object]], handle: Handler) -> Handler:
-    """Return the handler that Lambda calls, after making the first of its ports ready.
-
-    Parameters
-    ----------
-    ports
-        Build what it calls.
-    handle
-        What it does.
-    """
+    """Return the handler that Lambda calls; a start calls the first of `ports`, or all of them."""
     with_metrics = metrics.log_metrics(handle)
     handler: Handler = logger.inject_lambda_context(clear_state=True)(with_metrics)
     builders = list(ports)

@@ -1,4 +1,4 @@
-"""A permission that the deployment lacks: one line, one metric and one error, whoever says so."""
+"""A permission that the deployment lacks: one line in the log, one metric and one error."""
 
 import re
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from workflow_manager.domain.errors import MissingPermissionError
 from workflow_manager.observability import MetricUnit, logger, metrics
 
-# "… is not authorized to perform: dynamodb:GetItem on resource: …": the first such words, which
-# stand before the resource. That one stays out of the log, for an object's key may be a name.
+# "… is not authorized to perform: dynamodb:GetItem on resource: …": we take only the action. The
+# resource stays out of the log, for an object's key may be a patient's name.
 _NAMED = re.compile(r"\b(?:perform:?|have) ([a-z0-9-]{1,32}):(\w{1,64})")
-# DynamoDB, SQS and Secrets Manager pass on what KMS said to them, without its action.
+# DynamoDB, SQS and Secrets Manager pass on KMS's refusal, without its action.
 _OF_A_KEY = re.compile(r"\b(?:AWS)?KMS|\bciphertext refers\b", re.IGNORECASE)
 _PARTS = {"PutEvents": "Entries", "DeleteObjects": "Errors"}
-# Where IAM has another name for it than the API.
+# Actions that IAM names otherwise than the API.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 _ACTIONS = {
     "CompleteMultipartUpload": "PutObject",
@@ -43,12 +43,10 @@ def note_missing_permission(service: str, action: str, resource_type: str) -> No
 
     Parameters
     ----------
-    service
-        Who refused.
     action
-        What it refused, as whoever grants it calls it.
+        The refused action, by its name in IAM or in the service that refused.
     resource_type
-        What kind of thing it is about; never which one.
+        The kind of resource, never its name.
     """
     extra = {"service": service, "action": action, "resource_type": resource_type}
     logger.error("missing permission", extra=extra)
@@ -56,18 +54,13 @@ def note_missing_permission(service: str, action: str, resource_type: str) -> No
 
 
 def check_permission(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-    """Look at what AWS answered to a call, once, after all tries; botocore's ``after-call``.
-
-    Parameters
-    ----------
-    http_response, parsed, model
-        The answer, as it came and as it is read, and the operation.
+    """Look at AWS's answer to a call after all tries; a handler of botocore's ``after-call``.
 
     Raises
     ------
     MissingPermissionError
-        AWS refused the call for want of a permission. Where it refused a part of it only, who
-        called finds that in the answer.
+        AWS refused the whole call for lack of a permission; the caller itself looks for parts of a
+        batch that were refused.
     """
     is_refused = http_response.status_code >= 300
     errors = [parsed.get("Error", {})] if is_refused else parsed.get(_PARTS.get(model.name, ""), [])
@@ -84,8 +77,8 @@ def check_permission(http_response: Any, parsed: dict[str, Any], model: Any, **_
 
 
 def _is_denied(code: str) -> bool:
-    # An answer to HEAD has no body, so that its status is all it says. Expired credentials and
-    # wrong signatures have codes of their own, and are another matter.
+    # An answer to HEAD has no body, only a status. Expired credentials and wrong signatures have
+    # codes of their own, and are no missing permission.
     return "AccessDenied" in code or code.startswith("NotAuthorizedFor") or code == "403"
 
 
@@ -93,7 +86,7 @@ def _describe(code: str, message: str, model: Any) -> tuple[str, str, str]:
     service, name = model.service_model.signing_name, _ACTIONS.get(model.name, model.name)
     if named := _NAMED.search(message):
         service, said = named.groups()
-        # SQS says sqs:sendmessage.
+        # SQS writes sqs:sendmessage.
         name = name if said.lower() == name.lower() else said
     elif _OF_A_KEY.search(f"{code} {message}"):
         service, name = "kms", "Decrypt"

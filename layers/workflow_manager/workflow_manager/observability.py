@@ -1,4 +1,4 @@
-"""Log, metrics and trace, one of each. Ids and sentences only: no body, token, patient data."""
+"""Log, metrics and trace; they hold ids and sentences, but no body, token or patient data."""
 
 import logging
 import os
@@ -30,24 +30,24 @@ __all__ = [
     "traced",
 ]
 SERVICE = "workflow-manager"
-# Most requests have nothing to count, and would each log a warning of it.
+# Most requests count nothing, and Powertools would log a warning for each.
 warnings.filterwarnings("ignore", "No application metrics to publish")
 logger = Logger(service=SERVICE)
-# They name URLs: a patient's id is in one, and a stranger may put anything into a path.
+# These loggers write URLs: one holds a patient's id, and a stranger may put anything into a path.
 for name in ("httpx", "mangum.http"):
     logging.getLogger(name).setLevel(logging.WARNING)
 metrics = Metrics(namespace="ScanHub", service=SERVICE)
-# Two stacks of one account are told apart; nothing that grows is ever a dimension.
+# The dimension tells two stacks of an account apart; nothing with ever more values is one.
 metrics.set_default_dimensions(stack=os.environ.get("STACK_NAME") or "local")
 
 
 def begin_trace(traceparent: str | None = None) -> TraceContext:
-    """Return the trace of a call of a function, and let every line of its log carry the id.
+    """Return the trace of a function's call, and put its id on every line of the log.
 
     Parameters
     ----------
     traceparent
-        What the caller sent; without one that is well formed it is X-Ray's, else a fresh one.
+        What the caller sent. If it is missing or malformed, X-Ray's trace is used, else a new one.
     """
     xray_header = os.environ.get("_X_AMZN_TRACE_ID")
     trace = parse_traceparent(traceparent) or parse_xray_header(xray_header) or new_trace()
@@ -56,27 +56,15 @@ def begin_trace(traceparent: str | None = None) -> TraceContext:
 
 
 def switch_trace(trace: TraceContext | None) -> None:
-    """Let the log go on in another trace; None leaves it in its own.
-
-    Parameters
-    ----------
-    trace
-        That of the run which is spoken of.
-    """
+    """Put the log into the trace of a run; None keeps the present trace."""
     if trace is not None:
         logger.append_keys(trace_id=trace.trace_id)
 
 
 @contextmanager
 def traced(trace: TraceContext | None) -> Iterator[None]:
-    """Let the log of a block be in another trace, and whatever `switch_trace` does in it.
-
-    Parameters
-    ----------
-    trace
-        That of the run which is spoken of; None leaves the log in its own.
-    """
-    # Powertools' own block would leave no id at all behind.
+    """Put the log of a block into the trace of a run; None keeps the present trace."""
+    # Powertools' own context manager would remove the outer id at its end.
     before = logger.get_current_keys().get("trace_id")
     switch_trace(trace)
     try:
@@ -86,34 +74,28 @@ def traced(trace: TraceContext | None) -> Iterator[None]:
 
 
 def count_left_undone(n_items: int = 1) -> None:
-    """Count what is left to a later turn, or nothing, so that an alarm goes back."""
+    """Count what is left to a later turn; also 0, so that an alarm ends."""
     metrics.add_metric("Degraded", MetricUnit.Count, n_items)
 
 
 def count_server_error() -> None:
-    """Count what we did wrong: no request of a stranger, and no outage of a neighbour, is that."""
+    """Count an error of our own, which no bad request and no outage of another service is."""
     metrics.add_metric("ServerErrors", MetricUnit.Count, 1)
 
 
 def count_upstream_failure() -> None:
-    """Count a call that failed because a neighbour did."""
+    """Count a call that failed because another service did."""
     metrics.add_metric("UpstreamFailures", MetricUnit.Count, 1)
 
 
 def count_unchecked_token() -> None:
-    """Count a call that was not let in, as nobody could tell whose token it carries."""
+    """Count a call that was refused because nobody could tell whose token it carries."""
     metrics.add_metric("TokensUnchecked", MetricUnit.Count, 1)
     count_upstream_failure()
 
 
 def log_unexpected(error: BaseException) -> None:
-    """Log the type of an error and the places it passed, without its message.
-
-    Parameters
-    ----------
-    error
-        Any error that we did not foresee.
-    """
+    """Log the type and the traceback's places of an error, without its message."""
     places = []
     trace = error.__traceback__
     while trace is not None:

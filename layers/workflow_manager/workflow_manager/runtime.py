@@ -1,7 +1,7 @@
-"""A quick start: what is held while a function is imported, made at its end, renewed by a restore.
+"""A quick start: what to hold back during import, make at its end, and renew after a restore.
 
-Everything here only happens on Lambda. Figures are shares of a start of `get_workflow`, with and
-without, medians of 15 processes taking turns; docs/adr/0015-a-quick-start.md has the rest.
+All of this happens only on Lambda. Percentages are shares of the start of `get_workflow`, with and
+without it, medians of 15 processes that take turns; docs/adr/0015-a-quick-start.md has the rest.
 """
 
 import gc
@@ -17,34 +17,34 @@ def begin_init() -> None:
     """Hold back what the import of a function does not need."""
     if not _ON_LAMBDA:
         return
-    # Next to nothing that is imported is garbage: looking for it takes 7 %.
+    # Imports leave next to no garbage, and looking for it takes 7 %.
     gc.disable()
     if is_made_ahead():
         return
     from pydantic import BaseModel
     from pydantic.warnings import UnsupportedFieldAttributeWarning
 
-    # Validators are built when first used. Most never are, FastAPI's 40 classes of OpenAPI above
-    # all: 16 %. What a request needs, it builds in some milliseconds, once.
+    # Pydantic builds a validator when it is first used. Most are never used, above all those of
+    # FastAPI's 40 classes of OpenAPI: 16 %. A request builds those that it needs once, in some
+    # milliseconds.
     BaseModel.model_config["defer_build"] = True
-    # FastAPI ignores it while it builds; now it is built later.
+    # FastAPI silences this warning while it builds models, but now they are built later.
     warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
 
 
 def end_init(make_clients: Callable[[], None], renew: Callable[[], None]) -> None:
-    """Make ready what the first event needs; the environment may be frozen or copied after it.
+    """Make what the first event needs; Lambda may freeze or copy the environment afterwards.
 
     Parameters
     ----------
-    make_clients
-        Makes what the first event calls.
     renew
-        Forgets clients, tokens and credentials: those of a snapshot are old, and not its alone.
+        Forgets clients, tokens and credentials, which are old in a snapshot and shared by its
+        copies.
     """
     if not _ON_LAMBDA:
         return
     make_clients()
-    # What is there now stays: no collection needs to look at it again.
+    # All present objects stay, so no collection needs to look at them again.
     gc.freeze()
     gc.enable()
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
@@ -52,8 +52,8 @@ def end_init(make_clients: Callable[[], None], renew: Callable[[], None]) -> Non
         from snapshot_restore_py import register_after_restore
 
         def restore() -> None:
-            # All copies of a snapshot would pause between retries alike. Our ids are the
-            # operating system's random numbers, which differ anyway.
+            # Otherwise all copies of a snapshot would pause between retries for the same times. Our
+            # ids come from the operating system's random numbers, which differ anyway.
             random.seed()
             renew()
             make_clients()
@@ -62,5 +62,5 @@ def end_init(make_clients: Callable[[], None], renew: Callable[[], None]) -> Non
 
 
 def is_made_ahead() -> bool:
-    """Whether nobody waits for this start: a snapshot, or concurrency that is paid for."""
+    """Whether no caller waits for this start: a snapshot, or provisioned concurrency."""
     return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand"

@@ -18,24 +18,17 @@ class Credentials(BaseModel):
 
 
 def load_credentials(secret_arn: str, client: Any) -> Credentials:
-    """Read credentials, afresh each time, so that a rotated password is picked up.
+    """Read user name and password from a secret, each time anew, as passwords are rotated.
 
     Parameters
     ----------
     secret_arn
         The secret: JSON with ``username`` and ``password``.
-    client
-        A boto3 client of ``secretsmanager``.
-
-    Returns
-    -------
-    Credentials
-        What the secret holds.
 
     Raises
     ------
     UpstreamError
-        The secret cannot be read, or is something else.
+        The secret cannot be read, or holds something else.
     """
     try:
         answer = client.get_secret_value(SecretId=secret_arn)
@@ -44,5 +37,5 @@ def load_credentials(secret_arn: str, client: Any) -> Credentials:
     try:
         return Credentials.model_validate_json(answer.get("SecretString", ""))
     except ValidationError:
-        # Without its cause: pydantic quotes what it was given.
+        # Without its cause, in which pydantic quotes the input.
         raise UpstreamError("The secret does not hold a username and a password.") from None

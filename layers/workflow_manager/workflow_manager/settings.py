@@ -14,12 +14,12 @@ AirflowApiVersion = Literal["v1", "v2"]
 
 
 class Settings(BaseModel):
-    """All settings. A function is given those that it uses; the others stay empty.
+    """All settings. A function gets those that it uses; the others stay empty.
 
     Attributes
     ----------
     airflow_url, mwaa_environment_name
-        Base URL of an Airflow, or name of an MWAA environment; neither: no orchestrator.
+        Base URL of an Airflow, or name of an MWAA environment; without either, runs are simulated.
     airflow_api_version
         ``v2`` for Airflow 3, ``v1`` for Airflow 2, on MWAA too.
     airflow_request_interval_s
@@ -31,26 +31,27 @@ class Settings(BaseModel):
     web_origins
         Origins of web pages that may call the API.
     role_permissions
-        Operation ids by role, in JSON; read by `domain.access` where a user is let in, and only
-        there, so that a malformed one stops no function of events.
+        Operation ids by role, in JSON; only `domain.access` parses it, when a user calls, so that a
+        malformed one stops no function that handles events.
     device_networks
-        Networks in which a device's own address may lie (generation A's devices register without
-        authentication).
+        Networks in which a device's own address may lie (in generation A, ScanHub's older API,
+        devices register without authentication).
     dag_start_timeout_s
-        How long a run waits for Airflow to take it [s]; two days at most, as runs are looked for
-        among those that are not older.
+        How long a run waits for Airflow to take it [s]; two days at most, as we look for older runs
+        nowhere.
     dag_run_timeout_s
-        A run for an object of its own may take as long once it is started [s].
+        How long a run that an object itself caused may take once it is started [s].
     device_task_timeout_s, reconstruction_task_timeout_s, processing_task_timeout_s
-        A task of that type may, unless its args name ``timeout_minutes`` [s].
+        How long a task of that type may take, unless its args hold ``timeout_minutes`` [s].
     callback_wait_s
-        How long a run that has ended in Airflow is given for its callback [s].
+        How long we wait for the callback of a run that has ended in Airflow [s].
     auto_advance
         Whether DAG tasks start by themselves once their inputs are there.
     upload_url_lifetime_s, download_url_lifetime_s
-        How long a presigned URL works [s]; it dies earlier with the credentials that signed it.
+        How long a presigned URL works [s]; it expires earlier with the credentials that signed it.
     upload_retention_s
-        How long the item of an upload is kept [s]: longer than the bucket keeps abandoned parts.
+        How long the item of an upload is kept [s]; it must exceed the time for which the bucket
+        keeps the parts of an abandoned upload.
     event_retention_s
         How long the audit trail and finished runs are kept [s].
     """
@@ -119,7 +120,7 @@ class Settings(BaseModel):
     @field_validator("device_networks", mode="before")
     @classmethod
     def _parse_networks(cls, value: object) -> object:
-        # An address with its prefix length, as people copy it, stands for its network.
+        # People copy an address with its prefix length: it stands for its network.
         if not isinstance(value, str):
             return value
         return [ip_network(part, strict=False) for part in value.split(",") if part]

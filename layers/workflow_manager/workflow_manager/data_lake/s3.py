@@ -1,4 +1,4 @@
-"""The `DataLake` on S3. An object's only metadata is its trace: file names might be names."""
+"""The `DataLake` on S3; an object's only metadata is its trace, as file names may name people."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -33,7 +33,7 @@ def build_s3_client() -> Any:
         signature_version="s3v4",
         # With the style left open, botocore presigns for the global endpoint.
         s3={"addressing_style": "virtual"},
-        # Else a part's URL could demand a checksum header of the client.
+        # By default, a part's URL could demand a checksum header of the client.
         request_checksum_calculation="when_required",
         connect_timeout=2,
         read_timeout=10,
@@ -43,15 +43,7 @@ def build_s3_client() -> Any:
 
 
 class S3DataLake:
-    """The bucket in S3.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of ``s3``, from `build_s3_client`.
-    settings
-        Names the bucket and says how long a presigned URL works.
-    """
+    """The bucket in S3, reached by a client from `build_s3_client`."""
 
     def __init__(self, client: Any, settings: Settings) -> None:
         self._client = client
@@ -84,7 +76,7 @@ class S3DataLake:
     ) -> str:
         """Begin a multipart upload and return S3's id of it; the object keeps the trace."""
         with s3_errors():
-            # Of a full-object CRC, S3 computes the parts' itself where the client sends none.
+            # For a full-object CRC, S3 computes the checksums of parts that came without one.
             answer = self._client.create_multipart_upload(
                 Bucket=self._bucket,
                 Key=key,
@@ -135,13 +127,7 @@ class S3DataLake:
     def complete_multipart_upload(
         self, key: str, s3_upload_id: str, parts: Sequence[Part], crc64nvme: str | None = None
     ) -> ObjectVersion | None:
-        """Make one object of the parts; None if the upload is not open (any more).
-
-        Raises
-        ------
-        ConflictError
-            S3 does not hold these parts, one is too small, or the whole has another checksum.
-        """
+        """Make one object of the parts; None if the upload is not open (any more)."""
         checksum = {"ChecksumCRC64NVME": crc64nvme, "ChecksumType": "FULL_OBJECT"}
         wanted = sorted(parts, key=lambda part: part.part_number)
         listed = [{"PartNumber": part.part_number, "ETag": part.etag} for part in wanted]
@@ -183,14 +169,14 @@ class S3DataLake:
         return self._object_version(key, answer, answer["ContentLength"])
 
     def read_start(self, data: ObjectVersion, n_bytes: int) -> ObjectStart | None:
-        """Return the beginning of just this version, at most so many bytes; None if it is gone."""
+        """Return the first `n_bytes` of just this version, or all of it; None if it is gone."""
         version = {"VersionId": data.version_id} if data.version_id else {}
         asked = {"Bucket": data.bucket, "Key": data.key, "Range": f"bytes=0-{n_bytes - 1}"}
         with s3_errors(), limit(TOTAL_S):
             try:
                 answer = self._client.get_object(**asked, **version)
             except ClientError as error:
-                # Of an empty object, no byte can be asked for.
+                # S3 refuses a range of bytes of an empty object.
                 if code_of(error) == "InvalidRange":
                     return ObjectStart(b"")
                 if code_of(error) == "InvalidObjectState":
@@ -198,10 +184,10 @@ class S3DataLake:
                 if code_of(error) not in _NO_VERSION:
                     raise
                 return None
-            # Who does not know ranges answers with everything: what follows stays unread.
+            # A server that does not know ranges sends everything: we leave the rest unread.
             with closing(answer["Body"]) as body:
                 content = bytes(body.read(n_bytes))
-        # Whoever may write to the bucket may have written it: it is parsed like any stranger's.
+        # Anybody who may write to the bucket may have set it, so it is parsed like a stranger's.
         metadata = answer.get("Metadata", {})
         return ObjectStart(content, parse_traceparent(metadata.get(TRACE_KEY)))
 
@@ -249,15 +235,10 @@ class S3DataLake:
         return [upload["Key"] for upload in self._list_uploads(prefix)]
 
     def delete_prefix(self, prefix: str) -> int:
-        """Delete what both lists name, for good; return how much that was.
-
-        Raises
-        ------
-        ValueError
-            The prefix does not end in a slash, so it may be that of others too.
-        """
+        """Delete all versions and unfinished uploads below a prefix for good; return how many."""
         check_prefix(prefix)
-        # Uploads first: one that is completed in between would be another object.
+        # Uploads first: an upload that is completed in between becomes an object, which we then
+        # find.
         uploads = self._list_uploads(prefix)
         for upload in uploads:
             self.abort_multipart_upload(upload["Key"], upload["UploadId"])

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to S3, in our words."""
+"""Errors of S3, and of the way to it, as our errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ _BAD_CHECKSUM = "BadDigest"
 
 
 def code_of(error: ClientError) -> str:
-    """Return S3's own word for an error."""
+    """Return S3's own code for an error."""
     return str(error.response["Error"]["Code"])
 
 

@@ -1,13 +1,13 @@
-"""Which role may call which operation: the deployment's `RolePermissions`."""
+"""The operations that each role may call: the deployment's `RolePermissions`."""
 
 import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-# As ScanHub's user-login-manager has them.
+# The roles of ScanHub's user-login-manager.
 ROLES = frozenset({"admin", "engineer", "medical", "scientist"})
-# All that ask for a user; a test compares them with the functions.
+# All operations that need a user; a test compares them with the functions.
 OPERATIONS = frozenset(
     {
         "abort_upload",
@@ -34,18 +34,18 @@ OPERATIONS = frozenset(
         "validate_workflow",
     }
 )
-# As a role: every one that is not named. As an operation: all of them.
+# In place of a role: every role that is not named. In place of an operation: all operations.
 ANY = "*"
 
 
 @cache
 def parse_role_permissions(text: str) -> Mapping[str, frozenset[str]]:
-    """Return the operations by role; empty: every role may do everything, as in ScanHub.
+    """Return the operations by role; if the text is empty, every role may do everything.
 
     Raises
     ------
     ValueError
-        It names a role or an operation that there is not, or is no such table at all.
+        The text is no such table, or names a role or an operation that does not exist.
     """
     try:
         table = json.loads(text or "{}", object_pairs_hook=_read_object)
@@ -59,13 +59,7 @@ def parse_role_permissions(text: str) -> Mapping[str, frozenset[str]]:
 
 
 def may(text: str, role: str, operation_id: str) -> bool:
-    """Tell whether users of a role may call an operation.
-
-    Raises
-    ------
-    ValueError
-        As `parse_role_permissions`.
-    """
+    """Tell whether users of a role may call an operation; raise like `parse_role_permissions`."""
     permissions = parse_role_permissions(text)
     allowed = permissions.get(role, permissions.get(ANY, frozenset()))
     return not permissions or not allowed.isdisjoint({operation_id, ANY})

@@ -1,4 +1,4 @@
-"""What an object is, told by its first bytes, and whether a DAG takes it."""
+"""The format of an object, told by its first bytes, and whether a DAG takes it."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,7 +9,7 @@ START_SIZE_BYTES = 1024
 
 # https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html#Superblock
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# At the front, or behind a user block; a longer one ends beyond what is read.
+# At the front, or behind a user block; longer user blocks end beyond the bytes that we read.
 _HDF5_OFFSETS = (0, 512)
 # https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 _NUMPY_SIGNATURE = b"\x93NUMPY"
@@ -26,7 +26,7 @@ class ContentFormat(StrEnum):
     DICOM = "DICOM"
 
 
-# ISMRMRD is HDF5 with certain groups in it, of which the first bytes tell nothing.
+# ISMRMRD is HDF5 with certain groups in it, which the first bytes do not show.
 _TAKEN = {
     "ismrmrd": ContentFormat.HDF5,
     "hdf5": ContentFormat.HDF5,
@@ -36,13 +36,7 @@ _TAKEN = {
 
 
 def recognise(start: bytes) -> ContentFormat | None:
-    """Tell the format of an object, or None if it is none that we know.
-
-    Parameters
-    ----------
-    start
-        Its first KiB, or all of it.
-    """
+    """Return the format of an object by its first KiB, or None if we do not know it."""
     if any(start.startswith(_HDF5_SIGNATURE, offset) for offset in _HDF5_OFFSETS):
         return ContentFormat.HDF5
     if start.startswith(_NUMPY_SIGNATURE):
@@ -53,23 +47,18 @@ def recognise(start: bytes) -> ContentFormat | None:
 
 
 def check_accepted(dag_id: str, accepted: Sequence[str], start: bytes, name: str) -> None:
-    """Return if a DAG takes an object.
+    """Check that a DAG takes an object, by the object's first KiB.
 
     Parameters
     ----------
-    dag_id
-        The DAG.
     accepted
-        What it says it takes; nothing said, everything taken. An unknown word takes nothing.
-    start
-        First KiB of the object.
-    name
-        What to call the object.
+        The formats that the DAG names. If it names none, it takes everything; a word that we do not
+        know takes nothing.
 
     Raises
     ------
     InvalidInputError
-        With what the DAG takes and what the object is.
+        The DAG does not take it; the message says what the DAG takes and what the object is.
     """
     found = recognise(start)
     if not accepted or found in {_TAKEN.get(word, "") for word in accepted}:

@@ -1,4 +1,4 @@
-"""Names in the data lake: which key means what. A client's file name never becomes part of one."""
+"""The meaning of keys in the data lake; a client's file name never becomes part of a key."""
 
 import re
 from dataclasses import dataclass, field
@@ -38,15 +38,7 @@ class ObjectVersion(BaseModel):
 
 @dataclass(frozen=True)
 class ObjectStart:
-    """The beginning of an object.
-
-    Parameters
-    ----------
-    content
-        Its first bytes.
-    trace
-        That of the request which stored it, from its metadata.
-    """
+    """The first bytes of an object, and the trace of the request that stored it."""
 
     content: bytes = field(repr=False)
     trace: TraceContext | None = None
@@ -61,7 +53,7 @@ class DagData:
 
 @dataclass(frozen=True)
 class AcquisitionData:
-    """Raw data of a device task; dropped by hand, it has no upload."""
+    """Raw data of a device task; without an upload if somebody put it into the bucket by hand."""
 
     workflow_id: str
     task_id: str
@@ -69,18 +61,7 @@ class AcquisitionData:
 
 
 def parse_key(key: str) -> DagData | AcquisitionData | None:
-    """Tell what an object is for by its key.
-
-    Parameters
-    ----------
-    key
-        Decoded S3 key.
-
-    Returns
-    -------
-    DagData | AcquisitionData | None
-        None for folder markers and for keys that mean nothing to us.
-    """
+    """Return what the object of a decoded key is for; None for folder markers and unknown keys."""
     match key.split("/"):
         case [*_, ""]:
             return None
@@ -94,18 +75,12 @@ def parse_key(key: str) -> DagData | AcquisitionData | None:
 
 
 def is_folder_marker(data: ObjectVersion) -> bool:
-    """Tell whether an object is what S3's console makes for a folder."""
+    """Tell whether an object is a marker that S3's console makes for a folder."""
     return data.key.endswith("/") and not data.size_bytes
 
 
 def explain_misfit(data: ObjectVersion) -> str | None:
-    """Return why an object can cause nothing, without its key; None if it may.
-
-    Parameters
-    ----------
-    data
-        The object version.
-    """
+    """Return why an object can cause nothing, without its key; None if it may cause something."""
     if is_folder_marker(data):
         return "It is a folder marker, not data."
     if is_result_key(data.key):
@@ -119,17 +94,17 @@ def explain_misfit(data: ObjectVersion) -> str | None:
 
 
 def is_lake_key(key: str) -> bool:
-    """Tell whether a key lies where the data lake keeps anything."""
+    """Tell whether a key has one of the data lake's prefixes."""
     return key.partition("/")[0] in {UPLOAD_PREFIX, ACQUISITION_PREFIX, RESULT_PREFIX}
 
 
 def is_object_key(key: str) -> bool:
-    """Tell whether a key may be an object's of ours, and is no folder and no path of a worker."""
+    """Tell whether a key may be that of our object: no folder, and no path on a worker."""
     return is_lake_key(key) and not key.endswith("/")
 
 
 def is_result_key(key: str) -> bool:
-    """Tell whether a key is of what DAGs write."""
+    """Tell whether a key lies where DAGs write results."""
     return key.startswith(f"{RESULT_PREFIX}/")
 
 
@@ -149,15 +124,15 @@ def result_prefix(dag_run_id: str) -> str:
 
 
 def acquisition_prefixes(workflow_id: str) -> list[str]:
-    """Return where all raw data of a workflow lies: ``acquisition/{id}``, a UUID in both cases."""
-    # The upper case of what is no UUID would be another workflow's id.
+    """Return the prefixes of all raw data of a workflow: ``acquisition/{id}``, in both cases."""
+    # Only a UUID is the same in upper case; any other id would be another workflow's.
     forms = dict.fromkeys([workflow_id, workflow_id.upper()])
     same = [form for form in forms if normalize_id(form) == normalize_id(workflow_id)]
     return [f"{ACQUISITION_PREFIX}/{form}" for form in same]
 
 
 def check_prefix(prefix: str) -> str:
-    """Return `prefix` if it is that of one thing only.
+    """Return `prefix` if only one thing lies below it.
 
     Raises
     ------
@@ -170,12 +145,12 @@ def check_prefix(prefix: str) -> str:
 
 
 def check_dag_id(dag_id: str) -> str:
-    """Return `dag_id` if Airflow would take it.
+    """Return `dag_id` if Airflow would accept it.
 
     Raises
     ------
     InvalidInputError
-        With what Airflow's rule is.
+        Airflow would not; the message says its rule.
     """
     if not _DAG_ID.fullmatch(dag_id):
         raise InvalidInputError(
@@ -204,8 +179,8 @@ def check_file_name(file_name: str) -> str:
 
 
 def _is_id_of_key(text: str) -> bool:
-    # All lower or all upper case, as people paste it: in any mixture, nobody would find all data of
-    # a workflow again, to delete it.
+    # People paste ids in all lower or all upper case. If we took mixed case too, we could not list
+    # all data of a workflow to delete it.
     stored = normalize_id(text)
     return is_id(text) and text in (stored, stored.upper())
 

@@ -1,4 +1,4 @@
-"""What of a run may be downloaded: which keys, in which order, under which file name."""
+"""The files of a run that may be downloaded: their keys, their order and their file names."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,20 +15,20 @@ NOT_OURS = "This is no plain path below the run's own folder in the data lake."
 FOLDER = "This is a folder: its files are listed by themselves."
 GONE = "There is no such file in the data lake, or not any more."
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
-# Shown by a browser; of anything else, a page with a script for one, it saves a file.
+# The types that a browser may show; it saves all others, such as a page with a script.
 _PICTURE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 
 
 @dataclass(frozen=True)
 class ResultFile:
-    """A file of a run, and where it can be had.
+    """A file of a run, and the URL to download it from.
 
     Parameters
     ----------
     type
         None for a picture that the DAG did not report.
     url, preview_url
-        Whoever holds one can read the file: never logged.
+        Everybody who holds one can read the file, so they are never logged.
     unavailable_reason
         Why there is no `url`.
     """
@@ -50,72 +50,40 @@ def is_below(dag_run_id: str, key: str) -> bool:
 
 
 def may_sign(dag_run_id: str, key: str) -> bool:
-    """Tell whether a URL may be signed for a key, if there is such an object."""
+    """Tell whether we may sign a URL for a key, provided that the object exists."""
     return explain_missing(dag_run_id, key) == GONE
 
 
 def explain_missing(dag_run_id: str, key: str) -> str:
-    """Return why there is no URL for a key.
-
-    Parameters
-    ----------
-    dag_run_id
-        The run.
-    key
-        S3 key or path; dot segments are a client's way out of the folder.
-    """
+    """Return why there is no URL for a key, which may hold dot segments to leave the folder."""
     if not is_below(dag_run_id, key) or {".", ".."} & set(key.split("/")):
         return NOT_OURS
     return FOLDER if key.endswith("/") else GONE
 
 
 def place_of_key(dag_run_id: str, key: str) -> tuple[bool, str]:
-    """Return where a key stands in the list: first what S3 cannot list, then in S3's own order."""
+    """Return where a key stands in the list: first keys that S3 cannot list, then in S3's order."""
     return is_below(dag_run_id, key), key
 
 
 def download_name(dag_run_id: str, key: str) -> str:
-    """Return the name that a browser saves a file under: run and base name, ``[A-Za-z0-9._-]``.
-
-    Parameters
-    ----------
-    dag_run_id
-        The run.
-    key
-        The end of a long base name is kept, as its extension stands there.
-    """
+    """Return the file name for a browser: run, and the end of the base name, ``[A-Za-z0-9._-]``."""
     base = _UNSAFE.sub("_", PurePosixPath(key).name)[-MAX_DOWNLOAD_NAME_LENGTH:]
     return f"{_UNSAFE.sub('_', dag_run_id)}-{base}"
 
 
 def picture_type_of(key: str) -> str | None:
-    """Return the content type of a picture by its name; None if it is none."""
+    """Return the content type of a picture by its name; None if it is no picture."""
     return _PICTURE_TYPES.get(PurePosixPath(key).suffix.lower())
 
 
 def describe_file(key: str, reported: Result | None) -> ResultFile:
-    """Return what is known of a file, before anybody has looked for it.
-
-    Parameters
-    ----------
-    key
-        S3 key or path.
-    reported
-        What the DAG said of it; None if it wrote the file but did not name it.
-    """
+    """Return what the DAG reported of a file, if it did; without size and URL."""
     if reported is None:
         return ResultFile(None if picture_type_of(key) else result_type_of(key), key)
     return ResultFile(reported.type, key, dict(reported.metadata), preview_key=reported.preview_key)
 
 
 def format_disposition(file_name: str, shown_as: str | None) -> str:
-    """Return the Content-Disposition of a download.
-
-    Parameters
-    ----------
-    file_name
-        From `download_name`.
-    shown_as
-        Content type of what a browser is to show, not to save.
-    """
+    """Return a download's Content-Disposition; with a content type in `shown_as`, it is shown."""
     return f'{"inline" if shown_as else "attachment"}; filename="{file_name}"'

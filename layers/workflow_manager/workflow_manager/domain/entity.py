@@ -27,7 +27,7 @@ class Cause:
     at
         The time of the decision, UTC.
     trace
-        That of the request or run which led to it; None if a function acts by itself.
+        The trace of the request or run that led to it; None if a function acts by itself.
     """
 
     actor: str
@@ -37,17 +37,11 @@ class Cause:
 
     @property
     def traceparent(self) -> str | None:
-        """The trace as its header has it."""
+        """The trace as the header ``traceparent``."""
         return self.trace.traceparent if self.trace else None
 
     def within(self, trace: TraceContext | None) -> "Cause":
-        """Return the same cause as part of a trace; None leaves it in its own.
-
-        Parameters
-        ----------
-        trace
-            That of the run which is spoken of.
-        """
+        """Return the same cause within the trace of a run; None keeps its own trace."""
         return replace(self, trace=trace) if trace else self
 
 
@@ -66,23 +60,12 @@ class Entity(BaseModel):
     version: int = 0
 
     def evolve(self, **changes: object) -> Self:
-        """Return a copy with some fields changed.
-
-        Parameters
-        ----------
-        **changes
-            Field values of the right type.
-
-        Returns
-        -------
-        Self
-            The changed copy, still of the loaded version.
-        """
+        """Return a copy with some fields changed, still of the version that was read."""
         return self.model_copy(update=changes)
 
 
 class Event(BaseModel):
-    """One line of the audit trail: who moved what from where to where, and why.
+    """A line of the audit trail: who moved what from which state to which, and why.
 
     Attributes
     ----------
@@ -109,21 +92,13 @@ class Event(BaseModel):
 
 
 def next_event_id(at: datetime, last_event_id: str | None) -> str:
-    """Return a ULID of `at` that sorts behind the last one of the same audit trail.
-
-    Parameters
-    ----------
-    at
-        When it happened.
-    last_event_id
-        The line before it; None for the first.
-    """
+    """Return a ULID of `at` that sorts behind the last one of the same audit trail."""
     fresh = ULID.from_datetime(at)
     if last_event_id is None or str(fresh) > last_event_id:
         return str(fresh)
-    # Several lines of one moment, or a request that was decided again after a later one. A step of
-    # random width, for the start of a run is noted behind the run's last line, not the workflow's:
-    # the very next id may be taken.
+    # Two lines have the same time, or this one was decided before the last one. The step has a
+    # random width, because the very next id may be taken: the start of a run sorts behind the run's
+    # last line, not the workflow's.
     step = 1 + secrets.randbelow(MAX_ID_STEP)
     return str(ULID.from_int(int(ULID.from_str(last_event_id)) + step))
 
@@ -137,20 +112,16 @@ def record_event(
     reason: str | None = None,
     last_event_id: str | None = None,
 ) -> Event:
-    """Make one line of the audit trail.
+    """Make a line of the audit trail; its fields are those of `Event`.
 
     Parameters
     ----------
-    subject, entity, name
-        As in `Event`.
     states
-        State before (None: there was none) and after.
-    cause
-        Who and when.
+        The state before (None: there was none) and the state after.
     reason
         One sentence, free of patient data.
     last_event_id
-        The line before it, behind which it sorts.
+        The line behind which the new one sorts.
     """
     return Event(
         event_id=next_event_id(cause.at, last_event_id),

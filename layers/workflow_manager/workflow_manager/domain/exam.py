@@ -1,6 +1,7 @@
-"""ScanHub's own records, as exam-, patient-, sequence- and device-manager send them.
+"""Records of exam-, patient-, sequence- and device-manager, as they send them.
 
-Field names and enumerations are the wire contract (generation A); what we do not use is left out.
+Field names and enumerations are the wire contract of ScanHub's older API (generation A); fields
+that we do not use are left out.
 """
 
 from datetime import date, datetime
@@ -124,7 +125,7 @@ class AcquisitionLimits(ScanHubModel):
     patient_weight
         [kg]
     patient_gender
-        Travels under the JSON key ``Gender``, as generation A's devices read it.
+        Its JSON key is ``Gender``, as generation A's devices read it.
     patient_age
         [years]
     """
@@ -159,13 +160,7 @@ class ParametrizedSequence(ScanHubModel):
 
 
 class DeviceTask(ScanHubModel):
-    """What a device is sent to start a scan.
-
-    Attributes
-    ----------
-    record_id
-        The task's id.
-    """
+    """What a device is sent to start a scan; `record_id` is the task's id."""
 
     device_id: str
     record_id: str

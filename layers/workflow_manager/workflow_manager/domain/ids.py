@@ -1,9 +1,9 @@
-"""Ids as text: ScanHub's are UUIDs, ours ULIDs and hashes; a stranger's may be anything."""
+"""Ids as text: ScanHub's are UUIDs, ours are ULIDs and hashes, and a stranger may send anything."""
 
 import re
 
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-# Of these, whoever is asked for it says in words of its own that there is none.
+# For ids of these characters, the service that is asked says itself that there is none.
 _PLAUSIBLE = re.compile(r"[\x20-\x7e]{1,64}")
 # Python's `uuid.UUID`, by which ScanHub reads an id, takes these forms, in any case.
 _UUID = re.compile(
@@ -11,12 +11,12 @@ _UUID = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
-# What a header can carry; anything else is nobody's token.
+# The characters that a header can carry; a token has no others.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 
 
 def normalize_id(text: str) -> str:
-    """Return an id as it is stored: a UUID as ScanHub writes it, whatever form it was sent in."""
+    """Return an id as we store it: a UUID in ScanHub's spelling, in whatever form it was sent."""
     match = _UUID.fullmatch(text)
     return "-".join(match.groups()).lower() if match else text
 
@@ -27,7 +27,7 @@ def is_id(text: str) -> bool:
 
 
 def is_plausible_id(text: str) -> bool:
-    """Tell whether a text may be asked for: at most 64 characters that can be printed, ASCII."""
+    """Tell whether we look for a text as an id: at most 64 printable ASCII characters."""
     return _PLAUSIBLE.fullmatch(text) is not None
 
 

@@ -1,7 +1,7 @@
-"""Lists of runs, workflows and rejected objects: what is asked for, and one page, newest first.
+"""Lists of runs, workflows and rejected objects, newest first, and their pages.
 
-A place in a list is a text that sorts as time does: when the item was created, then its id, so that
-no two items share one. A place without an id lies right before everything of its time.
+A place in a list is a text that sorts by time: the time of creation, then the id, so that no two
+items share one. A place without an id lies right before all items of its time.
 """
 
 import re
@@ -26,7 +26,7 @@ Listed = DagRun | Workflow | RejectedObject
 
 
 def format_place(created_at: datetime, item_id: str = "") -> str:
-    """Return the place of an item; without an id, the place right before all of that time."""
+    """Return the place of an item; without an id, the place right before all items of that time."""
     return f"{created_at.astimezone(UTC).isoformat(timespec='microseconds')}#{item_id}"
 
 
@@ -42,7 +42,7 @@ def place_of(item: Listed) -> str:
 
 
 def month_below(place: str) -> str:
-    """Return the month, ``2026-11``, in which the places right below one lie."""
+    """Return the month, ``2026-11``, that holds the places right below a place."""
     at, _, item_id = place.partition("#")
     return at[:7] if item_id else (datetime.fromisoformat(at) - _TICK).isoformat()[:7]
 
@@ -53,7 +53,7 @@ def start_of_month(month: str) -> str:
 
 
 def encode_cursor(place: str) -> str:
-    """Return a place as clients hand it back to us."""
+    """Return a place as the cursor that clients send back to us."""
     return urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
@@ -63,7 +63,7 @@ def decode_cursor(cursor: str) -> str:
     Raises
     ------
     InvalidInputError
-        It is none of ours.
+        We did not issue the cursor.
     """
     try:
         if len(cursor) > MAX_CURSOR_LENGTH:
@@ -84,7 +84,7 @@ def decode_text(cursor: str) -> str:
     Raises
     ------
     InvalidInputError
-        It was made of none.
+        The cursor was not made of a text.
     """
     try:
         text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
@@ -98,25 +98,19 @@ def decode_text(cursor: str) -> str:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list is asked for.
+    """The filters of a list, and the page that is asked for.
 
     Parameters
     ----------
     since, until
         When the items were created, both included.
-    limit
-        Greatest number of items of a page.
-    cursor
-        From the page before.
     state
         State of a run, or status of a workflow.
-    dag_id
-        The DAG of a run.
 
     Raises
     ------
     InvalidInputError
-        The cursor is none of ours.
+        We did not issue the cursor.
     """
 
     since: datetime
@@ -132,17 +126,17 @@ class ListQuery:
 
     @property
     def lowest(self) -> str:
-        """The first place that counts."""
+        """The lowest place of the period."""
         return format_place(self.since)
 
     @property
     def before(self) -> str:
-        """The place that all items of the page lie below: what comes later shifts nothing."""
+        """The place that all items of the page lie below, so that new items do not shift it."""
         last = format_place(self.until + _TICK)
         return last if self.cursor is None else min(last, decode_cursor(self.cursor))
 
     def accepts(self, item: Listed) -> bool:
-        """Tell whether an item is in the state and of the DAG that is asked for."""
+        """Tell whether an item has the state and the DAG that the query names."""
         state = item.status if isinstance(item, Workflow) else getattr(item, "state", None)
         dag_id = getattr(item, "dag_id", None)
         return self.state in (None, state) and self.dag_id in (None, dag_id)
@@ -155,9 +149,7 @@ class Page(Generic[ItemT]):
     Parameters
     ----------
     items
-        Newest first; there may be fewer than were asked for, even none, with more to come.
-    next_cursor
-        Leads to the next page; None at the end.
+        There may be fewer than were asked for, even none, although another page follows.
     """
 
     items: list[ItemT]
@@ -167,24 +159,17 @@ class Page(Generic[ItemT]):
 def choose_period(
     since: datetime | None, until: datetime | None, now: datetime
 ) -> tuple[datetime, datetime]:
-    """Return the period of a list, by default the 30 days up to now.
-
-    Parameters
-    ----------
-    since, until
-        As the client says, both included.
-    now
-        The time of the request.
+    """Return the period of a list, both ends included; by default the 30 days up to `now`.
 
     Raises
     ------
     InvalidInputError
-        It ends before it begins, or is longer than 366 days.
+        The period ends before it begins, or is longer than 366 days.
     """
     try:
         until = until or now
         since = since or until - DEFAULT_PERIOD
-        # Both must have neighbours, and a place in UTC.
+        # Both ends must have a time before and behind them, and a place in UTC.
         _ = (since - _TICK).astimezone(UTC), (until + _TICK).astimezone(UTC)
     except OverflowError:
         raise InvalidInputError("There is no such time.") from None

@@ -1,6 +1,6 @@
-"""A state change as others are told of it: CloudEvents 1.0, ids and states only.
+"""A state change as others are told of it: CloudEvents 1.0, with ids and states only.
 
-The audit trail also names people and quotes what a DAG says about its failure; neither leaves it.
+The audit trail also names people and quotes the DAG's reason for a failure; neither is sent.
 """
 
 from typing import Any, Literal
@@ -19,15 +19,14 @@ class Notification(BaseModel):
     Attributes
     ----------
     id
-        Of the line in the audit trail: the same when it is sent again, so that who has seen it
-        can drop it.
+        The id of the line in the audit trail: receivers see it again if a notification is repeated.
     type
         ``org.scanhub.workflowmanager.{kind}.{event}``, for example ``….task.fail``.
     subject
         What moved: ``task/{id}``, ``dag_run/{id}`` or ``workflow/{id}``.
     data
         ``entity`` (the kind), ``event``, ``from_state``, ``to_state``, and the ids of what moved
-        and of the workflow it belongs to.
+        and of its workflow.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,13 +51,7 @@ class Notification(BaseModel):
 
 
 def make_notification(event: Event) -> Notification:
-    """Return what others may know of a line of the audit trail.
-
-    Parameters
-    ----------
-    event
-        The line.
-    """
+    """Return what others may know of a line of the audit trail."""
     kind, _, entity_id = event.entity.partition(":")
     owner_kind, _, owner_id = event.subject.partition(":")
     return Notification(

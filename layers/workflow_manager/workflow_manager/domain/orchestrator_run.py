@@ -19,12 +19,12 @@ class OrchestratorRunState(StrEnum):
         return self in {OrchestratorRunState.SUCCESS, OrchestratorRunState.FAILED}
 
 
-# Failed, and will not be tried again: until then a task instance is up_for_retry.
+# A failed task that will be tried again is up_for_retry instead.
 _DONE_STATES = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 
 
 class RunKey(BaseModel):
-    """Which run to look for, and from when on.
+    """A run to look for in Airflow.
 
     Attributes
     ----------
@@ -45,9 +45,9 @@ class OrchestratorRun(BaseModel):
     Attributes
     ----------
     state
-        Running if it is one that we do not know: a newer Airflow must not end a run by a new word.
+        Running if we do not know the state: a new word of a newer Airflow must not end a run.
     ended_at
-        UTC; None while it goes on.
+        UTC; None until it has ended.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,14 +59,14 @@ class OrchestratorRun(BaseModel):
 
 
 class TaskInstance(BaseModel):
-    """A task of a run; a mapped task has several of one id.
+    """A task of a run; a mapped task has several instances of one id.
 
     Attributes
     ----------
     state
-        Airflow's word, also one that we do not know; None before it is scheduled.
+        Airflow's word, even if we do not know it; None before it is scheduled.
     started_at, ended_at
-        Of the present try, UTC.
+        Times of the present try, UTC.
     try_number
         Counts from 1; 0 before the first try.
     """

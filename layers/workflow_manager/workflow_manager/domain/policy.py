@@ -1,4 +1,4 @@
-"""What a deployment decides about scans and runs."""
+"""A deployment's choices about scans and runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,18 @@ from workflow_manager.domain.exam import TaskType
 
 @dataclass(frozen=True)
 class ExecutionPolicy:
-    """How tasks are carried out.
+    """How a deployment carries out tasks.
 
     Parameters
     ----------
     bucket
-        The data lake, where runs find and leave their data.
+        The data lake, where runs read and write their data.
     dag_start_timeout_s
         How long a run waits for Airflow [s].
     task_timeouts_s
-        How long a started task of each type may take, unless it says so itself [s].
+        How long a started task of each type may take, unless its args say otherwise [s].
     has_orchestrator
         Without one, every run is simulated.
-    auto_advance
-        Whether DAG tasks start by themselves once their inputs are there.
     """
 
     bucket: str

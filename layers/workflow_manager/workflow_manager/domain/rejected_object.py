@@ -1,4 +1,4 @@
-"""An object that came into the data lake and causes nothing: what it is, and why."""
+"""An object in the data lake that causes nothing, and the reason."""
 
 from pydantic import AwareDatetime, Field
 
@@ -6,7 +6,7 @@ from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, Entity
 
-# The same object again says nothing new; a copy onto itself is a new version, so a new cause.
+# The same version again is no news; an object that is copied onto itself has a new version.
 BRING_IN_AGAIN = (
     "Once that has changed, copy the object onto itself (with --metadata-directive REPLACE) "
     "to bring it in again."
@@ -14,16 +14,16 @@ BRING_IN_AGAIN = (
 
 
 class RejectedObject(Entity):
-    """One object version that fits nothing.
+    """An object version that causes nothing.
 
     Attributes
     ----------
     rejected_object_id
-        Derived from bucket, key and version: the same event again is the same record.
+        Derived from bucket, key and version: the same event again makes the same record.
     key
-        As somebody named it, so perhaps a patient's name: neither for logs nor for metrics.
+        Somebody chose it, so it may be a patient's name: it goes neither into logs nor metrics.
     reason
-        One sentence or two, without the key.
+        One or two sentences, without the key.
     at
         When it was rejected, UTC.
     """
@@ -38,17 +38,7 @@ class RejectedObject(Entity):
 
     @classmethod
     def of(cls, data: ObjectVersion, reason: str, cause: Cause) -> "RejectedObject":
-        """Return the record of an object.
-
-        Parameters
-        ----------
-        data
-            The object version.
-        reason
-            Why it causes nothing, without its key.
-        cause
-            Who noticed, and when.
-        """
+        """Return the record of an object, by a reason that does not hold its key."""
         return cls(
             rejected_object_id=object_dag_run_id(data),
             **data.model_dump(),

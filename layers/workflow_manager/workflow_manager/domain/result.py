@@ -1,4 +1,4 @@
-"""What a run leaves behind."""
+"""The files that a run leaves."""
 
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -26,13 +26,7 @@ _TYPE_BY_SUFFIX = {
 
 
 def result_type_of(key: str) -> ResultType:
-    """Return the type of a result by its name; what nothing else is known of is DICOM.
-
-    Parameters
-    ----------
-    key
-        S3 key or path.
-    """
+    """Return the type of a result by the extension of its key or path, by default DICOM."""
     return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower(), ResultType.DICOM)
 
 

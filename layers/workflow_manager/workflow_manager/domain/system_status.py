@@ -1,4 +1,4 @@
-"""What the reconciler leaves behind for the readiness check, and the lease that keeps it single."""
+"""What the reconciler stores for the readiness check, and the lease that allows only one turn."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -11,19 +11,19 @@ STALE_AFTER = timedelta(minutes=3)
 
 
 class SystemStatus(Entity):
-    """The one status item.
+    """The only status item.
 
     Attributes
     ----------
     degraded
         Names of what does not work.
     cursor
-        Where the next turn goes on with all that is active; None: from the start.
+        Where the next turn continues in the list of all active items; None: at the start.
     lease_until
-        Until when the present turn of the reconciler keeps others out.
+        Until then, no other turn of the reconciler starts.
     waiting_since
-        When the oldest run that waits for Airflow was made, as the last whole round through all
-        that is active has shown; None: no run waits.
+        When the oldest run that waits for Airflow was created, as the last whole round through all
+        active items has shown; None: no run waits.
     round_waiting_since
         The same of the round under way, so far.
     """
@@ -44,14 +44,14 @@ class SystemStatus(Entity):
         return self.evolve(lease_until=cause.at + timedelta(seconds=duration_s))
 
     def see_waiting(self, made_at: Iterable[AwareDatetime], cursor: str | None) -> "SystemStatus":
-        """Return the status after one turn's part of the round.
+        """Return the status after a turn has read a part of the active items.
 
         Parameters
         ----------
         made_at
-            When the waiting runs were made that this turn has seen.
+            When the waiting runs were created that this turn has read.
         cursor
-            Where the next turn goes on; None: the round is over, and a new one begins.
+            Where the next turn continues; None: the round is over, and a new one begins.
         """
         so_far = [self.round_waiting_since] if self.round_waiting_since else []
         oldest = min([*made_at, *so_far], default=None)
@@ -65,6 +65,6 @@ class SystemStatus(Entity):
         return max(0.0, (at - min(known, default=at)).total_seconds())
 
     def degraded_at(self, at: AwareDatetime) -> list[str]:
-        """Return what does not work, a silent reconciler included."""
+        """Return the names of what does not work, among them a reconciler that has been silent."""
         is_stale = self.checked_at is None or at - self.checked_at > STALE_AFTER
         return [*self.degraded, "reconciler"] if is_stale else list(self.degraded)

@@ -1,4 +1,4 @@
-"""The run of a task's attempt."""
+"""The run of an attempt at a task."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ def make_task_run(graph: TaskGraph, task: Task, policy: ExecutionPolicy, cause: 
     Raises
     ------
     InvalidInputError
-        The task names no DAG or no time that can be, or its inputs have no data to give.
+        The task names no DAG or a time that is not allowed, or its inputs have no data.
     """
     is_simulated = task.is_simulated or not policy.has_orchestrator
     inputs = () if is_simulated else graph.input_data(task)

@@ -1,4 +1,4 @@
-"""Times that others tell us."""
+"""Times that other systems tell us."""
 
 from datetime import datetime, timedelta
 
@@ -6,13 +6,7 @@ _MAX_LENGTH = 40
 
 
 def parse_time(text: object) -> datetime | None:
-    """Return a time with its zone, or None if the text is none.
-
-    Parameters
-    ----------
-    text
-        ISO 8601, as S3 and DAGs write it; from a stranger.
-    """
+    """Return a time with its zone from a stranger's text in ISO 8601, or None if it is no time."""
     if not isinstance(text, str) or len(text) > _MAX_LENGTH:
         return None
     try:
@@ -23,11 +17,5 @@ def parse_time(text: object) -> datetime | None:
 
 
 def milliseconds_between(start: datetime, end: datetime) -> float:
-    """Return how long it took [ms]; never less than 0, for two clocks never quite agree.
-
-    Parameters
-    ----------
-    start, end
-        With their zones.
-    """
+    """Return a duration [ms], never below 0, as two clocks never quite agree; both with zones."""
     return max((end - start) / timedelta(milliseconds=1), 0.0)

@@ -1,6 +1,6 @@
 """W3C Trace Context: the one id that a request, its object, its run and its callback share.
 
-Nothing here makes a span: whoever called stays the parent, and what is malformed is ignored.
+Nothing here makes a span: the caller's span stays the parent. A malformed trace is ignored.
 """
 
 import re
@@ -20,14 +20,14 @@ _NO_PARENT_ID = "0" * 16
 
 @dataclass(frozen=True)
 class TraceContext:
-    """Which trace something belongs to; made by the functions of this module only.
+    """The trace that something belongs to; only the functions of this module make one.
 
     Parameters
     ----------
     trace_id
         32 lower-case hexadecimal digits, not all zero.
     parent_id
-        The caller's span: 16 of them, not all zero.
+        The caller's span: 16 lower-case hexadecimal digits, not all zero.
     is_sampled
         Whether the caller may have recorded the trace.
     """
@@ -43,13 +43,7 @@ class TraceContext:
 
 
 def parse_traceparent(text: str | None) -> TraceContext | None:
-    """Return what a ``traceparent`` says, or None if it is malformed or missing.
-
-    Parameters
-    ----------
-    text
-        From a stranger.
-    """
+    """Return what a stranger's ``traceparent`` says; None if it is malformed or missing."""
     match = _TRACEPARENT.fullmatch(text or "")
     if match is None:
         return None
@@ -60,7 +54,7 @@ def parse_traceparent(text: str | None) -> TraceContext | None:
 
 
 def parse_xray_header(text: str | None) -> TraceContext | None:
-    """Return the same trace in W3C's words, or None if X-Ray names none.
+    """Return the trace of X-Ray as a W3C one, or None if X-Ray names none.
 
     Parameters
     ----------
@@ -76,7 +70,7 @@ def parse_xray_header(text: str | None) -> TraceContext | None:
         return None
     parent_id = fields.get("Parent", "")
     if not _PARENT_ID.fullmatch(parent_id) or parent_id == _NO_PARENT_ID:
-        # Where nothing is recorded, no segment is named.
+        # X-Ray names no segment if it does not record the trace.
         parent_id = _new_id(8)
     return TraceContext(trace_id, parent_id, fields.get("Sampled") == "1")
 
@@ -87,5 +81,5 @@ def new_trace() -> TraceContext:
 
 
 def _new_id(n_bytes: int) -> str:
-    # All zero would be no id: one in 2 to the power of 64, and cheap to rule out.
+    # An id of zeros is invalid; it comes once in 2 to the power of 64, and is cheap to rule out.
     return f"{1 + secrets.randbelow(2 ** (8 * n_bytes) - 1):0{2 * n_bytes}x}"

@@ -47,17 +47,17 @@ class WorkflowMove(StrEnum):
 
 TASK_TRANSITIONS: Mapping[tuple[TaskStatus, TaskMove], TaskStatus] = {
     (TaskStatus.PENDING, TaskMove.CLAIM): TaskStatus.IN_PROGRESS,
-    # A scan started at the console: its data is the first that we hear of it.
+    # A scan that was started at the console: we first hear of it when its data comes.
     (TaskStatus.PENDING, TaskMove.COMPLETE): TaskStatus.COMPLETED,
     (TaskStatus.PENDING, TaskMove.CANCEL): TaskStatus.CANCELLED,
     (TaskStatus.IN_PROGRESS, TaskMove.COMPLETE): TaskStatus.COMPLETED,
     (TaskStatus.IN_PROGRESS, TaskMove.FAIL): TaskStatus.FAILED,
     (TaskStatus.IN_PROGRESS, TaskMove.CANCEL): TaskStatus.CANCELLED,
-    # A scan that ended without data is given some.
+    # A scan that ended without data gets data now.
     (TaskStatus.COMPLETED, TaskMove.COMPLETE): TaskStatus.COMPLETED,
-    # A scan whose start was not confirmed did run; results came after the deadline.
+    # The scan ran although its start was not confirmed, or results came after the deadline.
     (TaskStatus.FAILED, TaskMove.COMPLETE): TaskStatus.COMPLETED,
-    # A retry: the task itself, once it ended, and whatever worked or works on its old data.
+    # A retry of the task itself, or of a task whose data it has worked on.
     (TaskStatus.IN_PROGRESS, TaskMove.RESET): TaskStatus.PENDING,
     (TaskStatus.COMPLETED, TaskMove.RESET): TaskStatus.PENDING,
     (TaskStatus.FAILED, TaskMove.RESET): TaskStatus.PENDING,
@@ -81,11 +81,11 @@ WORKFLOW_TRANSITIONS: Mapping[tuple[WorkflowStatus, WorkflowMove], WorkflowStatu
     (WorkflowStatus.RUNNING, WorkflowMove.COMPLETE): WorkflowStatus.COMPLETED,
     (WorkflowStatus.RUNNING, WorkflowMove.FAIL): WorkflowStatus.FAILED,
     (WorkflowStatus.RUNNING, WorkflowMove.CANCEL): WorkflowStatus.CANCELLED,
-    # A retry, a rescan, a task that was added.
+    # A retry, a rescan, or a new task.
     (WorkflowStatus.COMPLETED, WorkflowMove.RESUME): WorkflowStatus.RUNNING,
     (WorkflowStatus.FAILED, WorkflowMove.RESUME): WorkflowStatus.RUNNING,
     (WorkflowStatus.CANCELLED, WorkflowMove.RESUME): WorkflowStatus.RUNNING,
-    # The last failed scan did run after all.
+    # The last scan that had failed has run after all.
     (WorkflowStatus.FAILED, WorkflowMove.COMPLETE): WorkflowStatus.COMPLETED,
     # One task failed and another was cancelled; one of the two is retried or cancelled now.
     (WorkflowStatus.FAILED, WorkflowMove.CANCEL): WorkflowStatus.CANCELLED,
@@ -99,58 +99,24 @@ WORKFLOW_MOVE_TO: Mapping[WorkflowStatus, WorkflowMove] = {
 
 
 def transition_task(status: TaskStatus, move: TaskMove) -> TaskStatus:
-    """Return the status that a move leads a task to.
-
-    Raises
-    ------
-    InvalidTransitionError
-        There is no such move.
-    """
+    """Return the status that a move leads a task to, or raise `InvalidTransitionError`."""
     return _look_up(TASK_TRANSITIONS, status, move)
 
 
 def transition_dag_run(state: DagRunState, move: DagRunMove) -> DagRunState:
-    """Return the state that a move leads a DAG run to.
-
-    Raises
-    ------
-    InvalidTransitionError
-        There is no such move.
-    """
+    """Return the state that a move leads a DAG run to, or raise `InvalidTransitionError`."""
     return _look_up(DAG_RUN_TRANSITIONS, state, move)
 
 
 def transition_workflow(status: WorkflowStatus, move: WorkflowMove) -> WorkflowStatus:
-    """Return the status that a move leads a workflow to.
-
-    Raises
-    ------
-    InvalidTransitionError
-        There is no such move.
-    """
+    """Return the status that a move leads a workflow to, or raise `InvalidTransitionError`."""
     return _look_up(WORKFLOW_TRANSITIONS, status, move)
 
 
 def move_run(
     run: DagRun, move: DagRunMove, cause: Cause, **changes: object
 ) -> tuple[DagRun, Event]:
-    """Move a run and make the line of the audit trail that says so.
-
-    Parameters
-    ----------
-    run
-        The run.
-    move
-        What happens to it.
-    cause
-        Who and when.
-    **changes
-        Fields that change with the state.
-
-    Returns
-    -------
-    tuple[DagRun, Event]
-        To be committed together.
+    """Move a run; return it with the line of the audit trail, to be committed together.
 
     Raises
     ------

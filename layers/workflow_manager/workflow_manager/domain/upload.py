@@ -15,7 +15,7 @@ MAX_N_PARTS = 10_000
 MAX_FILE_SIZE_BYTES = 50 * 10**12
 # Large enough that a request's overhead vanishes, small enough that eight in flight help.
 PREFERRED_PART_SIZE_BYTES = 16 * 2**20
-# A part is what is sent again after a failure: larger ones only where 10,000 would not do.
+# A failure repeats a whole part, so parts are larger only where 10,000 would not do.
 LARGE_PART_SIZE_BYTES = 128 * 2**20
 PREFERRED_N_PARTS = 1_000
 # A URL with the credentials of a role is up to 2 KB long, and Lambda answers 6 MB at most.
@@ -51,7 +51,7 @@ class Part(BaseModel):
     crc64nvme: Crc64Nvme | None = None
 
     def is_same_as(self, other: "Part") -> bool:
-        """Tell whether both have the same content, as far as both say it."""
+        """Tell whether both have the same content, as far as both describe it."""
         has_same_etag = self.etag.strip('"') == other.etag.strip('"')
         return has_same_etag and (
             None in (self.crc64nvme, other.crc64nvme) or self.crc64nvme == other.crc64nvme
@@ -66,12 +66,10 @@ class Upload(Entity):
     owner
         User name; nobody else sees the upload.
     file_name
-        The client's own name. People put patient names there: shown to the owner, and used for
-        nothing else.
-    s3_upload_id
-        S3's id of the multipart upload.
+        The client's own name. It may hold a patient's name, so it is shown to the owner and used
+        for nothing else.
     attempt
-        The attempt at the task that the data is of.
+        The attempt at the task that the data belongs to.
     """
 
     upload_id: str
@@ -96,49 +94,36 @@ class Upload(Entity):
 
     @property
     def workflow_id(self) -> str | None:
-        """The workflow whose device task the data is of; None for data of a DAG."""
+        """The workflow whose device task the data belongs to; None for data of a DAG."""
         data = parse_key(self.key)
         return data.workflow_id if isinstance(data, AcquisitionData) else None
 
     def require_not_aborted(self) -> None:
-        """Return if the upload has a future.
+        """Check that the upload was neither aborted nor has expired.
 
         Raises
         ------
         ConflictError
-            It was given up, or has expired: the same request does not bring it back.
+            It was, and repeating the request does not bring it back.
         """
         if self.state is UploadState.ABORTED:
             raise ConflictError("The upload was aborted or has expired: begin a new one.")
 
     def part_size(self, part_number: int) -> int:
-        """Return the size of a part [bytes]; only the last one may be short.
-
-        Parameters
-        ----------
-        part_number
-            From 1.
-        """
+        """Return the size of a part [bytes], numbered from 1; only the last one may be shorter."""
         if part_number < self.n_parts:
             return self.part_size_bytes
         return self.size_bytes - (self.n_parts - 1) * self.part_size_bytes
 
     def check_parts(self, present: list[Part], claimed: list[Part]) -> None:
-        """Compare what the client says it sent with what S3 holds.
-
-        Parameters
-        ----------
-        present
-            The parts in S3.
-        claimed
-            The parts as the client names them.
+        """Compare the parts that the client says it sent with those that S3 holds.
 
         Raises
         ------
         InvalidInputError
-            The list names a part twice, or one that the plan does not know.
+            The list names a part twice, or one that is not in the plan.
         ConflictError
-            Naming the first part that is missing, of the wrong size or of another content.
+            A part is missing, or has another size or content; the message names the first one.
         """
         in_s3 = {part.part_number: part for part in present}
         named = {part.part_number: part for part in claimed}
@@ -158,22 +143,12 @@ class Upload(Entity):
 
 
 def choose_part_size(size_bytes: int) -> int:
-    """Return a part size for which S3 takes the whole file, in at most 10,000 parts.
-
-    Parameters
-    ----------
-    size_bytes
-        Size of the whole file.
-
-    Returns
-    -------
-    int
-        Whole mebibytes [bytes].
+    """Return a part size, in whole mebibytes [bytes], that gives at most 10,000 parts.
 
     Raises
     ------
     InvalidInputError
-        The file is empty or larger than S3's objects may be.
+        The file is empty, or larger than an object in S3 may be.
     """
     if size_bytes < 1:
         raise InvalidInputError("The file is empty.")

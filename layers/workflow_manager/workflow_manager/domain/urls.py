@@ -6,7 +6,7 @@ from workflow_manager.domain.errors import InvalidInputError
 
 
 def quote_segment(value: str) -> str:
-    """Return an id as one segment of a path, whatever it holds.
+    """Return an id as one segment of a path, whatever characters it holds.
 
     Raises
     ------

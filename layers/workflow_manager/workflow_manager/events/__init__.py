@@ -1,1 +1,1 @@
-"""Raw AWS events become typed commands."""
+"""Parsers of AWS events into typed commands."""

@@ -17,14 +17,13 @@ def read_token(event: dict[str, Any]) -> tuple[str, str]:
 
 
 def make_policy(user: User | None, method_arn: str) -> dict[str, Any]:
-    """Return API Gateway's policy for a user, or its refusal.
+    """Return API Gateway's policy for a user, or a refusal if nobody knows the token.
 
     Parameters
     ----------
-    user
-        Who calls; None if nobody vouches for the token.
     method_arn
-        The method that is called. The answer is cached per token, so it speaks of the whole stage.
+        The method that is called. API Gateway caches the answer per token, so it holds for the
+        whole stage.
     """
     stage_arn = "/".join(method_arn.split("/")[:2])
     statement = {

@@ -1,4 +1,4 @@
-"""A function that acts by itself, as the cause of what follows."""
+"""The cause of what an event function does: the function itself."""
 
 from datetime import UTC, datetime
 
@@ -6,13 +6,5 @@ from workflow_manager.domain.entity import Cause
 
 
 def event_cause(function: str, request_id: str) -> Cause:
-    """Return the cause of what an event function does.
-
-    Parameters
-    ----------
-    function
-        Its name.
-    request_id
-        Lambda's id of the invocation.
-    """
+    """Return the cause of what an event function does, by Lambda's id of the invocation."""
     return Cause(actor=function, request_id=request_id, at=datetime.now(UTC))

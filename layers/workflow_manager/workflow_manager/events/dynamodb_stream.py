@@ -14,44 +14,42 @@ _deserializer = TypeDeserializer()
 
 
 def parse_record(record: Mapping[str, Any]) -> Event:
-    """Return the line of the audit trail that was written.
+    """Return the line of the audit trail that a record of the stream holds.
 
     Parameters
     ----------
     record
-        One record of the stream, with its new image
+        One record with its new image
         (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html).
 
     Raises
     ------
     InvalidInputError
-        It holds no such line.
+        The record holds no such line.
     """
     try:
         image = record.get("dynamodb", {}).get("NewImage", {})
         return Event.model_validate(_deserializer.deserialize({"M": image}))
     except ValidationError:
-        # Without its cause: pydantic quotes what it was given.
+        # Without its cause, in which pydantic quotes the input.
         raise InvalidInputError("The record is no line of the audit trail.") from None
 
 
 def process_stream(
     event: dict[str, Any], publish: Callable[[Sequence[Event]], int]
 ) -> dict[str, Any]:
-    """Publish every record in order, and let Lambda go on from the first that was not.
+    """Publish the records in order, and have Lambda repeat from the first that was not taken.
 
     Parameters
     ----------
-    event
-        What the stream sent.
     publish
         Returns how many lines were taken before the first that was not.
 
     Raises
     ------
     InvalidInputError
-        The first record cannot be read. As after every error, Lambda halves the batch, so that
-        this record alone ends in the dead-letter queue.
+        The first record cannot be read. Lambda halves the batch after every error, so only this
+        record ends in the dead-letter queue.
     UpstreamError
         Nothing was taken.
     """
@@ -62,7 +60,7 @@ def process_stream(
         return {"batchItemFailures": []}
     logger.error("records left", extra={"n_records": len(records), "n_published": n_published})
     if n_published == 0:
-        # With lines before it, an unreadable record is not what held them up.
+        # If lines came before the unreadable record, it is the bus that refused them.
         refused = UpstreamError("The event bus took nothing.")
         raise refused if lines or unreadable is None else unreadable
     sequence_number = records[n_published].get("dynamodb", {}).get("SequenceNumber")

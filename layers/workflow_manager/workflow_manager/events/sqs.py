@@ -1,4 +1,4 @@
-"""Messages of the queue: S3's notifications, and our own "start this run"."""
+"""Messages of our queues: S3's notifications, and what our own functions send."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,22 +17,12 @@ Record = Mapping[str, Any]
 
 
 def parse_body(body: str) -> list[ObjectCreated | StartDagRun]:
-    """Return what a message asks for.
-
-    Parameters
-    ----------
-    body
-        Body of an SQS message.
-
-    Returns
-    -------
-    list[ObjectCreated | StartDagRun]
-        Empty for the test event that S3 sends when notifications are set up.
+    """Return what a message asks for; nothing for the test event that S3 sends at setup.
 
     Raises
     ------
     InvalidInputError
-        The message is none of ours: it belongs in the dead-letter queue.
+        The message is neither S3's nor ours: it belongs in the dead-letter queue.
     """
     match _load(body):
         case {"Event": "s3:TestEvent"}:
@@ -45,17 +35,12 @@ def parse_body(body: str) -> list[ObjectCreated | StartDagRun]:
 
 
 def parse_simulation_step(body: str) -> tuple[str, int]:
-    """Return which step of which simulated run a message asks for.
-
-    Parameters
-    ----------
-    body
-        Body of an SQS message.
+    """Return the run and the step of a simulation that a message asks for.
 
     Raises
     ------
     InvalidInputError
-        The message is none of ours.
+        The message is not ours.
     """
     match _load(body):
         case {"simulate_run": str(dag_run_id), "step": int(step)}:
@@ -64,12 +49,12 @@ def parse_simulation_step(body: str) -> tuple[str, int]:
 
 
 def parse_change(record: Record) -> ReportTasks | StopDagRuns:
-    """Return which changes of state a message asks to be followed.
+    """Return the changes of state that a message asks to follow.
 
     Raises
     ------
     InvalidInputError
-        The message is none of ours.
+        The message is not ours.
     """
     match _load(record["body"]):
         case {"report_tasks": list(ids), "workflow_id": str(workflow_id)} if _are_ids(ids):
@@ -85,7 +70,7 @@ def _are_ids(values: list[Any]) -> bool:
 
 
 def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
-    """Return the object that a record of S3 speaks of.
+    """Return the created object that a record of S3 names.
 
     Parameters
     ----------
@@ -96,7 +81,7 @@ def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
     Raises
     ------
     InvalidInputError
-        It is no record of a created object.
+        The record is not of a created object.
     """
     match record:
         case {
@@ -116,16 +101,15 @@ def parse_s3_record(record: dict[str, Any]) -> ObjectCreated:
 
 
 def process_messages(event: dict[str, Any], handle: Callable[[Record], None]) -> dict[str, Any]:
-    """Handle every message and name those that failed, so that only they come again.
+    """Handle every message and name those that failed, so that only they are sent again.
 
-    Powertools' batch processor does the same for 45 ms of a start (docs/adr/0015-a-quick-start.md).
+    Powertools' batch processor does the same but adds 45 ms to a start
+    (docs/adr/0015-a-quick-start.md).
 
     Parameters
     ----------
     event
-        What SQS sent; a bare S3 event is taken too, for ``sam local invoke``.
-    handle
-        Handles one message.
+        The event of SQS, or a bare event of S3, as ``sam local invoke`` sends it.
 
     Returns
     -------

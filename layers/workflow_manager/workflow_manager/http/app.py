@@ -1,4 +1,4 @@
-"""A router becomes a Lambda handler."""
+"""The app and the Lambda handler of a router."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,13 +21,7 @@ from workflow_manager.settings import get_settings
 
 
 def create_app(router: ScanHubRouter) -> FastAPI:
-    """Make the app of one function.
-
-    Parameters
-    ----------
-    router
-        Its route.
-    """
+    """Make the app of one function."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(router)
     add_problem_handlers(app)
@@ -36,7 +30,7 @@ def create_app(router: ScanHubRouter) -> FastAPI:
 
 
 def _allow_web_origins(app: ASGIApp) -> CORSMiddleware:
-    # Called with the first request, not at import: the origins are a setting.
+    # Built with the first request, not at import, because the origins are a setting.
     return CORSMiddleware(
         app,
         allow_origins=get_settings().web_origins,
@@ -46,13 +40,13 @@ def _allow_web_origins(app: ASGIApp) -> CORSMiddleware:
 
 
 def _find_header(event: LambdaEvent, name: str) -> str | None:
-    # API Gateway hands names on as the client spelt them.
+    # API Gateway passes header names on as the client spelt them.
     headers = event.get("headers") or {}
     return next((value for key, value in headers.items() if key.lower() == name), None)
 
 
 def _refuse_unreadable(error: ValueError) -> dict[str, Any]:
-    # No request can be made of the event: text that is none, a body that is not base64.
+    # The event makes no request: its text is not valid, or its body is not base64.
     logger.info("refused", extra={"error": type(error).__name__, "status": 400})
     answer = problem(400, "The request cannot be read.")
     return {
@@ -78,13 +72,7 @@ def _walk(dependant: Dependant) -> Iterator[Dependant]:
 
 
 def create_handler(router: ScanHubRouter) -> Handler:
-    """Make the handler that Lambda calls; the client of its first port is made at the start.
-
-    Parameters
-    ----------
-    router
-        The function's route.
-    """
+    """Make a function's handler; the client of its first port is built at the start."""
     # No lifespan: the app has none, and asking costs 70 us a request.
     text_types = ["text/", "application/json", PROBLEM_JSON]
     mangum = Mangum(create_app(router), lifespan="off", text_mime_types=text_types)

@@ -1,6 +1,6 @@
-"""What an endpoint is given: the caller, and the ports that it touches.
+"""The parameters of endpoints: the caller, and the ports that they use.
 
-None of it awaits anything. It is ``async`` so that FastAPI calls it where it is, not in a thread.
+Nothing here awaits anything. It is ``async`` so that FastAPI calls it directly, not in a thread.
 """
 
 from dataclasses import dataclass, field
@@ -40,14 +40,12 @@ Token = Annotated[str, Depends(oauth2_scheme)]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, vouched for by the authorizer.
+    """The user who calls, as the authorizer confirmed.
 
     Parameters
     ----------
     token
-        Handed to neighbours, kept nowhere.
-    cause
-        The caller as the cause of what follows.
+        Sent on to ScanHub's services, and stored nowhere.
     """
 
     token: str = field(repr=False)
@@ -65,7 +63,7 @@ def _request_context(request: Request) -> dict[str, Any]:
 
 
 def _trace(request: Request) -> TraceContext | None:
-    # Chosen by the handler, so that log and cause name the same one.
+    # The handler chooses it, so that log and cause name the same request.
     return parse_traceparent(_event(request).get("traceparent"))
 
 
@@ -84,9 +82,9 @@ async def get_caller(request: Request, token: Token) -> Caller:
     PermissionDeniedError
         The user's role may not do this.
     AuthenticationError
-        No authorizer vouches for the request: it did not come through API Gateway.
+        No authorizer confirmed the request: it did not come through API Gateway.
     MisconfiguredError
-        Nobody can tell what the role may do: `RolePermissions` is malformed.
+        `RolePermissions` is malformed, so nobody knows what the role may do.
     """
     context = _request_context(request)
     authorizer = context.get("authorizer") or {}
@@ -114,18 +112,12 @@ CallerDep = Annotated[Caller, Depends(get_caller)]
 
 @dataclass(frozen=True)
 class Port:
-    """A dependency that gives an endpoint a port.
-
-    Parameters
-    ----------
-    name
-        In `PORTS`.
-    """
+    """A dependency that gives an endpoint the port of that name in `PORTS`."""
 
     name: str
 
     def build(self) -> object:
-        """Return the port, for a start that nobody has called for yet."""
+        """Return the port, for a start before the first request."""
         return PORTS[self.name]()
 
     async def __call__(self) -> Any:
@@ -135,23 +127,18 @@ class Port:
 
 @dataclass(frozen=True)
 class CallersPort:
-    """A dependency that gives an endpoint a port to ScanHub, where the caller's token speaks.
-
-    Parameters
-    ----------
-    name
-        In `PORTS`.
-    """
+    """A dependency that gives an endpoint a port to ScanHub that acts with the caller's token."""
 
     name: str
 
     def build(self) -> object:
-        """Return the port, for a start that nobody has called for yet."""
+        """Return the port, for a start before the first request."""
         return PORTS[self.name](token="")
 
     async def __call__(self, request: Request) -> Any:
-        """Return the port on the caller's behalf."""
-        # Not by `CallerDep`, which FastAPI would resolve once more: a tenth of a request's time.
+        """Return the port that acts for the caller."""
+        # Not `CallerDep`, which FastAPI would resolve a second time: that takes a tenth of a
+        # request.
         return give_port(self.name, token=await oauth2_scheme(request) or "")
 
 
@@ -164,12 +151,12 @@ ScanDep = Annotated[ScanClient, Depends(CallersPort("scan"))]
 
 
 def give_clock() -> Clock:
-    """Return what tells the time; no dependency, for each costs a request 3 % of its time."""
+    """Return the clock; it is no dependency, because each one costs a request 3 % of its time."""
     clock: Clock = give_port("clock")
     return clock
 
 
 def give_settings() -> Settings:
-    """Return the settings; no dependency either."""
+    """Return the settings; they are no dependency, for the same reason."""
     settings: Settings = give_port("settings")
     return settings

@@ -1,4 +1,4 @@
-"""The page at /docs: Swagger UI, without anything from another host."""
+"""The page at /docs: Swagger UI, which loads nothing from other hosts."""
 
 import base64
 from pathlib import Path
@@ -8,14 +8,14 @@ from fastapi import Response
 from workflow_manager.domain.errors import NotFoundError
 
 SWAGGER_UI = "swagger_ui"
-# What the page loads. All is text: API Gateway would hand binary answers on as Base64.
+# The files that the page loads. All are text: API Gateway would send binary ones as Base64.
 FILES = {
     "start.js": ("start.js", "text/javascript"),
     "swagger-ui-bundle.js": (f"{SWAGGER_UI}/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": (f"{SWAGGER_UI}/swagger-ui.css", "text/css"),
 }
-# Nothing from elsewhere and to nowhere else: people paste tokens here. Swagger UI's pictures are
-# data in its style sheet.
+# The page loads nothing from other hosts and sends nothing to them, because people paste tokens
+# here. Swagger UI's pictures are data in its style sheet.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -24,15 +24,7 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 
 
 def answer_page(folder: Path, url_path: str) -> Response:
-    """Answer the page, which finds its files wherever it is served.
-
-    Parameters
-    ----------
-    folder
-        Has ``page.html`` and Swagger UI.
-    url_path
-        Under which it was asked for: with or without a trailing slash.
-    """
+    """Answer the page, whose links work with and without a trailing slash in the URL's path."""
     icon = base64.b64encode((folder / SWAGGER_UI / "favicon-32x32.png").read_bytes()).decode()
     here = "" if url_path.endswith("/") else "docs/"
     page = (folder / "page.html").read_text(encoding="utf-8").format(icon=icon, here=here)
@@ -42,13 +34,6 @@ def answer_page(folder: Path, url_path: str) -> Response:
 
 def answer_file(folder: Path, name: str) -> Response:
     """Answer a file that the page loads.
-
-    Parameters
-    ----------
-    folder
-        As for the page.
-    name
-        As the page knows it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Entity tags: asking again for what has not changed costs little (RFC 9110, section 13.1.2)."""
+"""Entity tags: a client that has the present state gets a short answer (RFC 9110, 13.1.2)."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Request, Response
 
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _ETAG_HEADER = {"description": "Of this state, for If-None-Match.", "schema": {"type": "string"}}
-# For the OpenAPI of an endpoint that answers with a tag.
+# The part of the OpenAPI for an endpoint that answers with a tag.
 REVALIDATED: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"ETag": _ETAG_HEADER}},
     304: {
@@ -25,21 +25,19 @@ def make_etag(*facts: object) -> str:
     Parameters
     ----------
     *facts
-        What differs where the state does, as JSON takes it.
+        Values of JSON that differ where the state differs.
     """
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return f'W/"{digest[:32]}"'
 
 
 def is_known(if_none_match: str, etag: str) -> bool:
-    """Tell whether a client has the state already.
+    """Tell whether a client has the state of a tag; tags are compared weakly, as the RFC demands.
 
     Parameters
     ----------
     if_none_match
-        A list of tags, or ``*``; what is neither matches nothing.
-    etag
-        The state's tag; compared weakly, as the RFC demands.
+        A list of tags, or ``*``; anything else matches nothing.
     """
     if if_none_match.strip() == "*":
         return True
@@ -47,30 +45,16 @@ def is_known(if_none_match: str, etag: str) -> bool:
 
 
 class Revalidation:
-    """What a client knows already, and the answer that is being made.
-
-    Parameters
-    ----------
-    known
-        Tags of what the client knows.
-    response
-        Its headers go to the answer.
-    """
+    """The tags of the states that a client has, and the response whose headers the answer gets."""
 
     def __init__(self, known: str, response: Response) -> None:
         self._known = known
         self._response = response
 
     def answer_unchanged(self, *facts: object) -> Response | None:
-        """Return a 304 if the client has this state; else let the answer carry its tag.
-
-        Parameters
-        ----------
-        *facts
-            As in `make_etag`.
-        """
+        """Return a 304 if the client has the state of these facts; else tag the answer."""
         etag = make_etag(*facts)
-        # Kept by the caller only, and never used without asking.
+        # Only the caller may cache the answer, and must ask before each use.
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         self._response.headers.update(headers)
         return Response(status_code=304, headers=headers) if is_known(self._known, etag) else None
@@ -83,7 +67,7 @@ async def get_revalidation(
         str | None, Header(alias="If-None-Match", description="Tags of answers you have.")
     ] = None,
 ) -> Revalidation:
-    """Return what the client knows; the parameter is for the OpenAPI, the header may repeat."""
+    """Return the tags that the client sent; the header may repeat, unlike the parameter."""
     return Revalidation(",".join(request.headers.getlist("if-none-match")), response)
 
 

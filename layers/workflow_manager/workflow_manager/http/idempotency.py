@@ -1,4 +1,4 @@
-"""A request that is sent again does nothing again (`Idempotency-Key`)."""
+"""A repeated request has no second effect (`Idempotency-Key`)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,23 +32,19 @@ IdempotencyKey = Annotated[
 
 
 async def get_idempotency_store() -> "Callable[[], BasePersistenceLayer]":
-    """Return what builds the memory of past requests; few requests need it."""
+    """Return a builder of the store of past requests, which few requests need."""
     return build_idempotency_store
 
 
 class Once:
-    """Runs an operation once per caller and key.
+    """Runs an operation once per user and key.
 
     Parameters
     ----------
-    caller
-        Keys of different users have nothing to do with each other.
     key
-        The request's; None: the operation always runs.
-    build_store
-        The memory of past requests.
+        The request's key; None: the operation always runs.
     context
-        Lambda's: a run that dies is over when its time is.
+        Lambda's; if a function dies, its key is free again at the end of its time.
     """
 
     def __init__(
@@ -59,29 +55,29 @@ class Once:
         self._context = context
 
     def __call__(self, operation: Callable[[], str], body: dict[str, Any]) -> str:
-        """Return the id that the operation returns, or returned the first time.
+        """Return the id that the operation returns now, or returned the first time.
 
         Parameters
         ----------
         operation
-            Its answer is kept for a day.
+            Its id is stored for a day.
         body
-            What the key stands for; only its hash is kept.
+            The body that belongs to the key; only its hash is stored.
 
         Raises
         ------
         InvalidInputError
             The key was used with another body.
         ConflictError
-            The first request is still at work.
+            The first request is still running.
         StoreUnavailableError
-            Nobody can tell whether there was one.
+            Nobody knows whether there was an earlier request.
         MissingPermissionError
-            Likewise, until the deployment is mended.
+            The same, because the deployment lacks a permission.
         """
         if self._scope[1] is None:
             return operation()
-        # Loaded by those who use it: it is 52 ms at the start of a function.
+        # Imported only where it is used: it adds 52 ms to the start of a function.
         from aws_lambda_powertools.utilities.idempotency import (
             IdempotencyConfig,
             exceptions,

@@ -1,4 +1,4 @@
-"""Ids that stand in a path: what cannot be one is not there, whoever asks."""
+"""Ids in paths: an impossible one is answered like an unknown one."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from workflow_manager.domain.ids import is_plausible_id, normalize_id
 def _find(text: str) -> str:
     found = normalize_id(text)
     if not is_plausible_id(found):
-        # No ValueError, of which a list of faults would be made: this is the answer.
+        # Not a ValueError, which FastAPI would answer with a list of faults.
         raise NotFoundError("Nothing has such an id.")
     return found
 

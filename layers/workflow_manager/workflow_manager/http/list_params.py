@@ -1,4 +1,4 @@
-"""What lists are asked for in the query of a URL."""
+"""The query parameters of lists."""
 
 from datetime import UTC, date, datetime, time
 from typing import Annotated
@@ -11,7 +11,7 @@ from workflow_manager.http.dependencies import CallerDep
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
-# Base64 of a key of 1024 characters, each of up to four bytes.
+# The base64 of a key of 1024 characters, each of up to four bytes.
 MAX_KEY_CURSOR_LENGTH = 5462
 
 Limit = Annotated[
@@ -59,7 +59,7 @@ async def get_list_query(
     limit: Limit = DEFAULT_LIMIT,
     cursor: _Cursor = None,
 ) -> ListQuery:
-    """Return what is asked for, but for the filters of the list."""
+    """Return the query of a list, without the list's own filters."""
     first = parse_time("from", since, time.min) if since is not None else None
     last = parse_time("to", until, time.max) if until is not None else None
     return ListQuery(*choose_period(first, last, caller.cause.at), limit, cursor)
@@ -69,21 +69,12 @@ ListQueryDep = Annotated[ListQuery, Depends(get_list_query)]
 
 
 def parse_time(name: str, text: str, time_of_day: time) -> datetime:
-    """Return the time that a text names.
-
-    Parameters
-    ----------
-    name
-        Of the parameter.
-    text
-        An ISO date or date-time.
-    time_of_day
-        What a date stands for.
+    """Return the time that a text names: an ISO date-time, or a date with `time_of_day`.
 
     Raises
     ------
     InvalidInputError
-        It is neither.
+        The text is neither; the message says which parameter.
     """
     try:
         return datetime.combine(date.fromisoformat(text), time_of_day, UTC)

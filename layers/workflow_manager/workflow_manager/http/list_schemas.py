@@ -13,7 +13,7 @@ from workflow_manager.domain.workflow import Workflow, WorkflowStatus
 from workflow_manager.http.dag_run_schemas import DagRunView
 from workflow_manager.http.schemas import EventView
 
-# A function's answer may have 6 MB, and a run with many results has a good part of one.
+# A function's answer may have 6 MB, and one run with many results takes a good part of that.
 MAX_RUNS_SIZE_BYTES = 4 * 2**20
 
 NextCursor = Annotated[

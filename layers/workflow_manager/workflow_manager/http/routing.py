@@ -22,17 +22,15 @@ RETRY_AFTER = {
 
 
 class ScanHubRouter(APIRouter):
-    """A router whose every path also answers in its other form.
+    """A router whose every path is also served with, or without, a trailing slash.
 
-    API Gateway serves ``/x`` and ``/x/`` alike and tells the function which one was called; a 307
-    would lead a client to a host name that is not ours.
+    API Gateway treats ``/x`` and ``/x/`` alike and passes on which one was called. A 307 would lead
+    a client to a host name that is not ours.
 
     Parameters
     ----------
     *problem_statuses
-        The errors that its routes may answer with, for the OpenAPI.
-    **options
-        As FastAPI takes them.
+        The error statuses of its routes, for the OpenAPI.
     """
 
     def __init__(self, *problem_statuses: int, **options: Any) -> None:
@@ -48,17 +46,7 @@ class ScanHubRouter(APIRouter):
         super().__init__(responses=problems, **options)
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Add a route and its twin; only the route as declared is in the OpenAPI.
-
-        Parameters
-        ----------
-        path
-            As clients know it.
-        endpoint
-            What answers.
-        **options
-            As FastAPI takes them.
-        """
+        """Add a route and its twin; only the route as declared is in the OpenAPI."""
         inline = _call_inline(endpoint)
         super().add_api_route(path, inline, **options)
         twin = path.rstrip("/") if path.endswith("/") else f"{path}/"
@@ -67,7 +55,8 @@ class ScanHubRouter(APIRouter):
 
 def _call_inline(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     # FastAPI would call it in a thread, so that it blocks no other request. On Lambda there is no
-    # other, and with the dependencies those threads are 70 % of a request's processor time.
+    # other request, and such threads, also of dependencies, take 70 % of a request's processor
+    # time.
     @wraps(endpoint)
     async def inline(*args: Any, **kwargs: Any) -> Any:
         answer = endpoint(*args, **kwargs)
@@ -77,33 +66,20 @@ def _call_inline(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def strip_base_path(path: str) -> str:
-    """Return the path below our base path, whatever stands before it.
+    """Return the path below our base path, with a leading slash.
 
     Parameters
     ----------
     path
-        ``event["path"]``: a custom domain's base path is in it, the stage is not, and emulators
-        differ.
-
-    Returns
-    -------
-    str
-        Beginning with a slash.
+        ``event["path"]``: it holds the base path of a custom domain but not the stage, and
+        emulators differ.
     """
     _, found, below = path.partition(API_BASE_PATH)
     return (below or "/") if found else path
 
 
 def status_url(request: Request, collection: Literal["dag_runs", "workflows"], item_id: str) -> str:
-    """Return where clients see a run or a workflow, on the host and base path they called.
-
-    Parameters
-    ----------
-    request
-        The request.
-    collection, item_id
-        Which one.
-    """
+    """Return the URL of a run or a workflow, on the host and base path of the request."""
     context = request.scope["aws.event"]["requestContext"]
     before, _, _ = context.get("path", "").partition(API_BASE_PATH)
     scheme = request.headers.get("x-forwarded-proto", "https")

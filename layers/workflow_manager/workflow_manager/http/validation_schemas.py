@@ -1,4 +1,4 @@
-"""What a dry run of a workflow answers."""
+"""The answer to a dry run of a workflow."""
 
 from pydantic import BaseModel, Field
 

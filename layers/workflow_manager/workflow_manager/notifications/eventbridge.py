@@ -16,15 +16,7 @@ MAX_N_ENTRIES_PER_CALL = 10
 
 
 class EventBridgeBus:
-    """A bus of EventBridge.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of ``events``.
-    bus_name
-        Name or ARN of the bus.
-    """
+    """A bus of EventBridge, by its name or ARN."""
 
     def __init__(self, client: Any, bus_name: str) -> None:
         self._client = client
@@ -45,7 +37,7 @@ class EventBridgeBus:
         try:
             answer = self._client.put_events(Entries=[self._entry(each) for each in batch])
         except MissingPermissionError:
-            # Told already; the stream comes again with what follows those taken before.
+            # The failure is logged; the stream sends again what follows those taken before.
             return 0
         except ClientError as error:
             return _count_taken([error.response["Error"]["Code"]])

@@ -25,7 +25,7 @@ class Dag(BaseModel):
 
     @property
     def accepts(self) -> tuple[str, ...]:
-        """What it says it takes, by tags such as ``accepts:ismrmrd``; empty: everything."""
+        """The formats it takes, by tags such as ``accepts:ismrmrd``; empty: it takes everything."""
         found = (tag.removeprefix(ACCEPTS_TAG) for tag in self.tags if tag.startswith(ACCEPTS_TAG))
         return tuple(found)
 
@@ -58,8 +58,8 @@ class Orchestrator(Protocol):
     def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
         """Return what Airflow has of these runs, in a few requests for many.
 
-        One that is missing from the answer may be there all the same (a crowded DAG, a late
-        start): `has_dag_run` tells.
+        A run that is missing from the answer may still exist, because its DAG has many runs or it
+        started late: `has_dag_run` tells.
         """
 
     def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
@@ -68,7 +68,8 @@ class Orchestrator(Protocol):
     def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
         """End a run as failed, after its teardown tasks; one that has ended stays as it is.
 
-        Airflow overlooks it while it is just starting the run: look again later, and repeat.
+        Airflow ignores the call while it is just starting the run, so the caller looks again later
+        and repeats the call.
 
         Raises
         ------
@@ -77,7 +78,7 @@ class Orchestrator(Protocol):
         InvalidInputError
             The ids are too long for this Airflow.
         UpstreamError
-            It failed, or refused for any other reason.
+            Airflow failed, or refused for any other reason.
         """
 
     def dag_run_url(self, dag_id: str, dag_run_id: str) -> str | None:
@@ -94,20 +95,20 @@ class MessageQueue(Protocol):
         """Ask for a pending run to be started."""
 
     def send_reports(self, workflow_id: str, task_ids: Sequence[str]) -> None:
-        """Ask for exam-manager to be told of tasks, one message of a workflow at a time."""
+        """Ask for exam-manager to be told of tasks; a workflow's messages are handled in turn."""
 
     def send_stops(self, dag_run_ids: Sequence[str]) -> None:
-        """Ask for runs to be stopped in Airflow, one message at a time."""
+        """Ask for runs to be stopped in Airflow; the messages are handled in turn."""
 
     def send_simulation_step(self, dag_run_id: str, step: int, delay_s: int) -> None:
-        """Ask for a step of a simulated run, `delay_s` from now [s]."""
+        """Ask for a step of a simulated run, counted from 1, `delay_s` from now [s]."""
 
 
 class EventBus(Protocol):
-    """Where others hear of state changes."""
+    """The bus on which others hear of state changes."""
 
     def publish(self, notifications: Sequence[Notification]) -> int:
         """Send notifications in order; return how many were taken before the first that was not.
 
-        At least once: what comes after that one may have been taken too.
+        The bus may have taken notifications behind that one too, and then gets them twice.
         """

@@ -54,7 +54,7 @@ class ExamClient(Protocol):
 
 
 class ScanClient(Protocol):
-    """Patient-, sequence- and device-manager and the devices: what starting a scan takes."""
+    """Patient-, sequence- and device-manager and the devices: all that a start of a scan needs."""
 
     def get_patient(self, patient_id: str) -> Patient:
         """Return a patient."""
@@ -75,11 +75,11 @@ class ScanClient(Protocol):
         Raises
         ------
         UpstreamRefusedError
-            The device, or device-manager for it, said no: nothing was started.
+            The device, or device-manager on its behalf, refused: nothing was started.
         UpstreamUnreachableError
             Nothing was sent.
         UpstreamError
-            Anything else: whether the scan started is unknown.
+            Any other failure: it is unknown whether the scan started.
         """
 
 

@@ -25,7 +25,7 @@ class WorkflowStore(Protocol):
         """Return a workflow with its tasks, or None if it was never processed."""
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
-        """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
+        """Return one task of a workflow; None if there is none or its workflow is being deleted."""
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
@@ -44,7 +44,7 @@ class WorkflowStore(Protocol):
     ) -> list[Event]:
         """Return the audit trail of a workflow or stand-alone run, oldest first.
 
-        With `after`, what follows the event of that id; with `limit`, at most so many.
+        With `after`, only the events behind the one of that id; with `limit`, at most so many.
         """
 
     def get_last_event(self, subject: str) -> Event | None:
@@ -57,7 +57,7 @@ class WorkflowStore(Protocol):
         """Return a page of the workflows, newest first; one created just now may be missing."""
 
     def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
-        """Return a page of the objects that fit nothing, newest first, likewise."""
+        """Return a page of the rejected objects, newest first; the latest one may be missing."""
 
     def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
         """Return runs and scans that the reconciler must look at by now, most overdue first."""
@@ -66,22 +66,23 @@ class WorkflowStore(Protocol):
         """Return tasks that exam-manager must be told of by now, most overdue first."""
 
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
-        """Return runs and scans that the reconciler must look at some day, in that order.
+        """Return runs and scans that the reconciler must look at some day, soonest due first.
 
-        Begins behind the cursor `after`; the second value is the next call's, None at the end.
+        It begins behind the cursor `after`; the second value is the cursor for the next call, None
+        at the end.
         """
 
     def delete_workflow(self, workflow_id: str) -> int:
         """Delete a workflow, its tasks and its audit trail; return the number of items.
 
-        Nothing there is no error, so that a call that broke off can be repeated.
+        It is no error if nothing is there, so that an interrupted call can be repeated.
         """
 
     def delete_dag_run(self, dag_run_id: str) -> int:
-        """Delete a run and the audit trail of its own, likewise."""
+        """Delete a run and its own audit trail; return the number of items, 0 if none is there."""
 
     def delete_upload(self, upload_id: str) -> int:
-        """Delete an upload, likewise."""
+        """Delete an upload; return the number of items, 0 if it is not there."""
 
     def commit(self, entities: Sequence[Entity], events: Sequence[Event] = ()) -> None:
         """Write all or nothing, if every entity is still at the version it was read at.
@@ -124,7 +125,8 @@ class DataLake(Protocol):
         Raises
         ------
         ConflictError
-            The parts are not these, or the whole has another checksum; the upload stays open.
+            S3 does not hold these parts, one is too small, or the whole has another checksum; the
+            upload stays open.
         """
 
     def abort_multipart_upload(self, key: str, s3_upload_id: str) -> None:
@@ -134,18 +136,20 @@ class DataLake(Protocol):
         """Return the newest version of an object, or None."""
 
     def read_start(self, data: ObjectVersion, n_bytes: int) -> ObjectStart | None:
-        """Return the beginning of just this version, at most so many bytes; None if it is gone."""
+        """Return the first `n_bytes` of just this version, or all of it; None if it is gone."""
 
     def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
         """Return what lies below a prefix, by key; without version ids, which S3 does not list.
 
-        At most `limit` objects, a thousand if that is more; with `after`, those behind that key.
+        It returns at most `limit` objects, and never more than 1000; with `after`, those behind
+        that key.
         """
 
     def presign_download(self, key: str, file_name: str, shown_as: str | None = None) -> str:
         """Return a URL that gives an object by GET for as long as `Settings` says.
 
-        Browsers save it as `file_name`; with a content type in `shown_as`, they show it as that.
+        Browsers save it as `file_name`; where `shown_as` names a content type, they show it as
+        that.
         """
 
     def list_versions(self, prefix: str) -> list[ObjectVersion]:
@@ -155,10 +159,10 @@ class DataLake(Protocol):
         """Return the key of every unfinished multipart upload under a prefix."""
 
     def delete_prefix(self, prefix: str) -> int:
-        """Delete what both lists name, for good; return how much that was.
+        """Delete all versions and unfinished uploads below a prefix for good; return how many.
 
         Raises
         ------
         ValueError
-            The prefix does not end in a slash, so it may be that of others too.
+            The prefix does not end in a slash, so other things may lie below it too.
         """

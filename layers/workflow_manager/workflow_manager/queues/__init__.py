@@ -1,1 +1,1 @@
-"""The queue that `trigger_airflow` serves: SQS."""
+"""Adapters of the `MessageQueue` port."""

@@ -12,20 +12,12 @@ from ulid import ULID
 from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.settings import Settings
 
-# Airflow is one neighbour: its stops wait in one line, and hold up nobody's reports if it hangs.
+# All stops share one group, for they all go to Airflow: if it hangs, no report waits for it.
 STOPS = "stops"
 
 
 class SqsMessageQueue:
-    """Sends what ``events/sqs.py`` reads.
-
-    Parameters
-    ----------
-    client
-        SQS.
-    settings
-        The URLs of the queues.
-    """
+    """Sends the messages that ``events/sqs.py`` reads."""
 
     def __init__(self, client: Any, settings: Settings) -> None:
         self._client = client
@@ -36,13 +28,13 @@ class SqsMessageQueue:
         self._send(self._settings.queue_url, {"start_dag_run": dag_run_id})
 
     def send_reports(self, workflow_id: str, task_ids: Sequence[str]) -> None:
-        """Ask for exam-manager to be told of tasks, one message of a workflow at a time."""
-        # A group's name may hold fewer characters than an id of ours.
+        """Ask for exam-manager to be told of tasks; a workflow's messages are handled in turn."""
+        # SQS allows fewer characters in a group's name than our ids may have.
         group = sha256(workflow_id.encode()).hexdigest()
         self._send_change({"report_tasks": list(task_ids), "workflow_id": workflow_id}, group)
 
     def send_stops(self, dag_run_ids: Sequence[str]) -> None:
-        """Ask for runs to be stopped in Airflow, one message at a time."""
+        """Ask for runs to be stopped in Airflow; the messages are handled in turn."""
         self._send_change({"stop_dag_runs": list(dag_run_ids)}, STOPS)
 
     def send_simulation_step(self, dag_run_id: str, step: int, delay_s: int) -> None:
@@ -51,7 +43,8 @@ class SqsMessageQueue:
         self._send(self._settings.simulation_queue_url, message, DelaySeconds=delay_s)
 
     def _send_change(self, message: Mapping[str, JsonValue], group: str) -> None:
-        # Two changes of one task are two messages of one text: by its text, SQS would drop one.
+        # Two changes of one task make two messages of the same text: deduplicated by text, SQS
+        # would drop one.
         names = {"MessageGroupId": group, "MessageDeduplicationId": str(ULID())}
         self._send(self._settings.change_queue_url, message, **names)
 

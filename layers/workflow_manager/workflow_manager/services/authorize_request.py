@@ -1,26 +1,16 @@
-"""Say whose token it is."""
+"""Find the user whose token a request carries."""
 
 from workflow_manager.domain.exam import User
 from workflow_manager.ports import UserClient
 
 
 def authorize_request(users: UserClient, authorization: str) -> User | None:
-    """Ask user-login-manager whose token a request carries.
-
-    Parameters
-    ----------
-    authorization
-        The ``Authorization`` header.
-
-    Returns
-    -------
-    User | None
-        None if the header is no bearer token or the token is refused.
+    """Return the user of an ``Authorization`` header; None if it carries no token that is valid.
 
     Raises
     ------
     UpstreamError
-        User-login-manager cannot tell: the request must fail, and not as a refusal.
+        User-login-manager cannot tell: the request must fail, but not as a refusal.
     """
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():

@@ -13,19 +13,14 @@ from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 def cancel_dag_run(
     store: WorkflowStore, queue: MessageQueue, settings: Settings, dag_run_id: str, cause: Cause
 ) -> DagRun:
-    """Cancel a run that is not final, and the task that waits for it.
-
-    Returns
-    -------
-    DagRun
-        The cancelled run, or one that was cancelled before; `follow_changes` stops it in Airflow.
+    """Cancel a run and the task that waits for it; `follow_changes` stops it in Airflow.
 
     Raises
     ------
     NotFoundError
         There is no such run.
     InvalidTransitionError
-        It ended first; how is said.
+        The run has ended before; the message says how.
     """
     run = get_dag_run(store, dag_run_id)
     if not run.state.is_final:

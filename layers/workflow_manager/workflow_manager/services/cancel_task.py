@@ -27,15 +27,15 @@ def cancel_task(
     Returns
     -------
     tuple[Task, str]
-        The cancelled task, and what that means, for the operator. A task that was cancelled
-        before is returned as it is.
+        The cancelled task, as it is if it was cancelled before, and what that means for the
+        operator.
 
     Raises
     ------
     NotFoundError
         There is no such task, or its workflow was never processed.
     InvalidTransitionError
-        It ended first; how is said.
+        The task has ended before; the message says how.
     """
     execution, task = find_task(store, workflow_id, task_id)
     if task.status is TaskStatus.CANCELLED:
@@ -49,13 +49,7 @@ def cancel_task(
 
 
 def explain_cancel(task: Task, cause: Cause) -> str:
-    """Return why a task ended, for whoever looks at it later.
-
-    Parameters
-    ----------
-    task
-        The task before it is cancelled.
-    """
+    """Return why a task ends, told from the task as it is before the cancel."""
     return f"Cancelled by {cause.actor}." + (f" {SCANNER_NOT_STOPPED}" if task.is_scanning else "")
 
 

@@ -13,12 +13,10 @@ from workflow_manager.steps.uploads.find_upload import find_upload, settle_uploa
 
 @dataclass(frozen=True)
 class SentFile:
-    """What the client says that it sent.
+    """The parts of a file as the client says that it sent them.
 
     Parameters
     ----------
-    parts
-        By number and ETag.
     crc64nvme
         CRC-64/NVME of the whole file (base64); None leaves the comparison to the parts.
     """
@@ -35,27 +33,17 @@ def complete_upload(
     sent: SentFile,
     cause: Cause,
 ) -> Upload:
-    """Check the parts and complete the upload; S3's event does the rest.
-
-    Parameters
-    ----------
-    sent
-        What the client says that it sent.
-
-    Returns
-    -------
-    Upload
-        Completed; the same if it was completed before, or the answer got lost.
+    """Complete an upload, also again, once its parts are checked; S3's event does the rest.
 
     Raises
     ------
     NotFoundError
         There is no such upload, or not for this caller.
     InvalidInputError
-        The list of parts is none of this upload.
+        The list of parts does not fit this upload.
     ConflictError
-        A part is missing or not the one in S3, or the whole is not: the upload stays open; or it
-        was aborted.
+        A part is missing or differs from the one in S3, or the whole differs, and the upload stays
+        open; or the upload was aborted.
     """
     upload = find_upload(store, exam, upload_id, cause)
     upload.require_not_aborted()
@@ -71,7 +59,7 @@ def complete_upload(
 
 
 def dag_run_of(lake: DataLake, upload: Upload) -> str | None:
-    """Return the id of the run that a completed upload causes; None for raw data of a task."""
+    """Return the id of the run that a completed upload causes; None if it is raw data of a task."""
     if upload.dag_id is None:
         return None
     data = ObjectVersion(bucket=lake.bucket, key=upload.key, version_id=upload.version_id)

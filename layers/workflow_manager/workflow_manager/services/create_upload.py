@@ -30,11 +30,9 @@ class UploadRequest:
     Parameters
     ----------
     file_name
-        Its own name of the file; used for the extension only.
-    size_bytes
-        [bytes]
+        The client's own name of the file; only its extension is used.
     dag_id, task_id
-        What the data is for: exactly one.
+        What the data is for: exactly one of the two is given.
     """
 
     file_name: str = field(repr=False)
@@ -54,18 +52,7 @@ def create_upload(
     request: UploadRequest,
     cause: Cause,
 ) -> Upload:
-    """Begin a multipart upload, after checking that its data has somewhere to go.
-
-    Parameters
-    ----------
-    cause
-        Who and when; the actor owns the upload.
-
-    Returns
-    -------
-    Upload
-        Its parts are sent to the URLs that `get_upload` signs.
-    """
+    """Begin an upload that the actor owns, after checking that its data has somewhere to go."""
     check_file_name(request.file_name)
     part_size_bytes = choose_part_size(request.size_bytes)
     upload_id = str(ULID.from_datetime(cause.at))
@@ -124,16 +111,16 @@ def _check_task(
         raise ConflictError("The task is a template: it takes no data.")
     execution = store.get_execution(workflow_id)
     if execution is None or task_id not in execution.tasks:
-        # Never processed, or the task was added later.
+        # The workflow was never processed, or the task was added to it later.
         execution = load_execution(store, exam, settings, workflow_id, cause)
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise InvalidInputError("Only a device task takes raw data.")
     if task.status is TaskStatus.CANCELLED:
         raise ConflictError("The task was cancelled: retry it before you upload its data.")
-    # A failed one does: its start was not confirmed, and the scan ran all the same.
+    # A failed task takes data: its start was not confirmed, but the scan may have run.
     if task.status is TaskStatus.COMPLETED and task.data is not None:
         raise ConflictError("The task is completed: it takes no more data.")
-    # So that its data finds it, even if exam-manager is down when it comes.
+    # We keep the task, so that its data finds it even if exam-manager is down when the data comes.
     commit_execution(store, queue, execution)
     return task

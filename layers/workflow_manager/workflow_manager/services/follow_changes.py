@@ -11,13 +11,13 @@ from workflow_manager.steps.keep_going import keep_going
 from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
 from workflow_manager.steps.tasks.mirror_task import mirror_task
 
-# Until when the next item of a message is begun; one takes half a minute at most.
+# No item of a message is begun later than this; one takes half a minute at most.
 TIME_BUDGET = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
 class ReportTasks:
-    """Exam-manager is to be told where tasks of a workflow stand.
+    """A message: tell exam-manager where tasks of a workflow stand.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class ReportTasks:
 
 @dataclass(frozen=True)
 class StopDagRuns:
-    """Runs are to be stopped in Airflow."""
+    """A message: stop runs in Airflow."""
 
     dag_run_ids: tuple[str, ...]
 
@@ -45,7 +45,7 @@ def follow_changes(
     command: ReportTasks | StopDagRuns,
     cause: Cause,
 ) -> None:
-    """Do what a message asks for, once, as its items stand now; it raises nothing."""
+    """Do once what a message asks for, with its items as they are now; it raises nothing."""
     for act in _list_acts(store, orchestrator, exam, clock, command, cause):
         if clock() > cause.at + TIME_BUDGET:
             break

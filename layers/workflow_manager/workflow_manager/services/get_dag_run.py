@@ -15,7 +15,7 @@ def get_dag_run(store: WorkflowStore, dag_run_id: str) -> DagRun:
     Raises
     ------
     NotFoundError
-        There is none, or its event has not come yet.
+        There is no such run, or S3's event that causes it has not come yet.
     """
     run = store.get_dag_run(dag_run_id)
     if run is None:
@@ -30,9 +30,7 @@ class OrchestratorView:
     Parameters
     ----------
     task_instances
-        None if Airflow has nothing of it, or cannot be asked.
-    url
-        Where people see it in Airflow's own pages, if that is known.
+        None if Airflow does not know the run, or does not answer.
     """
 
     task_instances: list[TaskInstance] | None = None
@@ -40,7 +38,7 @@ class OrchestratorView:
 
 
 def look_into_airflow(orchestrator: Orchestrator, run: DagRun) -> OrchestratorView:
-    """Return what Airflow shows of a run; an Airflow that is away is no reason to show nothing."""
+    """Return what Airflow shows of a run; an Airflow that does not answer is no error."""
     if run.is_simulated or run.n_start_attempts == 0:
         return OrchestratorView()
     key = RunKey.model_validate(run, from_attributes=True)

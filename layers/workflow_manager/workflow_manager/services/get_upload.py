@@ -1,4 +1,4 @@
-"""Show which parts of an upload have arrived, and where the missing ones go."""
+"""Show which parts of an upload have arrived, and sign URLs for the missing ones."""
 
 from dataclasses import dataclass, field
 
@@ -12,15 +12,7 @@ DEFAULT_N_URLS = 100
 
 @dataclass(frozen=True)
 class PartWindow:
-    """Which missing parts a client wants to send next.
-
-    Parameters
-    ----------
-    from_part
-        The first part number that is of interest.
-    limit
-        The most URLs that are answered.
-    """
+    """The missing parts that a client wants to send next: at most `limit`, from `from_part` on."""
 
     from_part: int = 1
     limit: int = DEFAULT_N_URLS
@@ -28,7 +20,7 @@ class PartWindow:
 
 @dataclass(frozen=True)
 class PresignedPart:
-    """Where to PUT one part."""
+    """The URL to PUT one part to."""
 
     part_number: int
     size_bytes: int
@@ -42,11 +34,7 @@ class UploadProgress:
     Parameters
     ----------
     upload
-        As it stands in S3, even if nobody has noted that yet.
-    present
-        The parts that S3 holds.
-    missing
-        URLs of missing parts, by number.
+        As it stands in S3, even if our item does not say so yet.
     """
 
     upload: Upload
@@ -63,11 +51,6 @@ def get_upload(
     cause: Cause,
 ) -> UploadProgress:
     """Return how far an upload has come, with fresh URLs for the parts to send next.
-
-    Parameters
-    ----------
-    window
-        Which missing parts to sign URLs for.
 
     Raises
     ------

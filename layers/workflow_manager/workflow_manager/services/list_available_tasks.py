@@ -13,17 +13,12 @@ DETAIL = "Failed to retrieve Airflow DAGs"
 
 
 def list_available_tasks(orchestrator: Orchestrator) -> list[Dag]:
-    """Return all DAGs of Airflow, paused and broken ones marked.
-
-    Returns
-    -------
-    list[Dag]
-        Sorted by id.
+    """Return all DAGs of Airflow by id; paused and broken ones are marked.
 
     Raises
     ------
     UpstreamError
-        Airflow failed; the reason names the status that it answered.
+        Airflow failed; the message names the status that it answered.
     MissingPermissionError
         Airflow, or AWS before it, refuses our account.
     """

@@ -22,20 +22,13 @@ Objects = dict[str, ObjectVersion]
 def list_results(lake: DataLake, run: DagRun, cursor: str | None, limit: int) -> Page[ResultFile]:
     """Return a page of what a run reported and of what else lies in its folder, by key.
 
-    A DAG reports the first image of a long series only, so the folder says what there is. Before a
-    run has succeeded there is nothing: half a series must not be taken for a whole one.
-
-    Parameters
-    ----------
-    cursor
-        From the page before.
-    limit
-        Greatest number of files.
+    A DAG reports only the first image of a long series, so we list the folder. The list is empty
+    until the run has succeeded, because half a series must not be taken for a whole one.
 
     Raises
     ------
     InvalidInputError
-        The cursor is none of ours.
+        We did not issue the cursor.
     """
     after = decode_text(cursor) if cursor is not None else ""
     if run.state is not DagRunState.SUCCEEDED:
@@ -43,14 +36,14 @@ def list_results(lake: DataLake, run: DagRun, cursor: str | None, limit: int) ->
     reported = {result.key: result for result in run.results}
     listed = _list_folder(lake, run, after, limit + 1)
     places = sorted(place_of_key(run.dag_run_id, key) for key in {*reported, *listed})
-    # The listing reaches as far as a page does: what was reported and is not in it is not there.
+    # The listing covers the page: a reported file that is not in it does not exist.
     following = [place[1] for place in places if place > place_of_key(run.dag_run_id, after)]
     shown = following[:limit]
     previews = {result.preview_key for result in run.results if result.preview_key}
     files = [
         _offer(lake, run, describe_file(key, reported.get(key)), listed)
         for key in shown
-        # Neither the marker of a folder nor a preview is a result by itself.
+        # Folder markers and previews are no results by themselves.
         if key in reported or not (key in previews or key.endswith("/"))
     ]
     next_cursor = encode_cursor(shown[-1]) if len(following) > limit else None
@@ -77,7 +70,7 @@ def _offer(lake: DataLake, run: DagRun, file: ResultFile, listed: Objects) -> Re
 def _offer_previews(
     lake: DataLake, run: DagRun, files: list[ResultFile], listed: Objects
 ) -> list[ResultFile]:
-    # A series shares one preview.
+    # All images of a series share one preview.
     keys = {file.preview_key for file in files if file.preview_key}
     urls = {key: _sign_preview(lake, run, key, listed) for key in keys}
     return [replace(file, preview_url=urls.get(file.preview_key or "")) for file in files]
@@ -86,7 +79,7 @@ def _offer_previews(
 def _sign_preview(lake: DataLake, run: DagRun, key: str, listed: Objects) -> str | None:
     if not may_sign(run.dag_run_id, key):
         return None
-    # Not by HEAD: S3 answers 403 where nothing is, without a right to list the whole bucket.
+    # Not by HEAD: without the right to list the whole bucket, S3 answers 403 for a missing object.
     found = [listed[key]] if key in listed else lake.list_objects(key, 1)
     if [each.key for each in found] != [key]:
         return None

@@ -9,19 +9,7 @@ from workflow_manager.steps.tasks.find_task import find_execution
 def list_workflow_events(
     store: WorkflowStore, workflow_id: str, after: str | None, limit: int
 ) -> Page[Event]:
-    """Return a page of the audit trail, oldest first.
-
-    Parameters
-    ----------
-    after
-        Id of the last event that is known.
-    limit
-        Greatest number of events.
-
-    Returns
-    -------
-    Page[Event]
-        Its cursor is the id of its last event.
+    """Return a page of the audit trail, oldest first; its cursor is the id of its last event.
 
     Raises
     ------
@@ -29,7 +17,7 @@ def list_workflow_events(
         There is no such workflow, or it was never processed.
     """
     subject = find_execution(store, workflow_id).workflow.subject
-    # One more tells whether there are more.
+    # One more tells whether another page follows.
     events = store.list_events(subject, after, limit + 1)
     shown = events[:limit]
     return Page(shown, shown[-1].event_id if len(events) > limit else None)

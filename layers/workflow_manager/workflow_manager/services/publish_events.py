@@ -8,16 +8,5 @@ from workflow_manager.ports import EventBus
 
 
 def publish_events(bus: EventBus, events: Sequence[Event]) -> int:
-    """Publish lines of the audit trail, in order and at least once.
-
-    Parameters
-    ----------
-    events
-        New lines, as they were written.
-
-    Returns
-    -------
-    int
-        How many were taken before the first that was not.
-    """
+    """Publish new lines of the audit trail, in order and at least once; return how many it took."""
     return bus.publish([make_notification(event) for event in events])

@@ -1,4 +1,4 @@
-"""Start a task that has ended anew."""
+"""Start a task again that has ended."""
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
@@ -29,24 +29,19 @@ def retry_task(
 ) -> Task:
     """Start the next attempt at a task that has ended: a new run with a new id, or a new scan.
 
-    DAG tasks behind it wait again; runs of theirs that still work on the old data are cancelled.
+    DAG tasks that take its data wait again; their runs that work on the old data are cancelled.
 
     Parameters
     ----------
     token
-        The caller's token, which a device task carries to the device.
-
-    Returns
-    -------
-    Task
-        The task in progress.
+        The caller's token, which the device gets and reports with.
 
     Raises
     ------
     NotFoundError
         There is no such task, or its workflow was never processed.
     ConflictError
-        It is in progress, or was never started.
+        The task is in progress, or was never started.
     """
     task = find_task(store, workflow_id, task_id)[1]
     if task.status is TaskStatus.PENDING:

@@ -1,4 +1,4 @@
-"""Play a reconstruction where there is none."""
+"""Simulate a reconstruction where there is no Airflow."""
 
 from workflow_manager.domain.dag_run import SIMULATION_STEP_S
 from workflow_manager.domain.data_lake import MAX_FILE_NAME_LENGTH
@@ -23,15 +23,9 @@ def simulate_reconstruction(
     step: int,
     cause: Cause,
 ) -> None:
-    """Take one step of a simulated run and ask for the next; a repeated step changes nothing.
-
-    Parameters
-    ----------
-    step
-        From 1.
-    """
+    """Take a step (from 1) of a simulated run and ask for the next; a repeated one does nothing."""
     run = store.get_dag_run(dag_run_id)
-    # Not only RUNNING: the first step may come before the start is marked.
+    # PENDING is fine too: the first step may come before the run is marked as started.
     if run is None or run.state.is_final or not run.is_simulated:
         return
     if step in PROGRESS_BY_STEP:

@@ -30,12 +30,12 @@ from workflow_manager.steps.uploads.reject_object import reject_object
 
 @dataclass(frozen=True)
 class ObjectCreated:
-    """An object has come into the data lake.
+    """A message: an object has come into the data lake.
 
     Parameters
     ----------
     at
-        When, as S3 tells; None if it does not.
+        The time that S3 tells; None if it tells none.
     """
 
     data: ObjectVersion
@@ -44,7 +44,7 @@ class ObjectCreated:
 
 @dataclass(frozen=True)
 class StartDagRun:
-    """A run waits to be started."""
+    """A message: start a run that waits."""
 
     dag_run_id: str
 

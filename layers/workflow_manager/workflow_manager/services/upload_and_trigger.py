@@ -16,13 +16,7 @@ MAX_FILE_SIZE_BYTES = 4 * 2**20
 
 @dataclass(frozen=True)
 class TriggeredUpload:
-    """What a file has become.
-
-    Parameters
-    ----------
-    dag_run_id
-        The run that S3's event will start.
-    """
+    """The stored file, and the id of the run that S3's event will start."""
 
     dag_id: str
     dag_run_id: str
@@ -39,21 +33,12 @@ def upload_and_trigger(
 ) -> TriggeredUpload:
     """Put the file into the data lake; S3's event triggers the DAG.
 
-    Parameters
-    ----------
-    dag_id
-        The DAG that is to work on it.
-    file_name
-        The client's name of it.
-    body
-        Its content.
-
     Raises
     ------
     InvalidInputError
-        The file is empty, or its name or the DAG's id cannot be used.
+        The file is empty, or its name or the DAG's id is not allowed.
     PayloadTooLargeError
-        It is larger than a function may take; ``POST /uploads/`` takes any size.
+        The file is larger than a function can take; ``POST /uploads/`` takes any size.
     """
     check_file_name(file_name)
     if not body:

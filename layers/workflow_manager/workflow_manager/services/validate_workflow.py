@@ -29,9 +29,9 @@ class PlannedTask:
     Parameters
     ----------
     start
-        None if it is not pending.
+        None if the task is not pending.
     problems
-        What keeps it from starting, in sentences.
+        Sentences that say what keeps the task from starting.
     """
 
     task: Task
@@ -46,7 +46,7 @@ class ValidatedWorkflow:
     Parameters
     ----------
     problems
-        What concerns the workflow as a whole.
+        What concerns the workflow as a whole, in sentences.
     """
 
     workflow_id: str
@@ -55,7 +55,7 @@ class ValidatedWorkflow:
 
     @property
     def is_valid(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether neither the workflow nor a task has a problem."""
         return not self.problems and not any(planned.problems for planned in self.tasks)
 
 
@@ -68,19 +68,14 @@ def validate_workflow(
     workflow_id: str,
     cause: Cause,
 ) -> ValidatedWorkflow:
-    """Try a workflow without changing anything.
-
-    Returns
-    -------
-    ValidatedWorkflow
-        Its tasks in the order in which they could be carried out.
+    """Return what processing a workflow would do, tasks in order of execution; nothing changes.
 
     Raises
     ------
     InvalidInputError
-        What takes whose data cannot be, as when it is processed.
+        The tasks cannot depend on each other as they say; processing says the same.
     ConflictError
-        It is a template, or deleted.
+        The workflow is a template, or deleted.
     """
     graph = load_execution(store, exam, settings, workflow_id, cause).graph
     starting = _find_starting(settings, graph)
@@ -98,7 +93,7 @@ def validate_workflow(
 
 
 def _order(graph: TaskGraph) -> list[str]:
-    # Prepared by hand: of those that could come next, the one that was defined first does.
+    # Prepared by hand, so that of the tasks that could come next the first defined comes first.
     tasks = graph.tasks
     sorter = TopologicalSorter({each: task.input_task_ids for each, task in tasks.items()})
     sorter.prepare()

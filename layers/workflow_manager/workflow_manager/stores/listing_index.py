@@ -9,30 +9,19 @@ from workflow_manager.stores.table import Table
 LISTING_INDEX = "listing-index"
 # Thirteen months lie in the longest period.
 MAX_N_QUERIES = 20
-# Entries that one query looks at when it seeks some among many; an entry has about 200 bytes.
+# Entries that one query reads where a filter drops most; an entry has about 200 bytes.
 N_ENTRIES_SOUGHT = 1000
 
 
 def find_listed(
     table: Table, kind: str, query: ListQuery, filters: dict[str, str]
 ) -> tuple[list[Item], str | None]:
-    """Find the entries of one page, newest first.
+    """Return the entries of one page, newest first, and the place where the next begins, or None.
 
     Parameters
     ----------
-    table
-        The table.
     kind
         First part of the index's hash key: ``DAGRUN``, ``WORKFLOW`` or ``REJECTED``.
-    query
-        What is asked for.
-    filters
-        Values by attribute.
-
-    Returns
-    -------
-    tuple[list[Item], str | None]
-        The entries, and the place to go on below; None at the end.
     """
     found: list[Item] = []
     before = query.before
@@ -41,7 +30,7 @@ def find_listed(
             return found, None
         month = month_below(before)
         answer = table.query_page(**_request(f"{kind}#{month}", query, before, filters))
-        # BETWEEN takes in its upper end, which the last page may have shown.
+        # BETWEEN includes its upper end, which the page before may have shown.
         found += [entry for entry in answer["Items"] if _place(entry) < before]
         if len(found) > query.limit:
             return found[: query.limit], _place(found[query.limit - 1])
@@ -60,7 +49,7 @@ def _request(partition: str, query: ListQuery, before: str, filters: dict[str, s
             ":before": {"S": before},
         },
         "ScanIndexForward": False,
-        # One more tells whether there are more, and one may be the upper end.
+        # One more tells whether another page follows, and one may be the upper end.
         "Limit": query.limit + 2,
     }
     if filters:

@@ -6,17 +6,12 @@ from workflow_manager.steps.patients.find_patient_data import PatientData, Workf
 
 
 def erase_patient_data(store: WorkflowStore, lake: DataLake, found: PatientData) -> int:
-    """Delete all items and objects for good; what was begun and broke off can be repeated.
-
-    Parameters
-    ----------
-    found
-        By `find_patient_data`.
+    """Delete all that `find_patient_data` found, for good; an interrupted call can be repeated.
 
     Returns
     -------
     int
-        How many items, object versions and unfinished uploads were deleted.
+        The number of items, object versions and unfinished uploads that were deleted.
 
     Raises
     ------
@@ -30,7 +25,8 @@ def erase_patient_data(store: WorkflowStore, lake: DataLake, found: PatientData)
 
 
 def _erase_workflow(store: WorkflowStore, lake: DataLake, workflow: WorkflowData) -> int:
-    # In this order, for keys name the uploads and tasks the runs: who comes second finds the rest.
+    # Objects name their uploads and tasks their runs, so what is named goes first: a second call
+    # finds the rest.
     n_deleted = sum(store.delete_upload(upload_id) for upload_id in workflow.upload_ids)
     n_deleted += sum(lake.delete_prefix(prefix) for prefix in workflow.prefixes)
     n_deleted += sum(store.delete_dag_run(run_id) for run_id in workflow.dag_run_ids)

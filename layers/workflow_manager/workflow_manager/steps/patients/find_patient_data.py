@@ -1,4 +1,4 @@
-"""Find everything of one patient. We store no patient's id: exam-manager knows the workflows."""
+"""Find all data of a patient: exam-manager knows the workflows, as we store no patient's id."""
 
 from dataclasses import dataclass
 
@@ -14,22 +14,22 @@ from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
 
-# Results outlive the table's items by years, and nobody knows then how often a task was started.
+# Results outlive the table's items by years; by then no item says how often a task was started.
 N_FORGOTTEN_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
 class WorkflowData:
-    """What there is of one workflow.
+    """The items and objects of one workflow.
 
     Parameters
     ----------
     prefixes
-        Where its objects lie.
+        The prefixes under which its objects lie.
     n_items
         Items of the table: the workflow, its tasks and its audit trail.
     dag_run_ids, upload_ids
-        Items of their own.
+        Ids of further items of the table.
     n_objects
         Versions, delete markers and unfinished uploads.
     in_progress
@@ -52,7 +52,7 @@ class WorkflowData:
 
 @dataclass(frozen=True)
 class PatientData:
-    """What there is of one patient, workflow by workflow."""
+    """The items and objects of one patient, workflow by workflow."""
 
     n_exams: int
     workflows: tuple[WorkflowData, ...]
@@ -66,13 +66,7 @@ class PatientData:
 def find_patient_data(
     store: WorkflowStore, lake: DataLake, exam: ExamClient, patient_id: str
 ) -> PatientData:
-    """Find all items and objects that came of a patient's exams.
-
-    Parameters
-    ----------
-    patient_id
-        Patient-manager's id.
-    """
+    """Find all items and objects that came of the exams of a patient, by patient-manager's id."""
     exams = exam.list_exams(patient_id)
     workflows = (workflow for each in exams for workflow in each.workflows)
     return PatientData(len(exams), tuple(_find_workflow(store, lake, each) for each in workflows))
@@ -81,7 +75,7 @@ def find_patient_data(
 def _find_workflow(store: WorkflowStore, lake: DataLake, definition: ExamWorkflow) -> WorkflowData:
     execution = store.get_execution(definition.id)
     trail = store.list_events(f"workflow:{definition.id}")
-    # Runs of every attempt, also of those that a rescan has replaced.
+    # The runs of every attempt, including attempts that a rescan has replaced.
     candidates = _derive_run_ids(definition, execution)
     runs = [run for run_id in candidates if (run := store.get_dag_run(run_id))]
     folders = [*acquisition_prefixes(definition.id), *map(result_prefix, candidates)]
@@ -128,7 +122,7 @@ def _count_objects(lake: DataLake, prefix: str) -> int:
 
 def _list_busy_tasks(definition: ExamWorkflow, execution: Execution | None) -> list[str]:
     if execution is None:
-        # Started by somebody else: its data would come.
+        # Somebody started it at exam-manager, so its data would still come.
         busy = {ItemStatus.STARTED, ItemStatus.INPROGRESS}
         return [f"task:{task.id}" for task in definition.tasks if task.status in busy]
     tasks = execution.tasks.values()

@@ -1,4 +1,4 @@
-"""What protects the patient during a scan."""
+"""The acquisition limits, which protect the patient during a scan."""
 
 from datetime import date
 
@@ -11,12 +11,7 @@ from workflow_manager.steps.patients.calculate_age import calculate_age
 
 
 def load_patient(exam: ExamClient, scan: ScanClient, exam_id: str | None) -> tuple[Exam, Patient]:
-    """Return an exam and its patient.
-
-    Parameters
-    ----------
-    exam_id
-        The exam of a workflow.
+    """Return the exam of a workflow and its patient.
 
     Raises
     ------
@@ -30,21 +25,13 @@ def load_patient(exam: ExamClient, scan: ScanClient, exam_id: str | None) -> tup
 
 
 def make_limits(exam_record: Exam, patient: Patient, today: date) -> AcquisitionLimits:
-    """Return the acquisition limits of a patient; without all of them no scan starts.
-
-    Parameters
-    ----------
-    exam_record
-        Knows height and weight.
-    patient
-        Knows birth date and sex.
-    today
-        The age is that of the day.
+    """Return the acquisition limits of a patient, whose age is that of `today`.
 
     Raises
     ------
     InvalidInputError
-        A value is missing or cannot be; which one is said, its value is not.
+        A value is missing or impossible, so no scan starts; the message names the field, not its
+        value.
     """
     try:
         return AcquisitionLimits.model_validate(

@@ -1,4 +1,4 @@
-"""Find out before Airflow is called whether the data of a run is there, and what its DAG takes."""
+"""Check before Airflow is called that a run's data exists and is of a format that its DAG takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class InputStart:
     Parameters
     ----------
     name
-        What an operator calls it.
+        What an operator calls the input.
     start
         None if the object is gone.
     """
@@ -31,29 +31,26 @@ class InputStart:
 
 
 def read_inputs(lake: DataLake, inputs: Sequence[ObjectVersion]) -> list[InputStart]:
-    """Return the beginning of each input, but for those that only a worker can find.
-
-    Parameters
-    ----------
-    inputs
-        Raw data, or results of earlier runs.
+    """Return the beginning of each input, except those that only a worker can find.
 
     Raises
     ------
     InvalidInputError
-        An object is archived.
+        An object is archived (Glacier), so it cannot be read.
     UpstreamError
         The data lake cannot be asked.
     """
     starts: list[InputStart] = []
     for number, data in enumerate(inputs, 1):
         if not is_object_key(data.key):
-            # A path or a folder that a DAG named as its result: only the next worker can tell.
+            # A DAG may name a path or a folder as its result: only the next worker can tell if it
+            # is there.
             continue
-        # Also where everything is accepted: the same request tells whether the object exists.
+        # Read it even if the DAG accepts everything: the same request tells whether the object
+        # exists.
         start = lake.read_start(data, START_SIZE_BYTES)
         if start is None and is_result_key(data.key):
-            # Likewise: it may be a path on a disk that begins as our keys do.
+            # Only a worker can tell here too: it may be a path on a disk that begins like our keys.
             continue
         name = "object" if len(inputs) == 1 else f"object of input {number}"
         starts.append(InputStart(name, start))
@@ -61,19 +58,12 @@ def read_inputs(lake: DataLake, inputs: Sequence[ObjectVersion]) -> list[InputSt
 
 
 def check_content(dag: Dag, starts: Sequence[InputStart]) -> None:
-    """Return if a DAG would find all of its inputs, and takes each.
-
-    Parameters
-    ----------
-    dag
-        Its tags say what it takes.
-    starts
-        From `read_inputs`.
+    """Check that all inputs exist, and that the DAG's tags accept the format of each.
 
     Raises
     ------
     InvalidInputError
-        An object is gone, or is something else.
+        An object is gone, or has a format that the DAG does not take.
     """
     for each in starts:
         if each.start is None:

@@ -1,4 +1,4 @@
-"""Find out before data is sent whether a DAG would take it."""
+"""Check before data is sent that a DAG would take it."""
 
 from workflow_manager.domain.data_lake import check_dag_id
 from workflow_manager.domain.errors import ConflictError, NotFoundError, UpstreamError
@@ -7,9 +7,9 @@ from workflow_manager.ports import Dag, Orchestrator
 
 
 def check_dag(orchestrator: Orchestrator, dag_id: str) -> None:
-    """Return if the DAG is known and not paused, or if Airflow cannot be asked.
+    """Check that the DAG is known and not paused; pass if Airflow does not answer.
 
-    An Airflow that is down is no reason to turn data away: the run waits for it.
+    An Airflow that is down is no reason to refuse data: the run waits for it.
 
     Raises
     ------
@@ -18,7 +18,7 @@ def check_dag(orchestrator: Orchestrator, dag_id: str) -> None:
     NotFoundError
         Airflow does not know the DAG.
     ConflictError
-        It is paused, or has import errors.
+        The DAG is paused, or has import errors.
     """
     try:
         require_dag(orchestrator, dag_id)
@@ -27,7 +27,7 @@ def check_dag(orchestrator: Orchestrator, dag_id: str) -> None:
 
 
 def require_dag(orchestrator: Orchestrator, dag_id: str) -> Dag:
-    """Return the DAG if it is known and would run.
+    """Return the DAG if Airflow knows it and would run it.
 
     Raises
     ------
@@ -36,9 +36,9 @@ def require_dag(orchestrator: Orchestrator, dag_id: str) -> Dag:
     NotFoundError
         Airflow does not know the DAG.
     ConflictError
-        It is paused, or has import errors.
+        The DAG is paused, or has import errors.
     UpstreamError
-        Airflow cannot be asked.
+        Airflow does not answer.
     """
     check_dag_id(dag_id)
     dag = orchestrator.get_dag(dag_id)

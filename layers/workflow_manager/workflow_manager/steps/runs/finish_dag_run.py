@@ -1,4 +1,4 @@
-"""Let a run end, and its task and workflow with it."""
+"""End a run, and its task and workflow with it."""
 
 from collections.abc import Mapping
 
@@ -25,18 +25,18 @@ def finish_dag_run(
 ) -> DagRun | None:
     """Finish a run, its task and maybe its workflow; claim and queue the tasks that wait for it.
 
-    A run that lives on in Airflow, cancelled or past its deadline, is stopped by `follow_changes`.
+    A run that is cancelled or past its deadline may go on in Airflow: `follow_changes` stops it.
 
     Parameters
     ----------
     **outcome
         Fields of the run: ``results``, ``reason``, ``outcome_hash``, ``traceparent``, and
-        ``is_overdue`` if its time is over.
+        ``is_overdue`` if it ends because its deadline has passed.
 
     Returns
     -------
     DagRun | None
-        The finished run, or None if it was final before.
+        The finished run; None if it was final before.
     """
     run = store.get_dag_run(dag_run_id)
     is_late_result = run is not None and run.is_overdue and move is DagRunMove.SUCCEED

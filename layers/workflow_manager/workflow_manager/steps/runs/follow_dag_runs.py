@@ -1,4 +1,4 @@
-"""Bring active runs up to date with Airflow: lost callbacks, lost marks, lost runs, progress."""
+"""Bring active runs up to date with Airflow, whose callbacks and answers can be lost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from workflow_manager.steps.runs.measure_callback_lag import measure_callback_la
 from workflow_manager.steps.runs.note_progress import note_progress
 from workflow_manager.steps.runs.start_dag_run import mark_started
 
-# A run that was just started may not be listed yet.
+# Airflow may not list a run yet that was just started.
 LISTING_WAIT = timedelta(minutes=2)
 MAX_N_RESULTS = 20
 GONE = "Airflow does not know the run any more."
@@ -39,16 +39,12 @@ GONE = "Airflow does not know the run any more."
 
 @dataclass(frozen=True)
 class Answers:
-    """What Airflow says of some runs.
+    """What Airflow says of the runs that it was `asked` for, by their ids.
 
     Parameters
     ----------
-    asked
-        Ids of the runs that it was asked for.
-    found
-        Those that it lists, by id.
     instances
-        Their tasks, by the run's id; empty if Airflow did not tell.
+        The tasks of the runs; empty if Airflow did not tell.
     """
 
     asked: frozenset[str] = frozenset()
@@ -64,27 +60,14 @@ class Answers:
 def ask_airflow(
     orchestrator: Orchestrator, runs: Sequence[DagRun], is_late: Callable[[], bool] = lambda: False
 ) -> Answers:
-    """Ask Airflow for all of them at once.
-
-    Parameters
-    ----------
-    runs
-        Runs that are not final here.
-    is_late
-        Whether there is no time to ask for their tasks too.
-
-    Raises
-    ------
-    UpstreamError
-        Airflow does not answer.
-    """
+    """Ask Airflow for all runs at once, and for their tasks too unless it `is_late`."""
     asked = [run for run in runs if run.n_start_attempts > 0 and not run.is_simulated]
     if not asked:
         return Answers()
     keys = [RunKey.model_validate(run, from_attributes=True) for run in asked]
     found = {each.dag_run_id: each for each in orchestrator.list_dag_runs(keys)}
     instances: dict[str, list[TaskInstance]] = {}
-    # They only say how far a run is, and where it failed.
+    # Their tasks only say how far a run is and where it failed, so we can do without.
     with keep_going("tasks of runs not listed"):
         for instance in [] if is_late() else orchestrator.list_task_instances(keys):
             instances.setdefault(instance.dag_run_id, []).append(instance)
@@ -102,15 +85,7 @@ def follow_dag_run(
     answers: Answers,
     cause: Cause,
 ) -> None:
-    """Let a run follow what Airflow says of it.
-
-    Parameters
-    ----------
-    run
-        Not final here; left alone if Airflow was not asked for it.
-    answers
-        What Airflow says.
-    """
+    """Update a run that is not final by Airflow's answers; a run not asked for is left alone."""
     if run.dag_run_id not in answers.asked:
         return
     if (known := answers.found.get(run.dag_run_id)) is None:
@@ -134,7 +109,7 @@ def _follow_missing(
     run: DagRun,
     cause: Cause,
 ) -> None:
-    # A pending run is started again in any case.
+    # A pending run needs no update: it is queued again and started.
     if run.started_at is None or cause.at < run.started_at + LISTING_WAIT:
         return
     if not orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
@@ -152,7 +127,7 @@ def _follow_end(
     instances: list[TaskInstance],
     cause: Cause,
 ) -> None:
-    # A callback that is under way says more than Airflow's state: it is waited for.
+    # The callback says more than Airflow's state, so wait for one that may be under way.
     wait = timedelta(seconds=settings.callback_wait_s)
     if known.ended_at is None or cause.at < known.ended_at + wait:
         return
@@ -178,7 +153,7 @@ def _follow_end(
 
 
 def _progress(instances: list[TaskInstance]) -> int:
-    # 100 is for the end, which the callback tells.
+    # Only the callback reports 100, at the end.
     n_done = sum(instance.is_done for instance in instances)
     return min(99, 100 * n_done // len(instances)) if instances else 0
 

@@ -1,4 +1,4 @@
-"""Measure how late we hear of a DAG's end."""
+"""Measure how late we record a DAG's end."""
 
 from datetime import datetime
 
@@ -19,7 +19,8 @@ def measure_callback_lag(
     run
         As recorded; None if it was final before.
     ended_at
-        As the DAG or Airflow tells; None, or before the run was there, is not measured.
+        The time that the DAG or Airflow tells; None, or a time before the run's creation, is not
+        counted.
     """
     if run is None or not run.state.is_final or run.finished_at != cause.at:
         return

@@ -12,18 +12,7 @@ from workflow_manager.steps.workflows.commit_execution import commit_execution
 def note_progress(
     store: WorkflowStore, queue: MessageQueue, dag_run_id: str, progress: int, cause: Cause
 ) -> DagRun:
-    """Move a run's progress, and its task's, forwards; never backwards, never after its end.
-
-    Parameters
-    ----------
-    progress
-        0 to 100 [%].
-
-    Returns
-    -------
-    DagRun
-        The run afterwards.
-    """
+    """Raise a run's and its task's progress (0 to 100 %); never lower it, nor after the end."""
     run = store.get_dag_run(dag_run_id)
     if run is None:
         raise NotFoundError("There is no such run.")

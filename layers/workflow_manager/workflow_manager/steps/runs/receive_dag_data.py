@@ -19,19 +19,12 @@ def receive_dag_data(
     cause: Cause,
     attempt: int = 1,
 ) -> str:
-    """Create a pending run for an object version, unless it is there already.
+    """Create the pending run of an object version, unless it exists; return the run's id.
 
     Parameters
     ----------
-    dag_id
-        The DAG that the key names.
     attempt
-        Counts retries of the run that the object caused by itself.
-
-    Returns
-    -------
-    str
-        Id of the run, the same for the same attempt at the same object version.
+        Counts retries of the run that the object itself caused; each has an id of its own.
     """
     run = DagRun(
         dag_run_id=object_dag_run_id(data, attempt),
@@ -51,7 +44,7 @@ def receive_dag_data(
     try:
         store.commit([run.evolve(last_event_id=event.event_id)], [event])
     except VersionConflictError:
-        # The event came before: the run is there.
+        # S3 sent the event before: the run exists.
         return run.dag_run_id
     if attempt == 1:
         count_upload(data)

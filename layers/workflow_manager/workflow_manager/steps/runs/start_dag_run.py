@@ -51,15 +51,15 @@ def start_dag_run(
     cause: Cause,
     since: datetime | None = None,
 ) -> None:
-    """Start a run if it is pending and nobody else is at it, and mark it.
+    """Start a run if it is pending and nobody else is starting it, and mark it as started.
 
-    The id is derived from the cause, so Airflow itself refuses a second run of it; and the token of
-    every attempt is accepted, so an attempt whose answer was lost still reports.
+    The run's id is derived from its cause, so Airflow itself refuses a second run of it. The token
+    of every attempt is accepted, so an attempt whose answer was lost still reports.
 
     Parameters
     ----------
     since
-        When the object came that the run is for; None counts from the run's creation.
+        The time when the run's object came; None counts from the run's creation.
     """
     run = store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING or run.is_being_started(cause.at):
@@ -105,7 +105,7 @@ def _start(
         outcome = {"reason": error.detail, "traceparent": run.traceparent}
         finish_dag_run(store, queue, settings, dag_run_id, DagRunMove.FAIL, cause, **outcome)
     except NotFoundError as error:
-        # A DAG that was just deployed is not parsed yet, or a proxy answers for Airflow.
+        # Airflow has not parsed a DAG that was just deployed, or a proxy answers in its place.
         if cause.at - run.created_at > UNKNOWN_DAG_GRACE:
             finish_dag_run(
                 store,
@@ -119,7 +119,7 @@ def _start(
         else:
             _note_reason(store, dag_run_id, error.detail, cause)
     except VersionConflictError:
-        # Another delivery is at the same start, or the run was cancelled meanwhile.
+        # Another delivery is starting the run too, or somebody has cancelled it meanwhile.
         return
     except (UpstreamError, ConflictError) as error:
         # It stays pending; the reconciler queues it again, later each time.
@@ -129,7 +129,7 @@ def _start(
 
 
 def _join_trace(run: DagRun, starts: Sequence[InputStart]) -> DagRun:
-    """Return a run with the trace that it has, that its data came by, or a fresh one."""
+    """Return a run with the trace that it has, else that of its data, else a new one."""
     if run.trace is not None:
         return run
     traces = [each.start.trace for each in starts if each.start]
@@ -165,10 +165,10 @@ def _note_reason(store: WorkflowStore, dag_run_id: str, reason: str, cause: Caus
 
 @retry_on_conflict
 def mark_started(store: WorkflowStore, queue: MessageQueue, dag_run_id: str, cause: Cause) -> None:
-    """Note that Airflow has a run; if it was cancelled meanwhile, let it be stopped there."""
+    """Note that Airflow has a run; if it was cancelled meanwhile, ask for its stop there."""
     run = store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING:
-        # Whoever was asked to stop it before may have found nothing there.
+        # `follow_changes` may have tried to stop it before Airflow had it.
         send_changes(queue, [], [run] if run and run.stop_due_at else [])
         return
     deadline = cause.at + timedelta(seconds=run.timeout_s)

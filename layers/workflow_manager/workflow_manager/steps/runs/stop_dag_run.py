@@ -1,4 +1,4 @@
-"""Stop in Airflow what has been cancelled here, or has run past its deadline."""
+"""Stop runs in Airflow that were cancelled here, or are past their deadline."""
 
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
@@ -17,20 +17,14 @@ from workflow_manager.ports import Orchestrator, WorkflowStore
 def stop_dag_run(
     store: WorkflowStore, orchestrator: Orchestrator, dag_run_id: str, cause: Cause
 ) -> None:
-    """Ask Airflow once to stop a run; what fails is due again in the table, and fails nobody.
-
-    Parameters
-    ----------
-    dag_run_id
-        A run that is final here.
-    """
+    """Ask Airflow once to stop a run that is final here; after a failure it is due again."""
     try:
         run = store.get_dag_run(dag_run_id)
         if run is not None and run.stop_due_at is not None:
             with traced(run.trace):
                 store.commit([_ask_airflow(orchestrator, run, cause)])
     except VersionConflictError:
-        # Somebody else asks at the same moment, or its results have come after all.
+        # Another call stops it at the same moment, or its results have come after all.
         pass
     except ScanHubError as error:
         extra = {"dag_run_id": dag_run_id, "reason": error.detail}
@@ -42,7 +36,7 @@ def _ask_airflow(orchestrator: Orchestrator, run: DagRun, cause: Cause) -> DagRu
     key = RunKey.model_validate(run, from_attributes=True)
     try:
         orchestrator.cancel_dag_run(run.dag_id, run.dag_run_id)
-        # Airflow overlooks it while it is just starting the run.
+        # Airflow ignores the call while it is just starting the run.
         has_ended = any(each.state.is_final for each in orchestrator.list_dag_runs([key]))
     except NotFoundError:
         return run.with_later_stop(cause.at, is_known=False)

@@ -15,17 +15,12 @@ def confirm_scan(
     cause: Cause,
     committed: Execution | None = None,
 ) -> TaskStatus | None:
-    """Give an attempt at a device task its full time; one that has ended meanwhile stays ended.
+    """Give a started attempt its full time; return its status, or None if a later one replaced it.
 
     Parameters
     ----------
     committed
-        Its workflow as the caller has just left it; None reads it.
-
-    Returns
-    -------
-    TaskStatus | None
-        Where the attempt stands; None if it is history.
+        The workflow as the caller has just committed it; None reads it.
     """
     return _confirm(store, queue, [committed] if committed else [], claimed, cause)
 
@@ -34,13 +29,13 @@ def confirm_scan(
 def _confirm(
     store: WorkflowStore, queue: MessageQueue, known: list[Execution], claimed: Task, cause: Cause
 ) -> TaskStatus | None:
-    # What is known is good for one try: if anybody wrote since, the commit fails.
+    # The caller's copy is good for one try: if anybody wrote since, the commit fails.
     execution = known.pop() if known else store.get_execution(claimed.workflow_id)
     task = execution.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
         return None
     if task.status is not TaskStatus.IN_PROGRESS:
-        # Exam-manager was told of the start after it was told of the end.
+        # Exam-manager heard of the start after the end: tell it the end again.
         execution.tell_again(task.task_id, cause)
     elif task.start_lease_until is not None:
         execution.confirm_scan(task.task_id, cause)

@@ -1,4 +1,4 @@
-"""Take over from exam-manager how far a scan is."""
+"""Take over from exam-manager how far a scan has come."""
 
 from http import HTTPStatus
 
@@ -22,15 +22,10 @@ def follow_device_task(
     task: Task,
     cause: Cause,
 ) -> None:
-    """Let a scan follow what device-manager has written to exam-manager.
+    """Update a device task in progress by what device-manager has written to exam-manager.
 
-    A scan at 100 is complete, and the tasks that wait for it start, unless one of them takes its
-    data: then it is complete when that has come.
-
-    Parameters
-    ----------
-    task
-        A device task in progress.
+    A scan at 100 is complete, and the tasks that wait for it start. If one of them takes its data,
+    the scan is complete only when the data has come.
     """
     reported = ask_exam_manager(exam, task.task_id)
     execution = store.get_execution(task.workflow_id)
@@ -38,7 +33,7 @@ def follow_device_task(
     if execution is None or known is None or known.attempt != task.attempt:
         return
     if known.status is not TaskStatus.IN_PROGRESS or known.is_mirror_due:
-        # What exam-manager shows may yet be of an earlier attempt.
+        # Exam-manager may still show an earlier attempt.
         return
     if reported is None:
         note_missing(execution, known, cause)
@@ -52,15 +47,7 @@ def follow_device_task(
 
 
 def note_missing(execution: Execution, task: Task, cause: Cause) -> None:
-    """End a scan that exam-manager has not had for some minutes; else note that it is missing.
-
-    Parameters
-    ----------
-    execution
-        The workflow, to be committed by the caller.
-    task
-        A task in progress that exam-manager says it does not have.
-    """
+    """Fail a task that exam-manager has lacked for minutes, or note that; the caller commits."""
     if task.is_gone(cause.at):
         execution.fail(task.task_id, DELETED_REASON, cause, is_mirrored=False)
     elif task.missing_since is None:
@@ -68,11 +55,11 @@ def note_missing(execution: Execution, task: Task, cause: Cause) -> None:
 
 
 def ask_exam_manager(exam: ExamClient, task_id: str) -> ExamTask | None:
-    """Return a task as exam-manager has it, or None if that says itself that it has none."""
+    """Return a task as exam-manager has it; None if exam-manager itself says that it has none."""
     try:
         return exam.get_task(task_id)
     except NeighbourRefusedError as error:
-        # A proxy answers 404 too while exam-manager is being exchanged.
+        # A proxy answers 404 too, while exam-manager is being deployed.
         if error.status != HTTPStatus.NOT_FOUND or not error.is_own:
             raise
     return None

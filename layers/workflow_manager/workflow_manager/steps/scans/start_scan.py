@@ -34,16 +34,12 @@ MAX_DELAY = timedelta(seconds=12)
 
 @dataclass(frozen=True)
 class ScanOrder:
-    """What an operator's call brings along for a scan; kept nowhere.
+    """What an operator's call brings along for a scan; it is stored nowhere.
 
     Parameters
     ----------
-    exam_id
-        The exam that the limits are of.
-    limits
-        Acquisition limits of the patient.
     token
-        The operator's token: the device reports with it, as the contract demands.
+        The operator's token: ScanHub's contract has the device report with it.
     """
 
     exam_id: str | None
@@ -54,27 +50,18 @@ class ScanOrder:
 def start_scan(
     store: WorkflowStore, scan: ScanClient, clock: Clock, task: Task, order: ScanOrder, cause: Cause
 ) -> None:
-    """Load the sequence and send the start to the device.
-
-    Parameters
-    ----------
-    task
-        A claimed device task.
-    order
-        What the operator's call brings along.
-    cause
-        The call, and when it came.
+    """Load the sequence of a claimed device task and send the start to the device.
 
     Raises
     ------
     InvalidInputError
         The task's args do not say what to scan.
     DeviceStartError
-        The device did not start, or nobody knows whether it did.
+        The device did not start, or it is unknown whether it did.
     ConflictError
         The task was cancelled meanwhile; nothing was sent.
     MissingPermissionError
-        Whether it was cancelled may not be read; nothing was sent.
+        We may not read whether it was cancelled; nothing was sent.
     """
     parameters = parse_parameters(task)
     sequence = scan.get_sequence(require_arg(task, "sequence_id"))
@@ -91,14 +78,14 @@ def start_scan(
     try:
         scan.start(task.task_type, device_task, partial(_check_claim, store, task))
     except MissingPermissionError:
-        # Of the look at our own claim: nothing was sent.
+        # Reading our own claim has failed: nothing was sent.
         raise
     except UpstreamError as error:
         raise DeviceStartError(_explain(error)) from error
 
 
 def _check_claim(store: WorkflowStore, task: Task) -> None:
-    # ScanHub's services may have taken seconds, in which somebody has cancelled it.
+    # ScanHub's services may have taken seconds, and somebody may have cancelled the task.
     now = store.get_task(task.workflow_id, task.task_id)
     if now is None or (now.status, now.attempt) != (task.status, task.attempt):
         raise ConflictError("Not started: the task was cancelled meanwhile.")
@@ -122,7 +109,7 @@ def require_arg(task: Task, name: str) -> str:
     Raises
     ------
     InvalidInputError
-        It is missing or empty.
+        The arg is missing or empty.
     """
     if value := task.args.get(name):
         return value
@@ -135,7 +122,7 @@ def parse_parameters(task: Task) -> SequenceParameters:
     Raises
     ------
     InvalidInputError
-        They are missing or cannot be read.
+        The parameters are missing or cannot be read.
     """
     try:
         return SequenceParameters.model_validate_json(require_arg(task, "sequence_parameters"))

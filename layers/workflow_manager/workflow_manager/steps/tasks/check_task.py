@@ -30,7 +30,7 @@ def check_task(
     Parameters
     ----------
     checked
-        What was found for other tasks already, so that nobody is asked twice.
+        Answers found for other tasks, so that no service is asked twice.
     """
     if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
         yield task.reason or f"The task is {task.status}."
@@ -87,17 +87,11 @@ def _check_once(
 
 
 def find_complaints(check: Callable[[], object]) -> Iterator[str]:
-    """Yield why a check fails, in a sentence.
-
-    Parameters
-    ----------
-    check
-        Raises if something is missing.
-    """
+    """Yield why a check fails, in a sentence; a check raises if something is missing."""
     try:
         check()
     except UpstreamError as error:
-        # Not asked is not checked: whoever relies on this must know.
+        # The service did not answer, so nothing was checked: the operator must know that.
         is_answer = isinstance(error, NeighbourRefusedError) and error.status < SERVER_ERROR
         yield error.detail if is_answer else f"Not checked: {error.detail}"
     except ScanHubError as error:

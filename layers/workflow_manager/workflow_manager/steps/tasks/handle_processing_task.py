@@ -17,19 +17,14 @@ def handle_processing_task(
     task: Task,
     cause: Cause,
 ) -> Task:
-    """Claim a pending DAG task and create its run; `trigger_airflow` starts it.
-
-    Returns
-    -------
-    Task
-        The task in progress.
+    """Claim a pending DAG task and create its run, which `trigger_airflow` starts.
 
     Raises
     ------
     VersionConflictError
-        Somebody else claimed first.
+        Another call claimed the task first.
     InvalidInputError
-        It names no DAG or has nothing to work on; the task is FAILED with that reason.
+        The task names no DAG or has no data to work on; it is FAILED with that reason.
     """
     try:
         execution.claim_for_dag(task.task_id, settings.policy, cause)

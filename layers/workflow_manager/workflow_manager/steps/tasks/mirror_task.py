@@ -1,8 +1,8 @@
 """Tell exam-manager where a task stands.
 
-Its PUT is last writer wins, and three write: `follow_changes`, the reconciler, and the start of a
-scan. What it holds settles on our newest version, because a task stays due in the table until a
-report of that version has arrived behind every older one.
+Exam-manager keeps what was PUT last, and three write: `follow_changes`, the reconciler, and the
+start of a scan. It settles on our newest version, because a task stays due in the table until a
+report of that version has arrived after every older one.
 """
 
 from datetime import datetime, timedelta
@@ -32,9 +32,9 @@ _STATUS = {
     TaskStatus.CANCELLED: ItemStatus.NEW,
 }
 MAX_ROUNDS = 5
-# What exam-manager itself has refused for so long is of no use to tell again.
+# A report that exam-manager itself has refused for so long is not repeated.
 MAX_TIME_REFUSED = timedelta(hours=1)
-# For the results of one task, of which there may be twenty.
+# The deadline for all results of one task, of which there may be twenty.
 RESULTS_BUDGET = timedelta(seconds=10)
 
 
@@ -54,14 +54,14 @@ def mirror_task(
     Parameters
     ----------
     is_last
-        Whether the caller is the reconciler, behind whom nobody reports an older version.
+        Whether the reconciler calls: nobody reports an older version after it.
     is_repeated
-        Whether an earlier call broke off, perhaps behind its report of an older version.
+        Whether an earlier call broke off, perhaps after it reported an older version.
 
     Raises
     ------
     UpstreamError
-        Exam-manager did not take it; it is due again in the table.
+        Exam-manager did not take the report; it is due again in the table.
     """
     for n_rounds in range(MAX_ROUNDS):
         task = store.get_task(workflow_id, task_id)
@@ -69,9 +69,9 @@ def mirror_task(
             return
         if _report(store, exam, clock, task, cause, is_last=is_last):
             return
-        # It moved on meanwhile, and our report may be the later one there: report what it is now,
-        # even if somebody else has done so.
-    # Whoever moved it on last has made it due.
+        # The task moved on meanwhile, and our older report may have arrived last: report the task
+        # as it is now, even if somebody else has done so. The writer of that newer version has made
+        # the task due.
 
 
 def _report(
@@ -91,7 +91,7 @@ def _report(
             _note_failure(store, task, cause)
             raise
         logger.error("exam-manager refuses the task's state", extra={"task_id": task.task_id})
-    # The reconciler puts a task off before it reports it: its report may be under way.
+    # The reconciler postpones a task before it reports it: its report may be under way.
     is_overtaken = task.report_retry_at is not None and task.report_retry_at > cause.at
     try:
         store.commit([task.with_report(is_due=is_overtaken and not is_last)])
@@ -110,16 +110,17 @@ def _note_failure(store: WorkflowStore, task: Task, cause: Cause) -> None:
     try:
         store.commit([task.put_off_report(cause.at, has_failed=True)])
     except VersionConflictError:
-        # It has moved on, and is due as what it is now.
+        # The task has moved on, and is due again with its newer version.
         return
 
 
 def _report_status(exam: ExamClient, task: Task) -> None:
     status = _STATUS[task.status]
     if task.is_scanning:
-        # Its start was told before it, and device-manager writes while it runs. Only a report of
-        # an earlier attempt that arrived later is set right, its end above all: a device that scans
-        # must not count as free. An end that was true is lost by that, and comes by data or time.
+        # The start was reported before, and device-manager writes during the scan. We only correct
+        # a report of an earlier attempt that arrived late, above all its end, because a device that
+        # scans must not count as free. If that overwrites a true end, the data or the deadline ends
+        # the task.
         if exam.get_task(task.task_id).status in (ItemStatus.STARTED, ItemStatus.INPROGRESS):
             return
         status = ItemStatus.STARTED

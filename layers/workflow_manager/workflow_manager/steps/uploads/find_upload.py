@@ -11,7 +11,7 @@ _NOT_HIS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
 def find_upload(store: WorkflowStore, exam: ExamClient, upload_id: str, cause: Cause) -> Upload:
-    """Return an upload to its owner, or to who may see the task that its data is of.
+    """Return an upload to its owner, or to who may see the task that its data belongs to.
 
     Raises
     ------
@@ -25,18 +25,7 @@ def find_upload(store: WorkflowStore, exam: ExamClient, upload_id: str, cause: C
 
 
 def settle_upload(lake: DataLake, upload: Upload) -> Upload:
-    """Return what has become of an upload that S3 no longer has open.
-
-    Parameters
-    ----------
-    upload
-        As our item has it.
-
-    Returns
-    -------
-    Upload
-        Completed, so that an answer that got lost is found again; or aborted, or expired.
-    """
+    """Return our upload, which S3 no longer has open, as completed, aborted or expired."""
     found = lake.head(upload.key)
     if found is None:
         return upload.evolve(state=UploadState.ABORTED)
@@ -49,7 +38,7 @@ def _is_visible(exam: ExamClient, upload: Upload, cause: Cause) -> bool:
     if upload.task_id is None:
         return False
     try:
-        # Who may see the task, may see its data.
+        # Those who may see the task may see its data.
         exam.get_task(upload.task_id)
     except UpstreamRefusedError as error:
         if error.status in _NOT_HIS:

@@ -1,4 +1,4 @@
-"""Record an object that fits nothing, so that its owner learns why nothing happens."""
+"""Record an object that causes nothing, so that its owner learns why."""
 
 from workflow_manager.domain.data_lake import ObjectVersion, is_folder_marker
 from workflow_manager.domain.entity import Cause
@@ -14,15 +14,15 @@ def reject_object(store: WorkflowStore, data: ObjectVersion, reason: str, cause:
     Parameters
     ----------
     reason
-        Why it causes nothing, without its key.
+        Why it causes nothing; without its key, which may be a patient's name.
     """
     rejected = RejectedObject.of(data, reason, cause)
     try:
         store.commit([rejected])
     except VersionConflictError:
-        # The event came before: the record is there.
+        # S3 sent the event before: the record exists.
         return
-    # S3's console makes folder markers by the way: nobody need be told.
+    # S3's console makes folder markers by itself, so they are not counted.
     if not is_folder_marker(data):
         metrics.add_metric("ObjectsRejected", MetricUnit.Count, 1)
     known = {"rejected_object_id": rejected.rejected_object_id, "reason": reason}
