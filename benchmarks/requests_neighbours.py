@@ -170,6 +170,7 @@ class Neighbours:
                 status, body, delay_s = self.answer(call)
                 await asyncio.sleep(delay_s)
                 head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n"
+                head += "x-amzn-RequestId: benchmark\r\n"
                 writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         except ConnectionError:
             pass

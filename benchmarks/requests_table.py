@@ -81,6 +81,8 @@ class MemoryTable:
 
     def _holds(self, put: Item) -> bool:
         there, condition = self._find(put["Item"]), put.get("ConditionExpression")
+        if condition is None:
+            return True
         if condition == "attribute_not_exists(PK)":
             return there is None
         if condition == _IS_UNCHANGED:

@@ -47,7 +47,8 @@ class S3Sink:
         else:
             self._uploads.append({})
             body = _CREATED % len(self._uploads)
-        return b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (etag, len(body), body)
+        head = b"HTTP/1.1 200 OK\r\nx-amz-request-id: sink\r\n%bContent-Length: %d\r\n\r\n"
+        return head % (etag, len(body)) + body
 
     def _find_parts(self, head: bytes) -> dict[bytes, int]:
         upload = _UPLOAD.search(head)
