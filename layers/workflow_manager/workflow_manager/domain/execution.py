@@ -119,8 +119,8 @@ class Execution:
         before = self.tasks[task_id]
         status = transition_task(before.status, move)
         # What device and exam-manager said of one attempt says nothing of the next.
-        forgotten = {"start_lease_until": None, "missing_since": None, "ask_again_at": None}
-        moved = before.evolve(**{**forgotten, **changes, "status": status})
+        names = ("start_lease_until", "may_scan_until", "missing_since", "ask_again_at")
+        moved = before.evolve(**{**dict.fromkeys(names), **changes, "status": status})
         self.put_task(moved, cause)
         self.record(f"task:{task_id}", move, (before.status, status), cause, note or moved.reason)
         self.follow_tasks(cause)
@@ -249,10 +249,22 @@ class Execution:
         told = {"progress": 100, "data": data, "reason": None, "is_mirror_due": True}
         self._move_task(task_id, TaskMove.COMPLETE, cause, note, **told)
 
-    def fail(self, task_id: str, reason: str, cause: Cause, *, is_mirrored: bool = True) -> None:
-        """Fail a task; if exam-manager is told, it makes the task NEW there."""
+    def fail(
+        self,
+        task_id: str,
+        reason: str,
+        cause: Cause,
+        *,
+        is_mirrored: bool = True,
+        may_scan: bool = False,
+    ) -> None:
+        """Fail a task; if exam-manager is told, it makes the task NEW there.
+
+        A device that may be scanning all the same is kept from others for the attempt's full time.
+        """
         told = {"progress": 0, "reason": reason, "is_mirror_due": is_mirrored}
-        self._move_task(task_id, TaskMove.FAIL, cause, **told)
+        may_scan_until = self.tasks[task_id].deadline if may_scan else None
+        self._move_task(task_id, TaskMove.FAIL, cause, **told, may_scan_until=may_scan_until)
 
     def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> None:
         """Cancel a task that is pending or in progress, and its run if it has one."""

@@ -64,6 +64,8 @@ class Task(Entity):
         What a completed task hands to the tasks that take it as input.
     start_lease_until
         A device has not confirmed its start yet; by then, nobody waits for its answer any more.
+    may_scan_until
+        The start failed without a word of the device, which is kept from other scans until then.
     defined_at
         ``datetime_created`` of exam-manager, naive server-local: only good for sorting.
     is_mirror_due
@@ -94,6 +96,7 @@ class Task(Entity):
     reason: str | None = None
     deadline: AwareDatetime | None = None
     start_lease_until: AwareDatetime | None = None
+    may_scan_until: AwareDatetime | None = None
     defined_at: str
     updated_at: AwareDatetime
     is_mirror_due: bool = False
