@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from workflow_manager.domain.change_set import ChangeSet
+from workflow_manager.domain.change_set import MAX_N_ITEMS, ChangeSet
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, Event, record_event
@@ -29,8 +29,10 @@ from workflow_manager.domain.workflow import Workflow
 
 # Longer than the functions that start scans may take: nobody waits for the device after that.
 SCAN_START_LEASE_S = 90
-# Task, run and two lines of the audit trail each: with the rest they must fit a transaction of 100.
-MAX_N_CLAIMS = 15
+# As long as a function may take that makes a task ready again.
+REMAKE_LEASE_S = 60
+# What the next claim may add to a transaction, and that of the caller: task, run, lines.
+N_ITEMS_OF_TWO_CLAIMS = 11
 
 
 @dataclass
@@ -184,7 +186,11 @@ class Execution:
         if not self.graph.advances(policy):
             return
         ready = [task for task in self.graph.ready_dag_tasks() if task is not but]
-        for task in ready[:MAX_N_CLAIMS]:
+        if self.workflow.remade_task_id is not None:
+            ready = [task for task in ready if not self.graph.is_held(task, cause.at)]
+        for task in ready:
+            if self.changes.n_items + N_ITEMS_OF_TWO_CLAIMS > MAX_N_ITEMS:
+                break
             try:
                 self.claim_for_dag(task.task_id, policy, cause)
             except InvalidInputError as error:
@@ -282,16 +288,30 @@ class Execution:
         """Let exam-manager be told of a task that has ended, whatever it was told since."""
         self.put_task(self.tasks[task_id].evolve(is_mirror_due=True), cause)
 
-    def reset(self, task_id: str, runs: Sequence[DagRun], cause: Cause) -> None:
-        """Make a task that has ended ready for its next attempt, and the DAG tasks behind it.
+    def reset(self, task_id: str, cause: Cause) -> None:
+        """Make a task that has ended ready for its next attempt; nothing behind it is started.
 
-        Runs that still work on the old data are cancelled: `runs` are the active ones of
-        `dag_tasks_behind`. Scans behind it stand: they take no data, and nobody scans a patient
-        twice for nothing.
+        Scans behind it stand: they take no data, and nobody scans a patient twice for nothing.
         """
         # What the scan has left stays, until there is something better.
         self._reset(self.tasks[task_id], self.tasks[task_id].data, cause)
-        for follower in self.graph.dag_tasks_behind(task_id):
+        self.put_workflow(remade_task_id=None, remade_until=None)
+
+    def reset_behind(
+        self, task_id: str, some: Sequence[Task], runs: Sequence[DagRun], cause: Cause
+    ) -> None:
+        """Let DAG tasks wait again for a task that is about to be made anew.
+
+        Parameters
+        ----------
+        some
+            The first of `TaskGraph.started_behind`: whatever has been reset, so has all behind it.
+        runs
+            Those of them that still work on the old data; they are cancelled.
+        """
+        until = cause.at + timedelta(seconds=REMAKE_LEASE_S)
+        self.put_workflow(remade_task_id=task_id, remade_until=until)
+        for follower in some:
             self._reset(follower, None, cause)
         for run in runs:
             self._cancel_run(run, "Its data is being made anew.", cause)

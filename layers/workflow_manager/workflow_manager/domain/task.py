@@ -263,12 +263,14 @@ def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetim
     """
     inputs = resolve_inputs(workflow)
     definitions = {definition.id: definition for definition in workflow.tasks}
+    followers: dict[str, list[ExamTask]] = {}
+    for task_id, input_task_ids in inputs.items():
+        for input_id in () if definitions[task_id].type.is_device_task else input_task_ids:
+            followers.setdefault(input_id, []).append(definitions[task_id])
     tasks: list[Task] = []
     for task_id, input_task_ids in inputs.items():
         definition = definitions[task_id]
-        behind = [definitions[each] for each, taken in inputs.items() if task_id in taken]
-        followers = [each for each in behind if not each.type.is_device_task]
-        status = _adopt_status(definition, followers)
+        status = _adopt_status(definition, followers.get(task_id, []))
         is_running = status is TaskStatus.IN_PROGRESS
         tasks.append(
             Task(

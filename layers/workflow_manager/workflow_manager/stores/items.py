@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer, TypeSerializer
 from pydantic import BaseModel
 
+from workflow_manager.domain.change_set import MAX_N_ITEMS
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
@@ -22,8 +23,6 @@ from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.settings import Settings
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-MAX_N_ITEMS_PER_COMMIT = 100
 EVENT_PREFIX = "EVENT#"
 TASK_PREFIX = "TASK#"
 # One partition holds all that is due: active runs and scans, a few dozen at any time.
@@ -143,9 +142,9 @@ def check_batch(entities: Sequence[Entity], events: Sequence[Event]) -> None:
         An item occurs twice.
     """
     keys = [entity_key(entity) for entity in entities] + [event_key(event) for event in events]
-    if len(keys) > MAX_N_ITEMS_PER_COMMIT:
+    if len(keys) > MAX_N_ITEMS:
         raise InvalidInputError(
-            f"{len(keys)} items would change at once, and {MAX_N_ITEMS_PER_COMMIT} can: "
+            f"{len(keys)} items would change at once, and {MAX_N_ITEMS} can: "
             "the workflow has too many tasks."
         )
     if len(set(keys)) < len(keys):

@@ -16,6 +16,7 @@ from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.uploads.count_upload import count_upload
+from workflow_manager.steps.workflows.commit_definition import commit_definition
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
@@ -48,12 +49,14 @@ def receive_acquisition(
     """
     workflow_id, task_id = target.workflow_id, target.task_id
     execution = store.get_execution(workflow_id)
-    if execution is None or task_id not in execution.tasks:
+    is_partial = execution is not None and execution.workflow.is_partial
+    if execution is None or task_id not in execution.tasks or is_partial:
         # Never processed, or the task was added later.
         execution = _load(store, exam, settings, workflow_id, cause)
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise NotFoundError("The workflow has no such device task.")
+    execution = commit_definition(store, queue, execution)
     data_id = object_dag_run_id(data)
     if _is_known(store, execution, data_id):
         return
