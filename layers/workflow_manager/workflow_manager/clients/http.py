@@ -1,12 +1,13 @@
 """One way of calling a neighbour: a timeout, bounded retries, and every failure as one of ours."""
 
+import json
 import ssl
 from collections.abc import Collection
 from functools import cache
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from workflow_manager.domain.errors import (
     NeighbourRefusedError,
@@ -14,6 +15,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from workflow_manager.domain.text import replace_surrogates
 
 TIMEOUT_S = 3.0
 N_TRIES = 2
@@ -142,7 +144,7 @@ def read_json(response: httpx.Response, detail: str) -> Any:
         It is not JSON.
     """
     try:
-        return response.json()
+        return json.loads(_read_text(response))
     except ValueError:
         raise UpstreamError(detail) from None
 
@@ -156,10 +158,18 @@ def read_model(model: type[ModelT], response: httpx.Response, detail: str) -> Mo
         It does not fit.
     """
     try:
-        return model.model_validate_json(response.content)
-    except ValidationError:
+        return model.model_validate_json(_read_text(response))
+    except ValueError:
         # Without its cause: pydantic quotes what it was given, a patient's record perhaps.
         raise UpstreamError(detail) from None
+
+
+def _read_text(response: httpx.Response) -> bytes | str:
+    # One task with half of a pair of surrogates must not hide all others.
+    if b"\\ud" not in response.content.lower():
+        return response.content
+    text = json.dumps(json.loads(response.content), ensure_ascii=False)
+    return replace_surrogates(text)
 
 
 def _translate(error: httpx.HTTPError, detail: str) -> UpstreamError:

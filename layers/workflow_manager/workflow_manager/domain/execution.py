@@ -33,6 +33,8 @@ SCAN_START_LEASE_S = 90
 REMAKE_LEASE_S = 60
 # What the next claim may add to a transaction, and that of the caller: task, run, lines.
 N_ITEMS_OF_TWO_CLAIMS = 11
+# Of the runs of one transaction, which may have 4 MB.
+MAX_N_INPUTS = 2000
 
 
 @dataclass
@@ -144,9 +146,10 @@ class Execution:
         Raises
         ------
         InvalidInputError
-            It names no time that can be.
+            It names no time that can be, or its args could not be kept.
         """
         task = self.tasks[task_id]
+        task.check_size()
         return self._claim(
             task_id,
             cause,
@@ -190,6 +193,8 @@ class Execution:
             ready = [task for task in ready if not self.graph.is_held(task, cause.at)]
         for task in ready:
             if self.changes.n_items + N_ITEMS_OF_TWO_CLAIMS > MAX_N_ITEMS:
+                break
+            if sum(len(run.inputs) for run in self.changes.runs.values()) > MAX_N_INPUTS:
                 break
             try:
                 self.claim_for_dag(task.task_id, policy, cause)

@@ -86,7 +86,11 @@ def process_workflow(
         # Else a repeated call would start the next scan on a scanner that may be scanning.
         commit_execution(store, queue, execution)
         raise _refuse(failed)
+    if task.task_type.is_device_task and task.is_oversized:
+        # The tasks beside it go on.
+        commit_execution(store, queue, execution)
     if task.task_type.is_device_task:
+        task.check_size()
         exam_id = execution.workflow.exam_id
         limits = make_limits(*load_patient(exam, scan, exam_id), cause.at.date())
         order = ScanOrder(exam_id, limits, token)

@@ -19,6 +19,7 @@ from workflow_manager.domain.listing import place_of
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
+from workflow_manager.domain.text import replace_surrogates
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.settings import Settings
@@ -217,7 +218,7 @@ def decode(model: type[ModelT], item: Mapping[str, Any]) -> ModelT:
 
 
 def _encode(key: ItemKey, model: BaseModel, attributes: Item) -> Item:
-    body = {**_to_number(model.model_dump(mode="json")), **attributes}
+    body = {**_to_storable(model.model_dump(mode="json")), **attributes}
     return encode_key(key) | {name: _serializer.serialize(v) for name, v in body.items()}
 
 
@@ -240,11 +241,13 @@ def _epoch(at: datetime) -> int:
     return math.ceil(at.timestamp())
 
 
-def _to_number(value: Any) -> Any:
+def _to_storable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _to_number(member) for name, member in value.items()}
+        return {replace_surrogates(name): _to_storable(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_to_number(member) for member in value]
+        return [_to_storable(member) for member in value]
+    if isinstance(value, str):
+        return replace_surrogates(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _decimal_or_text(value)
     return value

@@ -1,8 +1,10 @@
 """Complete a device task with the raw data that arrived for it."""
 
+from datetime import datetime, timedelta
+
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import AcquisitionData, ObjectVersion
-from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.entity import Cause, first_event_id
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
@@ -20,6 +22,9 @@ from workflow_manager.steps.workflows.commit_definition import commit_definition
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
+# Between S3's clock and ours.
+CLOCK_SKEW = timedelta(minutes=5)
+
 
 @retry_on_conflict
 def receive_acquisition(
@@ -30,6 +35,7 @@ def receive_acquisition(
     target: AcquisitionData,
     data: ObjectVersion,
     cause: Cause,
+    created_at: datetime | None = None,
 ) -> None:
     """Complete the task and claim the tasks that take its data, in one commit.
 
@@ -39,6 +45,8 @@ def receive_acquisition(
         The device task that the key names.
     data
         Its raw data.
+    created_at
+        When it came into the data lake, as S3 tells; None if it does not.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def receive_acquisition(
         raise NotFoundError("The workflow has no such device task.")
     execution = commit_definition(store, queue, execution)
     data_id = object_dag_run_id(data)
-    if _is_known(store, execution, data_id):
+    if _is_known(store, execution, data_id, created_at):
         return
     has_its_data = task.status is TaskStatus.COMPLETED and task.data is not None
     is_closed = has_its_data or task.status is TaskStatus.CANCELLED
@@ -87,9 +95,13 @@ def _load(
         raise NotFoundError(error.detail) from error
 
 
-def _is_known(store: WorkflowStore, execution: Execution, data_id: str) -> bool:
-    # The same event again says nothing new, even if a rescan waits for data by now.
-    trail = store.list_events(execution.workflow.subject)
+def _is_known(
+    store: WorkflowStore, execution: Execution, data_id: str, created_at: datetime | None
+) -> bool:
+    # The same event again says nothing new, even if a rescan waits for data by now. What was
+    # written before the object came does not speak of it, and there may be very much of it.
+    after = first_event_id(created_at - CLOCK_SKEW) if created_at else None
+    trail = store.list_events(execution.workflow.subject, after)
     return any(data_id in (event.reason or "") for event in trail)
 
 

@@ -1,5 +1,7 @@
 """Make a task ready for its next attempt."""
 
+from collections.abc import Callable
+
 from workflow_manager.domain.change_set import N_TASKS_PER_COMMIT
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.execution import Execution
@@ -9,13 +11,23 @@ from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 
 def reset_task(
-    store: WorkflowStore, queue: MessageQueue, execution: Execution, task_id: str, cause: Cause
+    store: WorkflowStore,
+    queue: MessageQueue,
+    execution: Execution,
+    task_id: str,
+    check: Callable[[], object],
+    cause: Cause,
 ) -> Execution:
     """Reset a task that has ended, and before it the DAG tasks behind it.
 
     Very many of them are committed in parts, from the end of the graph. A call that breaks off
     leaves the task as it was, and DAG tasks that wait: the same call again goes on, and so does
     `process_workflow`, with the data that is there.
+
+    Parameters
+    ----------
+    check
+        Raises if the task could not be claimed: called before the first part is committed.
 
     Returns
     -------
@@ -32,6 +44,7 @@ def reset_task(
         execution.reset_behind(task_id, some, load_active_runs(store, some), cause)
         if len(some) == len(started):
             break
+        check()
         commit_execution(store, queue, execution)
         execution = execution.as_committed()
     execution.reset(task_id, cause)
