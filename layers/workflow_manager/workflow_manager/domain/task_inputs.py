@@ -9,8 +9,8 @@ from workflow_manager.domain.exam import ExamTask, ExamWorkflow
 
 MAX_N_TASKS = 1000
 MAX_N_NAMED, MAX_ID_LENGTH = 10, 100
-# All that one answer shows of them must fit into 6 MB.
-MAX_N_INPUTS = 20_000
+# What is committed at once of tasks and their runs must fit into the 4 MB of a transaction.
+MAX_N_INPUTS = 10_000
 
 
 def resolve_inputs(workflow: ExamWorkflow) -> dict[str, tuple[str, ...]]:

@@ -16,8 +16,8 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.change_set import N_TASKS_PER_COMMIT
-from workflow_manager.domain.errors import VersionConflictError
-from workflow_manager.domain.exam import ExamTask, ItemStatus, TaskType
+from workflow_manager.domain.errors import ConflictError, VersionConflictError
+from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, TaskType
 from workflow_manager.domain.execution import REMAKE_LEASE_S, Execution
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
@@ -94,3 +94,14 @@ def test_reset_goes_on_after_a_conflict_and_starts_one_scan(world: MemoryPorts) 
     assert {task.status for task in behind} == {TaskStatus.PENDING}
     assert len(world.scan.starts) == 1
     assert execution.workflow.remade_task_id is None
+
+
+def test_repetition_on_a_busy_scanner_is_refused_and_resets_nothing(world: MemoryPorts) -> None:
+    other = SCAN.model_copy(update={"id": "scan-2", "workflow_id": "wf-2"})
+    world.exam.add_workflow(ExamWorkflow(id="wf-2", exam_id="exam-1", tasks=[other]))
+    call(process_workflow, world, "wf-2", TOKEN, at(5))
+
+    with pytest.raises(ConflictError, match="scanning for another task"):
+        call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
+
+    assert {task.status for task in load(world).tasks.values()} == {TaskStatus.COMPLETED}
