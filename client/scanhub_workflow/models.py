@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: 68884cdb3a40d5c82ec7b523406f6e8c4a257b9615d4e3c5712bb6b75c780a18
+# SHA-256 of its schemas: d5d1b13b5eebd5357013a1dc6f3e4521b0a6a0e53c07e6af18859cbe6136593f
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -568,4 +568,10 @@ class WorkflowView(BaseModel):
     created_at: AwareDatetime
     updated_at: AwareDatetime
     tasks: list[TaskView]
-    events: list[EventView]
+    events: Annotated[
+        list[EventView],
+        Field(description="The newest changes, at most 100, oldest first."),
+    ]
+    events_url: Annotated[str | None, Field(description="Where all changes are, page by page.")] = (
+        None
+    )

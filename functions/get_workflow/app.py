@@ -4,7 +4,7 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
 from workflow_manager.http.ids import PathId
-from workflow_manager.http.routing import ScanHubRouter
+from workflow_manager.http.routing import ScanHubRouter, status_url
 from workflow_manager.http.schemas import WorkflowView
 from workflow_manager.services.get_workflow import (
     describe_version,
@@ -14,7 +14,7 @@ from workflow_manager.services.get_workflow import (
     get_workflow as use_case,
 )
 
-from fastapi import Response
+from fastapi import Request, Response
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
@@ -27,16 +27,18 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 )
 def get_workflow(
     workflow_id: PathId,
+    request: Request,
     store: StoreDep,
     exam: ExamDep,
     caller: CallerDep,
     revalidation: RevalidationDep,
 ) -> WorkflowView | Response:
-    """Show a workflow, its tasks and their progress, and every change so far."""
+    """Show a workflow, its tasks and their progress, and the newest changes."""
     graph = use_case(store, exam, give_settings(), workflow_id, caller.cause)
     if unchanged := revalidation.answer_unchanged(*describe_version(store, graph)):
         return unchanged
-    return WorkflowView.of(graph, list_trail(store, graph))
+    url = status_url(request, "workflows", workflow_id)
+    return WorkflowView.of(graph, list_trail(store, graph), url)
 
 
 lambda_handler = create_handler(router)

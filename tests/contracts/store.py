@@ -35,7 +35,7 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         assert store.list_events("workflow:workflow-1") == []
         assert store.list_due(NOW, 10) == []
         assert store.list_active(None, 10) == ([], None)
-        assert store.get_last_event("workflow:workflow-1") is None
+        assert store.list_last_events("workflow:workflow-1", 1) == []
 
     def test_commit_nothing_changes_nothing(self, store: WorkflowStore) -> None:
         store.commit([])
@@ -230,10 +230,11 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         assert (first, rest) == (trail[:2], trail[2:])
         assert store.list_events("workflow:workflow-1", after=trail[-1].event_id, limit=2) == []
 
-    def test_get_last_event_returns_the_newest_line(self, store: WorkflowStore) -> None:
-        early, late = make_event(), make_event(at=NOW + timedelta(seconds=1))
-        store.commit([make_workflow()], [late, early, make_event("dag_run:run-1")])
-        assert store.get_last_event("workflow:workflow-1") == late
+    def test_list_last_events_returns_the_newest_lines(self, store: WorkflowStore) -> None:
+        trail = [make_event(at=NOW + timedelta(seconds=n)) for n in range(3)]
+        store.commit([make_workflow()], [*reversed(trail), make_event("dag_run:run-1")])
+        assert store.list_last_events("workflow:workflow-1", 2) == trail[1:]
+        assert store.list_last_events("workflow:workflow-1", 9) == trail
 
     def test_list_active_shows_everything_once_in_bounded_steps(self, store: WorkflowStore) -> None:
         # Given: some due at the very same time, one far in the future, two that are done

@@ -82,10 +82,9 @@ class MemoryStore:
         behind = (event for event in events if after is None or event.event_id > after)
         return sorted(behind, key=lambda event: event.event_id)[:limit]
 
-    def get_last_event(self, subject: str) -> Event | None:
-        """Return the newest line of an audit trail, or None."""
-        events = self.list_events(subject)
-        return events[-1] if events else None
+    def list_last_events(self, subject: str, limit: int) -> list[Event]:
+        """Return the newest lines of an audit trail, oldest first, at most so many."""
+        return self.list_events(subject)[-limit:]
 
     def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
         """Return a page of the runs, newest first."""

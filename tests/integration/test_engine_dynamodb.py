@@ -34,7 +34,8 @@ from tests.fakes.world import (
 )
 from tests.integration.conftest import create_table
 from workflow_manager.domain.dag_run import DagRunState
-from workflow_manager.domain.exam import TaskType
+from workflow_manager.domain.errors import ConflictError, DeviceStartError, UpstreamTimeoutError
+from workflow_manager.domain.exam import ExamWorkflow, TaskType
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.settings import Settings
@@ -199,6 +200,32 @@ def test_many_callers_start_one_scan(
     assert len(world.scan.starts) == 1
     assert [event.name for event in read().events].count("claim") == 1
     check_state(read())
+
+
+def test_unconfirmed_start_keeps_its_scanner_from_many_callers(
+    dynamodb_local: Any, settings: Settings
+) -> None:
+    world = make_table_world(dynamodb_local, settings)
+    world.scan.start_error = UpstreamTimeoutError("late")
+    with pytest.raises(DeviceStartError):
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    world.scan.start_error = None
+    for n in range(N_WORKERS):
+        scan = SCAN.model_copy(update={"id": f"scan-{n}", "workflow_id": f"w{n}"})
+        world.exam.add_workflow(ExamWorkflow(id=f"w{n}", exam_id="exam-1", tasks=[scan]))
+
+    def start(n: int) -> str | None:
+        try:
+            call(process_workflow, world, f"w{n}", TOKEN, at(2))
+        except ConflictError as error:
+            return error.detail
+        return None
+
+    with ThreadPoolExecutor(N_WORKERS) as pool:
+        refusals = list(pool.map(start, range(N_WORKERS)))
+
+    assert all("may be scanning" in (refusal or "") for refusal in refusals)
+    assert len(world.scan.starts) == 1
 
 
 def test_many_callers_create_one_run(

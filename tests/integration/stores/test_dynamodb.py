@@ -308,3 +308,16 @@ def test_get_execution_reads_the_workflow_before_its_tasks(settings: Settings) -
     assert DynamoDBStore(client, settings).get_execution("workflow-1") is None
     assert [operation for operation, _ in client.calls] == ["get_item"]
     assert client.calls[0][1]["ConsistentRead"] is True
+
+
+def test_half_of_a_pair_of_surrogates_never_makes_an_item_unwritable(
+    dynamodb_local: Any, settings: Settings
+) -> None:
+    store = DynamoDBStore(dynamodb_local, settings)
+    run = make_run().evolve(reason="\ud800 is half")
+
+    store.commit([run, make_workflow()], [make_event()])
+
+    found = store.get_dag_run(run.dag_run_id)
+    assert found is not None
+    assert found.reason == "\ufffd is half"

@@ -156,3 +156,16 @@ def test_get_workflow_tells_exam_managers_own_refusal_from_a_proxys(
     with pytest.raises(NeighbourRefusedError) as caught:
         make_client(FakeServer(answer)).get_workflow("1")
     assert caught.value.is_own is is_own
+
+
+def test_half_of_a_pair_of_surrogates_in_a_task_is_replaced_and_hides_nothing() -> None:
+    text = json.dumps(
+        TASK | {"args": {"note": "a\ud800b", "key": "\ud83e\udde0"}, "comment": "\udc00"}
+    )
+    server = FakeServer(*[httpx.Response(200, content=text)] * 2, httpx.Response(200, json={}))
+    client = make_client(server)
+
+    assert client.get_task("task-1").args == {"note": "a\ufffdb", "key": "\U0001f9e0"}
+    client.report_task("task-1", ItemStatus.NEW, 0)
+
+    assert json.loads(server.requests[-1].content)["comment"] == "\ufffd"

@@ -42,8 +42,8 @@ def test_get_workflow_does_not_read_the_trail_for_a_304(
     invoke("process_workflow", load_event("process_workflow", "success"))
     event = load_event("get_workflow", "success")
     event["multiValueHeaders"]["If-None-Match"] = ["*"]
-    last = world.store.get_last_event(f"workflow:{WORKFLOW_ID}")
-    monkeypatch.setattr(world.store, "get_last_event", lambda _: last)
+    last = world.store.list_last_events(f"workflow:{WORKFLOW_ID}", 1)
+    monkeypatch.setattr(world.store, "list_last_events", lambda _, limit: {1: last}[limit])
     monkeypatch.setattr(world.store, "list_events", None)
 
     assert invoke("get_workflow", event)["statusCode"] == 304

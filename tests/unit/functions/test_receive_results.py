@@ -99,3 +99,46 @@ def test_receive_results_answers_422_to_a_body_that_can_be_taken_two_ways(
     event = make_event(started, "success") | {"body": json.dumps({"error": "boom"})}
 
     assert invoke("receive_results", event)["statusCode"] == 422
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        r'{"success": false, "error": "\ud800"}',
+        r'{"success": true, "\ud800": 1}',
+        r'{"success": true, "dag_id": "\udfff"}',
+        r'{"result_file": "\ud800.h5"}',
+        r'{"results": [{"type": "MRD", "key": "result/RUN/\ud800.h5"}]}',
+        r'{"results": [{"type": "\ud800", "key": "result/RUN/a.h5"}]}',
+        r'{"results": [{"type": "MRD", "key": "result/RUN/a.h5", "metadata": {"\ud800": 1}}]}',
+        r'{"results": [{"type": "MRD", "key": "result/RUN/a.h5", "metadata": {"a": "\udc00"}}]}',
+    ],
+)
+def test_receive_results_answers_422_to_half_of_a_pair_of_surrogates(
+    invoke: Invoke, started: MemoryPorts, body: str
+) -> None:
+    event = make_event(started, "success") | {"body": body.replace("RUN", RUN_ID)}
+
+    assert invoke("receive_results", event)["statusCode"] == 422
+    run = started.store.get_dag_run(RUN_ID)
+    assert run is not None
+    assert not run.state.is_final
+
+
+@pytest.mark.parametrize("character", ["a", "ä", "語", "\U0001f9e0"])
+def test_receive_results_counts_the_bytes_of_all_results(
+    invoke: Invoke, started: MemoryPorts, character: str
+) -> None:
+    def send(n_facts: int) -> Any:
+        facts = {f"fact {n}": character * 200 for n in range(n_facts)}
+        keys = [f"result/{RUN_ID}/{n}.dcm" for n in range(20)]
+        results = [{"type": "DICOM", "key": key, "metadata": facts} for key in keys]
+        body = json.dumps({"success": True, "results": results})
+        return invoke("receive_results", make_event(started, "success") | {"body": body})
+
+    refused = send(30)
+
+    n_bytes = len(character.encode())
+    assert refused["statusCode"] == 422
+    assert "100000 bytes" in refused["body"]
+    assert send(20 // n_bytes)["statusCode"] == 200

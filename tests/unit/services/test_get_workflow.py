@@ -13,7 +13,12 @@ from tests.fakes.world import (
 )
 from workflow_manager.domain.entity import Cause
 from workflow_manager.http.schemas import WorkflowView
-from workflow_manager.services.get_workflow import describe_version, get_workflow, list_trail
+from workflow_manager.services.get_workflow import (
+    MAX_N_EVENTS,
+    describe_version,
+    get_workflow,
+    list_trail,
+)
 from workflow_manager.services.process_workflow import process_workflow
 
 
@@ -24,7 +29,7 @@ def world() -> MemoryPorts:
 
 def show(world: MemoryPorts, cause: Cause) -> WorkflowView:
     graph = call(get_workflow, world, WORKFLOW_ID, cause)
-    return WorkflowView.of(graph, call(list_trail, world, graph))
+    return WorkflowView.of(graph, call(list_trail, world, graph), "https://api/workflows/1/")
 
 
 def read_version(world: MemoryPorts, seconds: float) -> list[str | None]:
@@ -87,3 +92,18 @@ def test_version_follows_what_exam_manager_changes_before_the_first_start(
     world.exam.add_workflow(workflow.model_copy(update={"tasks": workflow.tasks[1:]}))
 
     assert read_version(world, 1) != before
+
+
+def test_get_workflow_shows_the_newest_lines_and_where_all_are(world: MemoryPorts) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    for n in range(MAX_N_EVENTS):
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(n + 1), n % 2 == 1)
+    trail = world.store.list_events(f"workflow:{WORKFLOW_ID}")
+
+    view = show(world, at(500))
+
+    assert len(trail) > MAX_N_EVENTS
+    assert [line.event_id for line in view.events] == [
+        line.event_id for line in trail[-MAX_N_EVENTS:]
+    ]
+    assert view.events_url == "https://api/workflows/1/events/"

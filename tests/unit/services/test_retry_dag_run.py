@@ -88,3 +88,18 @@ def test_retry_dag_run_names_the_way_for_the_run_of_a_task(world: MemoryPorts) -
 
     with pytest.raises(ConflictError, match=f"/tasks/{RECONSTRUCTION_ID}/retry/"):
         call(retry_dag_run, world, run_id, at(20))
+
+
+def test_retry_dag_run_says_why_it_starts_nothing_once_its_retry_has_ended(
+    world: MemoryPorts,
+) -> None:
+    first = call(retry_dag_run, world, RUN_ID, at(20))
+    call(cancel_dag_run, world, first.dag_run_id, at(21))
+
+    again = f"POST /dag_runs/{first.dag_run_id}/retry/ starts the next"
+    with pytest.raises(ConflictError, match=f"is CANCELLED: {again}"):
+        call(retry_dag_run, world, RUN_ID, at(22))
+
+    second = call(retry_dag_run, world, first.dag_run_id, at(23))
+    with pytest.raises(ConflictError, match=f"newest retry {second.dag_run_id} is PENDING"):
+        call(retry_dag_run, world, RUN_ID, at(24))

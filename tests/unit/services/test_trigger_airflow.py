@@ -22,9 +22,11 @@ from tests.fakes.world import (
     make_dag_data,
     make_raw_data,
     make_world,
+    store,
 )
 from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id, task_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.entity import Event
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
@@ -36,7 +38,7 @@ from workflow_manager.domain.task import TaskStatus
 from workflow_manager.ports import Dag
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.trigger_airflow import StartDagRun, trigger_airflow
+from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun, trigger_airflow
 from workflow_manager.services.trigger_task import trigger_task
 
 
@@ -318,3 +320,32 @@ def test_trigger_airflow_completes_a_scan_with_data_dropped_by_hand(world: Memor
     scan = get_task(world, SCAN_ID)
     assert (scan.status, scan.data) == (TaskStatus.COMPLETED, by_hand)
     assert len(world.queue.dag_run_ids) == 1
+
+
+def test_trigger_airflow_reads_no_more_of_the_trail_than_the_object_is_old(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a trail of many lines, and data that a rescan does not wait for
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    for n in range(100):
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(n), n % 2 == 1)
+    store(world, make_raw_data())
+    arrival = ObjectCreated(make_raw_data(), at(2000).at)
+    call(trigger_airflow, world, arrival, at(2001))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(2002))
+    n_read = []
+    list_events = world.store.list_events
+
+    def count(*arguments: object) -> list[Event]:
+        found = list_events(*arguments)  # type: ignore[arg-type]
+        n_read.append(len(found))
+        return found
+
+    monkeypatch.setattr(world.store, "list_events", count)
+
+    # When its event comes again
+    call(trigger_airflow, world, arrival, at(2003))
+
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    assert len(n_read) == 1
+    assert n_read[0] < 20

@@ -1,12 +1,13 @@
 """One way of calling a neighbour: an end, bounded retries, and every failure as one of ours."""
 
+import json
 import ssl
 from collections.abc import Collection
 from functools import cache
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import from_json
 
 from workflow_manager.deadline import bound_client, is_spent, limit, take_nothing_packed
@@ -16,6 +17,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from workflow_manager.domain.text import replace_surrogates
 
 TIMEOUT_S = 3.0
 N_TRIES = 2
@@ -166,7 +168,7 @@ def read_json(response: httpx.Response, detail: str) -> Any:
 
 def _parse(response: httpx.Response) -> Any:
     # Python's own takes what cannot be sent on, and breaks at a thousand brackets.
-    return from_json(response.content, allow_inf_nan=False)
+    return from_json(_read_text(response), allow_inf_nan=False)
 
 
 def read_model(model: type[ModelT], response: httpx.Response, detail: str) -> ModelT:
@@ -178,10 +180,21 @@ def read_model(model: type[ModelT], response: httpx.Response, detail: str) -> Mo
         It does not fit.
     """
     try:
-        return model.model_validate_json(response.content)
-    except ValidationError:
+        return model.model_validate_json(_read_text(response))
+    except ValueError:
         # Without its cause: pydantic quotes what it was given, a patient's record perhaps.
         raise UpstreamError(detail) from None
+
+
+def _read_text(response: httpx.Response) -> bytes | str:
+    # One task with half of a pair of surrogates must not hide all others.
+    if b"\\ud" not in response.content.lower():
+        return response.content
+    try:
+        text = json.dumps(json.loads(response.content), ensure_ascii=False)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    return replace_surrogates(text)
 
 
 def _translate(error: httpx.HTTPError, detail: str) -> UpstreamError:

@@ -7,6 +7,13 @@ from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.workflow import Workflow
 
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+MAX_N_ITEMS = 100
+# Task, run and three lines of the audit trail each: with the rest they fit one transaction.
+N_TASKS_PER_COMMIT = 15
+# What a definition has changed is committed by itself if there is more: decisions need the room.
+MAX_N_DEFINED = 25
+
 
 @dataclass
 class ChangeSet:
@@ -30,6 +37,11 @@ class ChangeSet:
     def __bool__(self) -> bool:
         """Tell whether there is anything to commit."""
         return self.workflow is not None
+
+    @property
+    def n_items(self) -> int:
+        """How many items are to be written."""
+        return len(self.entities) + len(self.events)
 
     @property
     def entities(self) -> list[Entity]:

@@ -1,12 +1,18 @@
 """What exam-manager defines, and we take over as long as we have not started it."""
 
+from collections.abc import Iterator
+
+from workflow_manager.domain.change_set import ChangeSet
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ExamWorkflow
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus, make_tasks
-from workflow_manager.domain.task_graph import TaskGraph
-from workflow_manager.domain.workflow import Workflow
+from workflow_manager.domain.task_graph import TaskGraph, order_by_inputs
+from workflow_manager.domain.workflow import Workflow, WorkflowStatus
+
+# Each with a line or two of the audit trail.
+N_DEFINED_PER_COMMIT = 30
 
 
 def make_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> Execution:
@@ -35,6 +41,8 @@ def refresh_execution(
     comes as it was loaded.
     """
     current = make_tasks(definition, policy, cause.at)
+    if execution.workflow.is_partial:
+        execution.put_workflow(is_partial=False)
     # The patient, and with that the limits of the next scan, follow from the exam.
     if definition.exam_id != execution.workflow.exam_id:
         execution.put_workflow(exam_id=definition.exam_id)
@@ -57,6 +65,30 @@ def refresh_execution(
         status = execution.workflow.status
         execution.record(execution.workflow.subject, "refresh", (status, status), cause)
         execution.follow_tasks(cause)
+
+
+def split(execution: Execution) -> Iterator[Execution]:
+    """Yield what was taken over in parts, each to be committed behind the one before it.
+
+    Inputs come before what takes their data, and the workflow's status follows with the last part;
+    until then it is partial, and the next refresh takes over what is missing.
+    """
+    changes, workflow = execution.changes, execution.workflow
+    own = [line for line in changes.events if line.entity == workflow.subject]
+    defined = [line for line in own if line.from_state is None]
+    before = (own[0].from_state or own[0].to_state) if own else workflow.status
+    left = order_by_inputs(list(changes.tasks.values()))
+    lines, n = defined, 0
+    while left:
+        tasks, left = left[:N_DEFINED_PER_COMMIT], left[N_DEFINED_PER_COMMIT:]
+        entities = {f"task:{task.task_id}" for task in tasks}
+        lines = [*lines, *(line for line in changes.events if line.entity in entities)]
+        lines += [] if left else [line for line in own if line not in defined]
+        status = WorkflowStatus(before) if left else workflow.status
+        head = workflow.evolve(version=workflow.version + n, status=status, is_partial=bool(left))
+        part = ChangeSet(head, {task.task_id: task for task in tasks}, {}, lines)
+        yield Execution(TaskGraph(head, execution.tasks), part)
+        lines, n = [], n + 1
 
 
 def renew_orders(

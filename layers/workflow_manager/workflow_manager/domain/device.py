@@ -1,5 +1,7 @@
 """A device, as the thing of which one scan at a time takes hold."""
 
+from datetime import datetime
+
 from pydantic import AwareDatetime
 
 from workflow_manager.domain.entity import Entity
@@ -9,8 +11,8 @@ from workflow_manager.domain.task import Task, TaskStatus
 class DeviceLock(Entity):
     """Which attempt at which task has a device; free again when that attempt has ended.
 
-    The version makes two claims of one device meet, whatever workflows they belong to; nobody has
-    to release anything.
+    An attempt whose start was not confirmed has it for longer. The version makes two claims of one
+    device meet, whatever workflows they belong to; nobody has to release anything.
     """
 
     device_id: str
@@ -34,17 +36,17 @@ class DeviceLock(Entity):
             taken_at=task.updated_at,
         )
 
-    def is_held_by(self, task: Task | None) -> bool:
-        """Tell whether `task` is the holder and still in progress.
+    def is_held_by(self, task: Task, at: datetime) -> bool:
+        """Tell whether `task` is the holder and in progress, or may be scanning.
 
         Parameters
         ----------
         task
-            The holder as it stands now; None if it is gone.
+            The holder as it stands now.
+        at
+            Now.
         """
-        return (
-            task is not None
-            and task.task_id == self.task_id
-            and task.attempt == self.attempt
-            and task.status is TaskStatus.IN_PROGRESS
-        )
+        if (task.task_id, task.attempt) != (self.task_id, self.attempt):
+            return False
+        may_scan = task.may_scan_until is not None and at < task.may_scan_until
+        return task.status is TaskStatus.IN_PROGRESS or may_scan

@@ -12,6 +12,8 @@ from workflow_manager.domain.trace import TraceContext
 
 # Small beside the 80 random bits of a ULID, so that its time stays what it was.
 MAX_ID_STEP = 2**40
+# Of a ULID in Crockford's base 32.
+N_TIME_CHARACTERS, N_RANDOM_CHARACTERS = 10, 16
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,11 @@ def next_event_id(at: datetime, last_event_id: str | None) -> str:
     # last line, not the workflow's.
     step = 1 + secrets.randbelow(MAX_ID_STEP)
     return str(ULID.from_int(int(ULID.from_str(last_event_id)) + step))
+
+
+def first_event_id(at: datetime) -> str:
+    """Return what sorts before every line that was written from then on."""
+    return str(ULID.from_datetime(at))[:N_TIME_CHARACTERS] + N_RANDOM_CHARACTERS * "0"
 
 
 def record_event(

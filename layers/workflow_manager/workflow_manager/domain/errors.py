@@ -139,8 +139,11 @@ class DeviceStartError(UpstreamError):
     ----------
     reason
         What happened, in one or two sentences for the operator; `detail` is ScanHub's own text.
+    may_scan
+        Whether the device may be scanning all the same.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, may_scan: bool = False) -> None:
         super().__init__("Error at starting device task.", reason)
         self.reason: str = reason
+        self.may_scan = may_scan

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from workflow_manager.domain.change_set import ChangeSet
+from workflow_manager.domain.change_set import MAX_N_ITEMS, ChangeSet
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, Event, record_event
@@ -29,8 +29,12 @@ from workflow_manager.domain.workflow import Workflow
 
 # Longer than the functions that start scans may take: nobody waits for the device after that.
 SCAN_START_LEASE_S = 90
-# Task, run and two lines of the audit trail each: with the rest they must fit a transaction of 100.
-MAX_N_CLAIMS = 15
+# As long as a function may take that makes a task ready again.
+REMAKE_LEASE_S = 60
+# What the next claim may add to a transaction, and that of the caller: task, run, lines.
+N_ITEMS_OF_TWO_CLAIMS = 11
+# Of the runs of one transaction, which may have 4 MB.
+MAX_N_INPUTS = 2000
 
 
 @dataclass
@@ -119,8 +123,8 @@ class Execution:
         before = self.tasks[task_id]
         status = transition_task(before.status, move)
         # What device and exam-manager said of one attempt says nothing of the next.
-        forgotten = {"start_lease_until": None, "missing_since": None, "ask_again_at": None}
-        moved = before.evolve(**{**forgotten, **changes, "status": status})
+        names = ("start_lease_until", "may_scan_until", "missing_since", "ask_again_at")
+        moved = before.evolve(**{**dict.fromkeys(names), **changes, "status": status})
         self.put_task(moved, cause)
         self.record(f"task:{task_id}", move, (before.status, status), cause, note or moved.reason)
         self.follow_tasks(cause)
@@ -142,9 +146,10 @@ class Execution:
         Raises
         ------
         InvalidInputError
-            It names no time that can be.
+            It names no time that can be, or its args could not be kept.
         """
         task = self.tasks[task_id]
+        task.check_size()
         return self._claim(
             task_id,
             cause,
@@ -184,7 +189,13 @@ class Execution:
         if not self.graph.advances(policy):
             return
         ready = [task for task in self.graph.ready_dag_tasks() if task is not but]
-        for task in ready[:MAX_N_CLAIMS]:
+        if self.workflow.remade_task_id is not None:
+            ready = [task for task in ready if not self.graph.is_held(task, cause.at)]
+        for task in ready:
+            if self.changes.n_items + N_ITEMS_OF_TWO_CLAIMS > MAX_N_ITEMS:
+                break
+            if sum(len(run.inputs) for run in self.changes.runs.values()) > MAX_N_INPUTS:
+                break
             try:
                 self.claim_for_dag(task.task_id, policy, cause)
             except InvalidInputError as error:
@@ -249,10 +260,22 @@ class Execution:
         told = {"progress": 100, "data": data, "reason": None, "is_mirror_due": True}
         self._move_task(task_id, TaskMove.COMPLETE, cause, note, **told)
 
-    def fail(self, task_id: str, reason: str, cause: Cause, *, is_mirrored: bool = True) -> None:
-        """Fail a task; if exam-manager is told, it makes the task NEW there."""
+    def fail(
+        self,
+        task_id: str,
+        reason: str,
+        cause: Cause,
+        *,
+        is_mirrored: bool = True,
+        may_scan: bool = False,
+    ) -> None:
+        """Fail a task; if exam-manager is told, it makes the task NEW there.
+
+        A device that may be scanning all the same is kept from others for the attempt's full time.
+        """
         told = {"progress": 0, "reason": reason, "is_mirror_due": is_mirrored}
-        self._move_task(task_id, TaskMove.FAIL, cause, **told)
+        may_scan_until = self.tasks[task_id].deadline if may_scan else None
+        self._move_task(task_id, TaskMove.FAIL, cause, **told, may_scan_until=may_scan_until)
 
     def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> None:
         """Cancel a task that is pending or in progress, and its run if it has one."""
@@ -270,16 +293,30 @@ class Execution:
         """Let exam-manager be told of a task that has ended, whatever it was told since."""
         self.put_task(self.tasks[task_id].evolve(is_mirror_due=True), cause)
 
-    def reset(self, task_id: str, runs: Sequence[DagRun], cause: Cause) -> None:
-        """Make a task that has ended ready for its next attempt, and the DAG tasks behind it.
+    def reset(self, task_id: str, cause: Cause) -> None:
+        """Make a task that has ended ready for its next attempt; nothing behind it is started.
 
-        Runs that still work on the old data are cancelled: `runs` are the active ones of
-        `dag_tasks_behind`. Scans behind it stand: they take no data, and nobody scans a patient
-        twice for nothing.
+        Scans behind it stand: they take no data, and nobody scans a patient twice for nothing.
         """
         # What the scan has left stays, until there is something better.
         self._reset(self.tasks[task_id], self.tasks[task_id].data, cause)
-        for follower in self.graph.dag_tasks_behind(task_id):
+        self.put_workflow(remade_task_id=None, remade_until=None)
+
+    def reset_behind(
+        self, task_id: str, some: Sequence[Task], runs: Sequence[DagRun], cause: Cause
+    ) -> None:
+        """Let DAG tasks wait again for a task that is about to be made anew.
+
+        Parameters
+        ----------
+        some
+            The first of `TaskGraph.started_behind`: whatever has been reset, so has all behind it.
+        runs
+            Those of them that still work on the old data; they are cancelled.
+        """
+        until = cause.at + timedelta(seconds=REMAKE_LEASE_S)
+        self.put_workflow(remade_task_id=task_id, remade_until=until)
+        for follower in some:
             self._reset(follower, None, cause)
         for run in runs:
             self._cancel_run(run, "Its data is being made anew.", cause)

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.exam import ResultType
 
-# Bounded, so that all results of a run fit into one item of 400 KB.
+# All results of a run, in UTF-8: with its inputs they must fit into one item of 400 KB.
+MAX_RESULTS_BYTES = 100_000
 FactName = Annotated[str, Field(max_length=100)]
 Fact = (
     Annotated[str, Field(max_length=200)]

@@ -19,6 +19,8 @@ REPORT_RETRY = timedelta(seconds=30)
 # An exam-manager that is being exchanged may have lost its tasks for a moment.
 GONE_AFTER = timedelta(minutes=5)
 MAX_TIMEOUT_MINUTES = 7 * 24 * 60
+# An item of DynamoDB holds 400 KB, and a transaction of many tasks 4 MB.
+MAX_ARGS_BYTES = 64_000
 
 DELETED_REASON = "The task was deleted in exam-manager."
 
@@ -56,6 +58,8 @@ class Task(Entity):
     ----------
     args, destinations
         As exam-manager defines them; name and comment are left there, for they are free text.
+    is_oversized
+        They are larger than can be kept, and left there too: the task cannot start.
     input_task_ids
         The tasks whose data it takes.
     attempt
@@ -64,6 +68,8 @@ class Task(Entity):
         What a completed task hands to the tasks that take it as input.
     start_lease_until
         A device has not confirmed its start yet; by then, nobody waits for its answer any more.
+    may_scan_until
+        The start failed without a word of the device, which is kept from other scans until then.
     defined_at
         ``datetime_created`` of exam-manager, naive server-local: only good for sorting.
     is_mirror_due
@@ -85,6 +91,7 @@ class Task(Entity):
     task_type: TaskType
     args: dict[str, str] = Field(default_factory=dict)
     destinations: dict[str, str] = Field(default_factory=dict)
+    is_oversized: bool = False
     input_task_ids: tuple[str, ...] = ()
     status: TaskStatus = TaskStatus.PENDING
     progress: int = 0
@@ -94,6 +101,7 @@ class Task(Entity):
     reason: str | None = None
     deadline: AwareDatetime | None = None
     start_lease_until: AwareDatetime | None = None
+    may_scan_until: AwareDatetime | None = None
     defined_at: str
     updated_at: AwareDatetime
     is_mirror_due: bool = False
@@ -167,7 +175,7 @@ class Task(Entity):
     @property
     def orders(self) -> dict[str, object]:
         """What exam-manager says of how an attempt is carried out."""
-        names = ("task_type", "args", "destinations", "input_task_ids")
+        names = ("task_type", "args", "destinations", "is_oversized", "input_task_ids")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -191,6 +199,20 @@ class Task(Entity):
     def is_simulated(self) -> bool:
         """Whether the task asks for a simulated run: ``args["simulate"] = "true"``."""
         return self.args.get("simulate", "").lower() == "true"
+
+    def check_size(self) -> None:
+        """Refuse a task whose args could not be kept.
+
+        Raises
+        ------
+        InvalidInputError
+            They are too large.
+        """
+        if self.is_oversized:
+            raise InvalidInputError(
+                "The task's args and destinations are too large: "
+                f"together they may have {MAX_ARGS_BYTES} bytes."
+            )
 
     def timeout_s(self, policy: ExecutionPolicy) -> int:
         """Return how long the task may take once it is started [s].
@@ -260,20 +282,24 @@ def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetim
     """
     inputs = resolve_inputs(workflow)
     definitions = {definition.id: definition for definition in workflow.tasks}
+    followers: dict[str, list[ExamTask]] = {}
+    for task_id, input_task_ids in inputs.items():
+        for input_id in () if definitions[task_id].type.is_device_task else input_task_ids:
+            followers.setdefault(input_id, []).append(definitions[task_id])
     tasks: list[Task] = []
     for task_id, input_task_ids in inputs.items():
         definition = definitions[task_id]
-        behind = [definitions[each] for each, taken in inputs.items() if task_id in taken]
-        followers = [each for each in behind if not each.type.is_device_task]
-        status = _adopt_status(definition, followers)
+        status = _adopt_status(definition, followers.get(task_id, []))
         is_running = status is TaskStatus.IN_PROGRESS
+        is_oversized = _count_bytes(definition) > MAX_ARGS_BYTES
         tasks.append(
             Task(
                 workflow_id=workflow.id,
                 task_id=definition.id,
                 task_type=definition.type,
-                args=definition.args,
-                destinations=definition.destinations,
+                args={} if is_oversized else definition.args,
+                destinations={} if is_oversized else definition.destinations,
+                is_oversized=is_oversized,
                 input_task_ids=input_task_ids,
                 status=status,
                 progress=definition.progress,
@@ -284,6 +310,11 @@ def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetim
             )
         )
     return tasks
+
+
+def _count_bytes(definition: ExamTask) -> int:
+    pairs = [*definition.args.items(), *definition.destinations.items()]
+    return sum(len(name.encode()) + len(value.encode()) for name, value in pairs)
 
 
 def _deadline(task_type: TaskType, policy: ExecutionPolicy, at: AwareDatetime) -> AwareDatetime:

@@ -1,7 +1,9 @@
 """A workflow with its tasks, and what can be read off them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
 
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.errors import InvalidInputError
@@ -57,17 +59,21 @@ class TaskGraph:
 
     def dag_tasks_behind(self, task_id: str) -> list[Task]:
         """Return the DAG tasks that work on what a task leaves, directly or not."""
-        behind = {task_id}
-        # A task may have been created before the one whose data it takes: until nothing is added.
-        while found := [
-            task
-            for task in self.tasks.values()
-            if behind.intersection(task.input_task_ids)
-            and task.task_id not in behind
-            and not task.task_type.is_device_task
-        ]:
-            behind.update(task.task_id for task in found)
+        followers: dict[str, list[str]] = {}
+        for task in self.tasks.values():
+            for input_id in () if task.task_type.is_device_task else task.input_task_ids:
+                followers.setdefault(input_id, []).append(task.task_id)
+        behind, found = {task_id}, [task_id]
+        while found:
+            new = set(followers.get(found.pop(), [])) - behind
+            behind |= new
+            found += new
         return [task for each, task in self.tasks.items() if each in behind - {task_id}]
+
+    def started_behind(self, task_id: str) -> list[Task]:
+        """Return the DAG tasks behind a task that are not pending, each before its inputs."""
+        started = [t for t in self.dag_tasks_behind(task_id) if t.status is not TaskStatus.PENDING]
+        return order_by_inputs(started)[::-1]
 
     def has_usable_inputs(self, task: Task) -> bool:
         """Tell whether there is data to work on, if only of the scan before a rescan in vain."""
@@ -109,9 +115,33 @@ class TaskGraph:
             WorkflowStatus.RUNNING if TaskStatus.PENDING in statuses else WorkflowStatus.COMPLETED
         )
 
+    def is_held(self, task: Task, at: datetime) -> bool:
+        """Tell whether a task must not start by itself, for what it works on is being remade.
+
+        Parameters
+        ----------
+        at
+            Now.
+        """
+        remade, until = self.workflow.remade_task_id, self.workflow.remade_until
+        if remade is None or until is None or at >= until:
+            return False
+        return task.task_id in {each.task_id for each in self.dag_tasks_behind(remade)}
+
     def _inputs(self, task: Task) -> list[Task]:
         return [self.tasks[input_id] for input_id in task.input_task_ids]
 
     def _is_ready(self, task: Task) -> bool:
         is_fed = all(each.status is TaskStatus.COMPLETED for each in self._inputs(task))
         return task.status is TaskStatus.PENDING and is_fed
+
+
+def order_by_inputs(tasks: Sequence[Task]) -> list[Task]:
+    """Return tasks in an order in which each comes behind those whose data it takes."""
+    by_id = {task.task_id: task for task in tasks}
+    sorter = TopologicalSorter({each: task.input_task_ids for each, task in by_id.items()})
+    try:
+        return [by_id[each] for each in sorter.static_order() if each in by_id]
+    except CycleError:
+        # What was started keeps its inputs, whatever exam-manager says of the others since.
+        return list(tasks)

@@ -1,10 +1,16 @@
 """Which task takes whose data."""
 
 import json
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.exam import ExamTask, ExamWorkflow
+
+MAX_N_TASKS = 1000
+MAX_N_NAMED, MAX_ID_LENGTH = 10, 100
+# What is committed at once of tasks and their runs must fit into the 4 MB of a transaction.
+MAX_N_INPUTS = 10_000
 
 
 def resolve_inputs(workflow: ExamWorkflow) -> dict[str, tuple[str, ...]]:
@@ -26,8 +32,13 @@ def resolve_inputs(workflow: ExamWorkflow) -> dict[str, tuple[str, ...]]:
     Raises
     ------
     InvalidInputError
-        A task names itself, a task of no such id, or something else; or the inputs form a cycle.
+        A task names itself, a task of no such id, or something else; the inputs form a cycle; or
+        there are too many.
     """
+    if len(workflow.tasks) > MAX_N_TASKS:
+        raise InvalidInputError(
+            f"The workflow has {len(workflow.tasks)} tasks, and {MAX_N_TASKS} can be carried out."
+        )
     # Scans first among tasks created in one moment: a list may come in another order each time.
     ordered = sorted(
         workflow.tasks,
@@ -39,6 +50,8 @@ def resolve_inputs(workflow: ExamWorkflow) -> dict[str, tuple[str, ...]]:
         named = task.args.get("input_task_ids")
         inputs[task.id] = previous if named is None else _parse(task, named)
         previous = (task.id,)
+    if sum(map(len, inputs.values())) > MAX_N_INPUTS:
+        raise InvalidInputError(f"The workflow's tasks name more than {MAX_N_INPUTS} inputs.")
     _check(inputs)
     return inputs
 
@@ -59,10 +72,16 @@ def _check(inputs: dict[str, tuple[str, ...]]) -> None:
             raise InvalidInputError(f"Task {task_id} takes its own data.")
         if unknown := [each for each in input_ids if each not in inputs]:
             raise InvalidInputError(
-                f"Task {task_id} takes the data of {', '.join(unknown)}, which the workflow lacks."
+                f"Task {task_id} takes the data of {_name(unknown)}, which the workflow lacks."
             )
     try:
         TopologicalSorter(inputs).prepare()
     except CycleError as error:
-        cycle = " from ".join(error.args[1])
+        cycle = _name(error.args[1], " from ")
         raise InvalidInputError(f"Tasks take data in a circle: {cycle}.") from None
+
+
+def _name(task_ids: Sequence[str], separator: str = ", ") -> str:
+    # What is no id may be of any length.
+    shown = separator.join(each[:MAX_ID_LENGTH] for each in task_ids[:MAX_N_NAMED])
+    return f"{shown} and others" if len(task_ids) > MAX_N_NAMED else shown

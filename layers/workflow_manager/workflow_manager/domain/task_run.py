@@ -10,9 +10,13 @@ from workflow_manager.domain.dag_run import (
     task_dag_run_id,
 )
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.task_graph import TaskGraph
+
+# With its results, a run must fit into an item of 400 KB.
+MAX_INPUTS_BYTES = 250_000
 
 
 def make_task_run(graph: TaskGraph, task: Task, policy: ExecutionPolicy, cause: Cause) -> DagRun:
@@ -21,10 +25,16 @@ def make_task_run(graph: TaskGraph, task: Task, policy: ExecutionPolicy, cause: 
     Raises
     ------
     InvalidInputError
-        The task names no DAG or a time that is not allowed, or its inputs have no data.
+        The task names no DAG or a time that is not allowed, its inputs have no data, or it or they
+        are more than can be kept.
     """
+    task.check_size()
     is_simulated = task.is_simulated or not policy.has_orchestrator
     inputs = () if is_simulated else graph.input_data(task)
+    if sum(len(each.model_dump_json().encode()) for each in inputs) > MAX_INPUTS_BYTES:
+        raise InvalidInputError(
+            f"The task takes {len(inputs)} files whose names together are too long."
+        )
     exam_id = graph.workflow.exam_id
     return DagRun(
         dag_run_id=task_dag_run_id(task.task_id, task.attempt),

@@ -15,4 +15,5 @@ def quote_segment(value: str) -> str:
     """
     if value in {"", ".", ".."}:
         raise InvalidInputError(f'"{value}" is not an id.')
-    return quote(value, safe="")
+    # Half of a pair of surrogates is in no id of anybody's.
+    return quote(value, safe="", errors="replace")

@@ -25,6 +25,12 @@ class Workflow(Entity):
         Whether DAG tasks start by themselves once their inputs are there.
     last_event_id
         Of its audit trail: the next line sorts behind it, whatever the clocks say.
+    is_partial
+        Tasks that exam-manager has defined are still to be taken over: whoever did so broke off.
+    remade_task_id
+        A task that is being made ready for its next attempt: those behind it do not start yet.
+    remade_until
+        By then it is ready, or whoever was at it has broken off.
     """
 
     workflow_id: str
@@ -32,6 +38,9 @@ class Workflow(Entity):
     status: WorkflowStatus = WorkflowStatus.RUNNING
     auto_advance: bool = True
     last_event_id: str | None = None
+    is_partial: bool = False
+    remade_task_id: str | None = None
+    remade_until: AwareDatetime | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime
 

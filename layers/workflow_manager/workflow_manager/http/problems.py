@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems, with `detail` as ScanHub's clients read it."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workflow_manager.domain import errors
+from workflow_manager.domain.text import replace_surrogates
 from workflow_manager.http.routing import PROBLEM_JSON
 from workflow_manager.observability import (
     count_server_error,
@@ -55,6 +57,7 @@ def problem(status: int, detail: Any, reason: str | None = None) -> JSONResponse
     body = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
     if reason is not None:
         body["reason"] = reason
+    body = json.loads(replace_surrogates(json.dumps(body, ensure_ascii=False)))
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse(body, status, headers, PROBLEM_JSON)
 

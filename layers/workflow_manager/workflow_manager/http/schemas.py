@@ -62,11 +62,12 @@ class WorkflowView(BaseModel):
     created_at: datetime
     updated_at: datetime
     tasks: list[TaskView]
-    events: list[EventView]
+    events: list[EventView] = Field(description="The newest changes, at most 100, oldest first.")
+    events_url: str | None = Field(default=None, description="Where all changes are, page by page.")
 
     @classmethod
-    def of(cls, graph: TaskGraph, events: list[Event]) -> "WorkflowView":
-        """Return the view of a workflow."""
+    def of(cls, graph: TaskGraph, events: list[Event], url: str) -> "WorkflowView":
+        """Return the view of a workflow that is found at `url`."""
         workflow = graph.workflow
         return cls(
             workflow_id=workflow.workflow_id,
@@ -77,6 +78,7 @@ class WorkflowView(BaseModel):
             updated_at=workflow.updated_at,
             tasks=[TaskView.of(task) for task in graph.tasks.values()],
             events=[EventView.model_validate(event, from_attributes=True) for event in events],
+            events_url=f"{url}events/",
         )
 
 

@@ -47,8 +47,8 @@ class WorkflowStore(Protocol):
         With `after`, only the events behind the one of that id; with `limit`, at most so many.
         """
 
-    def get_last_event(self, subject: str) -> Event | None:
-        """Return the newest line of an audit trail, or None."""
+    def list_last_events(self, subject: str, limit: int) -> list[Event]:
+        """Return the newest lines of an audit trail, oldest first, at most so many."""
 
     def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
         """Return a page of the runs, newest first; one created just now may be missing."""

@@ -1,8 +1,10 @@
 """Cancel a whole workflow."""
 
+from workflow_manager.domain.change_set import N_TASKS_PER_COMMIT, ChangeSet
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task_graph import order_by_inputs
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, explain_cancel
@@ -11,8 +13,6 @@ from workflow_manager.steps.runs.load_active_runs import load_active_runs
 from workflow_manager.steps.tasks.find_task import find_execution
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 
-# Task, run and three lines of the audit trail each: together they must fit one transaction of 100.
-N_TASKS_PER_COMMIT = 15
 NOT_CONFIRMED = "Airflow has not confirmed yet that all its runs have stopped."
 
 
@@ -39,15 +39,11 @@ def cancel_workflow(
     """
     execution = find_execution(store, workflow_id)
     notes = [SCANNER_NOT_STOPPED] if any(t.is_scanning for t in execution.tasks.values()) else []
-    n_cancelled = 0
-    while chosen := _cancel_some(store, queue, workflow_id, cause):
-        n_cancelled += len(chosen.changes.tasks)
-        if (
-            any(run.stop_due_at for run in chosen.changes.runs.values())
-            and NOT_CONFIRMED not in notes
-        ):
-            notes.append(NOT_CONFIRMED)
-    after = find_execution(store, workflow_id)
+    committed: list[ChangeSet] = []
+    after = _cancel_live(store, queue, workflow_id, cause, committed)
+    n_cancelled = sum(len(part.tasks) for part in committed)
+    if any(run.stop_due_at for part in committed for run in part.runs.values()):
+        notes.append(NOT_CONFIRMED)
     if n_cancelled:
         done = f"The workflow was cancelled, with {n_cancelled} of its tasks."
         return after, " ".join([done, *notes])
@@ -59,21 +55,23 @@ def cancel_workflow(
 
 
 @retry_on_conflict
-def _cancel_some(
+def _cancel_live(
     store: WorkflowStore,
     queue: MessageQueue,
     workflow_id: str,
     cause: Cause,
-) -> Execution | None:
+    committed: list[ChangeSet],
+) -> Execution:
     execution = find_execution(store, workflow_id)
     # Those behind come first: none of them may start because of one that is cancelled later.
-    live = [task for task in execution.tasks.values() if not task.status.has_ended]
-    chosen = live[::-1][:N_TASKS_PER_COMMIT]
-    if not chosen:
-        return None
-    runs = {run.task_id: run for run in load_active_runs(store, chosen)}
-    for task in chosen:
-        run = runs.get(task.task_id)
-        execution.cancel(task.task_id, run, explain_cancel(task, cause), cause)
-    commit_execution(store, queue, execution)
+    live = order_by_inputs([t for t in execution.tasks.values() if not t.status.has_ended])[::-1]
+    for start in range(0, len(live), N_TASKS_PER_COMMIT):
+        chosen = live[start : start + N_TASKS_PER_COMMIT]
+        runs = {run.task_id: run for run in load_active_runs(store, chosen)}
+        for task in chosen:
+            run = runs.get(task.task_id)
+            execution.cancel(task.task_id, run, explain_cancel(task, cause), cause)
+        commit_execution(store, queue, execution)
+        committed.append(execution.changes)
+        execution = execution.as_committed()
     return execution

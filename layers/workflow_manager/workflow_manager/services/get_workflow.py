@@ -10,6 +10,9 @@ from workflow_manager.ports import ExamClient, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.workflows.load_execution import load_execution
 
+# A trail grows with every attempt, and an answer may have 6 MB.
+MAX_N_EVENTS = 100
+
 
 def get_workflow(
     store: WorkflowStore, exam: ExamClient, settings: Settings, workflow_id: str, cause: Cause
@@ -31,7 +34,7 @@ def get_workflow(
     return graph
 
 
-def describe_version(store: WorkflowStore, graph: TaskGraph) -> list[str | None]:
+def describe_version(store: WorkflowStore, graph: TaskGraph) -> list[str]:
     """Return what differs whenever the workflow, a task or the audit trail does.
 
     Parameters
@@ -46,13 +49,12 @@ def describe_version(store: WorkflowStore, graph: TaskGraph) -> list[str | None]
         of_the_look = {"created_at", "updated_at", "deadline", "last_event_id"}
         return [each.model_dump_json(exclude=of_the_look) for each in items]
     # The start of a run adds to the trail and leaves the workflow as it is.
-    last = store.get_last_event(workflow.subject)
-    last_id = last.event_id if last else None
-    return [last_id, *(each.model_dump_json() for each in items)]
+    last_ids = [line.event_id for line in store.list_last_events(workflow.subject, 1)]
+    return [*last_ids, *(each.model_dump_json() for each in items)]
 
 
 def list_trail(store: WorkflowStore, graph: TaskGraph) -> list[Event]:
-    """Return the audit trail of a workflow, oldest first.
+    """Return the end of a workflow's audit trail, oldest first; `list_workflow_events` has it all.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def list_trail(store: WorkflowStore, graph: TaskGraph) -> list[Event]:
         From `get_workflow`.
     """
     workflow = graph.workflow
-    return store.list_events(workflow.subject) if workflow.version else []
+    return store.list_last_events(workflow.subject, MAX_N_EVENTS) if workflow.version else []
 
 
 def _with_device_progress(exam: ExamClient, task: Task) -> Task:

@@ -13,6 +13,7 @@ from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
 from workflow_manager.steps.scans.start_scan import ScanOrder
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
+from workflow_manager.steps.workflows.commit_definition import commit_definition
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
@@ -73,6 +74,7 @@ def process_workflow(
         has failed: only a call that names a task starts it.
     """
     execution = load_execution(store, exam, settings, workflow_id, cause)
+    execution = commit_definition(store, queue, execution)
     if auto_advance is not None:
         execution.set_auto_advance(cause, is_on=auto_advance)
     task = execution.graph.next_ready_task()
@@ -84,7 +86,11 @@ def process_workflow(
         # Else a repeated call would start the next scan on a scanner that may be scanning.
         commit_execution(store, queue, execution)
         raise _refuse(failed)
+    if task.task_type.is_device_task and task.is_oversized:
+        # The tasks beside it go on.
+        commit_execution(store, queue, execution)
     if task.task_type.is_device_task:
+        task.check_size()
         exam_id = execution.workflow.exam_id
         limits = make_limits(*load_patient(exam, scan, exam_id), cause.at.date())
         order = ScanOrder(exam_id, limits, token)

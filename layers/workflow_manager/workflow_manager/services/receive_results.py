@@ -9,7 +9,7 @@ from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import is_lake_key, result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
-from workflow_manager.domain.result import Result, result_type_of
+from workflow_manager.domain.result import MAX_RESULTS_BYTES, Result, result_type_of
 from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
@@ -61,6 +61,8 @@ class Callback(BaseModel):
             raise ValueError("tell progress, results, or success")
         if self.success is None and has_results and self.progress is not None:
             raise ValueError("results go with success: true")
+        if sum(len(each.model_dump_json().encode()) for each in self.results) > MAX_RESULTS_BYTES:
+            raise ValueError(f"all results together may have {MAX_RESULTS_BYTES} bytes of UTF-8")
         return self
 
     @property

@@ -82,7 +82,7 @@ def trigger_airflow(
                 command.at,
             )
         case AcquisitionData() as target:
-            _receive_acquisition(store, queue, exam, settings, target, command.data, cause)
+            _receive_acquisition(store, queue, exam, settings, target, command, cause)
 
 
 def _receive_acquisition(
@@ -91,10 +91,11 @@ def _receive_acquisition(
     exam: ExamClient,
     settings: Settings,
     target: AcquisitionData,
-    data: ObjectVersion,
+    created: ObjectCreated,
     cause: Cause,
 ) -> None:
+    data = created.data
     try:
-        receive_acquisition(store, queue, exam, settings, target, data, cause)
+        receive_acquisition(store, queue, exam, settings, target, data, cause, created.at)
     except NotFoundError as error:
         reject_object(store, data, f"{error.detail} {BRING_IN_AGAIN}", cause)

@@ -1,5 +1,7 @@
 """Start one task on an operator's call."""
 
+from functools import partial
+
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
 from workflow_manager.domain.exam import ItemStatus
@@ -15,10 +17,12 @@ from workflow_manager.ports import (
 from workflow_manager.settings import Settings
 from workflow_manager.steps.patients.load_limits import load_patient, make_limits
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
-from workflow_manager.steps.runs.load_active_runs import load_active_runs
+from workflow_manager.steps.scans.claim_device import claim_device
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
 from workflow_manager.steps.scans.start_scan import ScanOrder
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
+from workflow_manager.steps.tasks.reset_task import reset_task
+from workflow_manager.steps.workflows.commit_definition import commit_definition
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
@@ -137,14 +141,23 @@ def _make_ready(
         if loaded
         else _load(store, exam, settings, seen.workflow_id, seen.task_id, cause)
     )
+    execution = commit_definition(store, queue, execution)
     task = execution.tasks[seen.task_id]
     if refusal := _find_refusal(execution, task, seen):
         # What exam-manager has told us is kept all the same, deadlines among it.
         commit_execution(store, queue, execution)
         raise refusal
-    behind = execution.graph.dag_tasks_behind(task.task_id)
-    execution.reset(task.task_id, load_active_runs(store, behind), cause)
-    return execution
+    check = partial(_check_claim, store, exam, settings, task, cause)
+    return reset_task(store, queue, execution, task.task_id, check, cause)
+
+
+def _check_claim(
+    store: WorkflowStore, exam: ExamClient, settings: Settings, task: Task, cause: Cause
+) -> None:
+    if task.task_type.is_device_task:
+        task.check_size()
+        task.timeout_s(settings.policy)
+        claim_device(store, exam, task.evolve(attempt=task.attempt + 1), cause)
 
 
 def _load(

@@ -94,12 +94,11 @@ class DynamoDBStore:
             paging["Limit"] = limit
         return self._query(Event, pk, items.EVENT_PREFIX, limit, **paging)
 
-    def get_last_event(self, subject: str) -> Event | None:
-        """Return the newest line of an audit trail, or None."""
+    def list_last_events(self, subject: str, limit: int) -> list[Event]:
+        """Return the newest lines of an audit trail, oldest first, at most so many."""
         pk = items.event_partition(subject)
-        newest_first = {"ScanIndexForward": False, "Limit": 1}
-        last = self._query(Event, pk, items.EVENT_PREFIX, 1, **newest_first)
-        return last[0] if last else None
+        newest_first = {"ScanIndexForward": False, "Limit": limit}
+        return self._query(Event, pk, items.EVENT_PREFIX, limit, **newest_first)[::-1]
 
     def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
         """Return a page of the runs, newest first; one created just now may be missing."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer, TypeSerializer
 from pydantic import BaseModel
 
+from workflow_manager.domain.change_set import MAX_N_ITEMS
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
@@ -17,13 +18,12 @@ from workflow_manager.domain.listing import place_of
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
+from workflow_manager.domain.text import replace_surrogates
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.settings import Settings
 from workflow_manager.stores.expiry import expiry_of
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-MAX_N_ITEMS_PER_COMMIT = 100
 EVENT_PREFIX = "EVENT#"
 TASK_PREFIX = "TASK#"
 # One partition holds all that is due: active runs and scans, a few dozen at any time.
@@ -143,9 +143,9 @@ def check_batch(entities: Sequence[Entity], events: Sequence[Event]) -> None:
         An item occurs twice.
     """
     keys = [entity_key(entity) for entity in entities] + [event_key(event) for event in events]
-    if len(keys) > MAX_N_ITEMS_PER_COMMIT:
+    if len(keys) > MAX_N_ITEMS:
         raise InvalidInputError(
-            f"{len(keys)} items would change at once, and {MAX_N_ITEMS_PER_COMMIT} can: "
+            f"{len(keys)} items would change at once, and {MAX_N_ITEMS} can: "
             "the workflow has too many tasks."
         )
     if len(set(keys)) < len(keys):
@@ -217,15 +217,17 @@ def decode(model: type[ModelT], item: Mapping[str, Any]) -> ModelT:
 
 
 def _encode(key: ItemKey, model: BaseModel, attributes: Item) -> Item:
-    body = {**_to_number(model.model_dump(mode="json")), **attributes}
+    body = {**_to_storable(model.model_dump(mode="json")), **attributes}
     return encode_key(key) | {name: _serializer.serialize(v) for name, v in body.items()}
 
 
-def _to_number(value: Any) -> Any:
+def _to_storable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _to_number(member) for name, member in value.items()}
+        return {replace_surrogates(name): _to_storable(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_to_number(member) for member in value]
+        return [_to_storable(member) for member in value]
+    if isinstance(value, str):
+        return replace_surrogates(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _decimal_or_text(value)
     return value

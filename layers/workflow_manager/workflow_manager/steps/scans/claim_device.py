@@ -1,13 +1,16 @@
 """Take hold of a device for one scan."""
 
 from workflow_manager.domain.device import DeviceLock
+from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, UpstreamError, VersionConflictError
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import ExamClient, WorkflowStore
 
 
-def claim_device(store: WorkflowStore, exam: ExamClient, task: Task) -> DeviceLock | None:
+def claim_device(
+    store: WorkflowStore, exam: ExamClient, task: Task, cause: Cause
+) -> DeviceLock | None:
     """Return the lock of a task's device in the task's hands, to be committed with its claim.
 
     Parameters
@@ -20,7 +23,7 @@ def claim_device(store: WorkflowStore, exam: ExamClient, task: Task) -> DeviceLo
     VersionConflictError
         Another call has claimed this very attempt.
     ConflictError
-        Another scan is in progress on the device.
+        Another scan is in progress on the device, or may be.
     """
     device_id = task.args.get("device_id")
     if not device_id:
@@ -30,9 +33,22 @@ def claim_device(store: WorkflowStore, exam: ExamClient, task: Task) -> DeviceLo
         raise VersionConflictError("Another call claimed the task since it was read.")
     execution = store.get_execution(lock.workflow_id) if lock.workflow_id else None
     holder = execution.tasks.get(lock.task_id or "") if execution else None
-    if holder and lock.is_held_by(holder) and not _has_ended(exam, holder):
-        raise ConflictError("The device is scanning for another task.")
+    # Whoever starts a task again whose start was not confirmed has looked at the scanner.
+    is_other = holder is not None and holder.task_id != task.task_id
+    if holder and is_other and lock.is_held_by(holder, cause.at) and not _has_ended(exam, holder):
+        raise _refuse(holder)
     return lock.take(task)
+
+
+def _refuse(holder: Task) -> ConflictError:
+    if holder.may_scan_until is None:
+        return ConflictError("The device is scanning for another task.")
+    until = holder.may_scan_until.isoformat(timespec="seconds")
+    return ConflictError(
+        f"The device may be scanning for task {holder.task_id} of workflow {holder.workflow_id}, "
+        "whose start was not confirmed. It is free once exam-manager shows the end of that scan, "
+        f"its data arrives, POST /trigger_task/{holder.task_id}/ starts it again, or at {until}."
+    )
 
 
 def _has_ended(exam: ExamClient, holder: Task) -> bool:

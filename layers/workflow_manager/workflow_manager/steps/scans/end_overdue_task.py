@@ -54,8 +54,9 @@ def end_overdue_task(
         if cause.at < task.ends_at + MAX_ASK_TIME:
             store.commit([task.evolve(ask_again_at=cause.at + ASK_AGAIN)])
             raise
-        reason = UNFINISHED if task.start_lease_until is None else UNCONFIRMED
-        execution.fail(task_id, f"{reason} {UNASKED}", cause)
+        is_unconfirmed = task.start_lease_until is not None
+        reason = UNCONFIRMED if is_unconfirmed else UNFINISHED
+        execution.fail(task_id, f"{reason} {UNASKED}", cause, may_scan=is_unconfirmed)
     else:
         _settle(settings, execution, task, reported, cause)
     commit_execution(store, queue, execution)
@@ -95,4 +96,4 @@ def _settle_start(execution: Execution, task: Task, reported: ExamTask, cause: C
         execution.put_task(task.evolve(missing_since=None), cause)
         execution.confirm_scan(task.task_id, cause)
     else:
-        execution.fail(task.task_id, UNCONFIRMED, cause)
+        execution.fail(task.task_id, UNCONFIRMED, cause, may_scan=True)

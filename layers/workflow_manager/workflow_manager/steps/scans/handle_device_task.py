@@ -59,7 +59,7 @@ def handle_device_task(
         The scan was not started or not confirmed; the task is FAILED with the reason.
     """
     claimed = execution.claim_for_scan(task.task_id, settings.policy, cause)
-    lock = claim_device(store, exam, claimed)
+    lock = claim_device(store, exam, claimed, cause)
     changes = execution.changes
     store.commit([*changes.entities, *([lock] if lock else [])], changes.events)
     try:
@@ -88,11 +88,13 @@ def _start(
         start_scan(store, scan, clock, claimed, order, cause)
     except ScanHubError as error:
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
-        _record_failure(store, queue, claimed, reason, cause)
+        may_scan = isinstance(error, DeviceStartError) and error.may_scan
+        _record_failure(store, queue, claimed, reason, cause, may_scan=may_scan)
         raise
     except Exception:
         # Whatever it was, a claimed task must not stay behind in progress.
-        _record_failure(store, queue, claimed, "Start not confirmed: an unexpected error.", cause)
+        reason = "Start not confirmed: an unexpected error."
+        _record_failure(store, queue, claimed, reason, cause, may_scan=True)
         raise
     if _is_cancelled(store, queue, committed, claimed, cause):
         raise ConflictError(
@@ -127,10 +129,16 @@ def _is_cancelled(
 
 
 def _record_failure(
-    store: WorkflowStore, queue: MessageQueue, task: Task, reason: str, cause: Cause
+    store: WorkflowStore,
+    queue: MessageQueue,
+    task: Task,
+    reason: str,
+    cause: Cause,
+    *,
+    may_scan: bool,
 ) -> None:
     try:
-        has_failed = fail_task(store, queue, task, reason, cause)
+        has_failed = fail_task(store, queue, task, reason, cause, may_scan=may_scan)
     except ScanHubError as error:
         # The caller must hear of the start; the deadline ends the task.
         log_unexpected(error)

@@ -1,8 +1,10 @@
 """Complete a device task with the raw data that arrived for it."""
 
+from datetime import datetime, timedelta
+
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import AcquisitionData, ObjectVersion
-from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.entity import Cause, first_event_id
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
@@ -16,8 +18,12 @@ from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.uploads.count_upload import count_upload
+from workflow_manager.steps.workflows.commit_definition import commit_definition
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
+
+# Between S3's clock and ours.
+CLOCK_SKEW = timedelta(minutes=5)
 
 
 @retry_on_conflict
@@ -29,6 +35,7 @@ def receive_acquisition(
     target: AcquisitionData,
     data: ObjectVersion,
     cause: Cause,
+    created_at: datetime | None = None,
 ) -> None:
     """Complete the task and claim the tasks that take its data, in one commit.
 
@@ -38,6 +45,8 @@ def receive_acquisition(
         The device task that the key names.
     data
         Its raw data.
+    created_at
+        When it came into the data lake, as S3 tells; None if it does not.
 
     Raises
     ------
@@ -48,14 +57,16 @@ def receive_acquisition(
     """
     workflow_id, task_id = target.workflow_id, target.task_id
     execution = store.get_execution(workflow_id)
-    if execution is None or task_id not in execution.tasks:
+    is_partial = execution is not None and execution.workflow.is_partial
+    if execution is None or task_id not in execution.tasks or is_partial:
         # Never processed, or the task was added later.
         execution = _load(store, exam, settings, workflow_id, cause)
     task = execution.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise NotFoundError("The workflow has no such device task.")
+    execution = commit_definition(store, queue, execution)
     data_id = object_dag_run_id(data)
-    if _is_known(store, execution, data_id):
+    if _is_known(store, execution, data_id, created_at):
         return
     has_its_data = task.status is TaskStatus.COMPLETED and task.data is not None
     is_closed = has_its_data or task.status is TaskStatus.CANCELLED
@@ -84,9 +95,13 @@ def _load(
         raise NotFoundError(error.detail) from error
 
 
-def _is_known(store: WorkflowStore, execution: Execution, data_id: str) -> bool:
-    # The same event again says nothing new, even if a rescan waits for data by now.
-    trail = store.list_events(execution.workflow.subject)
+def _is_known(
+    store: WorkflowStore, execution: Execution, data_id: str, created_at: datetime | None
+) -> bool:
+    # The same event again says nothing new, even if a rescan waits for data by now. What was
+    # written before the object came does not speak of it, and there may be very much of it.
+    after = first_event_id(created_at - CLOCK_SKEW) if created_at else None
+    trail = store.list_events(execution.workflow.subject, after)
     return any(data_id in (event.reason or "") for event in trail)
 
 

@@ -81,7 +81,7 @@ def start_scan(
         # Reading our own claim has failed: nothing was sent.
         raise
     except UpstreamError as error:
-        raise DeviceStartError(_explain(error)) from error
+        raise _explain(error) from error
 
 
 def _check_claim(store: WorkflowStore, task: Task) -> None:
@@ -91,16 +91,17 @@ def _check_claim(store: WorkflowStore, task: Task) -> None:
         raise ConflictError("Not started: the task was cancelled meanwhile.")
 
 
-def _explain(error: UpstreamError) -> str:
+def _explain(error: UpstreamError) -> DeviceStartError:
     if isinstance(error, UpstreamRefusedError):
         if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            return "Not started: the device is offline."
-        return f"Not started: the device refused (status {error.status})."
+            return DeviceStartError("Not started: the device is offline.")
+        return DeviceStartError(f"Not started: the device refused (status {error.status}).")
     if isinstance(error, UpstreamUnreachableError):
-        return "Not started: the device cannot be reached."
+        return DeviceStartError("Not started: the device cannot be reached.")
     is_late = isinstance(error, UpstreamTimeoutError)
     what = "the device did not answer in time" if is_late else "the device gave no clear answer"
-    return f"Start not confirmed: {what}. Look at the scanner before you start again."
+    reason = f"Start not confirmed: {what}. Look at the scanner before you start again."
+    return DeviceStartError(reason, may_scan=True)
 
 
 def require_arg(task: Task, name: str) -> str:

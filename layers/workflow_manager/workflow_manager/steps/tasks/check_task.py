@@ -36,6 +36,9 @@ def check_task(
         yield task.reason or f"The task is {task.status}."
     if task.status is not TaskStatus.PENDING:
         return
+    if task.is_oversized:
+        yield from find_complaints(task.check_size)
+        return
     yield from find_complaints(partial(task.timeout_s, settings.policy))
     if task.task_type.is_device_task:
         yield from _check_scan(scan, task, checked)

@@ -9,7 +9,13 @@ from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 @retry_on_conflict
 def fail_task(
-    store: WorkflowStore, queue: MessageQueue, claimed: Task, reason: str, cause: Cause
+    store: WorkflowStore,
+    queue: MessageQueue,
+    claimed: Task,
+    reason: str,
+    cause: Cause,
+    *,
+    may_scan: bool = False,
 ) -> bool:
     """Fail an attempt at a task if it is still in progress; what completed stays completed.
 
@@ -17,6 +23,8 @@ def fail_task(
     ----------
     reason
         One sentence for the operator, free of patient data.
+    may_scan
+        Whether a device may be carrying it out all the same.
 
     Returns
     -------
@@ -29,7 +37,7 @@ def fail_task(
         return False
     is_in_progress = task.status is TaskStatus.IN_PROGRESS
     if is_in_progress:
-        execution.fail(task.task_id, reason, cause)
+        execution.fail(task.task_id, reason, cause, may_scan=may_scan)
     else:
         # Exam-manager was told of the start after it was told of the end.
         execution.tell_again(task.task_id, cause)
