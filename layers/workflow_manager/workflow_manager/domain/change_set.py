@@ -11,6 +11,10 @@ from workflow_manager.domain.workflow import Workflow
 MAX_N_ITEMS = 100
 # Task, run and three lines of the audit trail each: with the rest they fit one transaction.
 N_TASKS_PER_COMMIT = 15
+# What the next claim may add to a transaction, and that of the caller: task, run, lines.
+N_ITEMS_OF_TWO_CLAIMS = 11
+# Of the runs of one transaction, which may have 4 MB.
+MAX_N_INPUTS = 2000
 # What a definition has changed is committed by itself if there is more: decisions need the room.
 MAX_N_DEFINED = 25
 
@@ -42,6 +46,12 @@ class ChangeSet:
     def n_items(self) -> int:
         """How many items are to be written."""
         return len(self.entities) + len(self.events)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there may be no room for another claim and one of the caller's."""
+        n_inputs = sum(len(run.inputs) for run in self.runs.values())
+        return self.n_items + N_ITEMS_OF_TWO_CLAIMS > MAX_N_ITEMS or n_inputs > MAX_N_INPUTS
 
     @property
     def entities(self) -> list[Entity]:

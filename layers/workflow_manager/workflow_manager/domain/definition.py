@@ -1,16 +1,29 @@
 """What exam-manager defines, and we take over as long as we have not started it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+
+from pydantic import AwareDatetime
 
 from workflow_manager.domain.change_set import ChangeSet
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.exam import ExamWorkflow
+from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, TaskType
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.policy import ExecutionPolicy
-from workflow_manager.domain.task import DELETED_REASON, Task, TaskStatus, make_tasks
+from workflow_manager.domain.task import DELETED_REASON, MAX_ARGS_BYTES, Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph, order_by_inputs
+from workflow_manager.domain.task_inputs import resolve_inputs
 from workflow_manager.domain.workflow import Workflow, WorkflowStatus
 
+_FROM_EXAM_MANAGER = {
+    ItemStatus.NEW: TaskStatus.PENDING,
+    ItemStatus.UPDATED: TaskStatus.PENDING,
+    # Started by somebody else: it ends by its data, or at the deadline.
+    ItemStatus.STARTED: TaskStatus.IN_PROGRESS,
+    ItemStatus.INPROGRESS: TaskStatus.IN_PROGRESS,
+    ItemStatus.FINISHED: TaskStatus.COMPLETED,
+    ItemStatus.DELETED: TaskStatus.FAILED,
+}
 # Each with a line or two of the audit trail.
 N_DEFINED_PER_COMMIT = 30
 
@@ -126,3 +139,75 @@ def _has_ended(execution: Execution, known: Task, current: Task) -> bool:
 
 def _is_untouched(task: Task) -> bool:
     return task.status is TaskStatus.PENDING and not task.is_mirror_due
+
+
+def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetime) -> list[Task]:
+    """Make our tasks of exam-manager's.
+
+    Parameters
+    ----------
+    workflow
+        The workflow, its tasks in any order.
+    policy
+        What somebody else has started must end within its type's time.
+    at
+        Now.
+
+    Returns
+    -------
+    list[Task]
+        In the order of their creation.
+
+    Raises
+    ------
+    InvalidInputError
+        What takes whose data cannot be.
+    """
+    inputs = resolve_inputs(workflow)
+    definitions = {definition.id: definition for definition in workflow.tasks}
+    followers: dict[str, list[ExamTask]] = {}
+    for task_id, input_task_ids in inputs.items():
+        for input_id in () if definitions[task_id].type.is_device_task else input_task_ids:
+            followers.setdefault(input_id, []).append(definitions[task_id])
+    tasks: list[Task] = []
+    for task_id, input_task_ids in inputs.items():
+        definition = definitions[task_id]
+        status = _adopt_status(definition, followers.get(task_id, []))
+        is_running = status is TaskStatus.IN_PROGRESS
+        is_oversized = _count_bytes(definition) > MAX_ARGS_BYTES
+        tasks.append(
+            Task(
+                workflow_id=workflow.id,
+                task_id=definition.id,
+                task_type=definition.type,
+                args={} if is_oversized else definition.args,
+                destinations={} if is_oversized else definition.destinations,
+                is_oversized=is_oversized,
+                input_task_ids=input_task_ids,
+                status=status,
+                progress=definition.progress,
+                deadline=_deadline(definition.type, policy, at) if is_running else None,
+                defined_at=definition.datetime_created.isoformat(),
+                updated_at=at,
+                reason=DELETED_REASON if status is TaskStatus.FAILED else None,
+            )
+        )
+    return tasks
+
+
+def _count_bytes(definition: ExamTask) -> int:
+    pairs = [*definition.args.items(), *definition.destinations.items()]
+    return sum(len(name.encode()) + len(value.encode()) for name, value in pairs)
+
+
+def _deadline(task_type: TaskType, policy: ExecutionPolicy, at: AwareDatetime) -> AwareDatetime:
+    return at + timedelta(seconds=policy.task_timeouts_s[task_type])
+
+
+def _adopt_status(definition: ExamTask, followers: list[ExamTask]) -> TaskStatus:
+    status = _FROM_EXAM_MANAGER[definition.status]
+    waits_for_data = any(_FROM_EXAM_MANAGER[f.status] is TaskStatus.PENDING for f in followers)
+    if status is TaskStatus.COMPLETED and definition.type.is_device_task and waits_for_data:
+        # The scanner is done; the task is, when the data is here that the next one takes.
+        return TaskStatus.IN_PROGRESS
+    return status

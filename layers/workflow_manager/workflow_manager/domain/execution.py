@@ -1,14 +1,13 @@
 """A workflow that is being decided upon, and the moves that keep it consistent.
 
-Every move changes the workflow item too, so that two writers of one workflow always meet at its
-version: one wins, the other reads again and decides again. Joins need no further lock.
+Every move changes the workflow item too: two writers meet at its version, and one decides again.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from workflow_manager.domain.change_set import MAX_N_ITEMS, ChangeSet
+from workflow_manager.domain.change_set import ChangeSet
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause, Event, record_event
@@ -31,18 +30,13 @@ from workflow_manager.domain.workflow import Workflow
 SCAN_START_LEASE_S = 90
 # As long as a function may take that makes a task ready again.
 REMAKE_LEASE_S = 60
-# What the next claim may add to a transaction, and that of the caller: task, run, lines.
-N_ITEMS_OF_TWO_CLAIMS = 11
-# Of the runs of one transaction, which may have 4 MB.
-MAX_N_INPUTS = 2000
 
 
 @dataclass
 class Execution:
     """A workflow as it stands now, and what has changed since it was loaded.
 
-    Each move makes a new graph and notes the change; one that the state machine does not have
-    raises `InvalidTransitionError`. A reason is a sentence for the operator, free of patient data.
+    A move that the state machine does not have raises `InvalidTransitionError`.
     """
 
     graph: TaskGraph
@@ -166,8 +160,7 @@ class Execution:
         Raises
         ------
         InvalidInputError
-            The task names no DAG or no time that can be, or an input task has no data to give; it
-            is claimed and has no run.
+            It names no DAG or no time that can be, or takes no data; it is claimed without a run.
         """
         task = self._claim(task_id, cause)
         run = make_task_run(self.graph, task, policy, cause)
@@ -181,10 +174,9 @@ class Execution:
         return self._move_task(task_id, TaskMove.CLAIM, cause, **fresh, **changes)
 
     def advance(self, policy: ExecutionPolicy, cause: Cause, but: Task | None = None) -> None:
-        """Claim DAG tasks that have become ready, unless the workflow is to go step by step.
+        """Claim DAG tasks that have become ready, and leave `but` to the caller, never a scan.
 
-        A scanner is never started from here. Of very many tasks some wait until others end, for
-        each end advances the workflow again. `but` is left to the caller.
+        Of very many tasks some wait until others end, for each end advances the workflow again.
         """
         if not self.graph.advances(policy):
             return
@@ -192,9 +184,7 @@ class Execution:
         if self.workflow.remade_task_id is not None:
             ready = [task for task in ready if not self.graph.is_held(task, cause.at)]
         for task in ready:
-            if self.changes.n_items + N_ITEMS_OF_TWO_CLAIMS > MAX_N_ITEMS:
-                break
-            if sum(len(run.inputs) for run in self.changes.runs.values()) > MAX_N_INPUTS:
+            if self.changes.is_full:
                 break
             try:
                 self.claim_for_dag(task.task_id, policy, cause)
@@ -215,13 +205,7 @@ class Execution:
         self.record(f"task:{task_id}", "confirm_scan", (task.status, task.status), cause)
 
     def note_scan(self, task_id: str, progress: int, cause: Cause) -> None:
-        """Note how far a scan is; progress is a word of the device that it has started.
-
-        Parameters
-        ----------
-        progress
-            0 to 100 [%].
-        """
+        """Note how far a scan is [%]; progress is a word of the device that it has started."""
         if self.tasks[task_id].start_lease_until is not None and progress > 0:
             self.confirm_scan(task_id, cause)
         self.put_task(self.tasks[task_id].evolve(progress=progress), cause)
@@ -269,13 +253,10 @@ class Execution:
         is_mirrored: bool = True,
         may_scan: bool = False,
     ) -> None:
-        """Fail a task; if exam-manager is told, it makes the task NEW there.
-
-        A device that may be scanning all the same is kept from others for the attempt's full time.
-        """
+        """Fail a task, which exam-manager makes NEW; a device that may scan is kept from others."""
         told = {"progress": 0, "reason": reason, "is_mirror_due": is_mirrored}
-        may_scan_until = self.tasks[task_id].deadline if may_scan else None
-        self._move_task(task_id, TaskMove.FAIL, cause, **told, may_scan_until=may_scan_until)
+        until = self.tasks[task_id].deadline if may_scan else None
+        self._move_task(task_id, TaskMove.FAIL, cause, **told, may_scan_until=until)
 
     def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> None:
         """Cancel a task that is pending or in progress, and its run if it has one."""
@@ -294,10 +275,8 @@ class Execution:
         self.put_task(self.tasks[task_id].evolve(is_mirror_due=True), cause)
 
     def reset(self, task_id: str, cause: Cause) -> None:
-        """Make a task that has ended ready for its next attempt; nothing behind it is started.
-
-        Scans behind it stand: they take no data, and nobody scans a patient twice for nothing.
-        """
+        """Make a task that has ended ready for its next attempt; nothing behind it is started."""
+        # Scans behind it stand: they take no data, and nobody scans a patient twice for nothing.
         # What the scan has left stays, until there is something better.
         self._reset(self.tasks[task_id], self.tasks[task_id].data, cause)
         self.put_workflow(remade_task_id=None, remade_until=None)
@@ -305,15 +284,7 @@ class Execution:
     def reset_behind(
         self, task_id: str, some: Sequence[Task], runs: Sequence[DagRun], cause: Cause
     ) -> None:
-        """Let DAG tasks wait again for a task that is about to be made anew.
-
-        Parameters
-        ----------
-        some
-            The first of `TaskGraph.started_behind`: whatever has been reset, so has all behind it.
-        runs
-            Those of them that still work on the old data; they are cancelled.
-        """
+        """Let the first of `TaskGraph.started_behind` wait again, and cancel runs on old data."""
         until = cause.at + timedelta(seconds=REMAKE_LEASE_S)
         self.put_workflow(remade_task_id=task_id, remade_until=until)
         for follower in some:
