@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: 68884cdb3a40d5c82ec7b523406f6e8c4a257b9615d4e3c5712bb6b75c780a18
+# SHA-256 of its schemas: d2a411e5c90a99ebec5c8258a23194c91bec8f620525c8c12b578dde8e1ee130
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -164,6 +164,8 @@ class DagRunList(BaseModel):
 class DagRunState(StrEnum):
     """
     Where a run stands; PENDING has not been seen in Airflow yet.
+
+    UNKNOWN is what another version wrote, and is never written.
     """
 
     PENDING = "PENDING"
@@ -171,6 +173,7 @@ class DagRunState(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
 
 
 class DagRunView(BaseModel):
@@ -420,7 +423,7 @@ class TaskInstanceView(BaseModel):
 
 class TaskStatus(StrEnum):
     """
-    Where a task stands.
+    Where a task stands; UNKNOWN is what another version wrote, and is never written.
     """
 
     PENDING = "PENDING"
@@ -428,6 +431,7 @@ class TaskStatus(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
 
 
 class TaskType(StrEnum):
@@ -536,13 +540,14 @@ class WorkflowList(BaseModel):
 
 class WorkflowStatus(StrEnum):
     """
-    Where a workflow stands.
+    Where a workflow stands; UNKNOWN is what another version wrote, and is never written.
     """
 
     running = "running"
     completed = "completed"
     failed = "failed"
     cancelled = "cancelled"
+    unknown = "unknown"
 
 
 class WorkflowSummary(BaseModel):

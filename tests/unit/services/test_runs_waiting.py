@@ -1,6 +1,7 @@
 """What each turn of the reconciler tells of Airflow, and of the run that has waited longest."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.observability import metrics
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.reconcile_runs import BATCH_SIZE, N_FOLLOWED, reconcile_runs
+from workflow_manager.services.reconcile_runs import N_FOLLOWED, reconcile_runs
 from workflow_manager.steps.keep_going import keep_going
 
 Capture = pytest.CaptureFixture[str]
@@ -58,6 +59,18 @@ def add_active(world: MemoryPorts, n_runs: int, due_in_s: int) -> None:
         world.store.commit([active])
 
 
+def read_slowly(world: MemoryPorts) -> None:
+    """Let a turn have time for one page of what is active."""
+    clock, list_active = [NOW], world.store.list_active
+    world.clock = lambda: clock[0]
+
+    def list_slowly(*args: Any) -> Any:
+        clock[0] += timedelta(seconds=8)
+        return list_active(*args)
+
+    world.store.list_active = list_slowly  # type: ignore[method-assign]
+
+
 def test_reconcile_runs_tells_how_long_the_oldest_run_has_waited(
     world: MemoryPorts, capsys: Capture
 ) -> None:
@@ -78,7 +91,7 @@ def test_reconcile_runs_tells_of_none_where_none_waits(world: MemoryPorts, capsy
 def test_reconcile_runs_finds_the_oldest_run_behind_more_due_ones_than_a_turn_takes(
     world: MemoryPorts, capsys: Capture
 ) -> None:
-    for n in range(BATCH_SIZE + 20):
+    for n in range(70):
         world.store.commit([make_waiting(f"run-{n:03}", -900 + n, timedelta(minutes=1))])
     world.store.commit([make_waiting("oldest", -1, HOUR)])
 
@@ -89,6 +102,7 @@ def test_reconcile_runs_finds_the_oldest_run_behind_hundreds_and_goes_on_to_tell
     world: MemoryPorts, capsys: Capture
 ) -> None:
     add_active(world, 2 * N_FOLLOWED + 50, 3600)
+    read_slowly(world)
     world.store.commit([make_waiting("oldest", 3601, HOUR)])
 
     told = [tell(world, capsys, minute)["RunsWaiting"] for minute in range(8)]
@@ -101,6 +115,7 @@ def test_reconcile_runs_forgets_a_run_that_has_started_within_one_round(
     world: MemoryPorts, capsys: Capture
 ) -> None:
     add_active(world, 2 * N_FOLLOWED + 50, 3600)
+    read_slowly(world)
     world.store.commit([make_waiting("oldest", 3601, HOUR)])
     for minute in range(3):
         tell(world, capsys, minute)

@@ -27,16 +27,16 @@ class DeviceLock(Entity):
         return self.evolve(workflow_id=task.workflow_id, task_id=task.task_id, attempt=task.attempt)
 
     def is_held_by(self, task: Task | None) -> bool:
-        """Tell whether `task` is the holder and still in progress.
+        """Tell whether `task` is the holder and still in progress, for all that we know.
 
         Parameters
         ----------
         task
             The holder as it stands now; None if it is gone.
         """
-        return (
-            task is not None
-            and task.task_id == self.task_id
-            and task.attempt == self.attempt
-            and task.status is TaskStatus.IN_PROGRESS
+        if task is None or task.task_id != self.task_id:
+            return False
+        is_in_progress = task.status is TaskStatus.IN_PROGRESS
+        return task.status is TaskStatus.UNKNOWN or (
+            is_in_progress and task.attempt == self.attempt
         )

@@ -3,6 +3,7 @@
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import TaskStatus
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, explain_cancel
@@ -13,6 +14,7 @@ from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 # Task, run and three lines of the audit trail each: together they must fit one transaction of 100.
 N_TASKS_PER_COMMIT = 15
+LEFT_ALONE = "What another version has written was left alone: look at its tasks."
 NOT_CONFIRMED = "Airflow has not confirmed yet that all its runs have stopped."
 
 
@@ -39,6 +41,8 @@ def cancel_workflow(
     """
     execution = find_execution(store, workflow_id)
     notes = [SCANNER_NOT_STOPPED] if any(t.is_scanning for t in execution.tasks.values()) else []
+    if any(task.status is TaskStatus.UNKNOWN for task in execution.tasks.values()):
+        notes.append(LEFT_ALONE)
     n_cancelled = 0
     while chosen := _cancel_some(store, queue, workflow_id, cause):
         n_cancelled += len(chosen.changes.tasks)
@@ -67,7 +71,7 @@ def _cancel_some(
 ) -> Execution | None:
     execution = find_execution(store, workflow_id)
     # Those behind come first: none of them may start because of one that is cancelled later.
-    live = [task for task in execution.tasks.values() if not task.status.has_ended]
+    live = [task for task in execution.tasks.values() if task.status.is_open]
     chosen = live[::-1][:N_TASKS_PER_COMMIT]
     if not chosen:
         return None
