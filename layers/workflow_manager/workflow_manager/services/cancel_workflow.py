@@ -57,6 +57,8 @@ def cancel_workflow(
         return after, " ".join([done, *notes])
     if after.workflow.status is WorkflowStatus.CANCELLED:
         return after, "The workflow was cancelled before."
+    if LEFT_ALONE in notes:
+        raise InvalidTransitionError(f"Nothing was cancelled. {LEFT_ALONE}")
     raise InvalidTransitionError(
         f"The workflow is {after.workflow.status} already: nothing was cancelled."
     )

@@ -156,10 +156,12 @@ def _tell_waiting(seen: SystemStatus, cause: Cause) -> None:
     metrics.flush_metrics()
 
 
-def _rotate(items: list[DagRun], cause: Cause) -> list[DagRun]:
-    # Where turns end early, each begins with somebody else.
-    start = int(cause.at.timestamp() // 60) % len(items) if items else 0
-    return items[start:] + items[:start]
+def _rotate(runs: list[DagRun], turn: Turn) -> list[DagRun]:
+    # Where turns end early, each begins with somebody else; careful ones begin where the first of
+    # them did, at one end or the other.
+    minute = int(turn.cause.at.timestamp() // 60) - turn.n_stumbles
+    start = minute % len(runs) if runs else 0
+    return turn.order(runs[start:] + runs[:start])
 
 
 def _is_overdue(run: DagRun, cause: Cause) -> bool:
@@ -186,27 +188,43 @@ def _end(
     cause, until, n_done, n_in_vain = turn.cause, turn.until(END_SHARE), 0, 0
 
     def end(item: DagRun | Task) -> None:
-        if isinstance(item, Task):
-            with keep_going("not reconciled"):
-                task = (item.workflow_id, item.task_id)
-                end_overdue_task(store, queue, exam, settings, *task, cause)
-            return
-        with traced(item.trace), keep_going("run not followed"):
-            follow(item, answers, cause)
-        with traced(item.trace), keep_going("not reconciled"):
-            end_overdue_run(store, queue, settings, item.dag_run_id, answers, cause)
+        # A careful turn has put it off before it asked for it.
+        if turn.is_careful or _put_off(store, item, cause):
+            _end_one(store, queue, exam, settings, follow, item, answers, cause)
 
     overdue = turn.order_due(item for item in due if _has_overdue_end(item, cause))
     for group in turn.group(overdue):
         if turn.is_over(until):
             break
-        touched = [item for item in group if _put_off(store, item, cause)]
+        if turn.is_careful and not _put_off(store, group[0], cause):
+            continue
         is_away = n_in_vain == MAX_N_IN_VAIN
-        found = None if is_away else _ask(orchestrator, turn, touched, until)
+        found = None if is_away else _ask(orchestrator, turn, group, until)
         n_in_vain += found is None and not is_away
         answers = found or Answers()
-        n_done += turn.serve(touched, end, max(until, turn.clock() + LEAST_DUE_TIME))
+        n_done += turn.serve(group, end, max(until, turn.clock() + LEAST_DUE_TIME))
     return n_done
+
+
+def _end_one(
+    store: WorkflowStore,
+    queue: MessageQueue,
+    exam: ExamClient,
+    settings: Settings,
+    follow: Follow,
+    item: DagRun | Task,
+    answers: Answers,
+    cause: Cause,
+) -> None:
+    if isinstance(item, Task):
+        with keep_going("not reconciled"):
+            ids = (item.workflow_id, item.task_id)
+            end_overdue_task(store, queue, exam, settings, *ids, cause)
+        return
+    with traced(item.trace), keep_going("run not followed"):
+        follow(item, answers, cause)
+    with traced(item.trace), keep_going("not reconciled"):
+        end_overdue_run(store, queue, settings, item.dag_run_id, answers, cause)
 
 
 def _put_off(store: WorkflowStore, item: DagRun | Task, cause: Cause) -> bool:
@@ -277,7 +295,7 @@ def _follow_page(
 ) -> None:
     runs = [run for run in active.runs if not _is_overdue(run, turn.cause)]
     n_in_vain = 0
-    for group in turn.group(turn.order(_rotate(runs, turn.cause))):
+    for group in turn.group(_rotate(runs, turn)):
         if turn.is_over(until) or n_in_vain == MAX_N_IN_VAIN:
             return
         if (answers := _ask(orchestrator, turn, group, until)) is None:
@@ -303,7 +321,8 @@ def _follow_scans(
         with keep_going("scan not followed"):
             follow_device_task(store, queue, exam, settings, task, turn.cause)
 
-    turn.serve(turn.order(active.scans), follow, turn.until(SCAN_SHARE))
+    scans = (task for task in active.scans if not _has_overdue_end(task, turn.cause))
+    turn.serve(turn.order(scans), follow, turn.until(SCAN_SHARE))
     return 0
 
 
