@@ -274,7 +274,7 @@ def test_reconcile_runs_stops_in_time_and_goes_on_at_its_next_turn(world: Memory
     world.clock = lambda: clock[0]
 
     def send_slowly(dag_run_id: str) -> None:
-        clock[0] += timedelta(seconds=8)
+        clock[0] += timedelta(seconds=22)
         sent.append(dag_run_id)
 
     world.queue.send_start = send_slowly  # type: ignore[method-assign]
@@ -350,7 +350,7 @@ def test_reconcile_runs_notes_the_status_although_following_takes_too_long(
     world.clock = lambda: clock[0]
 
     def list_slowly(_: object) -> list[OrchestratorRun]:
-        clock[0] = at(216.5).at
+        clock[0] = at(229).at
         return []
 
     world.orchestrator.list_dag_runs = list_slowly  # type: ignore[method-assign,assignment]

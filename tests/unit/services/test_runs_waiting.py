@@ -59,16 +59,20 @@ def add_active(world: MemoryPorts, n_runs: int, due_in_s: int) -> None:
         world.store.commit([active])
 
 
-def read_slowly(world: MemoryPorts) -> None:
-    """Let a turn have time for one page of what is active."""
-    clock, list_active = [NOW], world.store.list_active
-    world.clock = lambda: clock[0]
+def tell_slowly(world: MemoryPorts, capsys: Capture, minute: int) -> dict[str, float]:
+    """Tell in a turn that has time for one page of what is active."""
+    clock, list_active = [at(60 * minute).at], world.store.list_active
 
     def list_slowly(*args: Any) -> Any:
-        clock[0] += timedelta(seconds=8)
+        clock[0] += timedelta(seconds=15)
         return list_active(*args)
 
+    world.clock = lambda: clock[0]
     world.store.list_active = list_slowly  # type: ignore[method-assign]
+    try:
+        return tell(world, capsys, minute)
+    finally:
+        world.store.list_active = list_active  # type: ignore[method-assign]
 
 
 def test_reconcile_runs_tells_how_long_the_oldest_run_has_waited(
@@ -102,10 +106,9 @@ def test_reconcile_runs_finds_the_oldest_run_behind_hundreds_and_goes_on_to_tell
     world: MemoryPorts, capsys: Capture
 ) -> None:
     add_active(world, 2 * N_FOLLOWED + 50, 3600)
-    read_slowly(world)
     world.store.commit([make_waiting("oldest", 3601, HOUR)])
 
-    told = [tell(world, capsys, minute)["RunsWaiting"] for minute in range(8)]
+    told = [tell_slowly(world, capsys, minute)["RunsWaiting"] for minute in range(8)]
 
     # Seen in the third turn, at the end of a round; and told of in each one from then on.
     assert told == [0, 0] + [3600 + 60 * minute for minute in range(2, 8)]
@@ -115,15 +118,14 @@ def test_reconcile_runs_forgets_a_run_that_has_started_within_one_round(
     world: MemoryPorts, capsys: Capture
 ) -> None:
     add_active(world, 2 * N_FOLLOWED + 50, 3600)
-    read_slowly(world)
     world.store.commit([make_waiting("oldest", 3601, HOUR)])
     for minute in range(3):
-        tell(world, capsys, minute)
+        tell_slowly(world, capsys, minute)
     run = world.store.get_dag_run("oldest")
     assert run is not None
     world.store.commit([run.evolve(state=DagRunState.RUNNING)])
 
-    told = [tell(world, capsys, minute)["RunsWaiting"] for minute in range(3, 6)]
+    told = [tell_slowly(world, capsys, minute)["RunsWaiting"] for minute in range(3, 6)]
 
     assert told[-1] == 0
 

@@ -37,7 +37,7 @@ MAX_N_IN_VAIN = 3
 # Of what is active: a page, which is a request or two to Airflow, and a page of a careful turn.
 N_FOLLOWED = 100
 N_FOLLOWED_CAREFULLY = 25
-# Each part's share of the turn; what is left of its items waits for the next turn.
+# Each part's share of the turn, 34 s in all; what is left of its items waits for the next turn.
 LIST_SHARE = timedelta(seconds=3)
 END_SHARE = timedelta(seconds=7)
 STOP_SHARE = timedelta(seconds=4)
@@ -112,7 +112,7 @@ def reconcile_runs(
         return 0
     active, is_through = Active(page, leased), False
     try:
-        due = turn.take(store.list_due(cause.at), LIST_SHARE)
+        due = turn.take(store.list_due(cause.at), turn.until(LIST_SHARE))
         active.seen = status.see_waiting(_list_waiting([*due, *page]), cursor)
         _tell_waiting(active.seen, cause)
         follow = partial(follow_dag_run, store, lake, queue, orchestrator, clock, settings)
@@ -333,7 +333,7 @@ def _tell_exam_manager(
     at, until = turn.cause.at, turn.until(REPORT_SHARE)
     scans = (item for item in due if isinstance(item, Task))
     reports = (task for task in scans if task.report_due_at and task.report_due_at <= at)
-    listed = turn.take(chain(reports, store.list_due_mirrors(at)), REPORT_SHARE)
+    listed = turn.take(chain(reports, store.list_due_mirrors(at)), until)
     n_in_vain = 0
 
     def tell(task: Task) -> None:

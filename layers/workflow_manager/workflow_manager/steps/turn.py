@@ -39,12 +39,15 @@ class Turn:
         How many turns before this one, in a row, were killed or held up.
     has_stumbled
         Whether something has held up this one.
+    granted
+        The shares that were given so far.
     """
 
     clock: Clock
     cause: Cause
     n_stumbles: int = 0
     has_stumbled: bool = False
+    granted: timedelta = timedelta(0)
 
     @property
     def is_careful(self) -> bool:
@@ -68,16 +71,23 @@ class Turn:
             yield ordered[start : start + size]
 
     def until(self, share: timedelta) -> datetime:
-        """Return when a share of the turn that begins now is over."""
-        return min(self.clock() + share, self.cause.at + TURN_TIME)
+        """Return when a share of the turn that begins now is over.
+
+        What those before have left of theirs is added to it.
+        """
+        self.granted += share
+        end = self.cause.at + TURN_TIME
+        # Then something before it has taken its time.
+        self.has_stumbled |= self.is_over(end)
+        return min(max(self.clock() + share, self.cause.at + self.granted), end)
 
     def is_over(self, until: datetime) -> bool:
         """Tell whether a share is over."""
         return self.clock() > until
 
-    def take(self, items: Iterable[T], share: timedelta) -> list[T]:
-        """Return what can be read of a list within a share of the turn."""
-        until, taken = self.until(share), []
+    def take(self, items: Iterable[T], until: datetime) -> list[T]:
+        """Return what can be read of a list until a share is over."""
+        taken = []
         for item in items:
             taken.append(item)
             if self.is_over(until):
@@ -88,7 +98,6 @@ class Turn:
         """Act on each item until the share is over, and return how many had theirs."""
         for n_served, item in enumerate(items):
             if self.is_over(until):
-                self.has_stumbled |= n_served == 0
                 return n_served
             with self.watch():
                 act(item)
