@@ -192,7 +192,7 @@ def make_unreadable(world: MemoryPorts, name: str) -> Entity:
     return entities[key]
 
 
-def make_hospital(kind: str, *, is_first: bool = True) -> MemoryPorts:
+def make_hospital(kind: str, *, is_first: bool = True, store: Any = None) -> MemoryPorts:
     """Return a world with an item called ``stuck`` before, or behind, a healthy one of each kind.
 
     Parameters
@@ -201,8 +201,11 @@ def make_hospital(kind: str, *, is_first: bool = True) -> MemoryPorts:
         Of the one.
     is_first
         Whether it is more overdue than the others.
+    store
+        Where state is kept; None: in memory.
     """
     world = make_world()
+    world.store = store or world.store
     KINDS[kind](world, "stuck", NOW - timedelta(seconds=3600 if is_first else 1))
     for n, (other, put) in enumerate(KINDS.items()):
         put(world, f"healthy-{other}", NOW - timedelta(seconds=600 + n))
