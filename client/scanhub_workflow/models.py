@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: d5d1b13b5eebd5357013a1dc6f3e4521b0a6a0e53c07e6af18859cbe6136593f
+# SHA-256 of its schemas: 423f8ae0720b14c71ba107c41672195866e94e8b40e89702f6bba12ee5bccb42
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -164,6 +164,8 @@ class DagRunList(BaseModel):
 class DagRunState(StrEnum):
     """
     Where a run stands; PENDING has not been seen in Airflow yet.
+
+    UNKNOWN is what another version wrote, and is never written.
     """
 
     PENDING = "PENDING"
@@ -171,6 +173,7 @@ class DagRunState(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
 
 
 class DagRunView(BaseModel):
@@ -420,7 +423,7 @@ class TaskInstanceView(BaseModel):
 
 class TaskStatus(StrEnum):
     """
-    Where a task stands.
+    Where a task stands; UNKNOWN is what another version wrote, and is never written.
     """
 
     PENDING = "PENDING"
@@ -428,6 +431,7 @@ class TaskStatus(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
 
 
 class TaskType(StrEnum):
@@ -536,13 +540,14 @@ class WorkflowList(BaseModel):
 
 class WorkflowStatus(StrEnum):
     """
-    Where a workflow stands.
+    Where a workflow stands; UNKNOWN is what another version wrote, and is never written.
     """
 
     running = "running"
     completed = "completed"
     failed = "failed"
     cancelled = "cancelled"
+    unknown = "unknown"
 
 
 class WorkflowSummary(BaseModel):

@@ -33,7 +33,7 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         assert store.get_upload("upload-1") is None
         assert store.get_system_status() == SystemStatus()
         assert store.list_events("workflow:workflow-1") == []
-        assert store.list_due(NOW, 10) == []
+        assert list(store.list_due(NOW)) == []
         assert store.list_active(None, 10) == ([], None)
         assert store.list_last_events("workflow:workflow-1", 1) == []
 
@@ -187,7 +187,7 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
                 SystemStatus(),
             ]
         )
-        due = store.list_due(NOW, 10)
+        due = list(store.list_due(NOW))
         assert [_id(entity) for entity in due] == ["scan", "late", "now"]
 
     def test_list_due_keeps_reports_to_exam_manager_apart(self, store: WorkflowStore) -> None:
@@ -197,8 +197,8 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         ]
         store.commit([*mirrors, make_run("late", due_in_s=-10), make_task("pending")])
 
-        assert [_id(entity) for entity in store.list_due(NOW, 2)] == ["late"]
-        assert [_id(entity) for entity in store.list_due_mirrors(NOW, 2)] == ["a", "b"]
+        assert [_id(entity) for entity in store.list_due(NOW)] == ["late"]
+        assert [_id(entity) for entity in store.list_due_mirrors(NOW)] == ["a", "b"]
         assert [_id(entity) for entity in store.list_active(None, 5)[0]] == ["late"]
 
     def test_list_due_mirrors_forgets_what_was_told(self, store: WorkflowStore) -> None:
@@ -207,18 +207,20 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         )
         store.commit([due])
         store.commit([due.evolve(version=1, is_mirror_due=False)])
-        assert store.list_due_mirrors(NOW, 10) == []
-        assert [_id(entity) for entity in store.list_due(NOW, 10)] == ["scan"]
+        assert list(store.list_due_mirrors(NOW)) == []
+        assert [_id(entity) for entity in store.list_due(NOW)] == ["scan"]
 
-    def test_list_due_keeps_to_its_limit(self, store: WorkflowStore) -> None:
-        store.commit([make_run(f"run-{n}", due_in_s=-n) for n in range(1, 6)])
-        due = store.list_due(NOW, 2)
-        assert [_id(entity) for entity in due] == ["run-5", "run-4"]
+    def test_list_due_goes_on_as_long_as_it_is_asked(self, store: WorkflowStore) -> None:
+        for first in range(0, 240, 80):
+            runs = [make_run(f"run-{n:03}", due_in_s=n - 240) for n in range(first, first + 80)]
+            store.commit(runs)
+        due = [_id(entity) for entity in store.list_due(NOW)]
+        assert due == [f"run-{n:03}" for n in range(240)]
 
     def test_list_due_forgets_what_became_final(self, store: WorkflowStore) -> None:
         store.commit([make_run()])
         store.commit([make_finished_run(version=1)])
-        assert store.list_due(NOW, 10) == []
+        assert list(store.list_due(NOW)) == []
 
     def test_list_events_goes_on_after_an_event(self, store: WorkflowStore) -> None:
         trail = [make_event(at=NOW + timedelta(seconds=n)) for n in range(5)]

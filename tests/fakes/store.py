@@ -1,6 +1,6 @@
 """The `WorkflowStore` in memory, with the semantics of the table."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from math import inf
 from threading import Lock
@@ -98,14 +98,14 @@ class MemoryStore:
         """Return a page of the objects that fit nothing, newest first."""
         return self._list(RejectedObject, query)
 
-    def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
-        """Return runs and scans that the reconciler must look at by now, most overdue first."""
-        return self._list_due(items.DUE, now, limit)
+    def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
+        """Yield runs and scans that the reconciler must look at by now, most overdue first."""
+        return self._list_due(items.DUE, now)
 
-    def list_due_mirrors(self, now: datetime, limit: int) -> list[Task]:
-        """Return tasks that exam-manager must be told of by now, most overdue first."""
-        due = self._list_due(items.MIRROR_DUE, now, limit)
-        return [entity for entity in due if isinstance(entity, Task)]
+    def list_due_mirrors(self, now: datetime) -> Iterator[Task]:
+        """Yield tasks that exam-manager must be told of by now, most overdue first."""
+        due = self._list_due(items.MIRROR_DUE, now)
+        return (entity for entity in due if isinstance(entity, Task))
 
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
         """Return runs and scans that the reconciler must look at some day, in that order."""
@@ -172,7 +172,7 @@ class MemoryStore:
             fresh = renewed_expiry(self._expiries[key], at, _SETTINGS, is_task=key != head)
             self._expiries[key] = fresh or self._expiries[key]
 
-    def _list_due(self, partition: str, now: datetime, limit: int) -> list[DagRun | Task]:
+    def _list_due(self, partition: str, now: datetime) -> Iterator[DagRun | Task]:
         with self._lock:
             entities = list(self._entities.values())
         due = [
@@ -182,7 +182,7 @@ class MemoryStore:
             if items.due_partition(entity) == partition
         ]
         overdue = sorted((pair for pair in due if pair[0] <= now), key=lambda pair: pair[0])
-        return [entity for _, entity in overdue[:limit]]
+        return iter([entity for _, entity in overdue])
 
     def _get(self, key: ItemKey) -> Entity | None:
         with self._lock:

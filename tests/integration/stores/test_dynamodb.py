@@ -159,7 +159,7 @@ def test_list_due_drops_index_entries_that_lag_behind(settings: Settings) -> Non
         batch_get_item=[{"Responses": {settings.table_name: [final]}}],
     )
     # When, then
-    assert DynamoDBStore(client, settings).list_due(NOW, 10) == []
+    assert list(DynamoDBStore(client, settings).list_due(NOW)) == []
     assert client.calls[1][1]["RequestItems"][settings.table_name]["ConsistentRead"] is True
 
 
@@ -168,7 +168,7 @@ def test_list_due_asks_again_for_unprocessed_keys_and_then_stops(settings: Setti
     left = {settings.table_name: {"Keys": [key], "ConsistentRead": True}}
     unread = {"Responses": {}, "UnprocessedKeys": left}
     client = StubClient(query=[{"Items": [key]}], batch_get_item=[unread] * 3)
-    assert DynamoDBStore(client, settings).list_due(NOW + timedelta(hours=1), 10) == []
+    assert list(DynamoDBStore(client, settings).list_due(NOW + timedelta(hours=1))) == []
     assert [operation for operation, _ in client.calls] == ["query", *["batch_get_item"] * 3]
 
 
@@ -189,13 +189,14 @@ def test_list_drops_index_entries_that_lag_behind(settings: Settings) -> None:
     assert client.calls[1][1]["RequestItems"][settings.table_name]["ConsistentRead"] is True
 
 
-def test_list_leaves_a_broken_item_out_and_counts_it(settings: Settings, capsys: Any) -> None:
+def test_list_shows_a_broken_item_as_unknown_and_counts_it(settings: Settings, capsys: Any) -> None:
     metrics.clear_metrics()
     whole = encode_entity(make_run(), settings)
     broken = {name: value for name, value in whole.items() if name != "deadline"}
     client = listing_client(batch_get_item=[{"Responses": {settings.table_name: [broken]}}])
     query = ListQuery(since=NOW, until=NOW, limit=10)
-    assert DynamoDBStore(client, settings).list_dag_runs(query) == Page([], None)
+    [found] = DynamoDBStore(client, settings).list_dag_runs(query).items
+    assert (found.dag_run_id, found.state) == ("run-1", DagRunState.UNKNOWN)
     metrics.flush_metrics()
     assert '"Degraded":[1.0]' in capsys.readouterr().out
 

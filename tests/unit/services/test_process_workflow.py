@@ -224,7 +224,7 @@ def test_process_workflow_leaves_a_run_to_the_reconciler_when_the_queue_fails() 
     assert processed.task is not None
     run = world.store.get_dag_run(processed.task.dag_run_id or "")
     assert run is not None
-    assert run in world.store.list_due(at(60).at, 10)
+    assert run in world.store.list_due(at(60).at)
 
 
 def test_process_workflow_says_completed_when_all_is_finished() -> None:
@@ -368,7 +368,7 @@ def test_process_workflow_gives_what_others_started_a_deadline() -> None:
     processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert not processed.is_started
-    assert get_task(world, SCAN_ID) in world.store.list_due(at(10**6).at, 10)
+    assert get_task(world, SCAN_ID) in world.store.list_due(at(10**6).at)
 
 
 def test_process_workflow_waits_for_the_data_of_a_scan_that_ended_elsewhere() -> None:

@@ -87,7 +87,7 @@ def test_receive_results_tells_exam_manager_of_the_result_and_the_end(world: Mem
 def test_receive_results_leaves_nothing_due(world: MemoryPorts) -> None:
     call_back(world, make_callback(world))
 
-    assert world.store.list_due(at(10**7).at, 10) == []
+    assert list(world.store.list_due(at(10**7).at)) == []
 
 
 def test_receive_results_changes_nothing_when_the_same_comes_again(world: MemoryPorts) -> None:

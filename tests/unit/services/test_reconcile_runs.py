@@ -270,11 +270,19 @@ def test_reconcile_runs_stops_in_time_and_goes_on_at_its_next_turn(world: Memory
     world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
     for version_id in ("v1", "v2"):
         deliver(world, make_dag_data(version_id=version_id), seconds=0)
-    clock = iter([at(61).at] * 2)
-    world.clock = lambda: next(clock, at(90).at)
+    clock, sent = [at(60).at], []
+    world.clock = lambda: clock[0]
 
+    def send_slowly(dag_run_id: str) -> None:
+        clock[0] += timedelta(seconds=22)
+        sent.append(dag_run_id)
+
+    world.queue.send_start = send_slowly  # type: ignore[method-assign]
     assert reconcile(world, 60) == 1
     assert world.store.get_system_status().degraded_at(at(61).at) == ["airflow"]
+    clock[0] = at(120).at
+    reconcile(world, 120)
+    assert len(set(sent)) == 2
 
 
 def test_reconcile_runs_frees_the_device_of_a_task_that_was_deleted(world: MemoryPorts) -> None:
@@ -342,7 +350,7 @@ def test_reconcile_runs_notes_the_status_although_following_takes_too_long(
     world.clock = lambda: clock[0]
 
     def list_slowly(_: object) -> list[OrchestratorRun]:
-        clock[0] = at(216.5).at
+        clock[0] = at(229).at
         return []
 
     world.orchestrator.list_dag_runs = list_slowly  # type: ignore[method-assign,assignment]

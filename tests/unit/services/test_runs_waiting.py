@@ -1,6 +1,7 @@
 """What each turn of the reconciler tells of Airflow, and of the run that has waited longest."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.observability import metrics
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.reconcile_runs import BATCH_SIZE, N_FOLLOWED, reconcile_runs
+from workflow_manager.services.reconcile_runs import N_FOLLOWED, reconcile_runs
 from workflow_manager.steps.keep_going import keep_going
 
 Capture = pytest.CaptureFixture[str]
@@ -58,6 +59,22 @@ def add_active(world: MemoryPorts, n_runs: int, due_in_s: int) -> None:
         world.store.commit([active])
 
 
+def tell_slowly(world: MemoryPorts, capsys: Capture, minute: int) -> dict[str, float]:
+    """Tell in a turn that has time for one page of what is active."""
+    clock, list_active = [at(60 * minute).at], world.store.list_active
+
+    def list_slowly(*args: Any) -> Any:
+        clock[0] += timedelta(seconds=15)
+        return list_active(*args)
+
+    world.clock = lambda: clock[0]
+    world.store.list_active = list_slowly  # type: ignore[method-assign]
+    try:
+        return tell(world, capsys, minute)
+    finally:
+        world.store.list_active = list_active  # type: ignore[method-assign]
+
+
 def test_reconcile_runs_tells_how_long_the_oldest_run_has_waited(
     world: MemoryPorts, capsys: Capture
 ) -> None:
@@ -78,7 +95,7 @@ def test_reconcile_runs_tells_of_none_where_none_waits(world: MemoryPorts, capsy
 def test_reconcile_runs_finds_the_oldest_run_behind_more_due_ones_than_a_turn_takes(
     world: MemoryPorts, capsys: Capture
 ) -> None:
-    for n in range(BATCH_SIZE + 20):
+    for n in range(70):
         world.store.commit([make_waiting(f"run-{n:03}", -900 + n, timedelta(minutes=1))])
     world.store.commit([make_waiting("oldest", -1, HOUR)])
 
@@ -91,7 +108,7 @@ def test_reconcile_runs_finds_the_oldest_run_behind_hundreds_and_goes_on_to_tell
     add_active(world, 2 * N_FOLLOWED + 50, 3600)
     world.store.commit([make_waiting("oldest", 3601, HOUR)])
 
-    told = [tell(world, capsys, minute)["RunsWaiting"] for minute in range(8)]
+    told = [tell_slowly(world, capsys, minute)["RunsWaiting"] for minute in range(8)]
 
     # Seen in the third turn, at the end of a round; and told of in each one from then on.
     assert told == [0, 0] + [3600 + 60 * minute for minute in range(2, 8)]
@@ -103,12 +120,12 @@ def test_reconcile_runs_forgets_a_run_that_has_started_within_one_round(
     add_active(world, 2 * N_FOLLOWED + 50, 3600)
     world.store.commit([make_waiting("oldest", 3601, HOUR)])
     for minute in range(3):
-        tell(world, capsys, minute)
+        tell_slowly(world, capsys, minute)
     run = world.store.get_dag_run("oldest")
     assert run is not None
     world.store.commit([run.evolve(state=DagRunState.RUNNING)])
 
-    told = [tell(world, capsys, minute)["RunsWaiting"] for minute in range(3, 6)]
+    told = [tell_slowly(world, capsys, minute)["RunsWaiting"] for minute in range(3, 6)]
 
     assert told[-1] == 0
 

@@ -33,17 +33,21 @@ CALLBACK_GRACE = timedelta(days=1)
 
 
 class DagRunState(StrEnum):
-    """Where a run stands; PENDING has not been seen in Airflow yet."""
+    """Where a run stands; PENDING has not been seen in Airflow yet.
+
+    UNKNOWN is what another version wrote, and is never written.
+    """
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can follow."""
+        """Whether nothing can follow by us."""
         return self not in (DagRunState.PENDING, DagRunState.RUNNING)
 
 
@@ -72,6 +76,8 @@ class DagRun(Entity):
         How often a start was tried or queued.
     next_attempt_at
         When the reconciler queues a pending start again.
+    ask_again_at
+        When the reconciler looks again at a run that is past its deadline.
     start_lease_until
         Until then, whoever tries the start keeps others from it.
     stop_due_at
@@ -111,6 +117,7 @@ class DagRun(Entity):
     callback_token_hashes: tuple[str, ...] = ()
     n_start_attempts: int = 0
     next_attempt_at: AwareDatetime
+    ask_again_at: AwareDatetime | None = None
     start_lease_until: AwareDatetime | None = None
     stop_due_at: AwareDatetime | None = None
     n_stop_attempts: int = 0
@@ -124,11 +131,14 @@ class DagRun(Entity):
     @property
     def due_at(self) -> AwareDatetime | None:
         """When the reconciler must look at this run; None once there is nothing left to do."""
+        if self.state is DagRunState.UNKNOWN:
+            return None
         if self.state.is_final:
             return self.stop_due_at
+        ends_at = max(self.deadline, self.ask_again_at or self.deadline)
         if self.state is DagRunState.PENDING:
-            return min(self.next_attempt_at, self.deadline)
-        return self.deadline
+            return min(self.next_attempt_at, ends_at)
+        return ends_at
 
     @property
     def trace(self) -> TraceContext | None:
@@ -167,6 +177,13 @@ class DagRun(Entity):
             n_start_attempts=self.n_start_attempts + 1,
             next_attempt_at=at + back_off(self.n_start_attempts),
         )
+
+    def put_off(self, at: AwareDatetime) -> "DagRun":
+        """Return the run with the reconciler's next look at its end, or its stop, put off."""
+        later = at + timedelta(seconds=FIRST_RETRY_S)
+        if self.state.is_final:
+            return self.evolve(stop_due_at=later)
+        return self.evolve(ask_again_at=later, next_attempt_at=max(self.next_attempt_at, later))
 
     def with_failed_start(self, reason: str, at: AwareDatetime) -> "DagRun":
         """Return the run with its start given up for now: nobody need wait for the lease's end.

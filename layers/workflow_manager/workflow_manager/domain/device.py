@@ -37,7 +37,7 @@ class DeviceLock(Entity):
         )
 
     def is_held_by(self, task: Task, at: datetime) -> bool:
-        """Tell whether `task` is the holder and in progress, or may be scanning.
+        """Tell whether `task` is the holder and, for all that we know, scans or may be scanning.
 
         Parameters
         ----------
@@ -46,7 +46,9 @@ class DeviceLock(Entity):
         at
             Now.
         """
-        if (task.task_id, task.attempt) != (self.task_id, self.attempt):
+        if task.task_id != self.task_id:
             return False
+        if task.status is TaskStatus.UNKNOWN:
+            return True
         may_scan = task.may_scan_until is not None and at < task.may_scan_until
-        return task.status is TaskStatus.IN_PROGRESS or may_scan
+        return task.attempt == self.attempt and (task.status is TaskStatus.IN_PROGRESS or may_scan)

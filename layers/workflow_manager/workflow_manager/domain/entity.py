@@ -1,15 +1,18 @@
 """What every stored thing has in common."""
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from ulid import ULID
 
 from workflow_manager.domain.trace import TraceContext
 
+# Of what has a state that this version does not know, or cannot read at all.
+UNREADABLE = "Another version of the workflow manager wrote this: this version leaves it alone."
 # Small beside the 80 random bits of a ULID, so that its time stays what it was.
 MAX_ID_STEP = 2**40
 # Of a ULID in Crockford's base 32.
@@ -47,6 +50,13 @@ class Cause:
         return replace(self, trace=trace) if trace else self
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The item that an entity was read from; what an entity is does not depend on it."""
+
+    item: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
 class Entity(BaseModel):
     """A stored thing, immutable in memory and guarded by its version in the table.
 
@@ -55,11 +65,14 @@ class Entity(BaseModel):
     version
         Number of writes so far; 0 was never written. A commit demands that the stored version
         is still this one.
+    origin
+        Lets a write keep what this version does not know.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: int = 0
+    origin: Origin = Field(default=Origin(), exclude=True, repr=False)
 
     def evolve(self, **changes: object) -> Self:
         """Return a copy with some fields changed, still of the version that was read."""

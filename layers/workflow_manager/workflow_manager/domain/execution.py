@@ -10,8 +10,12 @@ from datetime import timedelta
 from workflow_manager.domain.change_set import ChangeSet
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
-from workflow_manager.domain.entity import Cause, Event, record_event
-from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.entity import UNREADABLE, Cause, Event, record_event
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    InvalidTransitionError,
+    StoreUnavailableError,
+)
 from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import REPORT_WAIT, Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
@@ -24,7 +28,7 @@ from workflow_manager.domain.transitions import (
     transition_task,
     transition_workflow,
 )
-from workflow_manager.domain.workflow import Workflow
+from workflow_manager.domain.workflow import Workflow, WorkflowStatus
 
 # Longer than the functions that start scans may take: nobody waits for the device after that.
 SCAN_START_LEASE_S = 90
@@ -97,8 +101,10 @@ class Execution:
         self.put_workflow(last_event_id=line.event_id)
 
     def follow_tasks(self, cause: Cause) -> None:
-        """Let the workflow's status follow from its tasks'."""
+        """Let the workflow's status follow from its tasks', unless we do not know it."""
         before, status = self.workflow.status, self.graph.demanded_status()
+        if before is WorkflowStatus.UNKNOWN:
+            status = before
         if status is not before:
             move = WORKFLOW_MOVE_TO[status]
             status = transition_workflow(before, move)
@@ -170,6 +176,8 @@ class Execution:
         self.put_run(run.evolve(last_event_id=line.event_id))
 
     def _claim(self, task_id: str, cause: Cause, **changes: object) -> Task:
+        if self.workflow.status is WorkflowStatus.UNKNOWN:
+            raise InvalidTransitionError(UNREADABLE)
         fresh = {"attempt": self.tasks[task_id].attempt + 1, "progress": 0, "reason": None}
         return self._move_task(task_id, TaskMove.CLAIM, cause, **fresh, **changes)
 
@@ -225,8 +233,16 @@ class Execution:
             self.put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
 
     def follow_run(self, run: DagRun, cause: Cause) -> None:
-        """Let a task follow its run, which has just become final."""
+        """Let a task follow its run, which has just become final.
+
+        Raises
+        ------
+        StoreUnavailableError
+            This version does not know the task's state: the run ends when one does.
+        """
         task = self.tasks[run.task_id or ""]
+        if task.status is TaskStatus.UNKNOWN:
+            raise StoreUnavailableError(UNREADABLE)
         if task.dag_run_id != run.dag_run_id:
             return
         if run.state is DagRunState.SUCCEEDED and task.status is not TaskStatus.COMPLETED:
@@ -272,7 +288,8 @@ class Execution:
 
     def tell_again(self, task_id: str, cause: Cause) -> None:
         """Let exam-manager be told of a task that has ended, whatever it was told since."""
-        self.put_task(self.tasks[task_id].evolve(is_mirror_due=True), cause)
+        if (task := self.tasks[task_id]).status is not TaskStatus.UNKNOWN:
+            self.put_task(task.evolve(is_mirror_due=True), cause)
 
     def reset(self, task_id: str, cause: Cause) -> None:
         """Make a task that has ended ready for its next attempt; nothing behind it is started."""
@@ -293,7 +310,7 @@ class Execution:
             self._cancel_run(run, "Its data is being made anew.", cause)
 
     def _reset(self, task: Task, data: ObjectVersion | None, cause: Cause) -> None:
-        if task.status is TaskStatus.PENDING:
+        if task.status in (TaskStatus.PENDING, TaskStatus.UNKNOWN):
             return
         fresh = {"progress": 0, "reason": None, "dag_run_id": None, "deadline": None}
         told = {"data": data, "is_mirror_due": True}

@@ -26,6 +26,8 @@ class SystemStatus(Entity):
         active items has shown; None: no run waits.
     round_waiting_since
         The same of the round under way, so far.
+    n_stumbles
+        How many turns in a row, the present one included, something has killed or held up.
     """
 
     checked_at: AwareDatetime | None = None
@@ -34,14 +36,19 @@ class SystemStatus(Entity):
     lease_until: AwareDatetime | None = None
     waiting_since: AwareDatetime | None = None
     round_waiting_since: AwareDatetime | None = None
+    n_stumbles: int = 0
 
     def is_leased(self, at: AwareDatetime) -> bool:
         """Tell whether another turn is under way."""
         return self.lease_until is not None and self.lease_until > at
 
     def lease(self, duration_s: int, cause: Cause) -> "SystemStatus":
-        """Return the status with the lease taken for `duration_s` [s]."""
-        return self.evolve(lease_until=cause.at + timedelta(seconds=duration_s))
+        """Return the status with the lease taken for `duration_s` [s].
+
+        The turn counts as one that stumbled until it says at its end that it did not.
+        """
+        lease_until = cause.at + timedelta(seconds=duration_s)
+        return self.evolve(lease_until=lease_until, n_stumbles=self.n_stumbles + 1)
 
     def see_waiting(self, made_at: Iterable[AwareDatetime], cursor: str | None) -> "SystemStatus":
         """Return the status after a turn has read a part of the active items.

@@ -6,14 +6,14 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from workflow_manager.domain.data_lake import ObjectVersion
-from workflow_manager.domain.entity import Entity
-from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.entity import UNREADABLE, Entity
+from workflow_manager.domain.errors import InvalidInputError, InvalidTransitionError
 from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.policy import ExecutionPolicy
 
 # Until then, the message that a report is due has brought somebody who makes it.
 REPORT_WAIT = timedelta(seconds=60)
-# Between two tries of the reconciler: what failed is told within two of its turns.
+# Between two tries of the reconciler: what failed is tried within two of its turns.
 REPORT_RETRY = timedelta(seconds=30)
 # An exam-manager that is being exchanged may have lost its tasks for a moment.
 GONE_AFTER = timedelta(minutes=5)
@@ -25,13 +25,19 @@ DELETED_REASON = "The task was deleted in exam-manager."
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands."""
+    """Where a task stands; UNKNOWN is what another version wrote, and is never written."""
 
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits, or somebody works on it."""
+        return self in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS)
 
     @property
     def has_ended(self) -> bool:
@@ -71,7 +77,7 @@ class Task(Entity):
     missing_since
         Since when exam-manager says that it has no such task; None once it has it again.
     ask_again_at
-        When exam-manager, which did not answer past the end of an attempt, is asked again.
+        When the reconciler looks again at an attempt whose time is over.
     """
 
     workflow_id: str
@@ -139,6 +145,10 @@ class Task(Entity):
         untold_since = (self.untold_since or at) if has_failed else self.untold_since
         return self.evolve(report_retry_at=at + REPORT_RETRY, untold_since=untold_since)
 
+    def put_off_end(self, at: AwareDatetime) -> "Task":
+        """Return the task with the reconciler's next look at its end put off."""
+        return self.evolve(ask_again_at=at + REPORT_RETRY)
+
     def with_report(self, *, is_due: bool) -> "Task":
         """Return the task as exam-manager has been told of it.
 
@@ -159,6 +169,17 @@ class Task(Entity):
             Now.
         """
         return self.missing_since is not None and at - self.missing_since >= GONE_AFTER
+
+    def require_known(self) -> None:
+        """Return if this version knows the task's state.
+
+        Raises
+        ------
+        InvalidTransitionError
+            It does not.
+        """
+        if self.status is TaskStatus.UNKNOWN:
+            raise InvalidTransitionError(UNREADABLE)
 
     @property
     def orders(self) -> dict[str, object]:

@@ -44,6 +44,8 @@ class TaskGraph:
 
     def advances(self, policy: ExecutionPolicy) -> bool:
         """Tell whether DAG tasks start by themselves."""
+        if self.workflow.status is WorkflowStatus.UNKNOWN:
+            return False
         return policy.auto_advance and self.workflow.auto_advance
 
     def failed_scan(self) -> Task | None:
@@ -105,7 +107,8 @@ class TaskGraph:
     def demanded_status(self) -> WorkflowStatus:
         """Return the status that the tasks demand of their workflow."""
         statuses = {task.status for task in self.tasks.values() if not task.is_deleted}
-        if TaskStatus.IN_PROGRESS in statuses:
+        # What we do not know may be at work.
+        if statuses & {TaskStatus.IN_PROGRESS, TaskStatus.UNKNOWN}:
             return WorkflowStatus.RUNNING
         if TaskStatus.CANCELLED in statuses:
             return WorkflowStatus.CANCELLED

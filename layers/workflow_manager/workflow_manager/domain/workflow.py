@@ -8,12 +8,13 @@ from workflow_manager.domain.entity import Entity
 
 
 class WorkflowStatus(StrEnum):
-    """Where a workflow stands."""
+    """Where a workflow stands; UNKNOWN is what another version wrote, and is never written."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
 
 
 class Workflow(Entity):

@@ -1,6 +1,6 @@
 """Where state and data live."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -59,11 +59,14 @@ class WorkflowStore(Protocol):
     def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
         """Return a page of the rejected objects, newest first; the latest one may be missing."""
 
-    def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
-        """Return runs and scans that the reconciler must look at by now, most overdue first."""
+    def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
+        """Yield runs and scans that the reconciler must look at by now, most overdue first.
 
-    def list_due_mirrors(self, now: datetime, limit: int) -> list[Task]:
-        """Return tasks that exam-manager must be told of by now, most overdue first."""
+        What cannot be read is counted and passed over.
+        """
+
+    def list_due_mirrors(self, now: datetime) -> Iterator[Task]:
+        """Yield tasks that exam-manager must be told of by now, likewise."""
 
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
         """Return runs and scans that the reconciler must look at some day, soonest due first.

@@ -1,7 +1,7 @@
 """Cancel one DAG run."""
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
-from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.entity import UNREADABLE, Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.ports import MessageQueue, WorkflowStore
@@ -27,6 +27,8 @@ def cancel_dag_run(
         reason = f"Cancelled by {cause.actor}."
         finish_dag_run(store, queue, settings, dag_run_id, DagRunMove.CANCEL, cause, reason=reason)
         run = get_dag_run(store, dag_run_id)
+    if run.state is DagRunState.UNKNOWN:
+        raise InvalidTransitionError(UNREADABLE)
     if run.state is not DagRunState.CANCELLED:
         raise InvalidTransitionError(f"The run is {run.state} already: nothing was cancelled.")
     return run

@@ -40,6 +40,7 @@ def cancel_task(
     execution, task = find_task(store, workflow_id, task_id)
     if task.status is TaskStatus.CANCELLED:
         return task, "The task was cancelled before."
+    task.require_known()
     if task.status.has_ended:
         raise InvalidTransitionError(f"The task is {task.status} already: nothing was cancelled.")
     run = next(iter(load_active_runs(store, [task])), None)

@@ -4,6 +4,7 @@ from workflow_manager.domain.change_set import N_TASKS_PER_COMMIT, ChangeSet
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidTransitionError
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import TaskStatus
 from workflow_manager.domain.task_graph import order_by_inputs
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.ports import MessageQueue, WorkflowStore
@@ -13,6 +14,7 @@ from workflow_manager.steps.runs.load_active_runs import load_active_runs
 from workflow_manager.steps.tasks.find_task import find_execution
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 
+LEFT_ALONE = "What another version has written was left alone: look at its tasks."
 NOT_CONFIRMED = "Airflow has not confirmed yet that all its runs have stopped."
 
 
@@ -39,6 +41,8 @@ def cancel_workflow(
     """
     execution = find_execution(store, workflow_id)
     notes = [SCANNER_NOT_STOPPED] if any(t.is_scanning for t in execution.tasks.values()) else []
+    if any(task.status is TaskStatus.UNKNOWN for task in execution.tasks.values()):
+        notes.append(LEFT_ALONE)
     committed: list[ChangeSet] = []
     after = _cancel_live(store, queue, workflow_id, cause, committed)
     n_cancelled = sum(len(part.tasks) for part in committed)
@@ -49,6 +53,8 @@ def cancel_workflow(
         return after, " ".join([done, *notes])
     if after.workflow.status is WorkflowStatus.CANCELLED:
         return after, "The workflow was cancelled before."
+    if LEFT_ALONE in notes:
+        raise InvalidTransitionError(f"Nothing was cancelled. {LEFT_ALONE}")
     raise InvalidTransitionError(
         f"The workflow is {after.workflow.status} already: nothing was cancelled."
     )
@@ -64,7 +70,7 @@ def _cancel_live(
 ) -> Execution:
     execution = find_execution(store, workflow_id)
     # Those behind come first: none of them may start because of one that is cancelled later.
-    live = order_by_inputs([t for t in execution.tasks.values() if not t.status.has_ended])[::-1]
+    live = order_by_inputs([t for t in execution.tasks.values() if t.status.is_open])[::-1]
     for start in range(0, len(live), N_TASKS_PER_COMMIT):
         chosen = live[start : start + N_TASKS_PER_COMMIT]
         runs = {run.task_id: run for run in load_active_runs(store, chosen)}

@@ -7,8 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import is_lake_key, result_prefix
-from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import AuthenticationError, ConflictError, InvalidInputError
+from workflow_manager.domain.entity import UNREADABLE, Cause
+from workflow_manager.domain.errors import (
+    AuthenticationError,
+    ConflictError,
+    InvalidInputError,
+    StoreUnavailableError,
+)
 from workflow_manager.domain.result import MAX_RESULTS_BYTES, Result, result_type_of
 from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.ports import MessageQueue, WorkflowStore
@@ -109,8 +114,13 @@ def receive_results(
         A result lies outside the run's own prefix, or the task is another run's.
     ConflictError
         The run ended before, in another way.
+    StoreUnavailableError
+        This version does not know the run's state: the DAG calls again.
     """
     run = authenticate_callback(store, token, cause)
+    if run.state is DagRunState.UNKNOWN:
+        # The DAG calls again; at last the reconciler of a version that knows it finds its end.
+        raise StoreUnavailableError(UNREADABLE)
     if task_id is not None and task_id != run.task_id:
         raise InvalidInputError("The callback's token belongs to the run of another task.")
     is_success = not callback.is_progress and callback.success is not False

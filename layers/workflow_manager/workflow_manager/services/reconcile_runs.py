@@ -1,15 +1,16 @@
 """Heal what was lost: starts, stops, callbacks, deadlines, reports to exam-manager."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import VersionConflictError
+from workflow_manager.domain.errors import InvalidInputError, VersionConflictError
 from workflow_manager.domain.system_status import SystemStatus
-from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.domain.transitions import DagRunMove
+from workflow_manager.domain.task import Task
 from workflow_manager.observability import MetricUnit, count_left_undone, metrics, traced
 from workflow_manager.ports import (
     Clock,
@@ -21,33 +22,60 @@ from workflow_manager.ports import (
 )
 from workflow_manager.settings import Settings
 from workflow_manager.steps.keep_going import keep_going
-from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.end_overdue_run import end_overdue_run
 from workflow_manager.steps.runs.follow_dag_runs import Answers, ask_airflow, follow_dag_run
 from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
 from workflow_manager.steps.scans.end_overdue_task import end_overdue_task
 from workflow_manager.steps.scans.follow_device_task import follow_device_task
 from workflow_manager.steps.tasks.mirror_task import mirror_task
+from workflow_manager.steps.turn import Turn
 
-# Lets a run follow what Airflow says of it.
-Follow = Callable[[DagRun, Answers, Cause], None]
 # Longer than the function's own timeout, shorter than its schedule: a crashed turn frees itself.
 LEASE_S = 55
-BATCH_SIZE = 50
+# After so many refusals, exam-manager or Airflow is taken to be away until the next turn.
 MAX_N_IN_VAIN = 3
-# All active runs of one turn: a few requests to Airflow, which answers a hundred at once.
+# Of what is active: a page, which is a request or two to Airflow, and a page of a careful turn.
 N_FOLLOWED = 100
-# Until when each part of a turn may take on the next item; what is left waits for the next turn.
-# The function has 50 s: 14 s each for the last request and the look at Airflow's health remain.
-ASK_BUDGET = timedelta(seconds=3)
-DUE_BUDGET = timedelta(seconds=12)
-FOLLOW_BUDGET = timedelta(seconds=16)
-SCAN_BUDGET = timedelta(seconds=18)
-TIME_BUDGET = timedelta(seconds=20)
+N_FOLLOWED_CAREFULLY = 25
+# Each part's share of the turn, 34 s in all; what is left of its items waits for the next turn.
+LIST_SHARE = timedelta(seconds=3)
+END_SHARE = timedelta(seconds=7)
+STOP_SHARE = timedelta(seconds=4)
+RESTART_SHARE = timedelta(seconds=7)
+FOLLOW_SHARE = timedelta(seconds=7)
+SCAN_SHARE = timedelta(seconds=3)
+REPORT_SHARE = timedelta(seconds=3)
 HEALTH_BUDGET = timedelta(seconds=35)
 # An Airflow that hangs must not keep what is due from its turn.
 LEAST_DUE_TIME = timedelta(seconds=3)
-# What has ended in Airflow ends by that, and by its deadline only if that fails for so long.
-ENDED_GRACE = timedelta(hours=1)
+
+Follow = Callable[[DagRun, Answers, Cause], None]
+
+
+@dataclass
+class Active:
+    """What is active, page by page, and what has been seen of it.
+
+    Parameters
+    ----------
+    page
+        The present page.
+    seen
+        The status that the turn leaves behind.
+    """
+
+    page: list[DagRun | Task]
+    seen: SystemStatus
+
+    @property
+    def runs(self) -> list[DagRun]:
+        """Runs of the page that nobody else looks at."""
+        return [item for item in self.page if isinstance(item, DagRun) and not item.state.is_final]
+
+    @property
+    def scans(self) -> list[Task]:
+        """Scans of the page that are under way."""
+        return [item for item in self.page if isinstance(item, Task) and item.is_scanning]
 
 
 def reconcile_runs(
@@ -62,9 +90,9 @@ def reconcile_runs(
 ) -> int:
     """Take one turn, unless another one is under way.
 
-    What is due comes first, and what is over in Airflow is not ended by its deadline. Then a
-    bounded part of all that is active is compared with Airflow and exam-manager, and the next turn
-    goes on behind it. Exam-manager, which may be down, is told last.
+    What is due comes first: ends, then stops, then starts. Then as much as there is time for of all
+    that is active is compared with Airflow and exam-manager, and the next turn goes on behind it.
+    Exam-manager, which may be down, is told last. Each item is put off before it is touched.
 
     Returns
     -------
@@ -74,26 +102,45 @@ def reconcile_runs(
     status = store.get_system_status()
     if status.is_leased(cause.at):
         return 0
+    turn = Turn(clock, cause, status.n_stumbles)
+    page, cursor = _list_active(store, status.cursor, turn)
+    # What kills a careful turn is not read again by the next one.
+    leased = status.evolve(cursor=cursor) if turn.is_careful else status
     try:
-        store.commit([status.lease(LEASE_S, cause)])
+        store.commit([leased.lease(LEASE_S, cause)])
     except VersionConflictError:
         return 0
-    seen = status.evolve(cursor=None)
+    active, is_through = Active(page, leased), False
     try:
-        due = store.list_due(cause.at, BATCH_SIZE)
-        active, cursor = store.list_active(status.cursor, N_FOLLOWED)
-        seen = status.see_waiting(_list_waiting([*due, *active]), cursor)
-        _tell_waiting(seen, cause)
+        due = turn.take(store.list_due(cause.at), turn.until(LIST_SHARE))
+        active.seen = status.see_waiting(_list_waiting([*due, *page]), cursor)
+        _tell_waiting(active.seen, cause)
         follow = partial(follow_dag_run, store, lake, queue, orchestrator, clock, settings)
-        n_done = _reconcile_due(
-            store, queue, orchestrator, exam, clock, settings, follow, due, cause
-        )
-        active = _rotate(active, cause)
-        _follow_runs(orchestrator, clock, follow, active, cause)
-        _follow_scans(store, queue, exam, clock, settings, active, cause)
-        return n_done + _tell_exam_manager(store, exam, clock, cause)
+        parts: list[Callable[[], int]] = [
+            lambda: _end(store, queue, orchestrator, exam, settings, follow, turn, due),
+            lambda: _stop(store, orchestrator, turn, due),
+            lambda: _restart(store, queue, turn, due),
+            lambda: _follow_runs(store, orchestrator, follow, turn, active),
+            lambda: _follow_scans(store, queue, exam, settings, turn, active),
+            lambda: _tell_exam_manager(store, exam, turn, due),
+        ]
+        n_done = sum(part() for part in turn.order(parts))
+        is_through = not turn.has_stumbled
+        return n_done
     finally:
-        _note_status(store, orchestrator, clock, seen, cause)
+        n_stumbles = 0 if is_through else status.n_stumbles + 1
+        _note_status(store, orchestrator, turn, active.seen.evolve(n_stumbles=n_stumbles))
+
+
+def _list_active(
+    store: WorkflowStore, cursor: str | None, turn: Turn
+) -> tuple[list[DagRun | Task], str | None]:
+    limit = N_FOLLOWED_CAREFULLY if turn.is_careful else N_FOLLOWED
+    try:
+        return store.list_active(cursor, limit)
+    except (InvalidInputError, ValueError, TypeError):
+        # A place that another version has left.
+        return store.list_active(None, limit)
 
 
 def _list_waiting(items: Sequence[DagRun | Task]) -> list[datetime]:
@@ -109,181 +156,221 @@ def _tell_waiting(seen: SystemStatus, cause: Cause) -> None:
     metrics.flush_metrics()
 
 
-def _is_late(clock: Clock, cause: Cause, budget: timedelta) -> bool:
-    return clock() - cause.at > budget
-
-
-def _rotate(items: list[DagRun | Task], cause: Cause) -> list[DagRun | Task]:
-    # Where turns end early, each begins with somebody else.
-    start = int(cause.at.timestamp() // 60) % len(items) if items else 0
-    return items[start:] + items[:start]
-
-
-def _reconcile_due(
-    store: WorkflowStore,
-    queue: MessageQueue,
-    orchestrator: Orchestrator,
-    exam: ExamClient,
-    clock: Clock,
-    settings: Settings,
-    follow: Follow,
-    due: Sequence[DagRun | Task],
-    cause: Cause,
-) -> int:
-    overdue = [item for item in due if isinstance(item, DagRun) and _is_overdue(item, cause)]
-    answers = Answers()
-    with keep_going("overdue runs not looked for in Airflow"):
-        answers = ask_airflow(orchestrator, overdue, partial(_is_late, clock, cause, ASK_BUDGET))
-    until = max(cause.at + DUE_BUDGET, clock() + LEAST_DUE_TIME)
-    for n_done, item in enumerate(due):
-        if clock() > until:
-            return n_done
-        if isinstance(item, DagRun) and _is_overdue(item, cause):
-            with traced(item.trace), keep_going("run not followed"):
-                follow(item, answers, cause)
-        trace = item.trace if isinstance(item, DagRun) else None
-        with traced(trace), keep_going("not reconciled"):
-            if isinstance(item, DagRun):
-                _reconcile_run(
-                    store, queue, orchestrator, settings, item.dag_run_id, answers, cause
-                )
-            else:
-                _reconcile_task(store, queue, exam, clock, settings, item, cause)
-    return len(due)
+def _rotate(runs: list[DagRun], turn: Turn) -> list[DagRun]:
+    # Where turns end early, each begins with somebody else; careful ones begin where the first of
+    # them did, at one end or the other.
+    minute = int(turn.cause.at.timestamp() // 60) - turn.n_stumbles
+    start = minute % len(runs) if runs else 0
+    return turn.order(runs[start:] + runs[:start])
 
 
 def _is_overdue(run: DagRun, cause: Cause) -> bool:
     return not run.state.is_final and run.deadline <= cause.at
 
 
-def _reconcile_run(
+def _has_overdue_end(item: DagRun | Task, cause: Cause) -> bool:
+    if isinstance(item, DagRun):
+        return _is_overdue(item, cause)
+    return item.end_due_at is not None and item.end_due_at <= cause.at
+
+
+def _end(
     store: WorkflowStore,
     queue: MessageQueue,
     orchestrator: Orchestrator,
+    exam: ExamClient,
     settings: Settings,
-    dag_run_id: str,
-    answers: Answers,
-    cause: Cause,
-) -> None:
-    # Read again: it may have been seen running, or ended, since the list was made.
-    run = store.get_dag_run(dag_run_id)
-    if run is None or run.due_at is None or run.due_at > cause.at:
-        return
-    if run.state.is_final:
-        stop_dag_run(store, orchestrator, run.dag_run_id, cause)
-    elif run.deadline > cause.at:
-        store.commit([run.with_later_retry(cause.at)])
-        queue.send_start(run.dag_run_id)
-    elif not answers.has_ended(run) or run.deadline + ENDED_GRACE <= cause.at:
-        reason = (
-            f"Airflow did not start the run before the deadline. {run.reason or ''}".strip()
-            if run.state is DagRunState.PENDING
-            else "The run did not end before its deadline, so it was stopped."
-        )
-        outcome = {"reason": reason, "is_overdue": True}
-        if finish_dag_run(
-            store, queue, settings, run.dag_run_id, DagRunMove.FAIL, cause, **outcome
-        ):
-            metrics.add_metric("RunsPastDeadline", MetricUnit.Count, 1)
+    follow: Follow,
+    turn: Turn,
+    due: Iterable[DagRun | Task],
+) -> int:
+    """End what is past its deadline; a run that has ended in Airflow ends as it did there."""
+    cause, until, n_done, n_in_vain = turn.cause, turn.until(END_SHARE), 0, 0
+
+    def end(item: DagRun | Task) -> None:
+        # A careful turn has put it off before it asked for it.
+        if turn.is_careful or _put_off(store, item, cause):
+            _end_one(store, queue, exam, settings, follow, item, answers, cause)
+
+    overdue = turn.order_due(item for item in due if _has_overdue_end(item, cause))
+    for group in turn.group(overdue):
+        if turn.is_over(until):
+            break
+        if turn.is_careful and not _put_off(store, group[0], cause):
+            continue
+        is_away = n_in_vain == MAX_N_IN_VAIN
+        found = None if is_away else _ask(orchestrator, turn, group, until)
+        n_in_vain += found is None and not is_away
+        answers = found or Answers()
+        n_done += turn.serve(group, end, max(until, turn.clock() + LEAST_DUE_TIME))
+    return n_done
 
 
-def _reconcile_task(
+def _end_one(
     store: WorkflowStore,
     queue: MessageQueue,
     exam: ExamClient,
-    clock: Clock,
     settings: Settings,
-    task: Task,
+    follow: Follow,
+    item: DagRun | Task,
+    answers: Answers,
     cause: Cause,
 ) -> None:
-    if task.report_due_at is not None and task.report_due_at <= cause.at:
-        with keep_going("exam-manager not told"):
-            _tell(store, exam, clock, task, cause)
-    if task.end_due_at is not None and task.end_due_at <= cause.at:
-        end_overdue_task(store, queue, exam, settings, task.workflow_id, task.task_id, cause)
+    if isinstance(item, Task):
+        with keep_going("not reconciled"):
+            ids = (item.workflow_id, item.task_id)
+            end_overdue_task(store, queue, exam, settings, *ids, cause)
+        return
+    with traced(item.trace), keep_going("run not followed"):
+        follow(item, answers, cause)
+    with traced(item.trace), keep_going("not reconciled"):
+        end_overdue_run(store, queue, settings, item.dag_run_id, answers, cause)
+
+
+def _put_off(store: WorkflowStore, item: DagRun | Task, cause: Cause) -> bool:
+    # Before it is touched: what kills the turn is not the first of the next one again.
+    later = item.put_off(cause.at) if isinstance(item, DagRun) else item.put_off_end(cause.at)
+    is_put_off = False
+    with keep_going("not put off"):
+        store.commit([later])
+        is_put_off = True
+    return is_put_off
+
+
+def _ask(
+    orchestrator: Orchestrator, turn: Turn, items: Iterable[DagRun | Task], until: datetime
+) -> Answers | None:
+    runs = [item for item in items if isinstance(item, DagRun)]
+    answers: Answers | None = None
+    with turn.watch(), keep_going("runs not looked for in Airflow"):
+        answers = ask_airflow(orchestrator, runs, partial(turn.is_over, until))
+    return answers
+
+
+def _stop(
+    store: WorkflowStore, orchestrator: Orchestrator, turn: Turn, due: Iterable[DagRun | Task]
+) -> int:
+    def stop(run: DagRun) -> None:
+        with traced(run.trace), keep_going("not reconciled"):
+            store.commit([run.put_off(turn.cause.at)])
+            stop_dag_run(store, orchestrator, run.dag_run_id, turn.cause)
+
+    ended = (item for item in due if isinstance(item, DagRun) and item.state.is_final)
+    return turn.serve(turn.order_due(ended), stop, turn.until(STOP_SHARE))
+
+
+def _restart(
+    store: WorkflowStore, queue: MessageQueue, turn: Turn, due: Iterable[DagRun | Task]
+) -> int:
+    def restart(run: DagRun) -> None:
+        with traced(run.trace), keep_going("not reconciled"):
+            store.commit([run.with_later_retry(turn.cause.at)])
+            queue.send_start(run.dag_run_id)
+
+    pending = (
+        item for item in due if isinstance(item, DagRun) and item.state is DagRunState.PENDING
+    )
+    waiting = (run for run in pending if not _is_overdue(run, turn.cause))
+    return turn.serve(turn.order_due(waiting), restart, turn.until(RESTART_SHARE))
 
 
 def _follow_runs(
-    orchestrator: Orchestrator,
-    clock: Clock,
-    follow: Follow,
-    items: Sequence[DagRun | Task],
-    cause: Cause,
+    store: WorkflowStore, orchestrator: Orchestrator, follow: Follow, turn: Turn, active: Active
+) -> int:
+    """Follow what is not overdue, page by page, until the round or the share is over."""
+    until = turn.until(FOLLOW_SHARE)
+    while True:
+        _follow_page(orchestrator, follow, turn, active, until)
+        if active.seen.cursor is None or turn.is_careful or turn.is_over(until):
+            return 0
+        page, cursor = store.list_active(active.seen.cursor, N_FOLLOWED)
+        if turn.is_over(until):
+            return 0
+        active.page = page
+        active.seen = active.seen.see_waiting(_list_waiting(active.page), cursor)
+
+
+def _follow_page(
+    orchestrator: Orchestrator, follow: Follow, turn: Turn, active: Active, until: datetime
 ) -> None:
-    """Follow what is not overdue."""
-    runs = [item for item in items if isinstance(item, DagRun) and not item.state.is_final]
-    active = [run for run in runs if not _is_overdue(run, cause)]
-    if not active or _is_late(clock, cause, FOLLOW_BUDGET):
-        return
-    with keep_going("runs not followed"):
-        answers = ask_airflow(orchestrator, active, partial(_is_late, clock, cause, FOLLOW_BUDGET))
-        for run in active:
-            if _is_late(clock, cause, FOLLOW_BUDGET):
-                break
+    runs = [run for run in active.runs if not _is_overdue(run, turn.cause)]
+    n_in_vain = 0
+    for group in turn.group(_rotate(runs, turn)):
+        if turn.is_over(until) or n_in_vain == MAX_N_IN_VAIN:
+            return
+        if (answers := _ask(orchestrator, turn, group, until)) is None:
+            n_in_vain += 1
+            continue
+
+        def follow_one(run: DagRun, answers: Answers = answers) -> None:
             with traced(run.trace), keep_going("run not followed"):
-                follow(run, answers, cause)
+                follow(run, answers, turn.cause)
+
+        turn.serve(group, follow_one, until)
 
 
 def _follow_scans(
     store: WorkflowStore,
     queue: MessageQueue,
     exam: ExamClient,
-    clock: Clock,
     settings: Settings,
-    items: Sequence[DagRun | Task],
-    cause: Cause,
-) -> None:
-    for item in items:
-        if isinstance(item, DagRun) or item.status is not TaskStatus.IN_PROGRESS:
-            continue
-        if not item.task_type.is_device_task:
-            continue
-        if _is_late(clock, cause, SCAN_BUDGET):
-            return
+    turn: Turn,
+    active: Active,
+) -> int:
+    def follow(task: Task) -> None:
         with keep_going("scan not followed"):
-            follow_device_task(store, queue, exam, settings, item, cause)
+            follow_device_task(store, queue, exam, settings, task, turn.cause)
+
+    scans = (task for task in active.scans if not _has_overdue_end(task, turn.cause))
+    turn.serve(turn.order(scans), follow, turn.until(SCAN_SHARE))
+    return 0
 
 
-def _tell_exam_manager(store: WorkflowStore, exam: ExamClient, clock: Clock, cause: Cause) -> int:
+def _tell_exam_manager(
+    store: WorkflowStore, exam: ExamClient, turn: Turn, due: Iterable[DagRun | Task]
+) -> int:
     """Tell what `follow_changes` has not; return how much was due."""
-    due = store.list_due_mirrors(cause.at, BATCH_SIZE)
+    at, until = turn.cause.at, turn.until(REPORT_SHARE)
+    scans = (item for item in due if isinstance(item, Task))
+    reports = (task for task in scans if task.report_due_at and task.report_due_at <= at)
+    listed = turn.take(chain(reports, store.list_due_mirrors(at)), until)
     n_in_vain = 0
-    for n_told, task in enumerate(due):
-        # An exam-manager that is away costs a turn a few tries; the others come first next time.
-        if n_in_vain == MAX_N_IN_VAIN or _is_late(clock, cause, TIME_BUDGET):
-            return n_told
+
+    def tell(task: Task) -> None:
+        nonlocal n_in_vain
         n_in_vain += 1
         with keep_going("exam-manager not told"):
-            _tell(store, exam, clock, task, cause)
+            # Others see that a report is under way, too.
+            store.commit([task.put_off_report(at, has_failed=False)])
+            ids = (task.workflow_id, task.task_id)
+            mirror_task(store, exam, turn.clock, *ids, turn.cause, is_last=True)
             n_in_vain = 0
-    return len(due)
 
-
-def _tell(store: WorkflowStore, exam: ExamClient, clock: Clock, task: Task, cause: Cause) -> None:
-    # Put off before it is touched: others see that a report is under way, and one that kills the
-    # turn is not the first of the next one again.
-    store.commit([task.put_off_report(cause.at, has_failed=False)])
-    mirror_task(store, exam, clock, task.workflow_id, task.task_id, cause, is_last=True)
+    for n_told, task in enumerate(turn.order_due(listed)):
+        # An exam-manager that is away costs a turn a few tries; the others come first next time.
+        if n_in_vain == MAX_N_IN_VAIN or not turn.serve([task], tell, until):
+            return n_told
+    return len(listed)
 
 
 def _note_status(
-    store: WorkflowStore, orchestrator: Orchestrator, clock: Clock, seen: SystemStatus, cause: Cause
+    store: WorkflowStore, orchestrator: Orchestrator, turn: Turn, seen: SystemStatus
 ) -> None:
     degraded = seen.degraded
-    if not _is_late(clock, cause, HEALTH_BUDGET):
+    if not turn.is_over(turn.cause.at + HEALTH_BUDGET):
         degraded = ("airflow",)
         with keep_going("Airflow is not healthy"):
             orchestrator.check_health()
             degraded = ()
     # Before the table, which may be what does not answer.
     metrics.add_metric("AirflowUnhealthy", MetricUnit.Count, int("airflow" in degraded))
-    leased = store.get_system_status()
-    noted = leased.evolve(
-        checked_at=cause.at,
+    noted = store.get_system_status().evolve(
+        checked_at=turn.cause.at,
         degraded=degraded,
         cursor=seen.cursor,
         waiting_since=seen.waiting_since,
         round_waiting_since=seen.round_waiting_since,
         lease_until=None,
+        n_stumbles=seen.n_stumbles,
     )
     store.commit([noted])

@@ -44,6 +44,7 @@ def retry_task(
         The task is in progress, or was never started.
     """
     task = find_task(store, workflow_id, task_id)[1]
+    task.require_known()
     if task.status is TaskStatus.PENDING:
         raise ConflictError(
             "The task waits for its first start, or for another task: there is nothing to retry."

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.entity import UNREADABLE, Cause
 from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
@@ -174,6 +174,8 @@ def _load(
 
 
 def _find_refusal(execution: Execution, task: Task, seen: Task) -> ConflictError | None:
+    if task.status is TaskStatus.UNKNOWN:
+        return InvalidTransitionError(UNREADABLE)
     # A scan of somebody else that has ended and whose data never came may be repeated.
     waits_for_data = task.attempt == 0 and task.progress == 100
     if task.status is TaskStatus.IN_PROGRESS and not waits_for_data:

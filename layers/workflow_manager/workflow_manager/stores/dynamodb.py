@@ -1,16 +1,14 @@
 """The `WorkflowStore` on one DynamoDB table."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
-from workflow_manager.domain.errors import VersionConflictError
+from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.listing import ListQuery, Page, encode_cursor
 from workflow_manager.domain.rejected_object import RejectedObject
@@ -19,15 +17,19 @@ from workflow_manager.domain.task import Task
 from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
-from workflow_manager.observability import count_left_undone, log_unexpected
 from workflow_manager.settings import Settings
 from workflow_manager.stores import items
+from workflow_manager.stores.decoding import decode_entity, encode_entity, is_unknown
+from workflow_manager.stores.due_index import (
+    read_active,
+    read_due,
+    read_in_order,
+    tell_unreadable,
+)
 from workflow_manager.stores.expiry import list_begun, list_renewals, renewed_expiry
 from workflow_manager.stores.items import Item, ItemKey, ModelT
 from workflow_manager.stores.listing_index import find_listed
 from workflow_manager.stores.table import Table, put_new, put_over
-
-DUE_INDEX = "due-index"
 
 ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject)
 
@@ -54,7 +56,8 @@ class DynamoDBStore:
         workflow = self._get(Workflow, items.workflow_key(workflow_id))
         if workflow is None:
             return None
-        tasks = self._query(Task, items.workflow_key(workflow_id).pk, items.TASK_PREFIX)
+        found = self._query(items.workflow_key(workflow_id).pk, items.TASK_PREFIX)
+        tasks = [decode_entity(Task, item) for item in found]
         return Execution(TaskGraph(workflow, items.order_tasks(tasks)))
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
@@ -63,8 +66,8 @@ class DynamoDBStore:
         if not all(map(items.is_possible, keys)):
             return None
         found = self._table.read([items.encode_key(key) for key in keys], is_complete=True)
-        read = {_key_of(item): item for item in found}
-        return items.decode(Task, read[keys[1]]) if len(read) == len(keys) else None
+        read = {items.key_of(item): item for item in found}
+        return decode_entity(Task, read[keys[1]]) if len(read) == len(keys) else None
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
@@ -92,13 +95,15 @@ class DynamoDBStore:
             paging["ExclusiveStartKey"] = items.encode_key(ItemKey(pk, items.EVENT_PREFIX + after))
         if limit is not None:
             paging["Limit"] = limit
-        return self._query(Event, pk, items.EVENT_PREFIX, limit, **paging)
+        found = self._query(pk, items.EVENT_PREFIX, limit, **paging)
+        return [event for item in found for event in _decode_all(Event, item)]
 
     def list_last_events(self, subject: str, limit: int) -> list[Event]:
         """Return the newest lines of an audit trail, oldest first, at most so many."""
         pk = items.event_partition(subject)
         newest_first = {"ScanIndexForward": False, "Limit": limit}
-        return self._query(Event, pk, items.EVENT_PREFIX, limit, **newest_first)[::-1]
+        found = self._query(pk, items.EVENT_PREFIX, limit, **newest_first)
+        return [event for item in found for event in _decode_all(Event, item)][::-1]
 
     def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
         """Return a page of the runs, newest first; one created just now may be missing."""
@@ -113,35 +118,18 @@ class DynamoDBStore:
         """Return a page of the objects that fit nothing, newest first, likewise."""
         return self._list(RejectedObject, items.REJECTED_OBJECTS, query, {})
 
-    def list_due(self, now: datetime, limit: int) -> list[DagRun | Task]:
-        """Return runs and scans that the reconciler must look at by now, most overdue first."""
-        return self._list_due(items.DUE, now, limit)
+    def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
+        """Yield runs and scans that the reconciler must look at by now, most overdue first."""
+        return read_due(self._table, items.DUE, now)
 
-    def list_due_mirrors(self, now: datetime, limit: int) -> list[Task]:
-        """Return tasks that exam-manager must be told of by now, most overdue first."""
-        due = self._list_due(items.MIRROR_DUE, now, limit)
-        return [entity for entity in due if isinstance(entity, Task)]
+    def list_due_mirrors(self, now: datetime) -> Iterator[Task]:
+        """Yield tasks that exam-manager must be told of by now, most overdue first."""
+        due = read_due(self._table, items.MIRROR_DUE, now)
+        return (entity for entity in due if isinstance(entity, Task))
 
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
         """Return runs and scans that the reconciler must look at some day, in that order."""
-        request: Item = {
-            "IndexName": DUE_INDEX,
-            "KeyConditionExpression": "#due = :due",
-            "ExpressionAttributeNames": {"#due": "due"},
-            "ExpressionAttributeValues": {":due": {"S": items.DUE}},
-            "Limit": limit + 1,
-        }
-        if after is not None:
-            due_at, key = items.decode_active_cursor(after)
-            place = {"due": {"S": items.DUE}, "due_at": {"S": due_at}}
-            request["ExclusiveStartKey"] = items.encode_key(key) | place
-        answer = self._table.query_page(**request)
-        entries: list[Item] = answer["Items"][:limit]
-        is_last = len(answer["Items"]) <= limit and "LastEvaluatedKey" not in answer
-        cursor = None
-        if entries and not is_last:
-            cursor = items.encode_active_cursor(entries[-1]["due_at"]["S"], _key_of(entries[-1]))
-        return self._read_active(entries), cursor
+        return read_active(self._table, after, limit)
 
     def delete_workflow(self, workflow_id: str) -> int:
         """Delete a workflow, its tasks and its audit trail; return the number of items."""
@@ -186,41 +174,44 @@ class DynamoDBStore:
             },
         )
         for item in found:
-            known = int(item["expires_at"]["N"]) if "expires_at" in item else None
+            known = item.get("expires_at", {}).get("N")
             is_task = item["SK"]["S"].startswith(items.TASK_PREFIX)
-            fresh = renewed_expiry(known, at, self._settings, is_task=is_task)
+            fresh = renewed_expiry(
+                int(known) if known else None, at, self._settings, is_task=is_task
+            )
             if fresh is None:
                 continue
             renewed = item | {"expires_at": {"N": str(fresh)}}
             try:
-                self._table.write([put_over(renewed, item["version"]["N"])])
+                self._table.write([put_over(renewed, item.get("version"))])
             except VersionConflictError:
                 # Whoever changed it has renewed it too.
                 continue
 
     def _put_entity(self, entity: Entity, begun: Collection[str]) -> Item:
-        item = items.encode_entity(entity, self._settings)
+        item = encode_entity(entity, self._settings)
         if isinstance(entity, Task) and entity.version == 0 and entity.workflow_id in begun:
             # The workflow's own item is the condition; what an expired one has left counts no more.
             return {"Item": item}
-        if entity.version == 0:
+        if entity.version == 0 and not entity.origin.item:
             return put_new(item)
-        return put_over(item, str(entity.version))
+        if entity.version == 0:
+            # One that nobody can read as a number is compared as it is.
+            return put_over(item, entity.origin.item.get("version"))
+        return put_over(item, {"N": str(entity.version)})
 
     def _get(self, model: type[ModelT], key: ItemKey) -> ModelT | None:
         item = self._table.get(key)
-        return items.decode(model, item) if item else None
+        return decode_entity(model, item) if item else None
 
-    def _query(
-        self, model: type[ModelT], pk: str, prefix: str, limit: int | None = None, **paging: Any
-    ) -> list[ModelT]:
+    def _query(self, pk: str, prefix: str, limit: int | None = None, **paging: Any) -> list[Item]:
         found = self._table.query(
             ConsistentRead=True,
             KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
             ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
             **paging,
         )
-        return [items.decode(model, item) for item in islice(found, limit)]
+        return list(islice(found, limit))
 
     def _list(
         self, model: type[ListedT], kind: str, query: ListQuery, filters: dict[str, str | None]
@@ -228,44 +219,11 @@ class DynamoDBStore:
         wanted = {name: value for name, value in filters.items() if value is not None}
         entries, place = find_listed(self._table, kind, query, wanted)
         # An index lags behind its table: only the base items tell their state.
-        listed = (_decode(model, item) for item in self._read_in_order(entries, is_complete=True))
+        found = read_in_order(self._table, entries, is_complete=True)
+        listed = [(item, entity) for item in found for entity in _decode_all(model, item)]
+        tell_unreadable(item for item, entity in listed if is_unknown(entity))
         cursor = encode_cursor(place) if place else None
-        return Page([item for item in listed if item and query.accepts(item)], cursor)
-
-    def _list_due(self, partition: str, now: datetime, limit: int) -> list[DagRun | Task]:
-        keys = self._table.query(
-            IndexName=DUE_INDEX,
-            KeyConditionExpression="#due = :due AND due_at <= :now",
-            ExpressionAttributeNames={"#due": "due"},
-            ExpressionAttributeValues={
-                ":due": {"S": partition},
-                ":now": {"S": items.format_due(now)},
-            },
-            Limit=limit,
-        )
-        # The index lags: what the table has as moved on belongs to the other part, or to none.
-        active = [
-            e
-            for e in self._read_active(list(islice(keys, limit)))
-            if items.due_partition(e) == partition
-        ]
-        due = ((entity.due_at, entity) for entity in active)
-        overdue = [(due_at, entity) for due_at, entity in due if due_at and due_at <= now]
-        return [entity for _, entity in sorted(overdue, key=lambda pair: pair[0])]
-
-    def _read_active(self, entries: list[Item]) -> list[DagRun | Task]:
-        active: list[DagRun | Task] = []
-        for item in self._read_in_order(entries):
-            is_task = item["SK"]["S"].startswith(items.TASK_PREFIX)
-            entity = _decode(Task, item) if is_task else _decode(DagRun, item)
-            if entity and entity.due_at is not None:
-                active.append(entity)
-        return active
-
-    def _read_in_order(self, entries: list[Item], is_complete: bool = False) -> list[Item]:
-        keys = [{"PK": entry["PK"], "SK": entry["SK"]} for entry in entries]
-        read = {_key_of(item): item for item in self._table.read(keys, is_complete)}
-        return [read[key] for key in map(_key_of, entries) if key in read]
+        return Page([entity for _, entity in listed if query.accepts(entity)], cursor)
 
     def _delete(self, head: ItemKey) -> int:
         found = self._table.query(
@@ -281,15 +239,10 @@ class DynamoDBStore:
         return len(keys)
 
 
-def _key_of(item: Item) -> ItemKey:
-    return ItemKey(item["PK"]["S"], item["SK"]["S"])
-
-
-def _decode(model: type[ModelT], item: Item) -> ModelT | None:
+def _decode_all(model: type[ModelT], item: Item) -> list[ModelT]:
     try:
-        return items.decode(model, item)
-    except ValidationError as error:
+        return [decode_entity(model, item)]
+    except StoreUnavailableError:
         # One broken item must not keep anybody from all others.
-        log_unexpected(error)
-        count_left_undone()
-        return None
+        tell_unreadable([item])
+        return []

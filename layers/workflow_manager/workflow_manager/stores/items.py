@@ -10,14 +10,14 @@ from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer, TypeSeriali
 from pydantic import BaseModel
 
 from workflow_manager.domain.change_set import MAX_N_ITEMS
-from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.device import DeviceLock
-from workflow_manager.domain.entity import Entity, Event
-from workflow_manager.domain.errors import InvalidInputError
+from workflow_manager.domain.entity import UNREADABLE, Entity, Event
+from workflow_manager.domain.errors import InvalidInputError, StoreUnavailableError
 from workflow_manager.domain.listing import place_of
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
-from workflow_manager.domain.task import Task
+from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.text import replace_surrogates
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
@@ -54,6 +54,20 @@ class ItemKey(NamedTuple):
 MAX_PK_BYTES, MAX_SK_BYTES = 2048, 1024
 
 STATUS_KEY = ItemKey("SYSTEM", "STATUS")
+
+
+def key_of(item: Item) -> ItemKey:
+    """Return the key of an item, or of an entry of an index."""
+    return ItemKey(item["PK"]["S"], item["SK"]["S"])
+
+
+def ids_of(item: Item) -> dict[str, str]:
+    """Return the ids that the key of a workflow, task or run is made of."""
+    pk, sk = key_of(item)
+    kind, _, head_id = pk.partition("#")
+    if kind == "DAGRUN":
+        return {"dag_run_id": head_id}
+    return {"workflow_id": head_id, "task_id": sk.removeprefix(TASK_PREFIX)}
 
 
 def is_possible(key: ItemKey) -> bool:
@@ -139,9 +153,13 @@ def check_batch(entities: Sequence[Entity], events: Sequence[Event]) -> None:
     ------
     InvalidInputError
         There are more than 100 items.
+    StoreUnavailableError
+        A task or run is of a state that only another version knows.
     ValueError
         An item occurs twice.
     """
+    if any(_is_foreign(entity) for entity in entities):
+        raise StoreUnavailableError(UNREADABLE)
     keys = [entity_key(entity) for entity in entities] + [event_key(event) for event in events]
     if len(keys) > MAX_N_ITEMS:
         raise InvalidInputError(
@@ -150,6 +168,12 @@ def check_batch(entities: Sequence[Entity], events: Sequence[Event]) -> None:
         )
     if len(set(keys)) < len(keys):
         raise ValueError("The same item occurs twice in one commit.")
+
+
+def _is_foreign(entity: Entity) -> bool:
+    if isinstance(entity, Task):
+        return entity.status is TaskStatus.UNKNOWN
+    return isinstance(entity, DagRun) and entity.state is DagRunState.UNKNOWN
 
 
 def _order_of(task: Task) -> tuple[str, bool, str]:
@@ -212,8 +236,14 @@ def encode_event(event: Event, settings: Settings) -> Item:
 
 def decode(model: type[ModelT], item: Mapping[str, Any]) -> ModelT:
     """Return the entity or event that an item holds."""
-    values = {name: _from_number(_deserializer.deserialize(v)) for name, v in item.items()}
-    return model.model_validate(values)
+    return model.model_validate(read_values(item))
+
+
+def read_values(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of an item's attributes."""
+    # Never an attribute: it is what the entity was read from.
+    named = {name: value for name, value in item.items() if name != "origin"}
+    return {name: _from_number(_deserializer.deserialize(v)) for name, v in named.items()}
 
 
 def _encode(key: ItemKey, model: BaseModel, attributes: Item) -> Item:

@@ -141,13 +141,14 @@ def put_new(item: Item) -> dict[str, Any]:
     return {"Item": item, "ConditionExpression": "attribute_not_exists(PK)"}
 
 
-def put_over(item: Item, version: str) -> dict[str, Any]:
-    """Return the write of an item over the version that was read."""
-    return {
-        "Item": item,
+def put_over(item: Item, version: Any) -> dict[str, Any]:
+    """Return the write of an item over the version that was read, as DynamoDB has it."""
+    put = {"Item": item, "ExpressionAttributeNames": {"#version": "version"}}
+    if version is None:
+        return put | {"ConditionExpression": "attribute_not_exists(#version)"}
+    return put | {
         "ConditionExpression": "#version = :version",
-        "ExpressionAttributeNames": {"#version": "version"},
-        "ExpressionAttributeValues": {":version": {"N": version}},
+        "ExpressionAttributeValues": {":version": version},
     }
 
 

@@ -101,7 +101,7 @@ def test_object_that_the_dag_does_not_accept_fails_its_run_before_airflow(
     assert run.reason == f"The DAG {DAG_ID} accepts ismrmrd; the object is NumPy."
     assert world.orchestrator.dag_runs == {}
     # Nothing is left for the reconciler, not even to stop.
-    assert world.store.list_due(at(10**6).at, 10) == []
+    assert list(world.store.list_due(at(10**6).at)) == []
 
 
 def test_dag_that_declares_nothing_is_given_anything(world: MemoryPorts) -> None:
@@ -133,7 +133,7 @@ def test_run_waits_while_the_data_lake_cannot_be_asked(
     lake.outage = error
     arrive(world, HDF5)
     assert (get_run(world).state, get_run(world).reason) == ("PENDING", error.detail)
-    assert world.store.list_due(at(60).at, 10) == [get_run(world)]
+    assert list(world.store.list_due(at(60).at)) == [get_run(world)]
 
     lake.outage = None
     call(trigger_airflow, world, StartDagRun(RUN_ID), at(60))

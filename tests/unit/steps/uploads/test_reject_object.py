@@ -85,7 +85,7 @@ def test_object_that_fits_nothing_is_recorded_and_starts_nothing(
     assert rejected.at == at(10).at
     assert world.orchestrator.dag_runs == {}
     assert world.queue.dag_run_ids == []
-    assert world.store.list_due(at(10**6).at, 10) == []
+    assert list(world.store.list_due(at(10**6).at)) == []
     assert world.store.get_execution(WORKFLOW_ID) is None
 
 

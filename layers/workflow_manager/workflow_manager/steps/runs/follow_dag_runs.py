@@ -4,10 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.errors import (
+    MissingPermissionError,
+    ScanHubError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
 from workflow_manager.domain.orchestrator_run import (
     OrchestratorRun,
     OrchestratorRunState,
@@ -16,7 +23,7 @@ from workflow_manager.domain.orchestrator_run import (
 )
 from workflow_manager.domain.result import Result, result_type_of
 from workflow_manager.domain.transitions import DagRunMove
-from workflow_manager.observability import MetricUnit, logger, metrics
+from workflow_manager.observability import MetricUnit, count_left_undone, logger, metrics
 from workflow_manager.ports import (
     Clock,
     DataLake,
@@ -34,7 +41,12 @@ from workflow_manager.steps.runs.start_dag_run import mark_started
 # Airflow may not list a run yet that was just started.
 LISTING_WAIT = timedelta(minutes=2)
 MAX_N_RESULTS = 20
+# To find the one run among a hundred that spoils the answer for all takes eight; then it is away.
+MAX_N_ASKED_IN_VAIN = 20
 GONE = "Airflow does not know the run any more."
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,13 +77,43 @@ def ask_airflow(
     if not asked:
         return Answers()
     keys = [RunKey.model_validate(run, from_attributes=True) for run in asked]
-    found = {each.dag_run_id: each for each in orchestrator.list_dag_runs(keys)}
+    answered, runs_found = _ask_around(orchestrator.list_dag_runs, keys)
+    found = {each.dag_run_id: each for each in runs_found}
     instances: dict[str, list[TaskInstance]] = {}
     # Their tasks only say how far a run is and where it failed, so we can do without.
     with keep_going("tasks of runs not listed"):
-        for instance in [] if is_late() else orchestrator.list_task_instances(keys):
-            instances.setdefault(instance.dag_run_id, []).append(instance)
-    return Answers(frozenset(run.dag_run_id for run in asked), found, instances)
+        if not is_late():
+            for instance in _ask_around(orchestrator.list_task_instances, answered)[1]:
+                instances.setdefault(instance.dag_run_id, []).append(instance)
+    return Answers(frozenset(key.dag_run_id for key in answered), found, instances)
+
+
+def _ask_around(
+    ask: Callable[[Sequence[RunKey]], list[T]], keys: Sequence[RunKey]
+) -> tuple[list[RunKey], list[T]]:
+    """Ask for as many as Airflow can answer for; one that it cannot is left out and counted."""
+    answered: list[RunKey] = []
+    found: list[T] = []
+    groups, n_in_vain = [list(keys)], 0
+    while groups:
+        group = groups.pop()
+        try:
+            found += ask(group)
+        except (UpstreamUnreachableError, UpstreamTimeoutError, MissingPermissionError):
+            raise
+        except ScanHubError as error:
+            n_in_vain += 1
+            if len(keys) == 1 or n_in_vain == MAX_N_ASKED_IN_VAIN:
+                raise
+            half = len(group) // 2
+            groups += [group[half:], group[:half]] if half else []
+            if not half:
+                extra = {"dag_run_id": group[0].dag_run_id, "reason": error.detail}
+                logger.warning("run not looked for in Airflow", extra=extra)
+                count_left_undone()
+        else:
+            answered += group
+    return answered, found
 
 
 def follow_dag_run(

@@ -1,6 +1,6 @@
 """Stop runs in Airflow that were cancelled here, or are past their deadline."""
 
-from workflow_manager.domain.dag_run import DagRun
+from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     InvalidInputError,
@@ -20,7 +20,9 @@ def stop_dag_run(
     """Ask Airflow once to stop a run that is final here; after a failure it is due again."""
     try:
         run = store.get_dag_run(dag_run_id)
-        if run is not None and run.stop_due_at is not None:
+        if run is None or run.state is DagRunState.UNKNOWN:
+            return
+        if run.stop_due_at is not None:
             with traced(run.trace):
                 store.commit([_ask_airflow(orchestrator, run, cause)])
     except VersionConflictError:

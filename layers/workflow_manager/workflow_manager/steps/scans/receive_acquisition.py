@@ -69,7 +69,7 @@ def receive_acquisition(
     if _is_known(store, execution, data_id, created_at):
         return
     has_its_data = task.status is TaskStatus.COMPLETED and task.data is not None
-    is_closed = has_its_data or task.status is TaskStatus.CANCELLED
+    is_closed = has_its_data or task.status in (TaskStatus.CANCELLED, TaskStatus.UNKNOWN)
     if is_closed or not _is_of_this_attempt(store, target, task):
         execution.record_late_data(task_id, data_id, cause)
     else:

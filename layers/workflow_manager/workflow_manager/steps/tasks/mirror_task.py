@@ -65,7 +65,9 @@ def mirror_task(
     """
     for n_rounds in range(MAX_ROUNDS):
         task = store.get_task(workflow_id, task_id)
-        if task is None or not (task.is_mirror_due or is_repeated or n_rounds):
+        if task is None or task.status is TaskStatus.UNKNOWN:
+            return
+        if not (task.is_mirror_due or is_repeated or n_rounds):
             return
         if _report(store, exam, clock, task, cause, is_last=is_last):
             return
