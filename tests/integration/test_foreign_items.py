@@ -168,7 +168,7 @@ def test_unknown_scan_keeps_its_device(world: MemoryPorts, change: Change) -> No
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     change(SCAN, status={"S": "PAUSED"})
     lock = world.store.get_device_lock("simulated-scanner")
-    assert lock.is_held_by(get_task(world, SCAN_ID))
+    assert lock.is_held_by(get_task(world, SCAN_ID), at(1).at)
 
 
 def test_workflow_of_an_unknown_state_lets_its_scan_be_cancelled_and_starts_nothing(

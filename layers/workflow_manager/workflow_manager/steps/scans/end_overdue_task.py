@@ -58,6 +58,9 @@ def end_overdue_task(
         reason = UNCONFIRMED if is_unconfirmed else UNFINISHED
         execution.fail(task_id, f"{reason} {UNASKED}", cause, may_scan=is_unconfirmed)
     else:
+        if reported and reported.status is ItemStatus.FINISHED and task.is_mirror_due:
+            # It may be the end of an earlier attempt, and tells nothing of this one.
+            reported = reported.model_copy(update={"status": ItemStatus.STARTED, "progress": 0})
         _settle(settings, execution, task, reported, cause)
     commit_execution(store, queue, execution)
     if execution.tasks[task_id].status is TaskStatus.FAILED:
