@@ -21,35 +21,33 @@ from workflow_manager.ports import (
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
+from workflow_manager.steps.end_overdue import (
+    MAX_N_IN_VAIN,
+    Follow,
+    end_overdue,
+    has_overdue_end,
+    is_overdue,
+)
 from workflow_manager.steps.keep_going import keep_going
-from workflow_manager.steps.runs.end_overdue_run import end_overdue_run
-from workflow_manager.steps.runs.follow_dag_runs import Answers, ask_airflow, follow_dag_run
+from workflow_manager.steps.runs.follow_dag_runs import Answers, follow_dag_run, try_to_ask_airflow
 from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
-from workflow_manager.steps.scans.end_overdue_task import end_overdue_task
 from workflow_manager.steps.scans.follow_device_task import follow_device_task
 from workflow_manager.steps.tasks.mirror_task import mirror_task
 from workflow_manager.steps.turn import Turn
 
 # Longer than the function's own timeout, shorter than its schedule: a crashed turn frees itself.
 LEASE_S = 55
-# After so many refusals, exam-manager or Airflow is taken to be away until the next turn.
-MAX_N_IN_VAIN = 3
 # Of what is active: a page, which is a request or two to Airflow, and a page of a careful turn.
 N_FOLLOWED = 100
 N_FOLLOWED_CAREFULLY = 25
-# Each part's share of the turn, 34 s in all; what is left of its items waits for the next turn.
+# Each part's share of the turn, 34 s in all with `END_SHARE`; what is left waits for the next one.
 LIST_SHARE = timedelta(seconds=3)
-END_SHARE = timedelta(seconds=7)
 STOP_SHARE = timedelta(seconds=4)
 RESTART_SHARE = timedelta(seconds=7)
 FOLLOW_SHARE = timedelta(seconds=7)
 SCAN_SHARE = timedelta(seconds=3)
 REPORT_SHARE = timedelta(seconds=3)
 HEALTH_BUDGET = timedelta(seconds=35)
-# An Airflow that hangs must not keep what is due from its turn.
-LEAST_DUE_TIME = timedelta(seconds=3)
-
-Follow = Callable[[DagRun, Answers, Cause], None]
 
 
 @dataclass
@@ -117,7 +115,7 @@ def reconcile_runs(
         _tell_waiting(active.seen, cause)
         follow = partial(follow_dag_run, store, lake, queue, orchestrator, clock, settings)
         parts: list[Callable[[], int]] = [
-            lambda: _end(store, queue, orchestrator, exam, settings, follow, turn, due),
+            lambda: end_overdue(store, queue, orchestrator, exam, settings, follow, turn, due),
             lambda: _stop(store, orchestrator, turn, due),
             lambda: _restart(store, queue, turn, due),
             lambda: _follow_runs(store, orchestrator, follow, turn, active),
@@ -164,89 +162,6 @@ def _rotate(runs: list[DagRun], turn: Turn) -> list[DagRun]:
     return turn.order(runs[start:] + runs[:start])
 
 
-def _is_overdue(run: DagRun, cause: Cause) -> bool:
-    return not run.state.is_final and run.deadline <= cause.at
-
-
-def _has_overdue_end(item: DagRun | Task, cause: Cause) -> bool:
-    if isinstance(item, DagRun):
-        return _is_overdue(item, cause)
-    return item.end_due_at is not None and item.end_due_at <= cause.at
-
-
-def _end(
-    store: WorkflowStore,
-    queue: MessageQueue,
-    orchestrator: Orchestrator,
-    exam: ExamClient,
-    settings: Settings,
-    follow: Follow,
-    turn: Turn,
-    due: Iterable[DagRun | Task],
-) -> int:
-    """End what is past its deadline; a run that has ended in Airflow ends as it did there."""
-    cause, until, n_done, n_in_vain = turn.cause, turn.until(END_SHARE), 0, 0
-
-    def end(item: DagRun | Task) -> None:
-        # A careful turn has put it off before it asked for it.
-        if turn.is_careful or _put_off(store, item, cause):
-            _end_one(store, queue, exam, settings, follow, item, answers, cause)
-
-    overdue = turn.order_due(item for item in due if _has_overdue_end(item, cause))
-    for group in turn.group(overdue):
-        if turn.is_over(until):
-            break
-        if turn.is_careful and not _put_off(store, group[0], cause):
-            continue
-        is_away = n_in_vain == MAX_N_IN_VAIN
-        found = None if is_away else _ask(orchestrator, turn, group, until)
-        n_in_vain += found is None and not is_away
-        answers = found or Answers()
-        n_done += turn.serve(group, end, max(until, turn.clock() + LEAST_DUE_TIME))
-    return n_done
-
-
-def _end_one(
-    store: WorkflowStore,
-    queue: MessageQueue,
-    exam: ExamClient,
-    settings: Settings,
-    follow: Follow,
-    item: DagRun | Task,
-    answers: Answers,
-    cause: Cause,
-) -> None:
-    if isinstance(item, Task):
-        with keep_going("not reconciled"):
-            ids = (item.workflow_id, item.task_id)
-            end_overdue_task(store, queue, exam, settings, *ids, cause)
-        return
-    with traced(item.trace), keep_going("run not followed"):
-        follow(item, answers, cause)
-    with traced(item.trace), keep_going("not reconciled"):
-        end_overdue_run(store, queue, settings, item.dag_run_id, answers, cause)
-
-
-def _put_off(store: WorkflowStore, item: DagRun | Task, cause: Cause) -> bool:
-    # Before it is touched: what kills the turn is not the first of the next one again.
-    later = item.put_off(cause.at) if isinstance(item, DagRun) else item.put_off_end(cause.at)
-    is_put_off = False
-    with keep_going("not put off"):
-        store.commit([later])
-        is_put_off = True
-    return is_put_off
-
-
-def _ask(
-    orchestrator: Orchestrator, turn: Turn, items: Iterable[DagRun | Task], until: datetime
-) -> Answers | None:
-    runs = [item for item in items if isinstance(item, DagRun)]
-    answers: Answers | None = None
-    with turn.watch(), keep_going("runs not looked for in Airflow"):
-        answers = ask_airflow(orchestrator, runs, partial(turn.is_over, until))
-    return answers
-
-
 def _stop(
     store: WorkflowStore, orchestrator: Orchestrator, turn: Turn, due: Iterable[DagRun | Task]
 ) -> int:
@@ -270,7 +185,7 @@ def _restart(
     pending = (
         item for item in due if isinstance(item, DagRun) and item.state is DagRunState.PENDING
     )
-    waiting = (run for run in pending if not _is_overdue(run, turn.cause))
+    waiting = (run for run in pending if not is_overdue(run, turn.cause))
     return turn.serve(turn.order_due(waiting), restart, turn.until(RESTART_SHARE))
 
 
@@ -293,12 +208,12 @@ def _follow_runs(
 def _follow_page(
     orchestrator: Orchestrator, follow: Follow, turn: Turn, active: Active, until: datetime
 ) -> None:
-    runs = [run for run in active.runs if not _is_overdue(run, turn.cause)]
+    runs = [run for run in active.runs if not is_overdue(run, turn.cause)]
     n_in_vain = 0
     for group in turn.group(_rotate(runs, turn)):
         if turn.is_over(until) or n_in_vain == MAX_N_IN_VAIN:
             return
-        if (answers := _ask(orchestrator, turn, group, until)) is None:
+        if (answers := try_to_ask_airflow(orchestrator, turn, group, until)) is None:
             n_in_vain += 1
             continue
 
@@ -321,7 +236,7 @@ def _follow_scans(
         with keep_going("scan not followed"):
             follow_device_task(store, queue, exam, settings, task, turn.cause)
 
-    scans = (task for task in active.scans if not _has_overdue_end(task, turn.cause))
+    scans = (task for task in active.scans if not has_overdue_end(task, turn.cause))
     turn.serve(turn.order(scans), follow, turn.until(SCAN_SHARE))
     return 0
 

@@ -1,8 +1,9 @@
 """Bring active runs up to date with Airflow, whose callbacks and answers can be lost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from workflow_manager.domain.orchestrator_run import (
     TaskInstance,
 )
 from workflow_manager.domain.result import Result, result_type_of
+from workflow_manager.domain.task import Task
 from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.observability import MetricUnit, count_left_undone, logger, metrics
 from workflow_manager.ports import (
@@ -37,6 +39,7 @@ from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.measure_callback_lag import measure_callback_lag
 from workflow_manager.steps.runs.note_progress import note_progress
 from workflow_manager.steps.runs.start_dag_run import mark_started
+from workflow_manager.steps.turn import Turn
 
 # Airflow may not list a run yet that was just started.
 LISTING_WAIT = timedelta(minutes=2)
@@ -114,6 +117,17 @@ def _ask_around(
         else:
             answered += group
     return answered, found
+
+
+def try_to_ask_airflow(
+    orchestrator: Orchestrator, turn: Turn, items: Iterable[DagRun | Task], until: datetime
+) -> Answers | None:
+    """Do as `ask_airflow` does, of the runs among items; None if Airflow does not answer."""
+    runs = [item for item in items if isinstance(item, DagRun)]
+    answers: Answers | None = None
+    with turn.watch(), keep_going("runs not looked for in Airflow"):
+        answers = ask_airflow(orchestrator, runs, partial(turn.is_over, until))
+    return answers
 
 
 def follow_dag_run(
