@@ -130,9 +130,9 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         execution = store.get_execution("workflow-1")
 
         assert execution is not None
-        assert execution.workflow == make_workflow().evolve(version=1)
-        assert list(execution.tasks) == ["b", "c", "a"]
-        assert execution.tasks["a"] == tasks[0].evolve(version=1)
+        assert execution.graph.workflow == make_workflow().evolve(version=1)
+        assert list(execution.graph.tasks) == ["b", "c", "a"]
+        assert execution.graph.tasks["a"] == tasks[0].evolve(version=1)
         assert not execution.changes
 
     def test_get_execution_leaves_other_workflows_out(self, store: WorkflowStore) -> None:
@@ -140,13 +140,13 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         store.commit([make_workflow("workflow-1"), make_workflow("workflow-10"), other])
         execution = store.get_execution("workflow-1")
         assert execution is not None
-        assert execution.tasks == {}
+        assert execution.graph.tasks == {}
 
     def test_committed_execution_is_what_a_read_returns(self, store: WorkflowStore) -> None:
         store.commit([make_workflow(), make_task("a"), make_task("b")])
         execution = store.get_execution("workflow-1")
         assert execution is not None
-        execution.put_task(execution.tasks["a"].evolve(progress=7), CAUSE)
+        execution.put_task(execution.graph.tasks["a"].evolve(progress=7), CAUSE)
         execution.follow_tasks(CAUSE)
 
         store.commit(execution.changes.entities, execution.changes.events)

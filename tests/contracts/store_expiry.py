@@ -18,13 +18,13 @@ def touch(store: WorkflowStore, at: datetime) -> None:
     """Commit a change of the workflow that leaves its tasks as they are."""
     execution = store.get_execution("workflow-1")
     assert execution is not None
-    store.commit([execution.workflow.evolve(updated_at=at)])
+    store.commit([execution.graph.workflow.evolve(updated_at=at)])
 
 
 def list_tasks(store: WorkflowStore) -> list[str]:
     execution = store.get_execution("workflow-1")
     assert execution is not None
-    return list(execution.tasks)
+    return list(execution.graph.tasks)
 
 
 class StoreExpiryContract:

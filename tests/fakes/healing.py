@@ -69,9 +69,9 @@ def answer(engine: Engine) -> None:
 def is_stuck(engine: Engine, workflow_id: str) -> bool:
     execution = engine.real.store.get_execution(workflow_id)
     assert execution is not None
-    deleted = [task for task in execution.tasks.values() if task.is_deleted]
+    deleted = [task for task in execution.graph.tasks.values() if task.is_deleted]
     return bool(deleted) and all(
-        task.status is not TaskStatus.IN_PROGRESS for task in execution.tasks.values()
+        task.status is not TaskStatus.IN_PROGRESS for task in execution.graph.tasks.values()
     )
 
 

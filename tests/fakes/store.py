@@ -50,7 +50,7 @@ class MemoryStore:
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
         execution = self.get_execution(workflow_id)
-        return execution.tasks.get(task_id) if execution else None
+        return execution.graph.tasks.get(task_id) if execution else None
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""

@@ -108,13 +108,13 @@ def follow(ports: MemoryPorts, seconds: float = 12) -> None:
 def get_task(ports: MemoryPorts, task_id: str) -> Task:
     execution = ports.store.get_execution(WORKFLOW_ID)
     assert execution is not None
-    return execution.tasks[task_id]
+    return execution.graph.tasks[task_id]
 
 
 def get_status(ports: MemoryPorts) -> str:
     execution = ports.store.get_execution(WORKFLOW_ID)
     assert execution is not None
-    return execution.workflow.status
+    return execution.graph.workflow.status
 
 
 def callback_token(ports: MemoryPorts, dag_run_id: str) -> str:

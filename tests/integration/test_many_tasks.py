@@ -151,7 +151,7 @@ def make_good(world: MemoryPorts, act: Act) -> None:
     """Let the reconciler look, and call again; a scan that was not confirmed is to be named."""
     call(reconcile_runs, world, at(200))
     execution = world.store.get_execution(WORKFLOW_ID)
-    scan = execution.tasks.get(SCAN_ID) if execution else None
+    scan = execution.graph.tasks.get(SCAN_ID) if execution else None
     is_claimed = scan is not None and scan.status is TaskStatus.FAILED
     (repeat if is_claimed and act is not cancel else act)(world, 210)
 

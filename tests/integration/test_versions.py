@@ -70,7 +70,7 @@ def test_what_a_release_began_comes_to_its_end(engine: Engine) -> None:
 def test_what_a_release_began_is_cancelled(engine: Engine) -> None:
     for workflow_id in engine.workflow_ids[:3]:
         after, _ = call(cancel_workflow, engine.ports, workflow_id, at(120))
-        assert after.workflow.status is WorkflowStatus.CANCELLED
+        assert after.graph.workflow.status is WorkflowStatus.CANCELLED
 
 
 def test_raw_data_of_a_scan_that_a_release_started_arrives(engine: Engine) -> None:

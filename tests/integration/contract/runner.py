@@ -197,7 +197,7 @@ def fill(value: Any, ids: Ids) -> Any:
 
 def find_task(deployment: Deployment) -> Task | None:
     execution = PORTS["store"]().get_execution(deployment.workflow_id)
-    return execution.tasks.get(deployment.task_ids[0]) if execution else None
+    return execution.graph.tasks.get(deployment.task_ids[0]) if execution else None
 
 
 def count_starts(deployment: Deployment) -> int:

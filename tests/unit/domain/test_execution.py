@@ -22,8 +22,8 @@ def test_move_leaves_the_graph_of_before_as_it_was(execution: Execution) -> None
 
     assert before.tasks["a"].status is TaskStatus.PENDING
     assert before.workflow.status is WorkflowStatus.RUNNING
-    assert execution.tasks["a"].status is TaskStatus.CANCELLED
-    assert execution.workflow.status is WorkflowStatus.CANCELLED
+    assert execution.graph.tasks["a"].status is TaskStatus.CANCELLED
+    assert execution.graph.workflow.status is WorkflowStatus.CANCELLED
 
 
 def test_changes_are_the_workflow_and_what_has_moved(execution: Execution) -> None:
@@ -31,5 +31,5 @@ def test_changes_are_the_workflow_and_what_has_moved(execution: Execution) -> No
 
     execution.complete("a", None, CAUSE)
 
-    assert execution.changes.entities == [execution.workflow, execution.tasks["a"]]
+    assert execution.changes.entities == [execution.graph.workflow, execution.graph.tasks["a"]]
     assert [event.name for event in execution.changes.events] == ["complete"]

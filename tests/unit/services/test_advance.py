@@ -63,7 +63,7 @@ def finish(world: MemoryPorts, task_id: str, seconds: float) -> str:
 def statuses(world: MemoryPorts) -> dict[str, TaskStatus]:
     execution = world.store.get_execution(WORKFLOW_ID)
     assert execution is not None
-    return {task_id: task.status for task_id, task in execution.tasks.items()}
+    return {task_id: task.status for task_id, task in execution.graph.tasks.items()}
 
 
 def test_both_sides_of_a_diamond_start_when_the_data_is_there() -> None:

@@ -41,8 +41,8 @@ def test_cancel_workflow_cancels_every_task_that_has_not_ended(world: MemoryPort
 
     execution, message = call(cancel_workflow, world, WORKFLOW_ID, at(5))
 
-    assert {task.status for task in execution.tasks.values()} == {TaskStatus.CANCELLED}
-    assert execution.workflow.status == "cancelled"
+    assert {task.status for task in execution.graph.tasks.values()} == {TaskStatus.CANCELLED}
+    assert execution.graph.workflow.status == "cancelled"
     assert message.startswith("The workflow was cancelled, with 2 of its tasks.")
     assert "The scanner was not stopped" in message
 
@@ -93,7 +93,7 @@ def test_cancel_workflow_takes_more_tasks_than_one_transaction_holds() -> None:
 
     execution, _ = call(cancel_workflow, world, WORKFLOW_ID, at(5))
 
-    assert {task.status for task in execution.tasks.values()} == {TaskStatus.CANCELLED}
+    assert {task.status for task in execution.graph.tasks.values()} == {TaskStatus.CANCELLED}
 
 
 def test_cancel_workflow_is_refused_where_nothing_was_processed(world: MemoryPorts) -> None:

@@ -233,7 +233,7 @@ def test_process_workflow_says_completed_when_all_is_finished() -> None:
     processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert processed.task is None
-    assert processed.execution.workflow.status == "completed"
+    assert processed.execution.graph.workflow.status == "completed"
 
 
 def test_process_workflow_takes_over_tasks_added_and_edited_since(world: MemoryPorts) -> None:

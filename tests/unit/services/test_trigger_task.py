@@ -452,4 +452,4 @@ def test_trigger_task_takes_the_limits_of_the_exam_that_the_workflow_belongs_to_
     assert (limits.patient_height, limits.patient_weight) == (121, 24)
     execution = world.store.get_execution(WORKFLOW_ID)
     assert execution is not None
-    assert execution.workflow.exam_id == "exam-2"
+    assert execution.graph.workflow.exam_id == "exam-2"

@@ -54,13 +54,13 @@ def refresh_execution(
     comes as it was loaded.
     """
     current = make_tasks(definition, policy, cause.at)
-    if execution.workflow.is_partial:
+    if execution.graph.workflow.is_partial:
         execution.put_workflow(is_partial=False)
     # The patient, and with that the limits of the next scan, follow from the exam.
-    if definition.exam_id != execution.workflow.exam_id:
+    if definition.exam_id != execution.graph.workflow.exam_id:
         execution.put_workflow(exam_id=definition.exam_id)
     for task in current:
-        known = execution.tasks.get(task.task_id)
+        known = execution.graph.tasks.get(task.task_id)
         if known is None:
             _adopt(execution, task, cause)
         elif _is_untouched(known) and known.adopted_fields != task.adopted_fields:
@@ -71,12 +71,12 @@ def refresh_execution(
         elif _has_ended(execution, known, task):
             execution.complete(known.task_id, None, cause)
     deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON, "is_mirror_due": False}
-    for gone in execution.tasks.keys() - {task.task_id for task in current}:
-        if execution.tasks[gone].status is TaskStatus.PENDING:
-            _adopt(execution, execution.tasks[gone].evolve(**deleted), cause)
+    for gone in execution.graph.tasks.keys() - {task.task_id for task in current}:
+        if execution.graph.tasks[gone].status is TaskStatus.PENDING:
+            _adopt(execution, execution.graph.tasks[gone].evolve(**deleted), cause)
     if execution.changes:
-        status = execution.workflow.status
-        execution.record(execution.workflow.subject, "refresh", (status, status), cause)
+        status = execution.graph.workflow.status
+        execution.record(execution.graph.workflow.subject, "refresh", (status, status), cause)
         execution.follow_tasks(cause)
 
 
@@ -86,7 +86,7 @@ def split(execution: Execution) -> Iterator[Execution]:
     Inputs come before what takes their data, and the workflow's status follows with the last part;
     until then it is partial, and the next refresh takes over what is missing.
     """
-    changes, workflow = execution.changes, execution.workflow
+    changes, workflow = execution.changes, execution.graph.workflow
     own = [line for line in changes.events if line.entity == workflow.subject]
     defined = [line for line in own if line.from_state is None]
     before = (own[0].from_state or own[0].to_state) if own else workflow.status
@@ -100,7 +100,7 @@ def split(execution: Execution) -> Iterator[Execution]:
         status = WorkflowStatus(before) if left else workflow.status
         head = workflow.evolve(version=workflow.version + n, status=status, is_partial=bool(left))
         part = ChangeSet(head, {task.task_id: task for task in tasks}, {}, lines)
-        yield Execution(TaskGraph(head, execution.tasks), part)
+        yield Execution(TaskGraph(head, execution.graph.tasks), part)
         lines, n = [], n + 1
 
 
@@ -116,7 +116,7 @@ def renew_orders(
     Whoever starts a failed task again may have mended it in exam-manager first.
     """
     current = {task.task_id: task for task in make_tasks(definition, policy, cause.at)}
-    for known in [execution.tasks[task_id], *execution.graph.dag_tasks_behind(task_id)]:
+    for known in [execution.graph.tasks[task_id], *execution.graph.dag_tasks_behind(task_id)]:
         defined = current.get(known.task_id, known)
         if known.status.has_ended and known.orders != defined.orders:
             execution.put_task(known.evolve(**defined.orders), cause)

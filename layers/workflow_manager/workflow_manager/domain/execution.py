@@ -3,7 +3,7 @@
 Every move changes the workflow item too: two writers meet at its version, and one decides again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ from workflow_manager.domain.transitions import (
     transition_task,
     transition_workflow,
 )
-from workflow_manager.domain.workflow import Workflow, WorkflowStatus
+from workflow_manager.domain.workflow import WorkflowStatus
 
 # Longer than the functions that start scans may take: nobody waits for the device after that.
 SCAN_START_LEASE_S = 90
@@ -46,28 +46,19 @@ class Execution:
     graph: TaskGraph
     changes: ChangeSet = field(default_factory=ChangeSet)
 
-    @property
-    def workflow(self) -> Workflow:
-        """The workflow as it stands now."""
-        return self.graph.workflow
-
-    @property
-    def tasks(self) -> Mapping[str, Task]:
-        """Its tasks by id, as they stand now."""
-        return self.graph.tasks
-
     def as_committed(self) -> "Execution":
         """Return the workflow as the commit of its changes has left it."""
         if not self.changes:
             return self
-        graph = self.graph.with_workflow(version=self.workflow.version + 1)
+        graph = self.graph.with_workflow(version=self.graph.workflow.version + 1)
         for task in self.changes.tasks.values():
             graph = graph.with_task(task.evolve(version=task.version + 1))
         return Execution(graph)
 
     def put_workflow(self, **changes: object) -> None:
         """Change fields of the workflow, which is committed whatever else is."""
-        self.graph = self.graph.with_workflow(**changes)
+        if changes:
+            self.graph = self.graph.with_workflow(**changes)
         self.changes.workflow = self.graph.workflow
 
     def put_task(self, task: Task, cause: Cause) -> None:
@@ -91,7 +82,7 @@ class Execution:
         reason: str | None = None,
     ) -> Event:
         """Add a line to the audit trail."""
-        subject, last_event_id = self.workflow.subject, self.workflow.last_event_id
+        subject, last_event_id = self.graph.workflow.subject, self.graph.workflow.last_event_id
         line = record_event(subject, entity, name, states, cause, reason, last_event_id)
         self._append(line)
         return line
@@ -102,13 +93,13 @@ class Execution:
 
     def follow_tasks(self, cause: Cause) -> None:
         """Let the workflow's status follow from its tasks', unless we do not know it."""
-        before, status = self.workflow.status, self.graph.demanded_status()
+        before, status = self.graph.workflow.status, self.graph.demanded_status()
         if before is WorkflowStatus.UNKNOWN:
             status = before
         if status is not before:
             move = WORKFLOW_MOVE_TO[status]
             status = transition_workflow(before, move)
-            self.record(self.workflow.subject, move, (before, status), cause)
+            self.record(self.graph.workflow.subject, move, (before, status), cause)
         self.put_workflow(status=status, updated_at=cause.at)
 
     def _move_task(
@@ -120,7 +111,7 @@ class Execution:
         /,
         **changes: object,
     ) -> Task:
-        before = self.tasks[task_id]
+        before = self.graph.tasks[task_id]
         status = transition_task(before.status, move)
         # What device and exam-manager said of one attempt says nothing of the next.
         names = ("start_lease_until", "may_scan_until", "missing_since", "ask_again_at")
@@ -128,12 +119,12 @@ class Execution:
         self.put_task(moved, cause)
         self.record(f"task:{task_id}", move, (before.status, status), cause, note or moved.reason)
         self.follow_tasks(cause)
-        return self.tasks[task_id]
+        return self.graph.tasks[task_id]
 
     def move_run(self, run: DagRun, move: DagRunMove, cause: Cause, **changes: object) -> DagRun:
         """Move a run of the workflow, and let the audit trail follow."""
         # The start of a run is noted without its workflow, which may have gone on meanwhile.
-        trail = (self.workflow.last_event_id, run.last_event_id)
+        trail = (self.graph.workflow.last_event_id, run.last_event_id)
         last_event_id = max((each for each in trail if each), default=None)
         moved, line = move_run(run.evolve(last_event_id=last_event_id), move, cause, **changes)
         self.put_run(moved)
@@ -148,7 +139,7 @@ class Execution:
         InvalidInputError
             It names no time that can be, or its args could not be kept.
         """
-        task = self.tasks[task_id]
+        task = self.graph.tasks[task_id]
         task.check_size()
         return self._claim(
             task_id,
@@ -176,9 +167,9 @@ class Execution:
         self.put_run(run.evolve(last_event_id=line.event_id))
 
     def _claim(self, task_id: str, cause: Cause, **changes: object) -> Task:
-        if self.workflow.status is WorkflowStatus.UNKNOWN:
+        if self.graph.workflow.status is WorkflowStatus.UNKNOWN:
             raise InvalidTransitionError(UNREADABLE)
-        fresh = {"attempt": self.tasks[task_id].attempt + 1, "progress": 0, "reason": None}
+        fresh = {"attempt": self.graph.tasks[task_id].attempt + 1, "progress": 0, "reason": None}
         return self._move_task(task_id, TaskMove.CLAIM, cause, **fresh, **changes)
 
     def advance(self, policy: ExecutionPolicy, cause: Cause, but: Task | None = None) -> None:
@@ -189,7 +180,7 @@ class Execution:
         if not self.graph.advances(policy):
             return
         ready = [task for task in self.graph.ready_dag_tasks() if task is not but]
-        if self.workflow.remade_task_id is not None:
+        if self.graph.workflow.remade_task_id is not None:
             ready = [task for task in ready if not self.graph.is_held(task, cause.at)]
         for task in ready:
             if self.changes.is_full:
@@ -201,34 +192,34 @@ class Execution:
 
     def set_auto_advance(self, cause: Cause, *, is_on: bool) -> None:
         """Let DAG tasks start by themselves from now on, or not."""
-        if is_on is not self.workflow.auto_advance:
+        if is_on is not self.graph.workflow.auto_advance:
             self.put_workflow(auto_advance=is_on)
-            status, name = self.workflow.status, f"auto_advance_{'on' if is_on else 'off'}"
-            self.record(self.workflow.subject, name, (status, status), cause)
+            status, name = self.graph.workflow.status, f"auto_advance_{'on' if is_on else 'off'}"
+            self.record(self.graph.workflow.subject, name, (status, status), cause)
 
     def confirm_scan(self, task_id: str, cause: Cause) -> None:
         """Note that the device has confirmed its start."""
-        task = self.tasks[task_id]
+        task = self.graph.tasks[task_id]
         self.put_task(task.evolve(start_lease_until=None), cause)
         self.record(f"task:{task_id}", "confirm_scan", (task.status, task.status), cause)
 
     def note_scan(self, task_id: str, progress: int, cause: Cause) -> None:
         """Note how far a scan is [%]; progress is a word of the device that it has started."""
-        if self.tasks[task_id].start_lease_until is not None and progress > 0:
+        if self.graph.tasks[task_id].start_lease_until is not None and progress > 0:
             self.confirm_scan(task_id, cause)
-        self.put_task(self.tasks[task_id].evolve(progress=progress), cause)
+        self.put_task(self.graph.tasks[task_id].evolve(progress=progress), cause)
 
     def record_late_data(self, task_id: str, data_id: str, cause: Cause) -> None:
         """Keep in the audit trail that data came for a task that does not wait for any."""
         # An id, for the object's key may hold a name that somebody gave it.
-        status = self.tasks[task_id].status
+        status = self.graph.tasks[task_id].status
         reason = f"Data {data_id} arrived for a task that is {status}."
         self.record(f"task:{task_id}", "late_data", (status, status), cause, reason)
 
     def note_progress(self, run: DagRun, cause: Cause) -> None:
         """Let a task show the progress of its run, which is committed with it."""
         self.put_run(run)
-        task = self.tasks[run.task_id or ""]
+        task = self.graph.tasks[run.task_id or ""]
         if task.dag_run_id == run.dag_run_id and task.status is TaskStatus.IN_PROGRESS:
             self.put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
 
@@ -240,7 +231,7 @@ class Execution:
         StoreUnavailableError
             This version does not know the task's state: the run ends when one does.
         """
-        task = self.tasks[run.task_id or ""]
+        task = self.graph.tasks[run.task_id or ""]
         if task.status is TaskStatus.UNKNOWN:
             raise StoreUnavailableError(UNREADABLE)
         if task.dag_run_id != run.dag_run_id:
@@ -271,7 +262,7 @@ class Execution:
     ) -> None:
         """Fail a task, which exam-manager makes NEW; a device that may scan is kept from others."""
         told = {"progress": 0, "reason": reason, "is_mirror_due": is_mirrored}
-        until = self.tasks[task_id].deadline if may_scan else None
+        until = self.graph.tasks[task_id].deadline if may_scan else None
         self._move_task(task_id, TaskMove.FAIL, cause, **told, may_scan_until=until)
 
     def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> None:
@@ -288,14 +279,14 @@ class Execution:
 
     def tell_again(self, task_id: str, cause: Cause) -> None:
         """Let exam-manager be told of a task that has ended, whatever it was told since."""
-        if (task := self.tasks[task_id]).status is not TaskStatus.UNKNOWN:
+        if (task := self.graph.tasks[task_id]).status is not TaskStatus.UNKNOWN:
             self.put_task(task.evolve(is_mirror_due=True), cause)
 
     def reset(self, task_id: str, cause: Cause) -> None:
         """Make a task that has ended ready for its next attempt; nothing behind it is started."""
         # Scans behind it stand: they take no data, and nobody scans a patient twice for nothing.
         # What the scan has left stays, until there is something better.
-        self._reset(self.tasks[task_id], self.tasks[task_id].data, cause)
+        self._reset(self.graph.tasks[task_id], self.graph.tasks[task_id].data, cause)
         self.put_workflow(remade_task_id=None, remade_until=None)
 
     def reset_behind(

@@ -94,7 +94,7 @@ class ProcessedWorkflowView(BaseModel):
     @classmethod
     def of(cls, processed: "ProcessedWorkflow") -> "ProcessedWorkflowView":
         """Return the view of a call."""
-        workflow = processed.execution.workflow
+        workflow = processed.execution.graph.workflow
         return cls(
             workflow_id=workflow.workflow_id,
             workflow_status=workflow.status,
@@ -131,9 +131,9 @@ class CancelledWorkflowView(BaseModel):
         """Return the view of a cancelled workflow."""
         return cls(
             message=message,
-            workflow_id=execution.workflow.workflow_id,
-            workflow_status=execution.workflow.status,
-            tasks=[TaskView.of(task) for task in execution.tasks.values()],
+            workflow_id=execution.graph.workflow.workflow_id,
+            workflow_status=execution.graph.workflow.status,
+            tasks=[TaskView.of(task) for task in execution.graph.tasks.values()],
         )
 
 

@@ -46,7 +46,7 @@ def cancel_task(
     run = next(iter(load_active_runs(store, [task])), None)
     execution.cancel(task_id, run, explain_cancel(task, cause), cause)
     commit_execution(store, queue, execution)
-    return execution.tasks[task_id], _describe(task, execution)
+    return execution.graph.tasks[task_id], _describe(task, execution)
 
 
 def explain_cancel(task: Task, cause: Cause) -> str:

@@ -40,8 +40,10 @@ def cancel_workflow(
         Every task had ended first.
     """
     execution = find_execution(store, workflow_id)
-    notes = [SCANNER_NOT_STOPPED] if any(t.is_scanning for t in execution.tasks.values()) else []
-    if any(task.status is TaskStatus.UNKNOWN for task in execution.tasks.values()):
+    notes = (
+        [SCANNER_NOT_STOPPED] if any(t.is_scanning for t in execution.graph.tasks.values()) else []
+    )
+    if any(task.status is TaskStatus.UNKNOWN for task in execution.graph.tasks.values()):
         notes.append(LEFT_ALONE)
     committed: list[ChangeSet] = []
     after = _cancel_live(store, queue, workflow_id, cause, committed)
@@ -51,12 +53,12 @@ def cancel_workflow(
     if n_cancelled:
         done = f"The workflow was cancelled, with {n_cancelled} of its tasks."
         return after, " ".join([done, *notes])
-    if after.workflow.status is WorkflowStatus.CANCELLED:
+    if after.graph.workflow.status is WorkflowStatus.CANCELLED:
         return after, "The workflow was cancelled before."
     if LEFT_ALONE in notes:
         raise InvalidTransitionError(f"Nothing was cancelled. {LEFT_ALONE}")
     raise InvalidTransitionError(
-        f"The workflow is {after.workflow.status} already: nothing was cancelled."
+        f"The workflow is {after.graph.workflow.status} already: nothing was cancelled."
     )
 
 
@@ -70,7 +72,7 @@ def _cancel_live(
 ) -> Execution:
     execution = find_execution(store, workflow_id)
     # Those behind come first: none of them may start because of one that is cancelled later.
-    live = order_by_inputs([t for t in execution.tasks.values() if t.status.is_open])[::-1]
+    live = order_by_inputs([t for t in execution.graph.tasks.values() if t.status.is_open])[::-1]
     for start in range(0, len(live), N_TASKS_PER_COMMIT):
         chosen = live[start : start + N_TASKS_PER_COMMIT]
         runs = {run.task_id: run for run in load_active_runs(store, chosen)}

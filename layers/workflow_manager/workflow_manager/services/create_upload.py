@@ -110,10 +110,10 @@ def _check_task(
     if workflow_id is None:
         raise ConflictError("The task is a template: it takes no data.")
     execution = store.get_execution(workflow_id)
-    if execution is None or task_id not in execution.tasks:
+    if execution is None or task_id not in execution.graph.tasks:
         # The workflow was never processed, or the task was added to it later.
         execution = load_execution(store, exam, settings, workflow_id, cause)
-    task = execution.tasks.get(task_id)
+    task = execution.graph.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise InvalidInputError("Only a device task takes raw data.")
     if task.status is TaskStatus.CANCELLED:

@@ -16,7 +16,7 @@ def list_workflow_events(
     NotFoundError
         There is no such workflow, or it was never processed.
     """
-    subject = find_execution(store, workflow_id).workflow.subject
+    subject = find_execution(store, workflow_id).graph.workflow.subject
     # One more tells whether another page follows.
     events = store.list_events(subject, after, limit + 1)
     shown = events[:limit]

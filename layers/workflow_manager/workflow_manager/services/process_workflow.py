@@ -91,7 +91,7 @@ def process_workflow(
         commit_execution(store, queue, execution)
     if task.task_type.is_device_task:
         task.check_size()
-        exam_id = execution.workflow.exam_id
+        exam_id = execution.graph.workflow.exam_id
         limits = make_limits(*load_patient(exam, scan, exam_id), cause.at.date())
         order = ScanOrder(exam_id, limits, token)
         started = handle_device_task(

@@ -43,5 +43,5 @@ def simulate_reconstruction(
 
 def _find_contrast(store: WorkflowStore, workflow_id: str, task_id: str) -> str | None:
     execution = store.get_execution(workflow_id)
-    task = execution.tasks.get(task_id) if execution else None
+    task = execution.graph.tasks.get(task_id) if execution else None
     return (task.args.get("contrast") or None) if task else None

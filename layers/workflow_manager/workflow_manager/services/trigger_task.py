@@ -68,15 +68,15 @@ def trigger_task(
     if definition.status is ItemStatus.DELETED:
         raise ConflictError("The task was deleted in exam-manager.")
     execution = _load(store, exam, settings, definition.workflow_id, definition.id, cause)
-    found = load_patient(exam, scan, execution.workflow.exam_id)
-    seen = execution.tasks.get(definition.id)
+    found = load_patient(exam, scan, execution.graph.workflow.exam_id)
+    seen = execution.graph.tasks.get(definition.id)
     if seen is None:
         raise ConflictError("Exam-manager lists the task with no workflow: try again.")
     seen = known or seen
     if not seen.task_type.is_device_task:
         return _start_processing(store, queue, exam, settings, [execution], seen, cause)
     limits = make_limits(*found, cause.at.date())
-    order = ScanOrder(execution.workflow.exam_id, limits, token)
+    order = ScanOrder(execution.graph.workflow.exam_id, limits, token)
     return _start_scan(store, queue, exam, scan, clock, settings, [execution], seen, order, cause)
 
 
@@ -91,7 +91,7 @@ def _start_processing(
     cause: Cause,
 ) -> Task:
     execution = _make_ready(store, queue, exam, settings, loaded, seen, cause)
-    task = execution.tasks[seen.task_id]
+    task = execution.graph.tasks[seen.task_id]
     return handle_processing_task(store, queue, settings, execution, task, cause)
 
 
@@ -109,7 +109,7 @@ def _start_scan(
     cause: Cause,
 ) -> Task:
     execution = _make_ready(store, queue, exam, settings, loaded, seen, cause)
-    if execution.workflow.exam_id != order.exam_id:
+    if execution.graph.workflow.exam_id != order.exam_id:
         # The limits would be those of another patient.
         raise ConflictError("The workflow was moved to another exam meanwhile: try again.")
     return handle_device_task(
@@ -120,7 +120,7 @@ def _start_scan(
         clock,
         settings,
         execution,
-        execution.tasks[seen.task_id],
+        execution.graph.tasks[seen.task_id],
         order,
         cause,
     )
@@ -142,7 +142,7 @@ def _make_ready(
         else _load(store, exam, settings, seen.workflow_id, seen.task_id, cause)
     )
     execution = commit_definition(store, queue, execution)
-    task = execution.tasks[seen.task_id]
+    task = execution.graph.tasks[seen.task_id]
     if refusal := _find_refusal(execution, task, seen):
         # What exam-manager has told us is kept all the same, deadlines among it.
         commit_execution(store, queue, execution)

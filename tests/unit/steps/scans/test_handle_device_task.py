@@ -232,14 +232,14 @@ def test_scan_with_very_many_tasks_behind_it_completes_and_all_of_them_run() -> 
         deliver_queue(world, 20 + round_number)
         execution = world.store.get_execution(WORKFLOW_ID)
         assert execution is not None
-        running = [t for t in execution.tasks.values() if t.status is TaskStatus.IN_PROGRESS]
+        running = [t for t in execution.graph.tasks.values() if t.status is TaskStatus.IN_PROGRESS]
         if not running:
             break
         succeed(world, running[0].dag_run_id or "", 20 + round_number)
 
     execution = world.store.get_execution(WORKFLOW_ID)
     assert execution is not None
-    assert {task.status for task in execution.tasks.values()} == {TaskStatus.COMPLETED}
+    assert {task.status for task in execution.graph.tasks.values()} == {TaskStatus.COMPLETED}
 
 
 def succeed(world: MemoryPorts, run_id: str, seconds: float) -> None:

@@ -76,7 +76,7 @@ def test_tasks_that_wait_for_new_data_do_not_start_on_the_old_in_between(
     die_at_commit(world, 2, DeadError())
     with pytest.raises(DeadError):
         call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
-    statuses = [task.status for task in load(world).tasks.values()]
+    statuses = [task.status for task in load(world).graph.tasks.values()]
     assert statuses.count(TaskStatus.PENDING) == N_TASKS_PER_COMMIT
 
     assert list_started(world, 11) == []
@@ -93,7 +93,7 @@ def test_reset_goes_on_after_a_conflict_and_starts_one_scan(world: MemoryPorts) 
     behind = execution.graph.dag_tasks_behind(SCAN_ID)
     assert {task.status for task in behind} == {TaskStatus.PENDING}
     assert len(world.scan.starts) == 1
-    assert execution.workflow.remade_task_id is None
+    assert execution.graph.workflow.remade_task_id is None
 
 
 def test_repetition_on_a_busy_scanner_is_refused_and_resets_nothing(world: MemoryPorts) -> None:
@@ -104,4 +104,4 @@ def test_repetition_on_a_busy_scanner_is_refused_and_resets_nothing(world: Memor
     with pytest.raises(ConflictError, match="scanning for another task"):
         call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
 
-    assert {task.status for task in load(world).tasks.values()} == {TaskStatus.COMPLETED}
+    assert {task.status for task in load(world).graph.tasks.values()} == {TaskStatus.COMPLETED}

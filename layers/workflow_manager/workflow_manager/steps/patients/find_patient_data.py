@@ -84,7 +84,7 @@ def _find_workflow(store: WorkflowStore, lake: DataLake, definition: ExamWorkflo
     return WorkflowData(
         workflow_id=definition.id,
         prefixes=prefixes,
-        n_items=len(trail) + (1 + len(execution.tasks) if execution else 0),
+        n_items=len(trail) + (1 + len(execution.graph.tasks) if execution else 0),
         dag_run_ids=tuple(run.dag_run_id for run in runs),
         upload_ids=_find_uploads(store, lake, prefixes[0]),
         n_objects=sum(_count_objects(lake, prefix) for prefix in prefixes),
@@ -97,7 +97,7 @@ def _derive_run_ids(definition: ExamWorkflow, execution: Execution | None) -> li
         dag_tasks = (task.id for task in definition.tasks if not task.type.is_device_task)
         n_attempts = dict.fromkeys(dag_tasks, N_FORGOTTEN_ATTEMPTS)
     else:
-        n_attempts = {task.task_id: task.attempt for task in execution.tasks.values()}
+        n_attempts = {task.task_id: task.attempt for task in execution.graph.tasks.values()}
     return [
         task_dag_run_id(task_id, attempt)
         for task_id, n in n_attempts.items()
@@ -125,5 +125,5 @@ def _list_busy_tasks(definition: ExamWorkflow, execution: Execution | None) -> l
         # Somebody started it at exam-manager, so its data would still come.
         busy = {ItemStatus.STARTED, ItemStatus.INPROGRESS}
         return [f"task:{task.id}" for task in definition.tasks if task.status in busy]
-    tasks = execution.tasks.values()
+    tasks = execution.graph.tasks.values()
     return [f"task:{task.task_id}" for task in tasks if task.status is TaskStatus.IN_PROGRESS]

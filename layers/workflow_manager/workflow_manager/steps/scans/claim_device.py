@@ -32,7 +32,7 @@ def claim_device(
     if lock.task_id == task.task_id and lock.attempt >= task.attempt:
         raise VersionConflictError("Another call claimed the task since it was read.")
     execution = store.get_execution(lock.workflow_id) if lock.workflow_id else None
-    holder = execution.tasks.get(lock.task_id or "") if execution else None
+    holder = execution.graph.tasks.get(lock.task_id or "") if execution else None
     # Whoever starts a task again whose start was not confirmed has looked at the scanner.
     is_other = holder is not None and holder.task_id != task.task_id
     if holder and is_other and lock.is_held_by(holder, cause.at) and not _has_ended(exam, holder):

@@ -31,7 +31,7 @@ def _confirm(
 ) -> TaskStatus | None:
     # The caller's copy is good for one try: if anybody wrote since, the commit fails.
     execution = known.pop() if known else store.get_execution(claimed.workflow_id)
-    task = execution.tasks.get(claimed.task_id) if execution else None
+    task = execution.graph.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
         return None
     if task.status is not TaskStatus.IN_PROGRESS:

@@ -42,7 +42,7 @@ def end_overdue_task(
     under way. Exam-manager is given an hour to answer; then the task fails without its word.
     """
     execution = store.get_execution(workflow_id)
-    task = execution.tasks.get(task_id) if execution else None
+    task = execution.graph.tasks.get(task_id) if execution else None
     if execution is None or task is None or task.status is not TaskStatus.IN_PROGRESS:
         return
     if task.ends_at is None or task.ends_at > cause.at:
@@ -63,8 +63,8 @@ def end_overdue_task(
             reported = reported.model_copy(update={"status": ItemStatus.STARTED, "progress": 0})
         _settle(settings, execution, task, reported, cause)
     commit_execution(store, queue, execution)
-    if execution.tasks[task_id].status is TaskStatus.FAILED:
-        _count(execution.tasks[task_id].reason or "")
+    if execution.graph.tasks[task_id].status is TaskStatus.FAILED:
+        _count(execution.graph.tasks[task_id].reason or "")
 
 
 def _count(reason: str) -> None:

@@ -29,7 +29,7 @@ def follow_device_task(
     """
     reported = ask_exam_manager(exam, task.task_id)
     execution = store.get_execution(task.workflow_id)
-    known = execution.tasks.get(task.task_id) if execution else None
+    known = execution.graph.tasks.get(task.task_id) if execution else None
     if execution is None or known is None or known.attempt != task.attempt:
         return
     if known.status is not TaskStatus.IN_PROGRESS or known.is_mirror_due:

@@ -57,11 +57,11 @@ def receive_acquisition(
     """
     workflow_id, task_id = target.workflow_id, target.task_id
     execution = store.get_execution(workflow_id)
-    is_partial = execution is not None and execution.workflow.is_partial
-    if execution is None or task_id not in execution.tasks or is_partial:
+    is_partial = execution is not None and execution.graph.workflow.is_partial
+    if execution is None or task_id not in execution.graph.tasks or is_partial:
         # Never processed, or the task was added later.
         execution = _load(store, exam, settings, workflow_id, cause)
-    task = execution.tasks.get(task_id)
+    task = execution.graph.tasks.get(task_id)
     if task is None or not task.task_type.is_device_task:
         raise NotFoundError("The workflow has no such device task.")
     execution = commit_definition(store, queue, execution)
@@ -101,7 +101,7 @@ def _is_known(
     # The same event again says nothing new, even if a rescan waits for data by now. What was
     # written before the object came does not speak of it, and there may be very much of it.
     after = first_event_id(created_at - CLOCK_SKEW) if created_at else None
-    trail = store.list_events(execution.workflow.subject, after)
+    trail = store.list_events(execution.graph.workflow.subject, after)
     return any(data_id in (event.reason or "") for event in trail)
 
 

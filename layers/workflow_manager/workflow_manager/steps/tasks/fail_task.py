@@ -32,7 +32,7 @@ def fail_task(
         Whether the attempt has failed by this.
     """
     execution = store.get_execution(claimed.workflow_id)
-    task = execution.tasks.get(claimed.task_id) if execution else None
+    task = execution.graph.tasks.get(claimed.task_id) if execution else None
     if execution is None or task is None or task.attempt != claimed.attempt:
         return False
     is_in_progress = task.status is TaskStatus.IN_PROGRESS

@@ -15,7 +15,7 @@ def find_task(store: WorkflowStore, workflow_id: str, task_id: str) -> tuple[Exe
         There is no such task, or its workflow was never processed.
     """
     execution = find_execution(store, workflow_id)
-    if (task := execution.tasks.get(task_id)) is None:
+    if (task := execution.graph.tasks.get(task_id)) is None:
         raise NotFoundError("The workflow has no such task.")
     return execution, task
 

@@ -33,4 +33,4 @@ def handle_processing_task(
         commit_execution(store, queue, execution)
         raise
     commit_execution(store, queue, execution)
-    return execution.tasks[task.task_id]
+    return execution.graph.tasks[task.task_id]

@@ -24,7 +24,7 @@ def commit_definition(store: WorkflowStore, queue: MessageQueue, execution: Exec
         return execution
     for part in split(execution):
         commit_execution(store, queue, part)
-        version = part.workflow.version
+        version = part.graph.workflow.version
     # The last part has counted up once more.
     execution.put_workflow(version=version)
     return execution.as_committed()

@@ -63,6 +63,6 @@ def load_execution(
     if execution is None:
         return make_execution(definition, policy, cause)
     refresh_execution(execution, definition, policy, cause)
-    if renewed_task_id is not None and renewed_task_id in execution.tasks:
+    if renewed_task_id is not None and renewed_task_id in execution.graph.tasks:
         renew_orders(execution, definition, renewed_task_id, policy, cause)
     return execution
