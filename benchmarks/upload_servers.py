@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 from fastapi import FastAPI, UploadFile
@@ -59,10 +60,13 @@ def run_api(folder: Path) -> Iterator[int]:
         orchestrator=MemoryOrchestrator([Dag(dag_id=DAG_ID, dag_display_name="")])
     )
     ports.clock = partial(datetime.now, UTC)
-    with closing(build_s3_client()) as s3, serve(make_app(), open_socket(0)) as address:
+    made = {name: lambda name=name, **_: getattr(ports, name) for name in PORTS}
+    with (
+        patch.dict(PORTS, made),
+        closing(build_s3_client()) as s3,
+        serve(make_app(), open_socket(0)) as address,
+    ):
         ports.lake = S3DataLake(s3, ports.settings)
-        for name in PORTS:
-            PORTS[name] = lambda name=name, **_: getattr(ports, name)
         # Warm up: the first answers of a function take 30 ms more.
         tiny = folder / "tiny"
         tiny.write_bytes(b"x")
