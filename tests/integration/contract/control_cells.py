@@ -99,6 +99,7 @@ RETRY_RUN = Scenario(
     has_messages=True,
 )
 SCANNER = "The scanner was not stopped: stop it at its console."
+NO_TASK = "The workflow has no such task."
 PENDING_STOP = "Airflow has not confirmed yet"
 GONE: dict[str, Any] = {"ours": "CANCELLED", "exams": "NEW", "reason": "Cancelled by operator."}
 SCAN_GONE = {**GONE, "reason": f"Cancelled by operator. {SCANNER}"}
@@ -151,11 +152,23 @@ CANCELS = [
     ),
     *failures(CANCEL_SCAN, "task", "200", ours="CANCELLED"),
     *failures(CANCEL_SCAN, "update", "200", ours="CANCELLED"),
-    case(twice(CANCEL_SCAN), "again", 200, **SCAN_GONE, shows={"task.status": "CANCELLED"}),
+    case(
+        twice(CANCEL_SCAN),
+        "again",
+        200,
+        **SCAN_GONE,
+        shows={"task.status": "CANCELLED", "message": "The task was cancelled before."},
+    ),
     case(after(CANCEL_SCAN, scan_all), "completed", 409, "The task is COMPLETED already", **DONE),
     case(after(CANCEL_SCAN, fail_start("start")), "failed", 409, "The task is FAILED", **FAILED),
     case(after(CANCEL_SCAN, None), "never processed", 404, "There is no such workflow", **NOTHING),
-    at(CANCEL_SCAN, "unknown task", f"/workflows/{{workflow_id}}/tasks/{UNKNOWN}/cancel/", 404),
+    at(
+        CANCEL_SCAN,
+        "unknown task",
+        f"/workflows/{{workflow_id}}/tasks/{UNKNOWN}/cancel/",
+        404,
+        NO_TASK,
+    ),
     at(CANCEL_SCAN, "task of dots", "/workflows/{workflow_id}/tasks/../cancel/", 404),
     case(
         CANCEL_NEXT,
@@ -172,7 +185,13 @@ CANCELS = [
     case(CANCEL_WORKFLOW, "", 200, **STOPPED, shows={"workflow_status": "cancelled"}),
     *stop_cells(CANCEL_WORKFLOW, "The workflow was cancelled, with 1 of its tasks."),
     *failures(CANCEL_WORKFLOW, "update", "200", ours="CANCELLED", run="CANCELLED"),
-    case(twice(CANCEL_WORKFLOW), "again", 200, **STOPPED, shows={"workflow_status": "cancelled"}),
+    case(
+        twice(CANCEL_WORKFLOW),
+        "again",
+        200,
+        **STOPPED,
+        shows={"workflow_status": "cancelled", "message": "The workflow was cancelled before."},
+    ),
     case(after(CANCEL_WORKFLOW, end_run), "completed", 409, "The workflow is completed", **DONE),
     case(CANCEL_SCANS, "", 200, **SCAN_GONE, shows={"tasks.1.status": "CANCELLED"}),
     case(CANCEL_DAG_RUN, "", 200, **STOPPED, shows={"state": "CANCELLED"}),
@@ -233,7 +252,13 @@ RETRIES = [
         "The task waits for its first start",
         **SCANNING,
     ),
-    at(RETRY_SDK, "unknown task", f"/workflows/{{workflow_id}}/tasks/{UNKNOWN}/retry/", 404),
+    at(
+        RETRY_SDK,
+        "unknown task",
+        f"/workflows/{{workflow_id}}/tasks/{UNKNOWN}/retry/",
+        404,
+        NO_TASK,
+    ),
     at(RETRY_SDK, "task of dots", "/workflows/{workflow_id}/tasks/../retry/", 404),
     case(RESCAN, "", 200, **SCANNING, run="CANCELLED", airflow="failed", is_stop_due=False),
     *failures(RESCAN, "stop", "200", **SCANNING, run="CANCELLED", is_stop_due=True),

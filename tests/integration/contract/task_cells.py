@@ -210,6 +210,7 @@ for scenario in (PROCESS_SCAN, PROCESS_DAG):
         case(at(scenario, path.format("x")), "malformed id", 400, detail, **NOTHING),
         case(at(scenario, path.format("..")), "dot segment", 422, **NOTHING),
         case(replace(scenario, is_template=True), "template", 409, "The workflow is", **NOTHING),
+        case(replace(scenario, prepare=delete_by_hand), "deleted", 409, "The workflow was deleted"),
         case(replace(scenario, prepare=trigger_before), "in progress", 200, ours="IN_PROGRESS"),
         loss(scenario, "table", 503, **NOTHING),
     ]

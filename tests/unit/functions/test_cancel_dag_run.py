@@ -32,10 +32,3 @@ def test_cancel_dag_run_shows_the_run_and_whether_it_is_stopped(
     again = read_body(invoke("cancel_dag_run", EVENT))
     assert again["message"] == "The run was cancelled, and is stopped."
     assert again["stopped_at"] is not None
-
-
-def test_cancel_dag_run_answers_404_for_an_unknown_run(invoke: Invoke) -> None:
-    answer = invoke("cancel_dag_run", load_event("cancel_dag_run", "unknown_run"))
-
-    assert answer["statusCode"] == 404
-    assert read_body(answer)["detail"].startswith("There is no such run")

@@ -16,10 +16,3 @@ def test_cancel_workflow_tells_what_it_means_and_shows_all_tasks(
     assert body["message"].startswith("The workflow was cancelled, with 2 of its tasks.")
     assert (body["workflow_id"], body["workflow_status"]) == (WORKFLOW_ID, "cancelled")
     assert [task["status"] for task in body["tasks"]] == ["CANCELLED"] * 2
-
-
-def test_cancel_workflow_answers_404_for_one_that_was_never_processed(invoke: Invoke) -> None:
-    answer = invoke("cancel_workflow", load_event("cancel_workflow", "success"))
-
-    assert answer["statusCode"] == 404
-    assert read_body(answer)["detail"].startswith("There is no such workflow")

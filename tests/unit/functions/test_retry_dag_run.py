@@ -23,12 +23,3 @@ def test_retry_dag_run_shows_the_new_run(invoke: Invoke, world: MemoryPorts) -> 
     assert (body["state"], body["attempt"]) == ("PENDING", 2)
     assert body["dag_run_id"] == object_dag_run_id(make_dag_data(), 2)
     assert world.queue.dag_run_ids[-1] == body["dag_run_id"]
-
-
-def test_retry_dag_run_answers_409_while_it_runs(invoke: Invoke, world: MemoryPorts) -> None:
-    deliver(world, make_dag_data())
-
-    answer = invoke("retry_dag_run", EVENT)
-
-    assert answer["statusCode"] == 409
-    assert read_body(answer)["detail"] == "The run is RUNNING: there is nothing to retry."

@@ -25,20 +25,3 @@ def test_retry_task_answers_as_trigger_task_does_with_the_next_attempt(
     assert answer["statusCode"] == 200
     assert (body["status"], body["data"]) == ("success", "ok")
     assert (body["task"]["status"], body["task"]["attempt"]) == ("IN_PROGRESS", 2)
-
-
-def test_retry_task_answers_409_while_the_task_is_in_progress(
-    invoke: Invoke, world: MemoryPorts
-) -> None:
-    answer = invoke("retry_task", SUCCESS)
-
-    assert answer["statusCode"] == 409
-    assert read_body(answer)["detail"] == "The task is in progress: cancel it first."
-    assert len(world.scan.starts) == 1
-
-
-def test_retry_task_answers_404_for_an_unknown_task(invoke: Invoke) -> None:
-    answer = invoke("retry_task", load_event("retry_task", "unknown_task"))
-
-    assert answer["statusCode"] == 404
-    assert read_body(answer)["detail"] == "The workflow has no such task."

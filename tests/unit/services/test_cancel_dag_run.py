@@ -7,7 +7,6 @@ from tests.fakes.world import (
     TOKEN,
     WORKFLOW_ID,
     at,
-    callback_token,
     deliver,
     deliver_queue,
     follow,
@@ -17,14 +16,9 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id
-from workflow_manager.domain.errors import (
-    InvalidTransitionError,
-    NotFoundError,
-)
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.cancel_dag_run import cancel_dag_run
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_results import Callback, receive_results
 
 RUN_ID = object_dag_run_id(make_dag_data())
 
@@ -62,22 +56,3 @@ def test_cancel_dag_run_cancels_the_task_that_waits_for_it(world: MemoryPorts) -
     call(cancel_dag_run, world, get_task(world, RECONSTRUCTION_ID).dag_run_id or "", at(20))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.CANCELLED
-
-
-def test_cancel_dag_run_again_changes_nothing(world: MemoryPorts) -> None:
-    deliver(world, make_dag_data())
-    first = call(cancel_dag_run, world, RUN_ID, at(20))
-    assert call(cancel_dag_run, world, RUN_ID, at(21)) == first
-
-
-def test_cancel_dag_run_after_its_end_says_how_it_ended(world: MemoryPorts) -> None:
-    deliver(world, make_dag_data())
-    call(receive_results, world, callback_token(world, RUN_ID), Callback(success=True), at(15))
-
-    with pytest.raises(InvalidTransitionError, match="SUCCEEDED already: nothing was cancelled"):
-        call(cancel_dag_run, world, RUN_ID, at(20))
-
-
-def test_cancel_dag_run_refuses_an_unknown_run(world: MemoryPorts) -> None:
-    with pytest.raises(NotFoundError):
-        call(cancel_dag_run, world, RUN_ID, at(0))

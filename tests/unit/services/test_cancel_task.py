@@ -21,8 +21,6 @@ from workflow_manager.domain.dag_run import STOP_GRACE, DagRun, DagRunState
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
-    InvalidTransitionError,
-    NotFoundError,
     UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import ItemStatus
@@ -100,27 +98,6 @@ def test_cancel_task_keeps_data_that_comes_all_the_same(world: MemoryPorts) -> N
 
     assert get_task(world, SCAN_ID).status is TaskStatus.CANCELLED
     assert world.store.list_events(f"workflow:{WORKFLOW_ID}")[-1].name == "late_data"
-
-
-def test_cancel_task_again_changes_nothing(world: MemoryPorts) -> None:
-    reconstruct(world)
-    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
-    events = world.store.list_events(f"workflow:{WORKFLOW_ID}")
-
-    task, message = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(30))
-
-    assert (task.status, message) == (TaskStatus.CANCELLED, "The task was cancelled before.")
-    assert world.store.list_events(f"workflow:{WORKFLOW_ID}") == events
-
-
-def test_cancel_task_after_its_end_says_how_it_ended(world: MemoryPorts) -> None:
-    run_id = reconstruct(world)
-    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(15))
-
-    with pytest.raises(InvalidTransitionError, match="COMPLETED already: nothing was cancelled"):
-        call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
-
-    assert get_status(world) == "completed"
 
 
 def test_cancel_task_wins_over_results_that_come_later(world: MemoryPorts) -> None:
@@ -255,12 +232,3 @@ def test_cancel_task_does_not_wait_for_ever_for_such_a_run(world: MemoryPorts) -
 
     assert STOP_GRACE.total_seconds() < 14 * 60
     assert get_run(world, run_id).due_at is None
-
-
-@pytest.mark.parametrize("ids", [(WORKFLOW_ID, "no-task"), ("no-workflow", SCAN_ID)])
-def test_cancel_task_refuses_what_it_does_not_know(
-    world: MemoryPorts, ids: tuple[str, str]
-) -> None:
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-    with pytest.raises(NotFoundError):
-        call(cancel_task, world, *ids, at(5))

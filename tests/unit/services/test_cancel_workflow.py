@@ -20,8 +20,6 @@ from tests.fakes.world import (
 )
 from workflow_manager.domain.errors import (
     ConflictError,
-    InvalidTransitionError,
-    NotFoundError,
 )
 from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.task import TaskStatus
@@ -64,25 +62,6 @@ def test_cancel_workflow_keeps_what_is_completed(world: MemoryPorts) -> None:
     assert len(world.orchestrator.cancelled) == 1
 
 
-def test_cancel_workflow_again_says_so(world: MemoryPorts) -> None:
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-    call(cancel_workflow, world, WORKFLOW_ID, at(5))
-    assert (
-        call(cancel_workflow, world, WORKFLOW_ID, at(6))[1] == "The workflow was cancelled before."
-    )
-
-
-def test_cancel_workflow_after_its_end_says_how_it_ended(world: MemoryPorts) -> None:
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-    deliver(world, make_raw_data())
-    deliver_queue(world)
-    run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
-    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(15))
-
-    with pytest.raises(InvalidTransitionError, match="completed already: nothing was cancelled"):
-        call(cancel_workflow, world, WORKFLOW_ID, at(20))
-
-
 def test_cancel_workflow_takes_more_tasks_than_one_transaction_holds() -> None:
     tasks = [
         make_exam_task(f"task-{n}", TaskType.PROCESSING_TASK, n, args={"dag_id": "dag_reco"})
@@ -94,11 +73,6 @@ def test_cancel_workflow_takes_more_tasks_than_one_transaction_holds() -> None:
     execution, _ = call(cancel_workflow, world, WORKFLOW_ID, at(5))
 
     assert {task.status for task in execution.graph.tasks.values()} == {TaskStatus.CANCELLED}
-
-
-def test_cancel_workflow_is_refused_where_nothing_was_processed(world: MemoryPorts) -> None:
-    with pytest.raises(NotFoundError):
-        call(cancel_workflow, world, WORKFLOW_ID, at(0))
 
 
 def test_process_workflow_does_not_resume_what_was_cancelled(world: MemoryPorts) -> None:

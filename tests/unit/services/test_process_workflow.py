@@ -152,26 +152,6 @@ def test_process_workflow_never_starts_a_scan_again_whose_start_is_unknown(
     assert len(world.scan.starts) == 1
 
 
-@pytest.mark.parametrize("operation", ["get_workflow", "get_exam"])
-@pytest.mark.parametrize("error", [UpstreamError("bad"), UpstreamTimeoutError("late")])
-def test_process_workflow_leaves_the_task_pending_when_a_neighbour_fails_before_the_claim(
-    world: MemoryPorts, operation: str, error: ScanHubError
-) -> None:
-    world.exam.fail_with[operation] = error
-    with pytest.raises(type(error)):
-        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-    world.exam.fail_with.clear()
-
-    assert world.scan.starts == []
-    assert call(process_workflow, world, WORKFLOW_ID, TOKEN, at(1)).is_started
-
-
-def test_process_workflow_starts_although_exam_manager_cannot_be_told(world: MemoryPorts) -> None:
-    world.exam.fail_with["report_task"] = UpstreamTimeoutError("late")
-
-    assert call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0)).is_started
-
-
 @pytest.mark.parametrize(
     ("args", "reason"),
     [
@@ -255,16 +235,6 @@ def test_process_workflow_takes_over_tasks_added_and_edited_since(world: MemoryP
     assert run.dag_id == "another_dag"
 
 
-def test_process_workflow_refuses_a_template(world: MemoryPorts) -> None:
-    workflow = world.exam.workflows[WORKFLOW_ID]
-    world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"is_template": True})
-
-    with pytest.raises(ConflictError, match="template"):
-        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-
-    assert world.store.get_execution(WORKFLOW_ID) is None
-
-
 @pytest.mark.parametrize(
     "status", [ItemStatus.STARTED, ItemStatus.INPROGRESS, ItemStatus.FINISHED, ItemStatus.DELETED]
 )
@@ -291,14 +261,6 @@ def test_process_workflow_starts_no_scan_that_vanished_from_exam_manager(
 
     assert not call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0)).is_started
     assert world.scan.starts == []
-
-
-def test_process_workflow_refuses_a_deleted_workflow(world: MemoryPorts) -> None:
-    workflow = world.exam.workflows[WORKFLOW_ID]
-    world.exam.workflows[WORKFLOW_ID] = workflow.model_copy(update={"status": ItemStatus.DELETED})
-
-    with pytest.raises(ConflictError, match="deleted"):
-        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
 
 @pytest.mark.parametrize(

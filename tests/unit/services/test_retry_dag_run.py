@@ -2,26 +2,19 @@ import pytest
 
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
-    RECONSTRUCTION_ID,
-    TOKEN,
-    WORKFLOW_ID,
     at,
     callback_token,
     deliver,
     deliver_queue,
-    get_task,
     make_dag_data,
-    make_raw_data,
     make_world,
 )
 from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id
 from workflow_manager.domain.errors import (
     ConflictError,
-    InvalidTransitionError,
     UpstreamUnreachableError,
 )
 from workflow_manager.services.cancel_dag_run import cancel_dag_run
-from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.services.retry_dag_run import retry_dag_run
@@ -72,22 +65,6 @@ def test_retry_dag_run_is_queued_by_the_reconciler_when_the_queue_is_away(
     call(reconcile_runs, world, at(120, "reconcile_runs"))
 
     assert world.queue.dag_run_ids == [retry.dag_run_id]
-
-
-def test_retry_dag_run_refuses_a_run_that_goes_on() -> None:
-    world = make_world()
-    deliver(world, make_dag_data())
-    with pytest.raises(InvalidTransitionError, match="RUNNING"):
-        call(retry_dag_run, world, RUN_ID, at(20))
-
-
-def test_retry_dag_run_names_the_way_for_the_run_of_a_task(world: MemoryPorts) -> None:
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-    deliver(world, make_raw_data())
-    run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
-
-    with pytest.raises(ConflictError, match=f"/tasks/{RECONSTRUCTION_ID}/retry/"):
-        call(retry_dag_run, world, run_id, at(20))
 
 
 def test_retry_dag_run_says_why_it_starts_nothing_once_its_retry_has_ended(

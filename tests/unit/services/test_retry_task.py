@@ -17,7 +17,7 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
-from workflow_manager.domain.errors import ConflictError, InvalidTransitionError, NotFoundError
+from workflow_manager.domain.errors import NotFoundError
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
@@ -70,17 +70,6 @@ def test_retry_task_follows_what_was_mended_in_exam_manager(world: MemoryPorts) 
 
     run = world.store.get_dag_run(task.dag_run_id or "")
     assert run is not None and run.dag_id == "dag_reco"
-
-
-def test_retry_task_is_refused_while_it_is_in_progress(world: MemoryPorts) -> None:
-    with pytest.raises(InvalidTransitionError, match="cancel it first"):
-        call(retry_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
-
-
-def test_retry_task_is_refused_before_its_first_start(world: MemoryPorts) -> None:
-    call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(30))
-    with pytest.raises(ConflictError, match="nothing to retry"):
-        call(retry_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(31))
 
 
 def test_retry_task_refuses_a_task_of_another_workflow(world: MemoryPorts) -> None:

@@ -31,7 +31,6 @@ from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
     UpstreamTimeoutError,
-    UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import TaskStatus
@@ -154,19 +153,6 @@ def test_trigger_airflow_takes_data_of_a_scan_that_was_started_elsewhere(
     assert len(world.queue.dag_run_ids) == 1
 
 
-def test_trigger_airflow_keeps_the_run_pending_while_airflow_is_down(world: MemoryPorts) -> None:
-    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
-    deliver(world, make_dag_data())
-    run_id = object_dag_run_id(make_dag_data())
-    assert get_run_state(world, run_id) is DagRunState.PENDING
-
-    world.orchestrator.outage = None
-    call(trigger_airflow, world, StartDagRun(run_id), at(60))
-
-    assert get_run_state(world, run_id) is DagRunState.RUNNING
-    assert len(world.orchestrator.dag_runs) == 1
-
-
 def test_trigger_airflow_marks_a_run_whose_first_answer_was_lost(world: MemoryPorts) -> None:
     dags = world.orchestrator.dags
     world.orchestrator = LosesAnswers(dags.values())
@@ -201,10 +187,9 @@ def test_trigger_airflow_keeps_the_run_pending_on_a_conflict_that_is_not_its_own
     assert get_run_state(world, object_dag_run_id(make_dag_data())) is DagRunState.PENDING
 
 
-@pytest.mark.parametrize("flaw", ["is_paused", "has_import_errors"])
-def test_trigger_airflow_waits_for_a_paused_or_broken_dag(world: MemoryPorts, flaw: str) -> None:
-    flawed = Dag(dag_id=DAG_ID, dag_display_name="").model_copy(update={flaw: True})
-    world.orchestrator.dags[DAG_ID] = flawed
+def test_trigger_airflow_waits_for_a_broken_dag(world: MemoryPorts) -> None:
+    broken = Dag(dag_id=DAG_ID, dag_display_name="", has_import_errors=True)
+    world.orchestrator.dags[DAG_ID] = broken
 
     deliver(world, make_dag_data())
 
