@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import count
 
-from benchmarks.child import run_child
 from benchmarks.report import describe_machine, make_table, percentile, run_command, take_medians
 from benchmarks.requests_neighbours import (
     RECONSTRUCTION,
@@ -27,14 +25,11 @@ from benchmarks.requests_neighbours import (
     make_id,
     run_neighbours,
 )
-from benchmarks.requests_overhead import ENVIRON
 from benchmarks.requests_sides import Caller, Kind, Side, run_environments, run_server
-from benchmarks.starters import build_reference
-from local.config import ROOT, StackConfig, StackError, aws_environ
+from local.config import StackConfig, StackError, aws_environ
 
 MIN_THROUGHPUT_RATIO = 5.0
 MAX_P99_RATIO = 0.2
-MAX_OVERHEAD_RATIO = 0.36
 N_CLIENTS_OF_GOALS = 10
 # Each request is for a new workflow.
 _NUMBERS = count(1)
@@ -43,15 +38,14 @@ _HEAD = ("request", "clients", "side", "answers/s", "ratio", "median ms", "ratio
 
 @dataclass(frozen=True)
 class Plan:
-    """How many clients ask at once, how often and for how long [s], and how many POSTs alone."""
+    """How many clients ask at once, how often and for how long [s]."""
 
     n_clients: Sequence[int] = (1, 10, 50)
     n_rounds: int = 3
     duration_s: float = 3.0
-    n_posts: int = 2000
 
 
-QUICK = Plan(n_clients=(1, 10), n_rounds=2, duration_s=1.0, n_posts=500)
+QUICK = Plan(n_clients=(1, 10), n_rounds=2, duration_s=1.0)
 
 
 @dataclass(frozen=True)
@@ -161,35 +155,12 @@ async def compare(plan: Plan) -> list[Comparison]:
     return compared
 
 
-def measure_overhead(plan: Plan) -> tuple[float, float]:
-    """Return the processor time of a POST around the use case [µs]: ours, and the reference's."""
-    roots = {"ours": ROOT / "layers" / "workflow_manager", "reference": build_reference()[0].root}
-    environ, n_posts = aws_environ(StackConfig()) | ENVIRON, str(plan.n_posts)
-    rounds = [
-        [
-            run_child("requests_overhead", side, n_posts, PYTHONPATH=str(root), **environ)
-            for side, root in roots.items()
-        ]
-        for _ in range(plan.n_rounds)
-    ]
-    ours_us, reference_us = map(statistics.median, zip(*rounds, strict=True))
-    return ours_us, reference_us
-
-
-def make_report(
-    comparisons: Sequence[Comparison], ours_us: float, reference_us: float, n_rounds: int
-) -> str:
-    """Return table and goals in Markdown, with the time of a POST around the use case [µs]."""
+def make_report(comparisons: Sequence[Comparison], n_rounds: int) -> str:
+    """Return table and goals in Markdown."""
     rows = [row for each in comparisons for row in _make_rows(each)]
     judged = [each for each in comparisons if each.n_clients == N_CLIENTS_OF_GOALS]
-    ratio = ours_us / reference_us
-    overhead = (
-        f"- Around the use case, a POST takes {ours_us:.0f} µs of processor time, that of the"
-        f" reference {reference_us:.0f} µs: {ratio:.2f} (goal ≤ {MAX_OVERHEAD_RATIO}:"
-        f" {_say(is_met=ratio <= MAX_OVERHEAD_RATIO)})."
-    )
     said = f"{describe_machine()}; medians of {n_rounds} rounds."
-    goals = "\n".join([*map(_judge, judged), overhead])
+    goals = "\n".join(map(_judge, judged))
     return f"{said}\n\n{make_table([*_HEAD, 'ratio', 'CPU ms', 'ratio'], rows)}\n\n{goals}"
 
 
@@ -224,8 +195,7 @@ def _say(*, is_met: bool) -> str:
 def run(is_quick: bool) -> str:
     """Measure everything and return the report."""
     plan = QUICK if is_quick else Plan()
-    overhead_us = measure_overhead(plan)
-    return make_report(asyncio.run(compare(plan)), *overhead_us, plan.n_rounds)
+    return make_report(asyncio.run(compare(plan)), plan.n_rounds)
 
 
 if __name__ == "__main__":
