@@ -160,8 +160,8 @@ def count_scan(timeline: Timeline) -> ScanCounts:
         return ScanCounts(
             n_metrics=len(walk.metrics - idle_metrics),
             n_idle_metrics=len(idle_metrics),
-            idle=dict(idle),
-            functions={name: dict(each) for name, each in counts.items()},
+            idle=idle,
+            functions=dict(sorted(counts.items())),
         )
 
 

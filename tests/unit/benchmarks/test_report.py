@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from benchmarks.cold_start import Init
+from benchmarks.cold_start import Start
 from benchmarks.report import describe_machine, make_table, percentile, replace_block, take_medians
 
 PAGE = "# Page\n\n<!-- cold -->\nold\n<!-- /cold -->\n\n<!-- warm -->\nkept\n<!-- /warm -->\n"
@@ -41,9 +41,9 @@ def test_the_machine_is_described_with_the_day() -> None:
 
 def test_each_number_has_its_own_median() -> None:
     # Given measurements of which none is the middle one in everything
-    measured = [Init(1, 30), Init(2, 10), Init(9, 20)]
+    measured = [Start(1, 30, 1, 1), Start(2, 10, 1, 1), Start(9, 20, 1, 1)]
     # When their medians are taken, then each number is its own
-    assert take_medians(measured) == Init(2, 20)
+    assert take_medians(measured) == Start(2, 20, 1, 1)
 
 
 def test_percentile_is_one_of_the_values() -> None:
