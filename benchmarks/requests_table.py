@@ -11,7 +11,6 @@ Item = dict[str, Any]
 Answer = tuple[int, Item]
 
 _IS_UNCHANGED = "#version = :version"
-_QUERIED = "PK = :pk AND begins_with(SK, :prefix)"
 
 
 class UnknownRequestError(Exception):
@@ -19,7 +18,7 @@ class UnknownRequestError(Exception):
 
 
 class MemoryTable:
-    """One table; it answers requests of the wire, and calls by boto3's method names."""
+    """One table; it answers requests of the wire."""
 
     def __init__(self) -> None:
         self._partitions: dict[str, dict[str, Item]] = {}
@@ -41,30 +40,12 @@ class MemoryTable:
                 found = [self._find(key) for key in wanted["Keys"]]
                 items = [item for item in found if item]
                 return 200, {"Responses": {name: items}, "UnprocessedKeys": {}}
-            case "Query":
-                return 200, self._query(request)
             case "PutItem":
                 return self._write([request], "ConditionalCheckFailedException")
             case "TransactWriteItems":
                 puts = [each["Put"] for each in request["TransactItems"]]
                 return self._write(puts, "TransactionCanceledException")
         raise UnknownRequestError(operation)
-
-    def put_item(self, **request: Any) -> None:
-        """Write one item, for a store that fills the table."""
-        self.answer("PutItem", request)
-
-    def transact_write_items(self, **request: Any) -> None:
-        """Write several items, for a store that fills the table."""
-        self.answer("TransactWriteItems", request)
-
-    def _query(self, request: Item) -> Item:
-        if request["KeyConditionExpression"] != _QUERIED or "Limit" in request:
-            raise UnknownRequestError(request["KeyConditionExpression"])
-        values = request["ExpressionAttributeValues"]
-        partition = self._partitions.get(values[":pk"]["S"], {})
-        keys = sorted(key for key in partition if key.startswith(values[":prefix"]["S"]))
-        return {"Items": [partition[key] for key in keys], "Count": len(keys)}
 
     def _write(self, puts: list[Item], refusal: str) -> Answer:
         """Write all or nothing."""
