@@ -12,7 +12,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import count
 
@@ -49,16 +49,6 @@ class Figures:
     cpu_ms: float
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Both sides under one kind of request by so many clients: ScanHub's way, and ours."""
-
-    kind: Kind
-    n_clients: int
-    theirs: Figures
-    ours: Figures
-
-
 async def warm_up(side: Side) -> None:
     """Let each client send all kinds of requests twice, so that nothing is built later."""
     for caller in side.callers:
@@ -93,7 +83,7 @@ async def measure(
 async def _call(caller: Caller, kind: Kind) -> float:
     task_id = make_id(next(_NUMBERS), SCAN)
     started_s = time.perf_counter()
-    await caller.call(kind, task_id)
+    await caller(kind, task_id)
     return (time.perf_counter() - started_s) * 1e3
 
 
@@ -104,8 +94,8 @@ def sum_up(rounds: Sequence[tuple[Figures, list[float]]]) -> Figures:
     return replace(medians, p99_ms=percentile(every_ms, 99))
 
 
-async def compare(plan: Plan) -> list[Comparison]:
-    """Return what both sides do under all loads, taking turns.
+async def compare(plan: Plan) -> list[list[str]]:
+    """Return the rows of what both sides do under all loads, taking turns.
 
     Raises
     ------
@@ -116,7 +106,7 @@ async def compare(plan: Plan) -> list[Comparison]:
     if len(cores) < 2:
         raise StackError("Linux and two cores are needed: one is for what is measured alone.")
     os.sched_setaffinity(0, {cores[0]})
-    compared = []
+    rows: list[list[str]] = []
     async with run_neighbours() as port:
         environ = aws_environ(StackConfig(aws_port=port)) | make_environ(port)
         known = environ, cores[1], max(plan.n_clients)
@@ -130,25 +120,16 @@ async def compare(plan: Plan) -> list[Comparison]:
                     [await measure(side, kind, n, plan.duration_s) for side in sides]
                     for _ in range(plan.n_rounds)
                 ]
-                summed = (sum_up(each) for each in zip(*rounds, strict=True))
-                compared.append(Comparison(kind, n, *summed))
-    return compared
+                rows += make_rows(kind, n, *(sum_up(each) for each in zip(*rounds, strict=True)))
+    return rows
 
 
-def make_report(comparisons: Sequence[Comparison], n_rounds: int) -> str:
-    """Return the table in Markdown; ratios are to ScanHub's way."""
-    rows = [row for each in comparisons for row in _make_rows(each)]
-    said = f"{describe_machine()}; medians of {n_rounds} rounds."
-    return f"{said}\n\n{make_table(_HEAD, rows)}"
-
-
-def _make_rows(comparison: Comparison) -> Iterator[list[str]]:
-    theirs, ours = astuple(comparison.theirs), astuple(comparison.ours)
-    cells = [cell for value in theirs for cell in (_format(value), "1")]
-    yield [comparison.kind.value, str(comparison.n_clients), "ScanHub's way", *cells]
-    pairs = zip(ours, theirs, strict=True)
-    ratios = ((_format(mine), f"{mine / other:.2f}") for mine, other in pairs)
-    yield ["", "", "ours", *(cell for pair in ratios for cell in pair)]
+def make_rows(kind: Kind, n_clients: int, theirs: Figures, ours: Figures) -> list[list[str]]:
+    """Return a row for each side; ratios are to ScanHub's way."""
+    pairs = list(zip(astuple(theirs), astuple(ours), strict=True))
+    cells = [cell for other, _ in pairs for cell in (_format(other), "1")]
+    mine = [cell for other, own in pairs for cell in (_format(own), f"{own / other:.2f}")]
+    return [[kind.value, str(n_clients), "ScanHub's way", *cells], ["", "", "ours", *mine]]
 
 
 def _format(value: float) -> str:
@@ -159,7 +140,8 @@ def _format(value: float) -> str:
 def run(is_quick: bool) -> str:
     """Measure everything and return the report."""
     plan = QUICK if is_quick else Plan()
-    return make_report(asyncio.run(compare(plan)), plan.n_rounds)
+    rows = asyncio.run(compare(plan))
+    return f"{describe_machine()}; medians of {plan.n_rounds} rounds.\n\n{make_table(_HEAD, rows)}"
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
 
 import httpx
 import psutil
@@ -39,6 +39,7 @@ OK = 200
 # The longest line of JSON, which holds an answer.
 MAX_LINE_BYTES = 2**20
 FUNCTIONS = ("hello", "trigger_task")
+_HELLO = Sample("hello", "trailing_slash").load()
 TRACE_ID = "Root=1-6742f0a1-1b2c3d4e5f60718293a4b5c6;Parent=53995c3f42cd8ad8;Sampled=0"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -50,11 +51,8 @@ class Kind(StrEnum):
     SCAN = "POST trigger_task, a scan"
 
 
-class Caller(Protocol):
-    """One client of a side, which waits for an answer before its next request."""
-
-    async def call(self, kind: Kind, task_id: str) -> None:
-        """Send a request about a task that nobody has started; raise if it does not succeed."""
+Caller = Callable[[Kind, str], Awaitable[None]]
+"""One client: it asks about a task that nobody has started, and raises unless it succeeds."""
 
 
 @dataclass(frozen=True)
@@ -70,40 +68,26 @@ class Side:
         return sum(times.user + times.system for times in all_times)
 
 
-@dataclass(frozen=True)
-class HttpCaller:
-    """A client over HTTP, on a connection that is kept."""
-
-    client: httpx.AsyncClient
-
-    async def call(self, kind: Kind, task_id: str) -> None:
-        """Send a request, as `Caller.call` says."""
-        is_hello = kind is Kind.HELLO
-        method, path = ("GET", "hello/") if is_hello else ("POST", f"trigger_task/{task_id}/")
-        answer = await self.client.request(method, path)
-        if answer.status_code != OK:
-            raise StackError(f"{path}: {answer.text}")
+async def call_server(client: httpx.AsyncClient, kind: Kind, task_id: str) -> None:
+    """Send a request over HTTP, on a connection that is kept."""
+    is_hello = kind is Kind.HELLO
+    method, path = ("GET", "hello/") if is_hello else ("POST", f"trigger_task/{task_id}/")
+    answer = await client.request(method, path)
+    if answer.status_code != OK:
+        raise StackError(f"{path}: {answer.text}")
 
 
-@dataclass(frozen=True)
-class EnvironmentCaller:
-    """A client of an execution environment, in the place of API Gateway and SQS."""
-
-    streams: Streams
-    hello: dict[str, Any]
-
-    async def call(self, kind: Kind, task_id: str) -> None:
-        """Send a request, as `Caller.call` says."""
-        if kind is Kind.HELLO:
-            function, event = "hello", self.hello
-        else:
-            function = "trigger_task"
-            event = Sample(function, "device_task").load({SCAN_ID: task_id})
-        reader, writer = self.streams
-        writer.write(json.dumps([function, event]).encode() + b"\n")
-        answer: dict[str, Any] = json.loads(await reader.readline() or '{"statusCode": "died"}')
-        if answer["statusCode"] != OK:
-            raise StackError(f"{function}: {answer}")
+async def call_environment(streams: Streams, kind: Kind, task_id: str) -> None:
+    """Send an event to an execution environment, in the place of API Gateway."""
+    function, event = "hello", _HELLO
+    if kind is Kind.SCAN:
+        function = "trigger_task"
+        event = Sample(function, "device_task").load({SCAN_ID: task_id})
+    reader, writer = streams
+    writer.write(json.dumps([function, event]).encode() + b"\n")
+    answer = json.loads(await reader.readline() or '{"statusCode": "died"}')
+    if answer["statusCode"] != OK:
+        raise StackError(f"{function}: {answer}")
 
 
 @asynccontextmanager
@@ -116,7 +100,7 @@ async def run_server(environ: Mapping[str, str], core: int, n_clients: int) -> A
         # Loopback only: a proxy of the environment must not come in between.
         client = httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60)
         async with client:
-            yield Side([HttpCaller(client)] * n_clients, psutil.Process(child.pid))
+            yield Side([partial(call_server, client)] * n_clients, psutil.Process(child.pid))
 
 
 @asynccontextmanager
@@ -124,7 +108,6 @@ async def run_environments(
     environ: Mapping[str, str], core: int, n_clients: int
 ) -> AsyncIterator[Side]:
     """Run our functions in as many execution environments as there are clients."""
-    hello = Sample("hello", "trailing_slash").load()
     with TemporaryDirectory() as folder:
         path = str(Path(folder, "socket"))
         with Child("requests_sides", str(core), path, str(n_clients), **environ) as child:
@@ -133,7 +116,7 @@ async def run_environments(
                 await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES)
                 for _ in range(n_clients)
             ]
-            callers = [EnvironmentCaller(each, hello) for each in every]
+            callers = [partial(call_environment, each) for each in every]
             yield Side(callers, psutil.Process(child.pid))
 
 

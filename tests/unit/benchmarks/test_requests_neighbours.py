@@ -10,12 +10,13 @@ from benchmarks.requests_neighbours import (
     SCAN,
     WORKFLOW,
     Call,
+    MemoryTable,
     Neighbours,
+    UnknownRequestError,
     make_document,
     make_id,
     read_call,
 )
-from benchmarks.requests_table import MemoryTable, UnknownRequestError
 from local.samples import TOKEN
 from tests.unit.benchmarks.conftest import Run
 from workflow_manager.domain.exam import Exam, ExamTask, ExamWorkflow, ItemStatus, Patient
