@@ -10,6 +10,7 @@ writes down every call (scan_counts.json). Prices (prices.toml) and what a scan 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 
 from benchmarks.cost_data import (
@@ -181,7 +182,8 @@ def main() -> None:
         from benchmarks.scan_walk import count_scan
 
         counts = count_scan(load_profile().timeline)
-        COUNTS.write_text(counts.model_dump_json(indent=2) + "\n")
+        text = json.dumps(counts.model_dump(), indent=2, sort_keys=True)
+        COUNTS.write_text(f"{text}\n")
     blocks = Estimate(load_prices(), load_profile(), load_counts()).make_blocks()
     print(*blocks.values(), sep="\n\n")
     if asked.write:

@@ -161,7 +161,9 @@ def count_scan(timeline: Timeline) -> ScanCounts:
             n_metrics=len(walk.metrics - idle_metrics),
             n_idle_metrics=len(idle_metrics),
             idle=idle,
-            functions=dict(sorted(counts.items())),
+            functions={
+                name: {unit: n for unit, n in each.items() if n} for name, each in counts.items()
+            },
         )
 
 
