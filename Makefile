@@ -195,10 +195,6 @@ benchmark-cost: setup ## Cost of a scan at list prices; COUNT=1 counts a scan's 
 	@PYTHONPATH=layers/workflow_manager:dags:client $(BIN)/python -m benchmarks.cost \
 	  $(if $(COUNT),--count) $(if $(WRITE),--write)
 
-.PHONY: benchmark-pipeline
-benchmark-pipeline: setup ## From an object to its result on the laptop stack, beside a floor; QUICK=1 for few, WRITE=1 into docs
-	@PYTHONPATH=dags $(BIN)/python -m benchmarks.pipeline $(if $(QUICK),--quick) $(if $(WRITE),--write)
-
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
@@ -212,7 +208,7 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-client-models .local-checkov \
-	  .local-dynamodb .local-permissions .local-test-dags .local-benchmark-dags .aws-sam out \
+	  .local-dynamodb .local-permissions .local-test-dags .aws-sam out \
 	  functions/get_openapi/swagger_ui \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -36,12 +36,6 @@ class Child(subprocess.Popen[str]):
         cast(IO[str], self.stdin).close()
 
 
-def run_child(module: str, *arguments: str, **environ: str) -> Any:
-    """Run a module to its end and return what it tells."""
-    with Child(module, *arguments, **environ) as child:
-        return child.read()
-
-
 def tell(content: object) -> None:
     """Tell the parent a line of JSON."""
     print(json.dumps(content), flush=True)

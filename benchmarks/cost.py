@@ -3,22 +3,21 @@
     make benchmark-cost [COUNT=1] [WRITE=1]
 
 Nothing is measured but counted: `--count` walks through one scan with the real handlers on moto and
-writes down every call (scan_counts.toml). Prices (prices.toml) and what a scan is assumed to be
+writes down every call (scan_counts.json). Prices (prices.toml) and what a scan is assumed to be
 (scan_profile.toml) are data too. `--write` puts the tables into docs/cost.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
-from collections.abc import Callable
 
 from benchmarks.cost_data import (
     COUNTS,
     Prices,
     Profile,
     ScanCounts,
-    format_counts,
     load_counts,
     load_prices,
     load_profile,
@@ -28,7 +27,7 @@ from benchmarks.report import make_table, write_blocks
 from local.config import ROOT
 
 PAGE = ROOT / "docs" / "cost.md"
-N_SCANS_PER_DAY = (10, 1_000, 100_000)
+N_SCANS_PER_DAY = (10, 100, 1_000, 10_000, 100_000)
 _COLUMNS = [f"{n:,} scans a day" for n in N_SCANS_PER_DAY]
 _UNITS = {
     "invocations": "calls",
@@ -38,7 +37,6 @@ _UNITS = {
     "scanhub_calls": "ScanHub",
     "airflow_calls": "Airflow",
 }
-_MAX_N_SCANS = 1e6
 GROUPS = {
     "Lambda": ("lambda_arm64", "lambda_x86_64", "lambda_requests"),
     "API Gateway, its data out": ("api_requests", "data_out"),
@@ -70,11 +68,10 @@ class Estimate:
         return sum(self.ours(n_scans_per_day).values())
 
     def one_server(self, n_scans_per_day: float) -> float:
-        """Return the cost of the cheapest server; infinite if a single one is too small."""
-        try:
-            return self._total(self.model.use_one_server(n_scans_per_day))
-        except OverflowError:
+        """Return the cost of one server; infinite if it is too small."""
+        if self.model.count_servers(n_scans_per_day) > 1:
             return math.inf
+        return self._total(self.model.use_one_server(n_scans_per_day))
 
     def two_servers(self, n_scans_per_day: float) -> float:
         """Return the cost of servers in two zones."""
@@ -84,14 +81,9 @@ class Estimate:
         """Return the cost of the snapshots of one published version of all functions."""
         return self._total(self.model.use_snapshots())
 
-    def restore(self) -> float:
-        """Return the cost to start the largest function from its snapshot."""
-        largest_mb = max(each.memory_mb for each in self.model.profile.functions.values())
-        return self.model.prices.prices["snapshot_restores"].cost(largest_mb / 1024)
-
     def make_comparison(self) -> str:
         """Return a table of the cost of a month and of a scan, ours and the servers'."""
-        costs: dict[str, Callable[[float], float]] = {
+        costs = {
             "**workflow manager, serverless**": self.ours_in_sum,
             "server in one zone": self.one_server,
             "servers in two zones": self.two_servers,
@@ -101,10 +93,7 @@ class Estimate:
         blank = [""] * len(N_SCANS_PER_DAY)
         rows = [
             *([name, *(_usd(cost(n)) for n in N_SCANS_PER_DAY)] for name, cost in costs.items()),
-            [
-                "instances of these, one zone / two",
-                *(self._describe_servers(n) for n in N_SCANS_PER_DAY),
-            ],
+            ["instances, one zone / two", *map(self._describe_servers, N_SCANS_PER_DAY)],
             ["**USD a scan**", *blank],
             *(
                 [name, *(_usd(cost(n) / (n * MONTH_DAYS)) for n in N_SCANS_PER_DAY)]
@@ -129,23 +118,13 @@ class Estimate:
         ]
         return make_table(["USD a month", "no scan", *_COLUMNS], rows)
 
-    def make_sentences(self) -> str:
-        """Return a list of sentences that say where which of them is cheaper."""
-        limit = self.model.find_limit()
-        one = find_break_even(self.ours_in_sum, self.one_server, limit)
-        two = find_break_even(self.ours_in_sum, self.two_servers, _MAX_N_SCANS)
-        return "\n".join(
-            [
-                f"- Server in one zone: {_say(one)}; one alone carries at most {limit:,} scans a"
-                " day.",
-                f"- Servers in two zones: {_say(two)}.",
-                f"- With no scan at all, ours costs {_usd(self.ours_in_sum(0))} USD a month.",
-                "- In a VPC (`SubnetIds`), two NAT gateways add"
-                f" {_usd(2 * self._of_hours('nat_gateway'))} USD a month.",
-                "- With `SnapStart`, the snapshots of one published version of all functions add"
-                f" {_usd(self.snapshots())} USD a month, and each restore {_usd(self.restore())}"
-                " USD; old versions count until they are deleted.",
-            ]
+    def make_extras(self) -> str:
+        """Return a list of what is in no column."""
+        nat_usd = 2 * self._of_hours("nat_gateway")
+        return (
+            f"- In a VPC (`SubnetIds`), two NAT gateways add {_usd(nat_usd)} USD a month.\n"
+            "- With `SnapStart`, the snapshots of one published version of all functions add"
+            f" {_usd(self.snapshots())} USD a month; old versions count until they are deleted."
         )
 
     def make_counts(self) -> str:
@@ -163,7 +142,7 @@ class Estimate:
         """Return all blocks by their marks in the page."""
         return {
             "cost": self.make_comparison(),
-            "cost-break-even": self.make_sentences(),
+            "cost-extras": self.make_extras(),
             "cost-break-down": self.make_break_down(),
             "cost-counts": self.make_counts(),
         }
@@ -175,31 +154,8 @@ class Estimate:
         return self.model.prices.prices[name].cost(MONTH_HOURS)
 
     def _describe_servers(self, n_scans_per_day: float) -> str:
-        one = self.model.choose_one(n_scans_per_day)
-        kind, n_instances = self.model.choose_instances(n_scans_per_day)
-        return f"{f'1 of {one}' if one else '-'} / {n_instances} of {kind}".replace("_", ".")
-
-
-def find_break_even(
-    ours: Callable[[float], float], server: Callable[[float], float], greatest: float
-) -> float | None:
-    """Return from how many scans a day on the server costs less, if it does below `greatest`.
-
-    Both functions take scans a day, and return costs that only grow [USD].
-    """
-    if ours(greatest) <= server(greatest):
-        return None
-    low, high = 0.0, greatest
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if ours(middle) <= server(middle) else (low, middle)
-    return high
-
-
-def _say(n_scans_per_day: float | None) -> str:
-    if n_scans_per_day is None:
-        return "never cheaper"
-    return f"cheaper from {n_scans_per_day:,.0f} scans a day on"
+        n_servers = self.model.count_servers(n_scans_per_day)
+        return f"{n_servers if n_servers == 1 else '-'} / {n_servers + 1}"
 
 
 def _share(costs: dict[str, float], group: str) -> str:
@@ -212,7 +168,7 @@ def _usd(amount: float) -> str:
         return "-"
     if amount >= 1:
         return f"{amount:,.0f}" if amount >= 100 else f"{amount:.1f}"
-    return f"{amount:.2g}" if amount >= 1e-4 or amount == 0 else f"{amount:.1e}"
+    return f"{amount:.2g}" if amount >= 1e-4 or amount == 0 else f"{amount:.6f}"
 
 
 def main() -> None:
@@ -225,7 +181,9 @@ def main() -> None:
         # Only counting needs moto and the tests' deployment.
         from benchmarks.scan_walk import count_scan
 
-        COUNTS.write_text(format_counts(count_scan(load_profile().timeline)))
+        counts = count_scan(load_profile().timeline)
+        text = json.dumps(counts.model_dump(), indent=2, sort_keys=True)
+        COUNTS.write_text(f"{text}\n")
     blocks = Estimate(load_prices(), load_profile(), load_counts()).make_blocks()
     print(*blocks.values(), sep="\n\n")
     if asked.write:

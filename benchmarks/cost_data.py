@@ -10,9 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 _FOLDER = Path(__file__).parent
-PRICES, PROFILE, COUNTS = (
-    _FOLDER / f"{name}.toml" for name in ("prices", "scan_profile", "scan_counts")
-)
+PRICES, PROFILE = (_FOLDER / f"{name}.toml" for name in ("prices", "scan_profile"))
+COUNTS = _FOLDER / "scan_counts.json"
 Counts = Mapping[str, float]
 
 
@@ -74,22 +73,16 @@ class Function(_Data):
     warm_cpu_s: float = 0
 
 
-class Instance(_Data):
-    """A type of server: its processors, and how many of them it may use all day."""
+class Server(_Data):
+    """The application on servers: their type, its processors, and how many it may use all day."""
 
-    price: str
+    instance: str
     n_cpus: float
     n_sustained_cpus: float
-
-
-class Server(_Data):
-    """The application on servers."""
-
     cpu_per_request_s: float
     peak_factor: float
     disk_gb: float
     load_balancer_units: float
-    instances: tuple[Instance, ...]
 
 
 class Profile(_Data):
@@ -134,19 +127,4 @@ def load_profile() -> Profile:
 
 def load_counts() -> ScanCounts:
     """Return what was counted of a scan."""
-    return ScanCounts.model_validate(tomllib.loads(COUNTS.read_text()))
-
-
-def format_counts(counts: ScanCounts) -> str:
-    """Return counts as the file that `load_counts` reads."""
-    lines = [
-        "# Counted by `make benchmark-cost COUNT=1`: a scan, and an idle turn of the reconciler.",
-        f"n_metrics = {counts.n_metrics}",
-        f"n_idle_metrics = {counts.n_idle_metrics}",
-    ]
-    tables = {"idle": counts.idle}
-    tables |= {f"functions.{name}": each for name, each in sorted(counts.functions.items())}
-    for name, table in tables.items():
-        lines += ["", f"[{name}]"]
-        lines += [f"{unit} = {n:g}" for unit, n in sorted(table.items()) if n]
-    return "\n".join(lines) + "\n"
+    return ScanCounts.model_validate_json(COUNTS.read_text())

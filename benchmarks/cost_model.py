@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 
-from benchmarks.cost_data import Counts, Function, Instance, Prices, Profile, ScanCounts
+from benchmarks.cost_data import Counts, Function, Prices, Profile, ScanCounts
 from workflow_manager.domain.upload import choose_part_size
 
 MONTH_DAYS = 365 / 12
@@ -175,52 +175,33 @@ class Model:
 
     # ------------------------------------------------------------------- the same on servers
 
-    def choose_one(self, n_scans_per_day: float) -> str | None:
-        """Return the cheapest type of which a single instance carries the load, if any does."""
-        n_cpus = n_scans_per_day * self._cpus_per_daily_scan()
-        instances = self.profile.server.instances
-        kinds = [each.price for each in instances if n_cpus <= self._capacity(each)]
-        return min(kinds, key=self._hourly_usd, default=None)
-
-    def choose_instances(self, n_scans_per_day: float) -> tuple[str, int]:
-        """Return the cheapest type and number that carry the load with one instance to spare."""
-        n_cpus = n_scans_per_day * self._cpus_per_daily_scan()
-        sizes = [
-            (each.price, 1 + max(1, math.ceil(n_cpus / self._capacity(each))))
-            for each in self.profile.server.instances
-        ]
-        return min(sizes, key=lambda size: size[1] * self._hourly_usd(size[0]))
-
-    def find_limit(self) -> int:
-        """Return how many scans a day a single instance of the largest type carries."""
-        n_cpus = max(map(self._capacity, self.profile.server.instances))
-        return math.floor(n_cpus / self._cpus_per_daily_scan())
+    def count_servers(self, n_scans_per_day: float) -> int:
+        """Return how many servers carry the load, with room for a day's peaks."""
+        server = self.profile.server
+        n_cpus = n_scans_per_day * self.count_traces() * server.cpu_per_request_s / DAY_S
+        capacity = min(server.n_sustained_cpus, server.n_cpus / server.peak_factor)
+        return max(1, math.ceil(n_cpus / capacity))
 
     def use_one_server(self, n_scans_per_day: float) -> Usage:
-        """Return what the cheapest server uses, with state and log on its disk and without alarms.
-
-        Raises
-        ------
-        OverflowError
-            A single server cannot carry the load; two would need a shared disk and address.
-        """
-        kind = self.choose_one(n_scans_per_day)
-        if kind is None:
-            raise OverflowError(f"{n_scans_per_day} scans a day are too much for one server.")
-        out_gb = self.use_control_plane(n_scans_per_day)["data_out"]
-        disk_gb = self.profile.server.disk_gb
-        always = {kind: MONTH_HOURS, "public_address": MONTH_HOURS}
-        return always | {"disk": disk_gb, "data_out": out_gb}
+        """Return what a single server uses, with state and log on its disk and without alarms."""
+        server = self.profile.server
+        return {
+            server.instance: MONTH_HOURS,
+            "public_address": MONTH_HOURS,
+            "disk": server.disk_gb,
+            "data_out": self.use_control_plane(n_scans_per_day)["data_out"],
+        }
 
     def use_two_servers(self, n_scans_per_day: float) -> Usage:
         """Return what servers in two zones use, with our table, log and alarms."""
-        kind, n_instances = self.choose_instances(n_scans_per_day)
+        # One more than needed.
+        n_instances = 1 + self.count_servers(n_scans_per_day)
         ours, server = self.use_control_plane(n_scans_per_day), self.profile.server
         n_calls = n_scans_per_day * MONTH_DAYS * self.counts.sum("invocations")
         platform_gb = n_calls * self.profile.bytes["platform_log_bytes"] / GB
         log_gb = max(0.0, ours["log_ingestion"] - platform_gb)
         return {
-            kind: n_instances * MONTH_HOURS,
+            server.instance: n_instances * MONTH_HOURS,
             "disk": n_instances * server.disk_gb,
             # The load balancer has an address in each zone.
             "public_address": (n_instances + 2) * MONTH_HOURS,
@@ -230,14 +211,3 @@ class Model:
             "log_storage": log_gb / MONTH_DAYS * self.profile.data["log_days"],
             **{name: ours[name] for name in _KEPT.split()},
         }
-
-    def _cpus_per_daily_scan(self) -> float:
-        return self.count_traces() * self.profile.server.cpu_per_request_s / DAY_S
-
-    def _capacity(self, instance: Instance) -> float:
-        """Return the mean load in processors that leaves room for a day's peaks."""
-        peak_factor = self.profile.server.peak_factor
-        return min(instance.n_sustained_cpus, instance.n_cpus / peak_factor)
-
-    def _hourly_usd(self, kind: str) -> float:
-        return self.prices.prices[kind].cost(1)

@@ -58,13 +58,14 @@ def replace_block(text: str, name: str, content: str) -> str:
     Raises
     ------
     ValueError
-        The page does not have both marks once, in this order.
+        The page does not have this block once.
     """
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, *rest = text.split(begin)
-    if len(rest) != 1 or rest[0].count(end) != 1 or end in before:
-        raise ValueError(f"The page does not have the marks {begin} and {end} once each.")
-    return f"{before}{begin}\n{content.strip()}\n{end}{rest[0].partition(end)[2]}"
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    new = f"{begin}{content.strip()}\n{end}"
+    made, n = re.subn(f"(?s){begin}.*?{end}", lambda _: new, text)
+    if n != 1:
+        raise ValueError(f"The page does not have the block {name} once.")
+    return made
 
 
 def write_blocks(page: Path, blocks: Mapping[str, str]) -> None:

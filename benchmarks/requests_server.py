@@ -4,8 +4,8 @@
 
 FastAPI in one process. Its `async def` endpoints call other services by blocking calls, each on a
 new connection, and check the caller's token at user-login-manager first, at every call. A scan
-follows ScanHub's order of calls of 2025-03, a DAG that of 2025-07, when ScanHub had DAGs. We wrote
-it from what was seen on the wire. It prints its port and serves until its input ends.
+follows ScanHub's order of calls of 2025-03. We wrote it from what was seen on the wire. It prints
+its port and serves until its input ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import requests
 from fastapi import Depends, FastAPI, HTTPException
@@ -37,10 +36,8 @@ from local.scanhub.models import (
     WorkflowOut,
 )
 from local.scanhub.server import open_socket, serve
-from tests.fakes.airflow import PASSWORD, USERNAME
 
 TIMEOUT_S = 3
-AIRFLOW_TIMEOUT_S = 5
 PREFIX = "/api/v1/workflowmanager"
 
 app = FastAPI()
@@ -71,21 +68,14 @@ async def hello(_: Token) -> dict[str, str]:
 
 @app.post(PREFIX + "/trigger_task/{task_id}/")
 async def trigger_task(task_id: str, token: Token) -> dict[str, Any]:
-    """Start a task."""
+    """Start a scan."""
     task = TaskOut(**_get("EXAM", f"exam/task/{task_id}", token))
     workflow = WorkflowOut(**_get("EXAM", f"exam/workflow/{task.workflow_id}", token))
     exam = ExamOut(**_get("EXAM", f"exam/{workflow.exam_id}", token))
     patient = PatientOut(**_get("PATIENT", f"patient/{exam.patient_id}", token))
     _put_status(task, ItemStatus.STARTED, token)
-    if task.type == "DEVICE_TASK_SDK":
-        _start_scan(task, exam, patient, token)
-        return {"status": "success", "data": "ok"}
-    # A reconstruction takes the data of the workflow's first task.
-    source = TaskOut(**_get("EXAM", f"exam/task/{workflow.tasks[0].id}", token))
-    _put_status(task, ItemStatus.INPROGRESS, token)
-    _start_dag(task, source, token)
-    done = {"message": "Airflow task triggered successfully"}
-    return {"message": "DAG triggered successfully", "data": done}
+    _start_scan(task, exam, patient, token)
+    return {"status": "success", "data": "ok"}
 
 
 def _get(service: str, path: str, token: str) -> Any:
@@ -126,24 +116,6 @@ def _start_scan(task: TaskOut, exam: ExamOut, patient: PatientOut, token: str) -
     answer = requests.post(url, data=body, headers=_headers(token), timeout=TIMEOUT_S)
     if answer.status_code != http.client.OK:
         raise HTTPException(500, "Error at starting device task.")
-
-
-def _start_dag(task: TaskOut, source: TaskOut, token: str) -> None:
-    dag_id, newest = task.destinations["dag_id"], source.results[-1]
-    conf = {
-        "directory": newest.directory,
-        "file_name": newest.filename,
-        "workflow_manager_endpoint": f"https://localhost:8443{PREFIX}/result_ready/{task.id}",
-        "user_token": token,
-    }
-    answer = requests.post(
-        f"{os.environ['AIRFLOW_URL']}/api/v1/dags/{dag_id}/dagRuns",
-        json={"conf": conf, "dag_run_id": f"{dag_id}_{uuid4()}"},
-        auth=(USERNAME, PASSWORD),
-        timeout=AIRFLOW_TIMEOUT_S,
-    )
-    if answer.status_code != http.client.OK:
-        raise HTTPException(500, f"Failed to trigger Airflow task: {answer.text}")
 
 
 def _url(service: str, path: str) -> str:

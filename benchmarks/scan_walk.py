@@ -160,8 +160,10 @@ def count_scan(timeline: Timeline) -> ScanCounts:
         return ScanCounts(
             n_metrics=len(walk.metrics - idle_metrics),
             n_idle_metrics=len(idle_metrics),
-            idle=dict(idle),
-            functions={name: dict(each) for name, each in counts.items()},
+            idle=idle,
+            functions={
+                name: {unit: n for unit, n in each.items() if n} for name, each in counts.items()
+            },
         )
 
 

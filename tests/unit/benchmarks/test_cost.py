@@ -2,21 +2,11 @@
 
 import math
 import re
-import tomllib
-from dataclasses import replace
 
 import pytest
 
-from benchmarks.cost import N_SCANS_PER_DAY, PAGE, Estimate, find_break_even
-from benchmarks.cost_data import (
-    Price,
-    Prices,
-    ScanCounts,
-    format_counts,
-    load_counts,
-    load_prices,
-    load_profile,
-)
+from benchmarks.cost import N_SCANS_PER_DAY, PAGE, Estimate
+from benchmarks.cost_data import Price, load_counts, load_prices, load_profile
 from benchmarks.cost_model import MONTH_DAYS, Model
 from local.config import ROOT
 
@@ -35,12 +25,6 @@ def model(estimate: Estimate) -> Model:
 
 def make_price(*tiers: tuple[float, ...]) -> Price:
     return Price(unit="piece", tiers=tiers, source="https://example.org")
-
-
-def make_prices(small_usd: float, large_usd: float) -> Prices:
-    prices = load_prices()
-    changed = {"t4g_small": make_price((small_usd,)), "c7g_large": make_price((large_usd,))}
-    return prices.model_copy(update={"prices": {**prices.prices, **changed}})
 
 
 @pytest.mark.parametrize(("n_units", "cost_usd"), [(0, 0), (5, 10), (10, 20), (25, 35), (45, 47.5)])
@@ -101,28 +85,16 @@ def test_data_lake_holds_the_days_that_are_kept(model: Model) -> None:
     assert model.count_parts() == 64
 
 
-@pytest.mark.parametrize(
-    ("small_usd", "chosen"),
-    [(0.0168, ("t4g_small", 4)), (0.0543, ("t4g_small", 4)), (0.0544, ("c7g_large", 3))],
-)
-def test_cheapest_instances_are_chosen_not_the_fewest(
-    model: Model, small_usd: float, chosen: tuple[str, int]
+def test_one_server_is_enough_until_its_sustained_share_is_used_up(
+    estimate: Estimate, model: Model
 ) -> None:
-    # Given a load for 3 small instances or 2 large ones, and one to spare: 4 or 3
-    priced = replace(model, prices=make_prices(small_usd, 0.0725))
+    server = model.profile.server
+    most = server.n_sustained_cpus / server.cpu_per_request_s * 86_400 / model.count_traces()
 
-    assert priced.choose_instances(100_000) == chosen
-    assert model.choose_instances(10) == ("t4g_small", 2)
-    assert model.choose_instances(1e6)[1] > 10
-
-
-def test_one_server_is_the_cheapest_that_is_enough_alone(estimate: Estimate, model: Model) -> None:
-    assert model.choose_one(1_000) == "t4g_small"
-    assert replace(model, prices=make_prices(2, 1)).choose_one(1_000) == "c7g_large"
-    assert model.choose_one(50_000) == "c7g_large"
-    # And none carries more than the largest
-    assert math.isfinite(estimate.one_server(model.find_limit()))
-    assert math.isinf(estimate.one_server(model.find_limit() + 1))
+    assert [model.count_servers(n) for n in (0, most * 0.99, most * 1.01)] == [1, 1, 2]
+    assert math.isfinite(estimate.one_server(most * 0.99))
+    assert math.isinf(estimate.one_server(most * 1.01))
+    assert model.use_two_servers(10)[server.instance] == pytest.approx(2 * 730)
 
 
 def test_servers_in_two_zones_pay_for_the_log_they_keep_and_our_metrics(model: Model) -> None:
@@ -132,22 +104,6 @@ def test_servers_in_two_zones_pay_for_the_log_they_keep_and_our_metrics(model: M
     assert usage["log_storage"] == pytest.approx(usage["log_ingestion"] / MONTH_DAYS * n_kept_days)
     assert 0 < usage["log_storage"] < ours["log_storage"]
     assert usage["custom_metrics"] == ours["custom_metrics"]
-
-
-def test_break_even_is_where_the_lines_cross() -> None:
-    assert find_break_even(lambda n: 5 + n, lambda n: 105, 1e6) == pytest.approx(100)
-    assert find_break_even(lambda n: 5, lambda n: 105, 1e6) is None
-    assert find_break_even(lambda n: 5 + n, lambda n: 105, 90) is None
-    assert find_break_even(lambda n: 200, lambda n: 105, 1e6) == pytest.approx(0, abs=1e-6)
-
-
-def test_sentences_tell_if_a_server_is_never_cheaper(model: Model) -> None:
-    dear = Estimate(make_prices(1e6, 1e6), model.profile, model.counts)
-
-    first, second, *_ = dear.make_sentences().splitlines()
-
-    assert "never cheaper;" in first
-    assert second == "- Servers in two zones: never cheaper."
 
 
 def test_snapshots_are_charged_by_the_memory_of_all_functions(model: Model) -> None:
@@ -191,13 +147,6 @@ def test_functions_have_the_memory_of_the_template(model: Model) -> None:
     for name, function in model.profile.functions.items():
         assert function.memory_mb == sizes_mb["".join(word.title() for word in name.split("_"))]
     assert model.profile.fixed["functions_mb"] == sum(sizes_mb.values())
-
-
-def test_counts_are_read_as_they_were_written() -> None:
-    functions = {"hello": {"invocations": 2.0}}
-    counts = ScanCounts(n_metrics=5, n_idle_metrics=3, idle={"a": 3.5}, functions=functions)
-
-    assert ScanCounts.model_validate(tomllib.loads(format_counts(counts))) == counts
 
 
 def test_docs_show_what_the_data_say(estimate: Estimate) -> None:

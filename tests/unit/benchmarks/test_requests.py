@@ -1,34 +1,25 @@
+from functools import partial
 from typing import Any
 
-from benchmarks.requests import Comparison, Figures, make_report, measure, sum_up, warm_up
-from benchmarks.requests_neighbours import Neighbours
-from benchmarks.requests_sides import Caller, Kind
+from benchmarks.requests import Figures, make_rows, measure, sum_up, warm_up
+from benchmarks.requests_sides import Kind
 from tests.unit.benchmarks.conftest import Run
 
 
 class CountingSide:
     """Three clients that note what they are asked; each look at its clock finds a second more."""
 
-    class Client(Caller):
-        def __init__(self, calls: list[tuple[Caller, Kind, str]]) -> None:
-            self._calls = calls
-
-        async def call(self, kind: Kind, task_id: str) -> None:
-            self._calls.append((self, kind, task_id))
-
     def __init__(self) -> None:
-        self.calls: list[tuple[Caller, Kind, str]] = []
-        self.callers = [self.Client(self.calls) for _ in range(3)]
+        self.calls: list[tuple[int, Kind, str]] = []
+        self.callers = [partial(self.call, n) for n in range(3)]
         self.cpu_s = 0
+
+    async def call(self, n: int, kind: Kind, task_id: str) -> None:
+        self.calls.append((n, kind, task_id))
 
     def read_cpu_s(self) -> float:
         self.cpu_s += 1
         return self.cpu_s
-
-
-def make_comparison(kind: Kind, n_clients: int, ours: float, theirs: float) -> Comparison:
-    sides = [Figures(per_s, 1.0, 1000 / per_s, 2.0) for per_s in (theirs, ours)]
-    return Comparison(kind, n_clients, *sides)
 
 
 def test_sum_up_takes_medians_of_rounds_and_the_p99_of_all() -> None:
@@ -44,9 +35,9 @@ def test_sum_up_takes_medians_of_rounds_and_the_p99_of_all() -> None:
 def test_measure_counts_each_call_of_the_clients_that_ask(run: Run) -> None:
     side: Any = CountingSide()
 
-    figures, latencies_ms = run(measure(Neighbours(), side, Kind.SCAN, 2, duration_s=0))
+    figures, latencies_ms = run(measure(side, Kind.SCAN, 2, duration_s=0))
 
-    assert [caller for caller, *_ in side.calls] == side.callers[:2]
+    assert [n for n, *_ in side.calls] == [0, 1]
     assert len(latencies_ms) == 2
     assert figures.cpu_ms == 500
 
@@ -54,30 +45,17 @@ def test_measure_counts_each_call_of_the_clients_that_ask(run: Run) -> None:
 def test_warm_up_asks_for_everything_twice_about_new_workflows(run: Run) -> None:
     side: Any = CountingSide()
 
-    run(warm_up(Neighbours(), side))
+    run(warm_up(side))
 
     _, kinds, task_ids = zip(*side.calls, strict=True)
     assert kinds == (*Kind, *Kind) * 3
     assert len(set(task_ids)) == len(task_ids)
 
 
-def test_report_judges_goals_at_ten_clients_only() -> None:
-    comparisons = [
-        make_comparison(Kind.HELLO, 1, ours=1, theirs=10),
-        make_comparison(Kind.HELLO, 10, ours=60, theirs=10),
-        make_comparison(Kind.SCAN, 10, ours=40, theirs=10),
+def test_rows_show_ratios_to_scanhubs_way() -> None:
+    theirs, ours = Figures(50, 1, 20, 2), Figures(250, 1, 4, 2)
+
+    assert make_rows(Kind.HELLO, 50, theirs, ours) == [
+        ["GET hello", "50", "ScanHub's way", "50.0", "1", "1.00", "1", "20.0", "1", "2.00", "1"],
+        ["", "", "ours", "250", "5.00", "1.00", "1.00", "4.00", "0.20", "2.00", "1.00"],
     ]
-
-    table, *goals = make_report(comparisons, 400, 1000, 3).split("\n- ")
-
-    assert "; medians of 3 rounds." in table
-    assert [goal.count("not met") for goal in goals] == [0, 2, 1]
-    assert "6.0 times the answers" in goals[0]
-    assert "0.40 (goal ≤ 0.36: **not met**)" in goals[2]
-
-
-def test_report_shows_ratios_to_scanhubs_way() -> None:
-    lines = make_report([make_comparison(Kind.HELLO, 50, 250, 50)], 200, 700, 3).splitlines()
-
-    assert "| ScanHub's way | 50.0 | 1 |" in lines[4]
-    assert "| ours | 250 | 5.00 | 1.00 | 1.00 | 4.00 | 0.20 |" in lines[5]
