@@ -26,6 +26,8 @@ SIMULATION = TaskSpec(
     type=TaskType.RECONSTRUCTION_TASK, args={"simulate": "true", "contrast": "T1"}
 )
 
+GIVEN_BY_EXAM_MANAGER = {"id", "creator", "datetime_created", "datetime_updated", "results"}
+
 
 @pytest.fixture
 def deployment() -> Iterator[Deployment]:
@@ -229,3 +231,46 @@ def test_reconciler_queues_again_what_airflow_did_not_take(
     deployment.drain_queue()
 
     assert len(deployment.airflow.runs) == 1
+
+
+def test_cancel_of_a_run_starts_a_task_that_has_been_held_back(deployment: Deployment) -> None:
+    # Given two tasks that need nobody's data, of which one was started, step by step
+    free = PROCESSING.model_copy(update={"args": {"input_task_ids": "[]"}})
+    deployment.add_workflow(free, free)
+    path = f"/process/{deployment.workflow_id}/?auto_advance=false"
+    assert deployment.call("process_workflow", "POST", path)["statusCode"] == 200
+    store = PORTS["store"]()
+    execution = store.get_execution(deployment.workflow_id)
+    # When the workflow may go on by itself again, and the run of the first is cancelled
+    store.commit([execution.graph.workflow.evolve(auto_advance=True)])
+    run_id = execution.graph.tasks[deployment.task_ids[0]].dag_run_id
+    assert (
+        deployment.call("cancel_dag_run", "POST", f"/dag_runs/{run_id}/cancel/")["statusCode"]
+        == 200
+    )
+    deployment.drain_queue()
+
+    # Then the second one has started
+    assert shown_states(deployment) == ["CANCELLED", "IN_PROGRESS"]
+    assert len(deployment.airflow.runs) == 1
+
+
+def test_upload_for_a_task_that_was_added_takes_over_the_end_of_another(
+    deployment: Deployment,
+) -> None:
+    # Given a scan that is over, and another one that was added since
+    deployment.add_workflow(SCAN)
+    process(deployment)
+    path = f"/api/v1/exam/task/{deployment.task_ids[0]}"
+    task = deployment.scanhub.get(path).raise_for_status().json()
+    over = task | {"status": "FINISHED", "progress": 100}
+    deployment.scanhub.put(path, json=over).raise_for_status()
+    fresh = {name: value for name, value in task.items() if name not in GIVEN_BY_EXAM_MANAGER}
+    fresh |= {"status": "NEW", "progress": 0}
+    added = deployment.scanhub.post("/api/v1/exam/task/new", json=fresh).raise_for_status().json()
+
+    begin_upload(deployment, task_id=added["id"])
+    deployment.drain_queue("follow_changes")
+
+    assert shown_states(deployment) == ["COMPLETED", "PENDING"]
+    assert deployment.scanhub.get(path).json()["status"] == "FINISHED"

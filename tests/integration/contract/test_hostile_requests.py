@@ -16,7 +16,7 @@ from tests.integration.contract.cells import Ids
 from tests.integration.contract.data_cells import send_data
 from tests.integration.contract.runner import reset
 from tests.integration.contract.steps import upload_run
-from tests.integration.deployment import DAG_ID, Deployment
+from tests.integration.deployment import BUCKET, DAG_ID, TABLE, Deployment
 from tests.unit.functions.conftest import ROOT, find_routes
 from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
@@ -24,6 +24,12 @@ from workflow_manager.stores.dynamodb import DynamoDBStore
 # Of the thousand and more of each route, always the same ones, so that all take seconds.
 N_REQUESTS = int(os.environ.get("N_HOSTILE_REQUESTS", "25"))
 PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    # Whose calls are held against the roles, which name this table.
+    return Settings(table_name=TABLE, bucket_name=BUCKET)
 
 
 @pytest.fixture
