@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 import boto3
 import pytest
 
+from local.scanhub.faults import Fault
 from local.scanhub.models import TaskType
 from local.scanhub.seed import TaskSpec
 from tests.fakes.wire import WireFault
@@ -274,3 +275,17 @@ def test_upload_for_a_task_that_was_added_takes_over_the_end_of_another(
 
     assert shown_states(deployment) == ["COMPLETED", "PENDING"]
     assert deployment.scanhub.get(path).json()["status"] == "FINISHED"
+
+
+def test_report_that_exam_manager_refuses_is_left_to_the_reconciler(deployment: Deployment) -> None:
+    deployment.add_workflow(SCAN)
+    process(deployment)
+    fault = {"service": "exam-manager", "method": "PUT", "path_contains": "task", "kind": "status"}
+    deployment.stand_in.faults.add(Fault.model_validate(fault | {"status": 500}))
+
+    path = f"/workflows/{deployment.workflow_id}/cancel/"
+    assert deployment.call("cancel_workflow", "POST", path)["statusCode"] == 200
+    deployment.drain_queue("follow_changes")
+
+    task = PORTS["store"]().get_task(deployment.workflow_id, deployment.task_ids[0])
+    assert task.report_retry_at is not None
