@@ -24,6 +24,7 @@ from typing import Any, cast
 from local.samples import BUCKET, TOKEN
 from local.scanhub.app import Settings as StandInSettings
 from local.scanhub.app import make_stand_in
+from local.scanhub.models import ExamOut, MRISequence, PatientOut
 from local.scanhub.server import HOST, open_socket
 
 DELAY_S = 0.005
@@ -48,10 +49,11 @@ def _make_documents() -> dict[int, str]:
     """Return the documents of workflow 0, from the seed of the laptop's stand-in."""
     stand_in = make_stand_in(StandInSettings(HOST))
     store, seed = stand_in.store, stand_in.seed
-    exam, patient = store.find_exam(seed.exam_id), store.find_patient(seed.patient_id)
+    exam, patient = store.find(ExamOut, seed.exam_id), store.find(PatientOut, seed.patient_id)
     [workflow] = exam.workflows if exam else []
     user = stand_in.accounts.log_in(*list(stand_in.credentials.values())[:2])
-    models = (workflow, *workflow.tasks, exam, patient, store.find_sequence(seed.sequence_id), user)
+    sequence = store.find(MRISequence, seed.sequence_id)
+    models = (workflow, *workflow.tasks, exam, patient, sequence, user)
     texts = [cast(Any, model).model_dump_json(by_alias=True) for model in models]
     ids = (seed.workflow_id, *seed.task_ids, seed.exam_id, seed.patient_id, seed.device_id)
     for kind, id_ in enumerate(ids, WORKFLOW):

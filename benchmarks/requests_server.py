@@ -25,6 +25,7 @@ from fastapi.security import OAuth2PasswordBearer
 from benchmarks.child import tell
 from local.scanhub.models import (
     AcquisitionLimits,
+    Commands,
     DeviceTask,
     ExamOut,
     ItemStatus,
@@ -108,7 +109,7 @@ def _start_scan(task: TaskOut, exam: ExamOut, patient: PatientOut, token: str) -
     device_task = DeviceTask(
         device_id=task.args["device_id"],
         record_id=task.id,
-        command="START",
+        command=Commands.START,
         parametrized_sequence=parametrized,
         user_access_token=token,
     )

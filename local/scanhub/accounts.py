@@ -34,6 +34,8 @@ class Account:
             last_name=self.last_name,
             email=f"{self.username}@scanhub.invalid",
             role=self.role,
+            access_token="",
+            token_type="",
             last_activity_unixtime=self.last_activity_unixtime,
             last_login_unixtime=self.last_login_unixtime,
         )
@@ -77,11 +79,12 @@ class Accounts:
                     return account.to_user()
         return None
 
-    def log_out_all(self) -> None:
-        """End every session, as if all tokens had expired."""
+    def log_out(self, username: str | None = None) -> None:
+        """End all sessions of a user, or of everybody."""
         with self._lock:
             for account in self._accounts.values():
-                account.token = ""
+                if username in (None, account.username):
+                    account.token = ""
 
 
 def _is_logged_in(account: Account, now: int) -> bool:

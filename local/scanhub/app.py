@@ -4,26 +4,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.types import ASGIApp
 
-from local.scanhub import (
-    control,
-    exam_manager,
-    registries,
-    scanner_api,
-    user_login_manager,
-)
+from local.scanhub import control, device_api, exam_manager, registries, user_login_manager
 from local.scanhub.accounts import Account, Accounts
 from local.scanhub.dependencies import StandIn
+from local.scanhub.device_manager import DeviceManager
+from local.scanhub.errors import UnhandledError, answer_unhandled, answer_validation_error
 from local.scanhub.faults import FaultBoard
 from local.scanhub.middleware import FaultyWire
 from local.scanhub.models import Role
 from local.scanhub.recorder import Recorder
-from local.scanhub.scanner import Acquire, ScannerSettings, SimulatedScanner, acquire_phantom
+from local.scanhub.scanner import ScannerSettings, SimulatedScanner
 from local.scanhub.seed import (
+    DEVICE_ID,
     OPERATOR_PASSWORD,
     OPERATOR_USERNAME,
     SERVICE_PASSWORD,
@@ -31,33 +27,16 @@ from local.scanhub.seed import (
     seed_store,
 )
 from local.scanhub.store import Store
-from local.scanhub.validation import answer_validation_error
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings of a stand-in.
-
-    Attributes
-    ----------
-    address
-        ``host:port`` of the stand-in, which is also the seeded device's.
-    workflow_manager_url
-        Where the scanner uploads; empty until the control API sets it.
-    scan_duration_s
-        How long a scan takes [s].
-    acquire, transport
-        Tests replace the phantom and the network by these.
-    """
+@dataclass
+class Settings(ScannerSettings):
+    """The settings of a stand-in; its address is ``host:port``, and that of its devices."""
 
     address: str
-    workflow_manager_url: str = ""
     username: str = OPERATOR_USERNAME
     password: str = OPERATOR_PASSWORD
     service_password: str = SERVICE_PASSWORD
-    scan_duration_s: float = 3.0
-    acquire: Acquire = acquire_phantom
-    transport: httpx.BaseTransport | None = None
 
 
 def make_stand_in(settings: Settings) -> StandIn:
@@ -67,24 +46,15 @@ def make_stand_in(settings: Settings) -> StandIn:
         Account(settings.username, settings.password, "Olivia", "Operator", Role.MEDICAL),
         Account(SERVICE_USERNAME, settings.service_password, "Workflow", "Manager", Role.ENGINEER),
     )
-    scanner = SimulatedScanner(
-        ScannerSettings(
-            settings.workflow_manager_url,
-            settings.scan_duration_s,
-            settings.acquire,
-            settings.transport,
-        ),
-        store,
-        faults,
-        is_token_valid=lambda token: accounts.check_token(token) is not None,
-    )
-    return StandIn(
+    devices = DeviceManager(store, lambda token: accounts.check_token(token) is not None)
+    stand_in = StandIn(
         store=store,
         accounts=accounts,
-        scanner=scanner,
+        devices=devices,
+        scanner=SimulatedScanner(settings, devices, accounts, faults),
         faults=faults,
         recorder=Recorder(),
-        seed=seed_store(store, device_address=settings.address),
+        seed=seed_store(store),
         credentials={
             "username": settings.username,
             "password": settings.password,
@@ -93,6 +63,8 @@ def make_stand_in(settings: Settings) -> StandIn:
         },
         scanner_address=settings.address,
     )
+    stand_in.add_device(DEVICE_ID)
+    return stand_in
 
 
 def make_app(stand_in: StandIn) -> ASGIApp:
@@ -107,14 +79,17 @@ def make_app(stand_in: StandIn) -> ASGIApp:
     app = FastAPI(title="ScanHub stand-in", lifespan=lifespan, strict_content_type=False)
     app.state.stand_in = stand_in
     app.add_exception_handler(RequestValidationError, answer_validation_error)
+    app.add_exception_handler(UnhandledError, answer_unhandled)
     for router in (
         control.router,
         user_login_manager.router,
+        exam_manager.public,
         exam_manager.router,
+        registries.public,
         registries.patients,
         registries.sequences,
-        registries.devices,
-        scanner_api.router,
+        device_api.public,
+        device_api.router,
     ):
         app.include_router(router)
     return FaultyWire(app, faults=stand_in.faults, recorder=stand_in.recorder)

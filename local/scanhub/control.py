@@ -1,14 +1,14 @@
 """The stand-in's own control API: seed, switches and records; ScanHub has none of it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, HTTPException
 from pydantic import BaseModel, ConfigDict
 
 from local.scanhub.dependencies import StandInDep
 from local.scanhub.faults import Fault
-from local.scanhub.models import Device
-from local.scanhub.seed import DEFAULT_TASKS, TaskSpec, make_device, seed_workflow
+from local.scanhub.models import Device, TaskOut
+from local.scanhub.seed import DEFAULT_TASKS, TaskSpec, seed_workflow
 
 router = APIRouter(prefix="/_control")
 
@@ -24,13 +24,20 @@ class WorkflowRequest(BaseModel):
 
 
 class DeviceRequest(BaseModel):
-    """A device to register; without an address, the simulated scanner's."""
+    """A device; without an address, the simulated scanner's.
+
+    Attributes
+    ----------
+    status
+        ``disconnected`` and ``offline`` take it off its socket. ``None``: a new device is
+        ``ready``, a known one opens its socket again and says nothing yet.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     id: str
     ip_address: str | None = None
-    status: str = "ready"
+    status: str | None = None
 
 
 class ScannerRequest(BaseModel):
@@ -61,7 +68,7 @@ def create_workflow(
     """Make a workflow with new ids in the seeded exam and return the ids."""
     request = request or WorkflowRequest()
     tasks = DEFAULT_TASKS if request.tasks is None else request.tasks
-    if any(task.id and stand_in.store.find_task(task.id) for task in tasks):
+    if any(task.id and stand_in.store.find(TaskOut, task.id) for task in tasks):
         raise HTTPException(409, "A task of this id exists.")
     return seed_workflow(
         stand_in.store,
@@ -75,30 +82,20 @@ def create_workflow(
 @router.post("/devices", status_code=201)
 def register_device(request: DeviceRequest, stand_in: StandInDep) -> Device:
     """Register a device, or change a known one, for example to ``disconnected``."""
-    address = request.ip_address or stand_in.scanner_address
-    device = make_device(request.id, address, request.status)
-    stand_in.store.put_device(device)
-    return device
+    known = stand_in.store.find(Device, request.id)
+    if known and request.status is None:
+        stand_in.devices.register(known.model_dump(), stand_in.scanner.take)
+        return known
+    return stand_in.add_device(**request.model_dump(exclude_none=True))
 
 
 @router.put("/scanner")
 def configure_scanner(request: ScannerRequest, stand_in: StandInDep) -> dict[str, Any]:
     """Change the scanner's settings: the API's URL is known only after its deployment."""
     settings = stand_in.scanner.settings
-    if request.workflow_manager_url is not None:
-        settings.workflow_manager_url = request.workflow_manager_url
-    if request.scan_duration_s is not None:
-        settings.scan_duration_s = request.scan_duration_s
-    return {
-        "workflow_manager_url": settings.workflow_manager_url,
-        "scan_duration_s": settings.scan_duration_s,
-    }
-
-
-@router.get("/scans")
-def list_scans(stand_in: StandInDep) -> dict[str, dict[str, Any]]:
-    """Return what happened to the scans, by task id."""
-    return stand_in.scanner.list_scans()
+    for name, value in request.model_dump(exclude_none=True).items():
+        setattr(settings, name, value)
+    return {name: getattr(settings, name) for name in ScannerRequest.model_fields}
 
 
 @router.post("/faults", status_code=201)
@@ -108,31 +105,24 @@ def create_fault(fault: Fault, stand_in: StandInDep) -> list[Fault]:
     return stand_in.faults.list_active()
 
 
-@router.get("/faults")
-def list_faults(stand_in: StandInDep) -> list[Fault]:
-    """Return the faults that are on."""
-    return stand_in.faults.list_active()
-
-
-@router.delete("/faults", status_code=204)
-def clear_faults(stand_in: StandInDep) -> None:
-    """Switch all faults off."""
-    stand_in.faults.clear()
-
-
-@router.get("/requests")
-def list_requests(stand_in: StandInDep) -> list[dict[str, Any]]:
-    """Return the requests of all services, oldest first."""
+@router.get("/{what}")
+def show(what: Literal["scans", "faults", "requests"], stand_in: StandInDep) -> Any:
+    """Return the scans by task id, the faults that are on, or the requests, oldest first."""
+    match what:
+        case "scans":
+            return stand_in.scanner.list_scans()
+        case "faults":
+            return stand_in.faults.list_active()
     return stand_in.recorder.to_json()
 
 
-@router.delete("/requests", status_code=204)
-def clear_requests(stand_in: StandInDep) -> None:
-    """Forget all requests."""
-    stand_in.recorder.clear()
-
-
-@router.delete("/tokens", status_code=204)
-def expire_tokens(stand_in: StandInDep) -> None:
-    """End all sessions, as if every token had expired."""
-    stand_in.accounts.log_out_all()
+@router.delete("/{what}", status_code=204)
+def clear(what: Literal["faults", "requests", "tokens"], stand_in: StandInDep) -> None:
+    """Switch all faults off, forget all requests, or end all sessions as if they had expired."""
+    match what:
+        case "faults":
+            stand_in.faults.clear()
+        case "requests":
+            stand_in.recorder.clear()
+        case "tokens":
+            stand_in.accounts.log_out()

@@ -4,15 +4,20 @@ from dataclasses import dataclass
 from typing import Annotated, NoReturn, cast
 from uuid import UUID
 
-from fastapi import Depends, Header, HTTPException, Request
+from fastapi import Depends, Header, HTTPException
+from starlette.requests import HTTPConnection
 
 from local.scanhub.accounts import Accounts
+from local.scanhub.device_manager import DeviceManager
+from local.scanhub.errors import UnhandledError
 from local.scanhub.faults import FaultBoard
-from local.scanhub.models import User
+from local.scanhub.models import Device, User
 from local.scanhub.recorder import Recorder
 from local.scanhub.scanner import SimulatedScanner
-from local.scanhub.seed import Seed
+from local.scanhub.seed import Seed, make_device
 from local.scanhub.store import Store
+
+AWAY = ("disconnected", "offline")
 
 
 @dataclass
@@ -21,6 +26,7 @@ class StandIn:
 
     store: Store
     accounts: Accounts
+    devices: DeviceManager
     scanner: SimulatedScanner
     faults: FaultBoard
     recorder: Recorder
@@ -28,10 +34,19 @@ class StandIn:
     credentials: dict[str, str]
     scanner_address: str
 
+    def add_device(self, id: str, **fields: str) -> Device:
+        """Keep a device, new or known; it is the scanner's, unless it says that it is away."""
+        device = make_device({"id": id, "ip_address": self.scanner_address} | fields)
+        if device.status in AWAY:
+            self.devices.forget(id)
+        else:
+            self.devices.register(device.model_dump(), self.scanner.take)
+        return self.store.put(device)
 
-def get_stand_in(request: Request) -> StandIn:
-    """Return the state of the stand-in that serves a request."""
-    return cast(StandIn, request.app.state.stand_in)
+
+def get_stand_in(connection: HTTPConnection) -> StandIn:
+    """Return the state of the stand-in that serves a request or a socket."""
+    return cast(StandIn, connection.app.state.stand_in)
 
 
 StandInDep = Annotated[StandIn, Depends(get_stand_in)]
@@ -45,23 +60,24 @@ def check_user(stand_in: StandInDep, authorization: Annotated[str | None, Header
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
-        _refuse("Not authenticated")
+        refuse_user("Not authenticated")
     user = stand_in.accounts.check_token(token.strip())
     if user is None:
-        _refuse("Invalid token.")
+        refuse_user("Invalid token.")
     return user
 
 
 UserDep = Annotated[User, Depends(check_user)]
 
 
-def parse_uuid(text: str) -> UUID | None:
-    """Return a UUID, or ``None``: each service has its own answer to a malformed id."""
+def require_uuid(text: str) -> UUID:
+    """Return a UUID; where a service does not look first, a malformed one crashes it."""
     try:
         return UUID(text)
     except ValueError:
-        return None
+        raise UnhandledError from None
 
 
-def _refuse(detail: str) -> NoReturn:
+def refuse_user(detail: str) -> NoReturn:
+    """Answer 401."""
     raise HTTPException(401, detail, headers={"WWW-Authenticate": "Bearer"})

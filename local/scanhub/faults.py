@@ -1,7 +1,7 @@
 """The switches: which failure which service shows, and for how many calls."""
 
 import threading
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +13,8 @@ ServiceName = Literal[
     "user-login-manager",
     "scanner",
 ]
-WIRE_KINDS = frozenset({"status", "slow", "garbage", "drop"})
+WireKind = Literal["status", "slow", "garbage", "drop"]
+ScanKind = Literal["abort_scan", "corrupt_data", "log_out", "drop_socket", "kill_device_manager"]
 
 
 class Fault(BaseModel):
@@ -22,11 +23,14 @@ class Fault(BaseModel):
     Attributes
     ----------
     method, path_contains
-        The calls that it spoils; ``None`` is all.
+        The calls that it spoils; ``None`` is all. Of a scan, the path is the device's id.
     kind
         ``status`` answers an error, ``slow`` waits, ``garbage`` answers no JSON, ``drop`` closes
-        the connection without an answer. For the scanner only: ``abort_scan`` ends a scan half-way
-        with an error, ``corrupt_data`` uploads a file that is no ISMRMRD file.
+        the connection without an answer. For the scanner only, half-way through a scan: at
+        ``abort_scan`` the SDK fails and the device says ``error``; at ``log_out`` the operator
+        logs out, no progress is taken any more, and the device ends with ``ready``; at
+        ``drop_socket`` it is ``disconnected``; at ``kill_device_manager`` its last word,
+        ``scanning``, stays. ``corrupt_data`` uploads a file that is no ISMRMRD file.
     delay_s
         How long ``slow`` waits [s].
     times
@@ -40,7 +44,7 @@ class Fault(BaseModel):
     service: ServiceName
     method: str | None = None
     path_contains: str | None = None
-    kind: Literal["status", "slow", "garbage", "drop", "abort_scan", "corrupt_data"]
+    kind: WireKind | ScanKind
     status: int | None = Field(default=None, ge=200, le=599)
     detail: str = "Injected fault"
     delay_s: float = Field(default=5.0, ge=0.0)
@@ -78,20 +82,19 @@ class FaultBoard:
 
     def take_wire_fault(self, service: str, method: str, path: str) -> Fault | None:
         """Return the fault for a call and count it."""
+        return self._take(get_args(WireKind), service, method, path)
+
+    def take_scan_fault(self, device_id: str) -> str | None:
+        """Return in which way a scan shall fail, and count it."""
+        fault = self._take(get_args(ScanKind), "scanner", "", device_id)
+        return fault.kind if fault else None
+
+    def _take(self, kinds: tuple[str, ...], service: str, method: str, path: str) -> Fault | None:
         with self._lock:
             for fault in self._faults:
-                if fault.kind in WIRE_KINDS and fault.is_for(service, method, path):
+                if fault.kind in kinds and fault.is_for(service, method, path):
                     return self._count(fault)
         return None
-
-    def take_scan_fault(self, kind: Literal["abort_scan", "corrupt_data"]) -> bool:
-        """Return whether a scan shall fail in this way, and count it."""
-        with self._lock:
-            for fault in self._faults:
-                if fault.kind == kind and fault.service == "scanner":
-                    self._count(fault)
-                    return True
-        return False
 
     def _count(self, fault: Fault) -> Fault:
         if fault.times is not None:

@@ -1,12 +1,14 @@
 """The wire in front of all services: it records every call, and spoils those that faults name."""
 
 import asyncio
-import json
+from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.scanhub.faults import Fault, FaultBoard
-from local.scanhub.recorder import RecordedRequest, Recorder, find_service
+from local.scanhub.recorder import Recorder, find_service
 
 GARBAGE = b"<html>\x00 this is no JSON"
 
@@ -31,8 +33,9 @@ class FaultyWire:
         if service is None:
             await self._app(scope, receive, send)
             return
-        body = await _read_body(receive)
-        self._recorder.add(_make_record(service, scope, body))
+        request = Request(scope, receive)
+        body = await request.body()
+        self._recorder.add(_make_record(service, request, body))
         fault = self._faults.take_wire_fault(service, scope["method"], scope["path"])
         replay = _replay(body, receive)
         if fault is None:
@@ -46,17 +49,16 @@ class FaultyWire:
             answer = await self._process(scope, receive)
         if fault.kind == "slow":
             await asyncio.sleep(fault.delay_s)
-            answer = answer or await self._process(scope, receive)
+            for message in answer or await self._process(scope, receive):
+                await send(message)
         elif fault.kind == "status":
-            body = json.dumps({"detail": fault.detail}).encode()
-            answer = _make_answer(fault.status or 503, body)
+            refusal = JSONResponse({"detail": fault.detail}, fault.status or 503)
+            await refusal(scope, receive, send)
         elif fault.kind == "garbage":
-            answer = _make_answer(fault.status or 200, GARBAGE)
+            garbage = Response(GARBAGE, fault.status or 200, media_type="application/json")
+            await garbage(scope, receive, send)
         else:
             await _drop_connection(scope, receive)
-            return
-        for message in answer:
-            await send(message)
 
     async def _process(self, scope: Scope, receive: Receive) -> list[Message]:
         messages: list[Message] = []
@@ -68,18 +70,6 @@ class FaultyWire:
         return messages
 
 
-async def _read_body(receive: Receive) -> bytes:
-    chunks = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            break
-    return b"".join(chunks)
-
-
 def _replay(body: bytes, receive: Receive) -> Receive:
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -89,27 +79,15 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _make_record(service: str, scope: Scope, body: bytes) -> RecordedRequest:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return RecordedRequest(
-        service=service,
-        method=scope["method"],
-        path=scope["path"],
-        query=scope["query_string"].decode("latin-1"),
-        headers=headers,
-        body=body.decode(errors="replace"),
-    )
-
-
-def _make_answer(status: int, body: bytes) -> list[Message]:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    return [
-        {"type": "http.response.start", "status": status, "headers": headers},
-        {"type": "http.response.body", "body": body},
-    ]
+def _make_record(service: str, request: Request, body: bytes) -> dict[str, Any]:
+    return {
+        "service": service,
+        "method": request.method,
+        "path": request.url.path,
+        "query": request.url.query,
+        "headers": dict(request.headers),
+        "body": body.decode(errors="replace"),
+    }
 
 
 async def _drop_connection(scope: Scope, receive: Receive) -> None:

@@ -1,16 +1,15 @@
-"""ScanHub's wire models, contract generation A."""
+"""ScanHub's wire models, contract generation A, whose pydantic 1 took more than pydantic 2 does."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 
 class Gender(StrEnum):
-    """Sex of a patient as ScanHub names it."""
-
     MALE = "MALE"
     FEMALE = "FEMALE"
     OTHER = "OTHER"
@@ -29,8 +28,6 @@ class ItemStatus(StrEnum):
 
 
 class TaskType(StrEnum):
-    """What a task does."""
-
     PROCESSING_TASK = "PROCESSING_TASK"
     DEVICE_TASK_SIMULATOR = "DEVICE_TASK_SIMULATOR"
     DEVICE_TASK_SDK = "DEVICE_TASK_SDK"
@@ -38,50 +35,70 @@ class TaskType(StrEnum):
 
 
 class ResultType(StrEnum):
-    """Kind of data a result refers to."""
-
     DICOM = "DICOM"
     MRD = "MRD"
     CALIBRATION = "CALIBRATION"
 
 
 class Role(StrEnum):
-    """Role of a user."""
-
     ADMIN = "admin"
     MEDICAL = "medical"
     SCIENTIST = "scientist"
     ENGINEER = "engineer"
 
 
+class Commands(StrEnum):
+    START = "START"
+    STOP = "STOP"
+    PAUSE = "PAUSE"
+
+
+def _convert(convert: Callable[[Any], Any], *kinds: type) -> BeforeValidator:
+    def convert_if_possible(value: Any) -> Any:
+        try:
+            return convert(value) if isinstance(value, kinds) else value
+        except (ValueError, TypeError, OverflowError):
+            return value
+
+    return BeforeValidator(convert_if_possible)
+
+
+Text = Annotated[str, _convert(str, int, float)]
+Whole = Annotated[int, _convert(int, str, float, bool)]
+Texts = Annotated[dict[Text, Text], _convert(dict, list)]
+
+
+class Stamped(BaseModel):
+    id: UUID
+    creator: str
+    datetime_created: datetime
+    datetime_updated: datetime | None = None
+
+
 class User(BaseModel):
     """A user; the token is empty in every answer but the login's."""
 
-    username: str
-    first_name: str
-    last_name: str
-    email: str | None = None
+    username: Text
+    first_name: Text
+    last_name: Text
+    email: Text | None = None
     role: Role
-    access_token: str = ""
-    token_type: str = ""
-    last_activity_unixtime: int | None = None
-    last_login_unixtime: int | None = None
+    access_token: Text
+    token_type: Text
+    last_activity_unixtime: Whole | None = None
+    last_login_unixtime: Whole | None = None
 
 
 class BaseResult(BaseModel):
-    """A result as clients send it."""
-
     task_id: UUID | None = None
     type: ResultType
     status: ItemStatus = ItemStatus.NEW
-    directory: str = ""
-    filename: str = ""
+    directory: Text = ""
+    filename: Text = ""
     progress: float = 0.0
 
 
 class ResultOut(BaseResult):
-    """A result as exam-manager answers it."""
-
     id: UUID
     datetime_created: datetime
 
@@ -90,84 +107,63 @@ class BaseTask(BaseModel):
     """A task as clients send it: complete, since every write overwrites the whole task."""
 
     workflow_id: UUID | None = None
-    name: str
-    description: str
-    comment: str | None = None
+    name: Text
+    description: Text
+    comment: Text | None = None
     type: TaskType
-    args: dict[str, str]
-    artifacts: dict[str, str]
-    destinations: dict[str, str]
+    args: Texts
+    artifacts: Texts
+    destinations: Texts
     status: ItemStatus
-    progress: int
+    progress: Whole
     is_template: bool
 
 
-class TaskOut(BaseTask):
-    """A task as exam-manager answers it."""
-
-    id: UUID
-    creator: str
-    datetime_created: datetime
-    datetime_updated: datetime | None = None
+class TaskOut(BaseTask, Stamped):
     results: list[ResultOut] = []
 
 
 class BaseWorkflow(BaseModel):
-    """A workflow as clients send it."""
-
     exam_id: UUID | None = None
-    name: str
-    description: str
-    comment: str | None = None
+    name: Text
+    description: Text
+    comment: Text | None = None
     status: ItemStatus
     is_template: bool
 
 
-class WorkflowOut(BaseWorkflow):
-    """A workflow as exam-manager answers it."""
-
-    id: UUID
-    creator: str
-    datetime_created: datetime
-    datetime_updated: datetime | None = None
+class WorkflowOut(BaseWorkflow, Stamped):
     tasks: list[TaskOut] = []
 
 
 class BaseExam(BaseModel):
-    """An exam as clients send it."""
-
     patient_id: UUID | None = None
-    name: str
-    description: str
-    indication: str | None = None
-    patient_height_cm: int | None = None
-    patient_weight_kg: int | None = None
-    comment: str | None = None
+    name: Text
+    description: Text
+    indication: Text | None = None
+    patient_height_cm: Whole | None = None
+    patient_weight_kg: Whole | None = None
+    comment: Text | None = None
     status: ItemStatus
     is_template: bool
 
 
-class ExamOut(BaseExam):
-    """An exam as exam-manager answers it."""
-
-    id: UUID
-    creator: str
-    datetime_created: datetime
-    datetime_updated: datetime | None = None
+class ExamOut(BaseExam, Stamped):
     workflows: list[WorkflowOut] = []
 
 
-class PatientOut(BaseModel):
-    """A patient as patient-manager answers it."""
-
-    id: UUID
-    first_name: str
-    last_name: str
+class BasePatient(BaseModel):
+    first_name: Text
+    last_name: Text
     birth_date: date
     sex: Gender
-    issuer: str
+    issuer: Text
     status: Literal["NEW", "UPDATED", "DELETED"]
-    comment: str | None = None
+    comment: Text | None = None
+
+
+class PatientOut(BasePatient):
+    id: UUID
     datetime_created: datetime
     datetime_updated: datetime | None = None
 
@@ -186,16 +182,19 @@ class MRISequence(BaseModel):
     file_extension: str | None = None
 
 
-class Device(BaseModel):
-    """A device as device-manager answers it; it chooses its id itself."""
+class BaseDevice(BaseModel):
+    """A device as it registers; it chooses its id itself."""
 
-    id: str
-    name: str
-    manufacturer: str
-    modality: str
-    status: str
-    site: str | None = None
-    ip_address: str
+    id: Text
+    name: Text
+    manufacturer: Text
+    modality: Text
+    status: Text
+    site: Text | None = None
+    ip_address: Text
+
+
+class Device(BaseDevice):
     datetime_created: datetime
     datetime_updated: datetime | None = None
 
@@ -211,15 +210,13 @@ class XYZ(BaseModel):
 class AcquisitionLimits(BaseModel):
     """Limits of a scan: height in cm, weight in kg, age in full years."""
 
-    patient_height: int
-    patient_weight: int
+    patient_height: Whole
+    patient_weight: Whole
     patient_gender: Gender | None = Field(default=None, alias="Gender")
-    patient_age: int
+    patient_age: Whole
 
 
 class SequenceParameters(BaseModel):
-    """What the operator may change of a sequence."""
-
     fov: XYZ
     fov_offset: XYZ
 
@@ -229,14 +226,14 @@ class ParametrizedSequence(BaseModel):
 
     acquisition_limits: AcquisitionLimits
     sequence_parameters: SequenceParameters
-    sequence: str
+    sequence: Text
 
 
 class DeviceTask(BaseModel):
     """The order to scan; ``record_id`` is the id of the task."""
 
-    device_id: str
+    device_id: Text
     record_id: UUID
-    command: Literal["START", "STOP", "PAUSE"]
+    command: Commands
     parametrized_sequence: ParametrizedSequence
-    user_access_token: str
+    user_access_token: Text

@@ -1,28 +1,73 @@
-"""patient-manager, sequence-manager and device-manager."""
+"""patient-manager and sequence-manager."""
 
+import json
 import re
-from uuid import UUID
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, UploadFile
 
 from local.scanhub.dependencies import StandInDep, check_user
-from local.scanhub.models import Device, DeviceTask, MRISequence, PatientOut
-from local.scanhub.scanner import ScannerBusyError
+from local.scanhub.models import BasePatient, MRISequence, PatientOut
+from local.scanhub.store import server_now
 
+public = APIRouter(prefix="/api/v1")
 patients = APIRouter(prefix="/api/v1/patient", dependencies=[Depends(check_user)])
 sequences = APIRouter(prefix="/api/v1/mri/sequences", dependencies=[Depends(check_user)])
-devices = APIRouter(prefix="/api/v1/device", dependencies=[Depends(check_user)])
 
-OFFLINE_STATUSES = ("disconnected", "offline")
 DOCUMENT_ID = re.compile(r"[0-9a-fA-F]{24}")
+
+
+@public.get("/patient/health/readiness")
+@public.get("/mri/sequences/health")
+def check_readiness() -> dict[str, str]:
+    """Answer as soon as the databases are there."""
+    return {"status": "ok"}
+
+
+@patients.get("/")
+def list_patients(stand_in: StandInDep) -> list[PatientOut]:
+    """Return all patients."""
+    return stand_in.store.select(PatientOut)
+
+
+@patients.post("/", status_code=201)
+def create_patient(patient: BasePatient, stand_in: StandInDep) -> PatientOut:
+    """Create a patient."""
+    return stand_in.store.add(PatientOut, patient)
 
 
 @patients.get("/{patient_id}")
 def get_patient(patient_id: UUID, stand_in: StandInDep) -> PatientOut:
     """Return a patient."""
-    if (patient := stand_in.store.find_patient(patient_id)) is None:
+    if (patient := stand_in.store.find(PatientOut, patient_id)) is None:
         raise HTTPException(404, "Patient not found")
     return patient
+
+
+@sequences.get("/")
+def list_sequences(stand_in: StandInDep) -> list[MRISequence]:
+    """Return all sequences."""
+    return stand_in.store.select(MRISequence)
+
+
+@sequences.post("/upload", status_code=201)
+def upload_sequence(
+    name: Annotated[str, Form()],
+    file: UploadFile,
+    stand_in: StandInDep,
+    description: Annotated[str | None, Form()] = None,
+    sequence_type: Annotated[str | None, Form()] = None,
+    tags: Annotated[str | None, Form()] = None,
+) -> MRISequence:
+    """Take a sequence file; its extension is the suffix of its name, with the dot."""
+    now = server_now()
+    fields: dict[str, Any] = {"_id": uuid4().hex[:24], "name": name, "description": description}
+    fields |= {"sequence_type": sequence_type, "tags": json.loads(tags) if tags else []}
+    fields |= {"created_at": now, "updated_at": now, "file": file.file.read().decode()}
+    fields["file_extension"] = Path(file.filename or "").suffix
+    return stand_in.store.put(MRISequence.model_validate(fields))
 
 
 @sequences.get("/{sequence_id}")
@@ -31,34 +76,6 @@ def get_sequence(sequence_id: str, stand_in: StandInDep) -> MRISequence:
     if not DOCUMENT_ID.fullmatch(sequence_id):
         text = "is not a valid ObjectId, it must be a 12-byte input or a 24-character hex string"
         raise HTTPException(500, f"{sequence_id!r} {text}")
-    if (sequence := stand_in.store.find_sequence(sequence_id.lower())) is None:
+    if (sequence := stand_in.store.find(MRISequence, sequence_id.lower())) is None:
         raise HTTPException(404, "MRI sequence not found")
     return sequence
-
-
-@devices.post("/start_scan_via_websocket")
-def start_scan_via_websocket(device_task: DeviceTask, stand_in: StandInDep) -> None:
-    """Hand a scan to a connected device, without waiting for the device's answer."""
-    device = stand_in.store.find_device(device_task.device_id)
-    if device is None or device.status in OFFLINE_STATUSES:
-        raise HTTPException(503, "Device offline.")
-    try:
-        stand_in.scanner.start(device_task)
-    except ScannerBusyError:
-        return  # the socket knows no refusal; the scanner counts it
-
-
-@devices.get("/{device_id}/ip_address")
-def get_ip_address(device_id: str, stand_in: StandInDep, request: Request) -> dict[str, str]:
-    """Return the address at which a device answers."""
-    address = get_device(device_id, stand_in).ip_address
-    # A container reaches the simulated scanner at another address, that of its own request.
-    return {"ip_address": request.url.netloc if address == stand_in.scanner_address else address}
-
-
-@devices.get("/{device_id}")
-def get_device(device_id: str, stand_in: StandInDep) -> Device:
-    """Return a device."""
-    if (device := stand_in.store.find_device(device_id)) is None:
-        raise HTTPException(404, "Device not found")
-    return device

@@ -2,6 +2,7 @@
 
 import tempfile
 import threading
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,14 +11,15 @@ from uuid import UUID
 
 import httpx
 
+from local.scanhub.accounts import Accounts
+from local.scanhub.device_manager import DeviceManager, Message
 from local.scanhub.faults import FaultBoard
 from local.scanhub.models import DeviceTask
-from local.scanhub.store import Store
-from local.scanhub.upload import FILE_NAME, ScanFailedError, upload_acquisition
+from scanhub_workflow import Client, ScanHubError
 
 PROGRESS_WHILE_SCANNING = range(10, 91, 10)
-PROGRESS_AT_ABORT = 50
-HTTP_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+PROGRESS_AT_FAULT = 50
+FILE_NAME = "phantom.h5"
 STOP_TIMEOUT_S = 0.5
 
 Acquire = Callable[[Path], None]
@@ -25,6 +27,14 @@ Acquire = Callable[[Path], None]
 
 class ScannerBusyError(Exception):
     """The device is scanning, or the scanner is shutting down."""
+
+
+class ScanFailedError(Exception):
+    """A scan failed."""
+
+
+class SocketLostError(Exception):
+    """Nobody hears the device any more."""
 
 
 @dataclass
@@ -38,7 +48,7 @@ class ScanRecord:
     n_refused
         Orders that it refused because it was scanning.
     state
-        ``idle``, ``scanning``, ``uploading``, ``finished`` or ``failed``.
+        ``idle``, ``waiting``, ``scanning``, ``uploading``, ``finished`` or ``failed``.
     """
 
     n_starts: int = 0
@@ -48,7 +58,15 @@ class ScanRecord:
     upload_id: str | None = None
 
 
-@dataclass
+def acquire_phantom(path: Path) -> None:
+    """Write a noisy multi-coil acquisition of a phantom as an ISMRMRD file."""
+    # Imported late: the other services must not wait for the numerics to load.
+    from local.phantom import simulate_acquisition
+
+    simulate_acquisition(path)
+
+
+@dataclass(kw_only=True)
 class ScannerSettings:
     """How the scanner behaves.
 
@@ -58,13 +76,13 @@ class ScannerSettings:
         Base URL of the API that takes the data; may be set later.
     scan_duration_s
         How long a scan takes without the upload [s].
-    acquire
-        Writes the raw data of a scan to a path.
+    acquire, transport
+        Tests replace the phantom and the network by these.
     """
 
-    workflow_manager_url: str
-    scan_duration_s: float
-    acquire: Acquire
+    workflow_manager_url: str = ""
+    scan_duration_s: float = 3.0
+    acquire: Acquire = acquire_phantom
     transport: httpx.BaseTransport | None = None
 
 
@@ -72,24 +90,20 @@ class ScannerSettings:
 class SimulatedScanner:
     """One scanner for all devices of the stand-in; a device makes one scan at a time.
 
-    Parameters
-    ----------
-    store
-        The scanner writes its progress to it, as device-manager does.
-    is_token_valid
-        Whether device-manager could report progress with a token.
+    It speaks to device-manager as ScanHub's SDK does on its socket.
     """
 
     settings: ScannerSettings
-    store: Store
+    devices: DeviceManager
+    accounts: Accounts
     faults: FaultBoard
-    is_token_valid: Callable[[str], bool]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
-    _scans: dict[UUID, ScanRecord] = field(default_factory=dict)
+    _scans: dict[UUID, ScanRecord] = field(default_factory=lambda: defaultdict(ScanRecord))
     _running: dict[str, threading.Thread] = field(default_factory=dict)
+    _waiting: dict[str, deque[DeviceTask]] = field(default_factory=lambda: defaultdict(deque))
 
-    def start(self, device_task: DeviceTask) -> None:
+    def start(self, task: DeviceTask) -> None:
         """Begin a scan in the background; the order's token serves for the upload.
 
         Raises
@@ -98,21 +112,26 @@ class SimulatedScanner:
             The device is scanning already.
         """
         with self._lock:
-            scan = self._scans.setdefault(device_task.record_id, ScanRecord())
-            if device_task.device_id in self._running or self._stopping.is_set():
-                scan.n_refused += 1
-                raise ScannerBusyError(device_task.device_id)
-            scan.n_starts += 1
-            scan.state, scan.error, scan.upload_id = "scanning", None, None
-            # A daemon, so that no scan keeps the process alive.
-            thread = threading.Thread(target=self._run, args=(device_task, scan), daemon=True)
-            self._running[device_task.device_id] = thread
-            thread.start()
+            if task.device_id in self._running or self._stopping.is_set():
+                self._scans[task.record_id].n_refused += 1
+                raise ScannerBusyError(task.device_id)
+            self._begin(task)
+
+    async def take(self, message: Message) -> None:
+        """Begin a scan that came over the socket, or let it wait until the one before is over."""
+        task = DeviceTask.model_validate(message["data"])
+        with self._lock:
+            if task.device_id in self._running:
+                self._scans[task.record_id].state = "waiting"
+                self._waiting[task.device_id].append(task)
+            elif not self._stopping.is_set():
+                self._begin(task)
 
     def stop(self) -> None:
         """End all scans and refuse new ones."""
         self._stopping.set()
         with self._lock:
+            self._waiting.clear()
             threads = list(self._running.values())
         for thread in threads:
             thread.join(STOP_TIMEOUT_S)
@@ -122,22 +141,37 @@ class SimulatedScanner:
         with self._lock:
             return {str(task_id): asdict(scan) for task_id, scan in self._scans.items()}
 
+    def _begin(self, task: DeviceTask) -> None:
+        scan = self._scans[task.record_id]
+        scan.n_starts += 1
+        scan.state, scan.error, scan.upload_id = "scanning", None, None
+        # A daemon, so that no scan keeps the process alive.
+        thread = threading.Thread(target=self._run, args=(task, scan), daemon=True)
+        self._running[task.device_id] = thread
+        thread.start()
+
     def _run(self, task: DeviceTask, scan: ScanRecord) -> None:
         error: str | None = "The scan ended unexpectedly."
         try:
             self._scan(task, scan)
             error = None
-        except (ScanFailedError, httpx.HTTPError, httpx.InvalidURL, OSError, ImportError) as exc:
+        except SocketLostError as exc:
+            error = str(exc)
+        except (ScanFailedError, ScanHubError, OSError, ImportError) as exc:
             error = f"{type(exc).__name__}: {exc}"
+            self._tell_end(task, scan, error)
+        else:
+            self._say(task, "ready")
         finally:
-            self.store.report_device_status(task.device_id, "error" if error else "ready")
             with self._lock:
                 scan.state = "failed" if error else "finished"
                 scan.error = error
                 del self._running[task.device_id]
+                if self._waiting[task.device_id]:
+                    self._begin(self._waiting[task.device_id].popleft())
 
     def _scan(self, task: DeviceTask, scan: ScanRecord) -> None:
-        self.store.report_device_status(task.device_id, "scanning")
+        self._say(task, "init")
         self._report(task, 0)
         with tempfile.TemporaryDirectory(prefix="scanhub-scan-") as directory:
             path = Path(directory) / FILE_NAME
@@ -147,41 +181,61 @@ class SimulatedScanner:
         self._report(task, 100)
 
     def _acquire(self, task: DeviceTask, path: Path) -> None:
-        is_aborted = self.faults.take_scan_fault("abort_scan")
+        fault = self.faults.take_scan_fault(task.device_id)
         self.settings.acquire(path)
         step_s = self.settings.scan_duration_s / len(PROGRESS_WHILE_SCANNING)
         for progress in PROGRESS_WHILE_SCANNING:
             if self._stopping.wait(step_s):
                 raise ScanFailedError("The scanner was switched off.")
             self._report(task, progress)
-            if is_aborted and progress >= PROGRESS_AT_ABORT:
-                raise ScanFailedError("The scan was aborted by a fault switch.")
-        if self.faults.take_scan_fault("corrupt_data"):
+            if progress == PROGRESS_AT_FAULT:
+                self._fail(task, fault)
+        if fault == "corrupt_data":
             path.write_bytes(b"This is not an ISMRMRD file.\n")
 
+    def _fail(self, task: DeviceTask, fault: str | None) -> None:
+        match fault:
+            case "abort_scan":
+                raise ScanFailedError("The scan was aborted by a fault switch.")
+            case "log_out":
+                if user := self.accounts.check_token(task.user_access_token):
+                    self.accounts.log_out(user.username)
+            case "drop_socket":
+                self.devices.disconnect(task.device_id)
+                raise SocketLostError("The socket was dropped by a fault switch.")
+            case "kill_device_manager":
+                self.devices.forget(task.device_id)
+                raise SocketLostError("device-manager was killed by a fault switch.")
+
+    def _tell_end(self, task: DeviceTask, scan: ScanRecord, error: str) -> None:
+        # The SDK has scanned, whatever became of the token since.
+        is_logged_out = self.accounts.check_token(task.user_access_token) is None
+        if scan.state == "uploading" and is_logged_out:
+            self._say(task, "ready")
+        else:
+            # It names no task, and has no token with it.
+            self._say(task, "error", {"error_message": error})
+
     def _report(self, task: DeviceTask, progress: int) -> None:
-        # device-manager writes with the order's token; if that is refused, it writes nothing.
-        if self.is_token_valid(task.user_access_token):
-            self.store.report_progress(task.record_id, progress)
+        record = {"record_id": str(task.record_id), "user_access_token": task.user_access_token}
+        self._say(task, "scanning", {"progress": progress}, record)
+
+    def _say(
+        self,
+        task: DeviceTask,
+        status: str,
+        data: Message | None = None,
+        record: Message | None = None,
+    ) -> None:
+        message = {"command": "update_status", "device_id": task.device_id, "status": status}
+        self.devices.update_status({**message, "data": data, **(record or {})})
 
     def _upload(self, task: DeviceTask, path: Path) -> str:
         url = self.settings.workflow_manager_url
         if not url:
             raise ScanFailedError("The scanner does not know the workflow manager's URL.")
-        headers = {"Authorization": f"Bearer {task.user_access_token}"}
         # Loopback only: a proxy of the environment must not come in between.
-        with httpx.Client(
-            headers=headers,
-            timeout=HTTP_TIMEOUT,
-            transport=self.settings.transport,
-            trust_env=False,
-        ) as client:
-            return upload_acquisition(client, url, task.record_id, path)
-
-
-def acquire_phantom(path: Path) -> None:
-    """Write a noisy multi-coil acquisition of a phantom as an ISMRMRD file."""
-    # Imported late: the other services must not wait for the numerics to load.
-    from local.phantom import simulate_acquisition
-
-    simulate_acquisition(path)
+        wire = self.settings.transport or httpx.HTTPTransport()
+        token = task.user_access_token
+        with Client(url, token, transport=wire, storage_transport=wire) as client:
+            return client.upload(path, task_id=str(task.record_id)).upload_id

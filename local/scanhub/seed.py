@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +13,13 @@ from local.scanhub.models import (
     BaseTask,
     BaseWorkflow,
     Device,
-    Gender,
+    ExamOut,
     ItemStatus,
     MRISequence,
     PatientOut,
+    TaskOut,
     TaskType,
+    WorkflowOut,
 )
 from local.scanhub.store import Store, server_now
 
@@ -40,6 +41,40 @@ SEQUENCE_PARAMETERS = {
     "fov_offset": {"X": 0.0, "Y": 0.0, "Z": 0.0},
 }
 SEQUENCE_FILE = "# Pulseq sequence file\n[VERSION]\nmajor 1\nminor 4\nrevision 0\n"
+# What all that can be seeded says when it is not told otherwise.
+PLAIN = {"description": "", "status": "NEW", "is_template": False}
+PATIENT = {
+    "id": PATIENT_ID,
+    "first_name": "Phan",
+    "last_name": "Tom",
+    "birth_date": "1985-07-14",
+    "sex": "OTHER",
+    "issuer": "ScanHub stand-in",
+    "status": "NEW",
+}
+EXAM = PLAIN | {
+    "patient_id": PATIENT_ID,
+    "name": "Phantom study",
+    "indication": "Demonstration",
+    "patient_height_cm": PATIENT_HEIGHT_CM,
+    "patient_weight_kg": PATIENT_WEIGHT_KG,
+}
+SEQUENCE = {
+    "_id": SEQUENCE_ID,
+    "name": "Cartesian spin echo",
+    "description": "Two-dimensional Cartesian sequence of the phantom",
+    "sequence_type": "pulseq",
+    "tags": ["phantom"],
+    "file": SEQUENCE_FILE,
+    "file_extension": ".seq",
+}
+DEVICE = {
+    "name": "Simulated scanner",
+    "manufacturer": "ScanHub",
+    "modality": "MRI",
+    "status": "ready",
+    "site": "Laptop",
+}
 
 
 class TaskSpec(BaseModel):
@@ -88,39 +123,17 @@ class Seed:
 
     def to_json(self) -> dict[str, Any]:
         """Return the ids as JSON values."""
-        return {
-            "workflow_id": str(self.workflow_id),
-            "exam_id": str(self.exam_id),
-            "patient_id": str(self.patient_id),
-            "device_id": self.device_id,
-            "sequence_id": self.sequence_id,
-            "task_ids": [str(task_id) for task_id in self.task_ids],
-        }
+        ids = {name: str(value) for name, value in asdict(self).items()}
+        return ids | {"task_ids": [str(task_id) for task_id in self.task_ids]}
 
 
-def seed_store(store: Store, *, device_address: str) -> Seed:
-    """Fill an empty store with a patient, exam, sequence, device and workflow; return their ids.
-
-    Parameters
-    ----------
-    device_address
-        ``host:port`` at which the simulated scanner answers.
-    """
-    store.put_patient(_make_patient())
-    store.put_sequence(_make_sequence())
-    store.put_device(make_device(DEVICE_ID, device_address))
-    exam = BaseExam(
-        patient_id=PATIENT_ID,
-        name="Phantom study",
-        description="Exam of the laptop stack",
-        indication="Demonstration",
-        patient_height_cm=PATIENT_HEIGHT_CM,
-        patient_weight_kg=PATIENT_WEIGHT_KG,
-        status=ItemStatus.NEW,
-        is_template=False,
-    )
-    exam_id = store.add_exam(exam, creator=OPERATOR_USERNAME).id
-    return seed_workflow(store, exam_id, DEFAULT_TASKS)
+def seed_store(store: Store) -> Seed:
+    """Fill an empty store with a patient, a sequence, an exam and a workflow; return their ids."""
+    now = server_now()
+    store.put(PatientOut.model_validate(PATIENT | {"datetime_created": now}))
+    store.put(MRISequence.model_validate(SEQUENCE | {"created_at": now, "updated_at": now}))
+    exam = store.add(ExamOut, BaseExam.model_validate(EXAM), creator=OPERATOR_USERNAME)
+    return seed_workflow(store, exam.id, DEFAULT_TASKS)
 
 
 def seed_workflow(
@@ -140,82 +153,30 @@ def seed_workflow(
     device_id
         The device of device tasks without ``args``.
     """
-    workflow = store.add_workflow(
-        BaseWorkflow(
-            exam_id=exam_id,
-            name="Phantom",
-            description="Acquire a phantom and reconstruct it",
-            status=ItemStatus.NEW,
-            is_template=is_template,
-        ),
-        creator=OPERATOR_USERNAME,
-    )
+    above = {"exam_id": exam_id, "name": "Phantom", "is_template": is_template}
+    base = BaseWorkflow.model_validate(PLAIN | above)
+    workflow = store.add(WorkflowOut, base, creator=OPERATOR_USERNAME)
     task_ids = []
     for spec in tasks:
         task = _make_task(spec, workflow.id, device_id=device_id, is_template=is_template)
-        task_ids.append(store.add_task(task, creator=OPERATOR_USERNAME, task_id=spec.id).id)
+        columns = {"id": spec.id} if spec.id else {}
+        task_ids.append(store.add(TaskOut, task, creator=OPERATOR_USERNAME, **columns).id)
     return Seed(workflow.id, exam_id, PATIENT_ID, device_id, SEQUENCE_ID, task_ids)
 
 
-def make_device(device_id: str, address: str, status: str = "ready") -> Device:
+def make_device(fields: dict[str, str]) -> Device:
     """Return a device as it would register itself at device-manager."""
-    return Device(
-        id=device_id,
-        name="Simulated scanner",
-        manufacturer="ScanHub",
-        modality="MRI",
-        status=status,
-        site="Laptop",
-        ip_address=address,
-        datetime_created=server_now(),
-    )
+    return Device.model_validate(DEVICE | fields | {"datetime_created": server_now()})
 
 
 def _make_task(spec: TaskSpec, workflow_id: UUID, *, device_id: str, is_template: bool) -> BaseTask:
-    is_device_task = spec.type in (TaskType.DEVICE_TASK_SIMULATOR, TaskType.DEVICE_TASK_SDK)
-    args, destinations = spec.args, spec.destinations
-    if args is None:
-        args = _make_device_args(device_id) if is_device_task else {"contrast": CONTRAST}
-    if destinations is None:
-        destinations = {} if is_device_task else {"dag_id": DAG_ID}
-    return BaseTask(
-        workflow_id=workflow_id,
-        args=args,
-        destinations=destinations,
-        is_template=is_template,
-        **spec.model_dump(exclude={"id", "args", "destinations"}),
-    )
-
-
-def _make_device_args(device_id: str) -> dict[str, str]:
-    return {
-        "device_id": device_id,
-        "sequence_id": SEQUENCE_ID,
-        "sequence_parameters": json.dumps(SEQUENCE_PARAMETERS),
-    }
-
-
-def _make_patient() -> PatientOut:
-    return PatientOut(
-        id=PATIENT_ID,
-        first_name="Phan",
-        last_name="Tom",
-        birth_date=date(1985, 7, 14),
-        sex=Gender.OTHER,
-        issuer="ScanHub stand-in",
-        status="NEW",
-        datetime_created=server_now(),
-    )
-
-
-def _make_sequence() -> MRISequence:
-    return MRISequence(
-        _id=SEQUENCE_ID,
-        name="Cartesian spin echo",
-        description="Two-dimensional Cartesian sequence of the phantom",
-        sequence_type="pulseq",
-        created_at=server_now(),
-        tags=["phantom"],
-        file=SEQUENCE_FILE,
-        file_extension="seq",
-    )
+    args: dict[str, str] = {"contrast": CONTRAST}
+    destinations = {"dag_id": DAG_ID}
+    if spec.type in (TaskType.DEVICE_TASK_SIMULATOR, TaskType.DEVICE_TASK_SDK):
+        parameters = json.dumps(SEQUENCE_PARAMETERS)
+        args = {"device_id": device_id, "sequence_id": SEQUENCE_ID}
+        args |= {"sequence_parameters": parameters}
+        destinations = {}
+    usual = {"args": args, "destinations": destinations, "is_template": is_template}
+    told = spec.model_dump(exclude={"id"}, exclude_none=True)
+    return BaseTask.model_validate(usual | told | {"workflow_id": workflow_id})

@@ -42,7 +42,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http=DroppableProtocol,
-        ws="none",
+        ws="wsproto",
         lifespan="on",
         log_level="warning",
         access_log=False,

@@ -1,23 +1,24 @@
-"""The state of ScanHub's services: exams, patients, sequences and devices."""
+"""The rows of ScanHub's databases."""
 
 import threading
+from collections import defaultdict
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from local.scanhub.models import (
-    BaseExam,
-    BaseResult,
-    BaseTask,
-    BaseWorkflow,
-    Device,
-    ExamOut,
-    ItemStatus,
-    MRISequence,
-    PatientOut,
-    ResultOut,
-    TaskOut,
-    WorkflowOut,
-)
+from pydantic import BaseModel
+
+from local.scanhub.models import ExamOut, ResultOut, TaskOut, WorkflowOut
+
+RowT = TypeVar("RowT", bound=BaseModel)
+Key = UUID | str
+
+# Where a row shows those that name it in a column.
+CHILDREN: dict[type[BaseModel], tuple[str, type[BaseModel], str]] = {
+    ExamOut: ("workflows", WorkflowOut, "exam_id"),
+    WorkflowOut: ("tasks", TaskOut, "workflow_id"),
+    TaskOut: ("results", ResultOut, "task_id"),
+}
 
 
 def server_now() -> datetime:
@@ -26,160 +27,80 @@ def server_now() -> datetime:
 
 
 class Store:
-    """All records in memory, behind one lock; reads return copies."""
+    """All tables in memory, behind one lock; reads return copies.
+
+    Nothing is sorted, as in PostgreSQL without ORDER BY: an update moves its row to the end of the
+    table. The original may find room for it elsewhere, so no client may rely on either order.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._exams: dict[UUID, ExamOut] = {}
-        self._workflows: dict[UUID, WorkflowOut] = {}
-        self._tasks: dict[UUID, TaskOut] = {}
-        self._patients: dict[UUID, PatientOut] = {}
-        self._sequences: dict[str, MRISequence] = {}
-        self._devices: dict[str, Device] = {}
+        self._tables: dict[type[BaseModel], dict[Key, Any]] = defaultdict(dict)
         self._last_created = datetime.min
 
-    def add_exam(self, exam: BaseExam, *, creator: str) -> ExamOut:
-        """Keep a new exam and return it."""
+    def add(self, model: type[RowT], item: BaseModel, **columns: Any) -> RowT:
+        """Keep what clients send as a new row and return it."""
         with self._lock:
-            record = ExamOut(
-                **exam.model_dump(),
-                id=uuid4(),
-                creator=creator,
-                datetime_created=self._next_created(),
-            )
-            self._exams[record.id] = record
-            return record.model_copy(deep=True)
+            # Clients sort tasks by this time, so no two rows may share one.
+            created = max(server_now(), self._last_created + timedelta(microseconds=1))
+            self._last_created = created
+            columns = {"id": uuid4(), "datetime_created": created} | columns
+            return self.put(model.model_validate(item.model_dump() | columns))
 
-    def add_workflow(self, workflow: BaseWorkflow, *, creator: str) -> WorkflowOut:
-        """Keep a new workflow and return it."""
+    def put(self, row: RowT) -> RowT:
+        """Keep a row, new or known."""
         with self._lock:
-            record = WorkflowOut(
-                **workflow.model_dump(),
-                id=uuid4(),
-                creator=creator,
-                datetime_created=self._next_created(),
-            )
-            self._workflows[record.id] = record
-            return record.model_copy(deep=True)
+            self._tables[type(row)][getattr(row, "id")] = row  # noqa: B009  each model has one
+            return row.model_copy(deep=True)
 
-    def add_task(self, task: BaseTask, *, creator: str, task_id: UUID | None = None) -> TaskOut:
-        """Keep a new task and return it."""
+    def find(self, model: type[RowT], id_: Key | None) -> RowT | None:
+        """Return a row with its children."""
         with self._lock:
-            record = TaskOut(
-                **task.model_dump(),
-                id=task_id or uuid4(),
-                creator=creator,
-                datetime_created=self._next_created(),
-            )
-            self._tasks[record.id] = record
-            return record.model_copy(deep=True)
+            row = self._tables[model].get(id_) if id_ else None
+            return self._show(row) if row else None
 
-    def add_result(self, result: BaseResult) -> ResultOut | None:
-        """Keep a new result of a task and return it; ``None`` if there is no such task."""
+    def select(self, model: type[RowT], **columns: Any) -> list[RowT]:
+        """Return the rows whose columns have these values, in the order of the heap."""
         with self._lock:
-            task = self._tasks.get(result.task_id) if result.task_id else None
-            if task is None:
+            rows = self._tables[model].values()
+            return [self._show(row) for row in rows if _has(row, columns)]
+
+    def update(self, model: type[RowT], id_: Key, **columns: Any) -> RowT | None:
+        """Overwrite columns of a row; one that does not change is not written at all."""
+        with self._lock:
+            row = self._tables[model].get(id_)
+            if row is None:
                 return None
-            record = ResultOut(
-                **result.model_dump(), id=uuid4(), datetime_created=self._next_created()
-            )
-            task.results.append(record)
-            return record.model_copy(deep=True)
+            if not _has(row, columns):
+                if "datetime_updated" in model.model_fields:
+                    columns = {"datetime_updated": server_now()} | columns
+                del self._tables[model][id_]
+                self._tables[model][id_] = row.model_copy(update=columns)
+            return self.find(model, id_)
 
-    def overwrite_task(self, task_id: UUID, task: BaseTask) -> TaskOut | None:
-        """Replace a task, whatever it was; ``None`` if there is no such task."""
+    def delete(self, model: type[BaseModel], id_: Key) -> bool:
+        """Delete a row and those below it, whether it was there; results stay as orphans."""
         with self._lock:
-            current = self._tasks.get(task_id)
-            if current is None:
-                return None
-            self._tasks[task_id] = TaskOut(
-                **task.model_dump(),
-                id=task_id,
-                creator=current.creator,
-                datetime_created=current.datetime_created,
-                datetime_updated=server_now(),
-                results=current.results,
-            )
-            return self._tasks[task_id].model_copy(deep=True)
+            if id_ not in self._tables[model]:
+                return False
+            if model in CHILDREN:
+                _, child, column = CHILDREN[model]
+                rows: list[Any] = self.select(child, **{column: id_})
+                for row in rows:
+                    if child is ResultOut:
+                        self.update(child, row.id, task_id=None)
+                    else:
+                        self.delete(child, row.id)
+            del self._tables[model][id_]
+            return True
 
-    def report_progress(self, task_id: UUID, progress: int) -> None:
-        """Write the progress of a scan as device-manager does: FINISHED at 100 only."""
-        with self._lock:
-            task = self._tasks.get(task_id)
-            if task is None:
-                return
-            task.progress = progress
-            task.datetime_updated = server_now()
-            if progress == 100:
-                task.status = ItemStatus.FINISHED
+    def _show(self, row: Any) -> Any:
+        copy = row.model_copy(deep=True)
+        if type(row) in CHILDREN:
+            name, child, column = CHILDREN[type(row)]
+            setattr(copy, name, self.select(child, **{column: row.id}))
+        return copy
 
-    def find_exam(self, exam_id: UUID) -> ExamOut | None:
-        """Return an exam with its workflows."""
-        with self._lock:
-            exam = self._exams.get(exam_id)
-            if exam is None:
-                return None
-            ids = [key for key, item in self._workflows.items() if item.exam_id == exam_id]
-            workflows = [found for key in ids if (found := self.find_workflow(key))]
-            return exam.model_copy(deep=True, update={"workflows": workflows})
 
-    def find_exams(self, patient_id: UUID) -> list[ExamOut]:
-        """Return all exams of a patient with their workflows."""
-        with self._lock:
-            ids = [key for key, item in self._exams.items() if item.patient_id == patient_id]
-            return [found for key in ids if (found := self.find_exam(key))]
-
-    def find_workflow(self, workflow_id: UUID) -> WorkflowOut | None:
-        """Return a workflow with its tasks."""
-        with self._lock:
-            workflow = self._workflows.get(workflow_id)
-            if workflow is None:
-                return None
-            tasks = [item for item in self._tasks.values() if item.workflow_id == workflow_id]
-            copies = [task.model_copy(deep=True) for task in tasks]
-            return workflow.model_copy(deep=True, update={"tasks": copies})
-
-    def find_task(self, task_id: UUID) -> TaskOut | None:
-        """Return a task with its results."""
-        with self._lock:
-            task = self._tasks.get(task_id)
-            return task.model_copy(deep=True) if task else None
-
-    def find_patient(self, patient_id: UUID) -> PatientOut | None:
-        """Return a patient."""
-        return self._patients.get(patient_id)
-
-    def find_sequence(self, sequence_id: str) -> MRISequence | None:
-        """Return a sequence."""
-        return self._sequences.get(sequence_id)
-
-    def find_device(self, device_id: str) -> Device | None:
-        """Return a device."""
-        with self._lock:
-            device = self._devices.get(device_id)
-            return device.model_copy() if device else None
-
-    def put_patient(self, patient: PatientOut) -> None:
-        """Keep a patient."""
-        self._patients[patient.id] = patient
-
-    def put_sequence(self, sequence: MRISequence) -> None:
-        """Keep a sequence."""
-        self._sequences[sequence.id] = sequence
-
-    def put_device(self, device: Device) -> None:
-        """Keep a device, new or known."""
-        with self._lock:
-            self._devices[device.id] = device
-
-    def report_device_status(self, device_id: str, status: str) -> None:
-        """Write what a device says about itself; an unknown device is ignored."""
-        with self._lock:
-            if device := self._devices.get(device_id):
-                device.status = status
-                device.datetime_updated = server_now()
-
-    def _next_created(self) -> datetime:
-        # Clients sort tasks by this time, so no two records may share one.
-        self._last_created = max(server_now(), self._last_created + timedelta(microseconds=1))
-        return self._last_created
+def _has(row: Any, columns: dict[str, Any]) -> bool:
+    return all(getattr(row, name) == value for name, value in columns.items())

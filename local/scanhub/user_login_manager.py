@@ -1,13 +1,23 @@
-"""user-login-manager: log in, and who a token belongs to."""
+"""user-login-manager: log in and out, and who a token belongs to."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Response
 
-from local.scanhub.dependencies import StandInDep, UserDep
-from local.scanhub.models import User
+from local.scanhub.accounts import LOGIN_LIMIT_S
+from local.scanhub.dependencies import StandInDep, UserDep, refuse_user
+from local.scanhub.models import Role, User
 
 router = APIRouter(prefix="/api/v1/userlogin")
+
+COOKIE = "access_token"
+COOKIE_PATH = "/api/v1/userlogin/loginfromcookie"
+
+
+@router.get("/health/readiness")
+def check_readiness() -> dict[str, str]:
+    """Answer as soon as the table is there."""
+    return {"status": "ok"}
 
 
 @router.post("/login")
@@ -20,11 +30,12 @@ def log_in(
     """Log in; a user who is logged in gets the same token again."""
     user = stand_in.accounts.log_in(username, password)
     if user is None:
-        raise HTTPException(401, "Invalid authentication credentials")
+        refuse_user("Invalid authentication credentials")
     response.set_cookie(
-        "access_token",
+        COOKIE,
         user.access_token,
-        path="/api/v1/userlogin/loginfromcookie",
+        max_age=LOGIN_LIMIT_S,
+        path=COOKIE_PATH,
         secure=True,
         httponly=True,
         samesite="strict",
@@ -32,7 +43,28 @@ def log_in(
     return user
 
 
+@router.post("/logout")
+def log_out(user: UserDep, stand_in: StandInDep, response: Response) -> None:
+    """End the user's session everywhere, at once."""
+    stand_in.accounts.log_out(user.username)
+    response.delete_cookie(COOKIE, path=COOKIE_PATH)
+
+
 @router.get("/getcurrentuser")
 def get_current_user(user: UserDep) -> User:
     """Return the caller, without the token."""
     return user
+
+
+@router.get("/checknousers")
+def check_no_users() -> bool:
+    """Tell whether nobody can log in yet."""
+    return False
+
+
+@router.post("/createfirstuser", status_code=201)
+def create_first_user(first_user: User) -> None:
+    """Refuse: there are users."""
+    if first_user.role != Role.ADMIN:
+        raise HTTPException(400, "Role of first user should be admin!")
+    raise HTTPException(400, "There is already a user in the system!")

@@ -37,6 +37,7 @@ class FakeUploadServer:
 
     def __init__(self, part_size_bytes: int) -> None:
         self.part_size_bytes = part_size_bytes
+        self.token = "a-token"
         self.parts: dict[int, bytes] = {}
         self.puts: Counter[int] = Counter()
         self.requests: list[httpx.Request] = []
@@ -64,7 +65,7 @@ class FakeUploadServer:
             self.requests.append(request)
             if fault := self.api_fault(len(self.requests)):
                 return fault
-            assert request.headers["Authorization"] == "Bearer a-token"
+            assert request.headers["Authorization"] == f"Bearer {self.token}"
             match request.method, request.url.path:
                 case "POST", "/api/uploads/":
                     self.body = json.loads(request.content)
@@ -77,6 +78,11 @@ class FakeUploadServer:
                     return self._complete(json.loads(request.content))
                 case _:
                     return refuse(404, "Upload not found.")
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer as API or as S3."""
+        is_s3 = str(request.url).startswith(self.storage_url)
+        return self.answer_s3(request) if is_s3 else self.answer_api(request)
 
     def answer_s3(self, request: httpx.Request) -> httpx.Response:
         body = request.read()

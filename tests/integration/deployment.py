@@ -21,16 +21,15 @@ import pytest
 from local.scanhub.app import Settings as ScanHubSettings
 from local.scanhub.app import make_app, make_stand_in
 from local.scanhub.dependencies import StandIn
+from local.scanhub.scanner import ScanFailedError
 from local.scanhub.seed import (
     DEFAULT_TASKS,
     SERVICE_PASSWORD,
     SERVICE_USERNAME,
     TaskSpec,
-    make_device,
     seed_workflow,
 )
 from local.scanhub.server import open_socket, serve
-from local.scanhub.upload import ScanFailedError
 from tests.fakes.airflow import PASSWORD, USERNAME, FakeAirflow
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.wire import AIRFLOW_URL, Wire
@@ -68,7 +67,7 @@ class Deployment:
         self.n_devices += 1
         self.device_id = f"device-{self.n_devices}"
         store = self.stand_in.store
-        store.put_device(make_device(self.device_id, self.stand_in.scanner_address))
+        self.stand_in.add_device(self.device_id)
         seed = seed_workflow(
             store, self.exam_id, tasks, device_id=self.device_id, is_template=is_template
         )

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from local.scanhub.models import BaseExam, Gender, ItemStatus, PatientOut
+from local.scanhub.models import BaseExam, ExamOut, Gender, ItemStatus, PatientOut
 from local.scanhub.seed import PATIENT_ID
 from local.scanhub.store import Store, server_now
 
@@ -42,5 +42,5 @@ PATIENT_WORDS = (
 
 def seed_exam(store: Store) -> UUID:
     """Put the patient in the place of the seeded one and return a new exam's id."""
-    store.put_patient(PATIENT)
-    return store.add_exam(EXAM, creator="operator").id
+    store.put(PATIENT)
+    return store.add(ExamOut, EXAM, creator="operator").id

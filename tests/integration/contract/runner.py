@@ -11,6 +11,7 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from local.scanhub.faults import Fault
+from local.scanhub.models import TaskOut
 from tests.fakes.store import MemoryStore
 from tests.fakes.wire import WireFault
 from tests.integration.conftest import REGION
@@ -206,7 +207,7 @@ def count_starts(deployment: Deployment) -> int:
 
 
 def exams_task(deployment: Deployment) -> dict[str, Any]:
-    found = deployment.stand_in.store.find_task(UUID(deployment.task_ids[0]))
+    found = deployment.stand_in.store.find(TaskOut, UUID(deployment.task_ids[0]))
     assert found is not None
     return found.model_dump(mode="json")
 

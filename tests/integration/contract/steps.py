@@ -6,7 +6,7 @@ from typing import Any
 from tests.integration.contract.cells import Ids, Prepare, Scenario
 from tests.integration.contract.data_cells import UPLOAD, end_upload, send_data, start_run
 from tests.integration.contract.runner import clear_failures, deliver, fail
-from tests.integration.contract.task_cells import PROCESS_SCAN, stored_task, trigger_before
+from tests.integration.contract.task_cells import PROCESS_SCAN, drop_arg, trigger_before
 from tests.integration.deployment import Deployment
 
 
@@ -120,6 +120,6 @@ def without(scenario: Scenario, arg: str) -> Scenario:
     """Return a scenario whose task has lost one of its args meanwhile."""
 
     def forget(deployment: Deployment, ids: Ids) -> None:
-        del stored_task(deployment).args[arg]
+        drop_arg(deployment, arg)
 
     return and_then(scenario, forget)

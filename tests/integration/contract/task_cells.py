@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from local.scanhub.models import ItemStatus, TaskOut
+from local.scanhub.models import ExamOut, ItemStatus, TaskOut, WorkflowOut
 from tests.integration.contract.cells import (
     PASSED_THROUGH,
     TASK_DETAIL,
@@ -88,17 +88,17 @@ def forget_limits(deployment: Deployment, ids: Ids) -> None:
     """Move the workflow to an exam that knows no height and no weight."""
     store = deployment.stand_in.store
     unknown = {"patient_height_cm": None, "patient_weight_kg": None}
-    exam = store.add_exam(EXAM.model_copy(update=unknown), creator="operator")
-    store._workflows[UUID(deployment.workflow_id)].exam_id = exam.id
+    exam = store.add(ExamOut, EXAM.model_copy(update=unknown), creator="operator")
+    store.update(WorkflowOut, UUID(deployment.workflow_id), exam_id=exam.id)
 
 
 def start_by_hand(deployment: Deployment, ids: Ids) -> None:
-    stored_task(deployment).status = ItemStatus.STARTED
+    change_task(deployment, status=ItemStatus.STARTED)
 
 
 def delete_by_hand(deployment: Deployment, ids: Ids) -> None:
-    workflow = deployment.stand_in.store._workflows[UUID(deployment.workflow_id)]
-    workflow.status = ItemStatus.DELETED
+    workflow_id = UUID(deployment.workflow_id)
+    deployment.stand_in.store.update(WorkflowOut, workflow_id, status=ItemStatus.DELETED)
 
 
 def pause_dag(deployment: Deployment, ids: Ids) -> None:
@@ -106,7 +106,18 @@ def pause_dag(deployment: Deployment, ids: Ids) -> None:
 
 
 def stored_task(deployment: Deployment) -> TaskOut:
-    return deployment.stand_in.store._tasks[UUID(deployment.task_ids[0])]
+    found = deployment.stand_in.store.find(TaskOut, UUID(deployment.task_ids[0]))
+    assert found is not None
+    return found
+
+
+def change_task(deployment: Deployment, **columns: Any) -> None:
+    deployment.stand_in.store.update(TaskOut, UUID(deployment.task_ids[0]), **columns)
+
+
+def drop_arg(deployment: Deployment, arg: str) -> None:
+    left = {key: value for key, value in stored_task(deployment).args.items() if key != arg}
+    change_task(deployment, args=left)
 
 
 def at(scenario: Scenario, path: str) -> Scenario:
@@ -117,7 +128,7 @@ def without(scenario: Scenario, arg: str) -> Scenario:
     """Return a scenario whose task lacks one of its args."""
 
     def forget(deployment: Deployment, ids: Ids) -> None:
-        del stored_task(deployment).args[arg]
+        drop_arg(deployment, arg)
 
     return replace(scenario, prepare=forget)
 

@@ -1,7 +1,6 @@
 """A served stand-in, and the workflow manager its scanner uploads to."""
 
 import gc
-import json
 import threading
 import time
 import warnings
@@ -16,48 +15,11 @@ import pytest
 
 from local.scanhub.app import Settings, make_app, make_stand_in
 from local.scanhub.server import open_socket, serve
+from tests.fakes.upload_server import FakeUploadServer
 
-API_URL = "http://api.invalid/api/v1/workflowmanager"
+API_URL = "https://api.invalid/api"
 RAW_DATA = b"raw data of a phantom"
 PART_SIZE_BYTES = 8
-N_URLS = 2
-
-
-@dataclass
-class FakeWorkflowManager:
-    """The upload API and the store behind its presigned URLs, seen from the scanner."""
-
-    create_status: int = 201
-    requests: list[httpx.Request] = field(default_factory=list)
-    stored: dict[str, bytes] = field(default_factory=dict)
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        if request.url.path.endswith("/uploads/"):
-            self._order = json.loads(request.content)
-            return self._show(self.create_status, 1)
-        if request.url.path.endswith("/uploads/upload-1/"):
-            return self._show(200, int(request.url.params["from_part"]))
-        if request.url.path.endswith("/complete/"):
-            return httpx.Response(200, json={"state": "completed"})
-        self.stored[request.url.path] = request.content
-        return httpx.Response(200, headers={"ETag": f'"{len(self.stored)}"'})
-
-    def _show(self, status: int, from_part: int) -> httpx.Response:
-        if status not in (200, 201):
-            return httpx.Response(status, json={"detail": "no"})
-        starts = range(0, self._order["size_bytes"], PART_SIZE_BYTES)
-        parts = [
-            {
-                "part_number": number,
-                "url": f"http://s3.invalid/{self._order['task_id']}/{number}?X-Amz-Signature=secret",
-                "size_bytes": min(PART_SIZE_BYTES, self._order["size_bytes"] - start),
-            }
-            for number, start in enumerate(starts, start=1)
-        ]
-        body = {"upload_id": "upload-1", "part_size_bytes": PART_SIZE_BYTES, "n_parts": len(parts)}
-        window = parts[from_part - 1 :][:N_URLS]
-        return httpx.Response(status, json={**body, "parts": window})
 
 
 @dataclass
@@ -65,8 +27,8 @@ class Served:
     """A stand-in on a real socket, with a client that is logged in as the operator."""
 
     client: httpx.Client
-    workflow_manager: FakeWorkflowManager
     release: threading.Event  # a scan acquires only while this is set
+    workflow_manager: FakeUploadServer
     seed: dict[str, Any] = field(default_factory=dict)
     token: str = ""
 
@@ -119,7 +81,8 @@ def wait_until(read: Callable[[], dict[str, Any] | None]) -> dict[str, Any]:
 def server() -> Iterator[Served]:
     listener = open_socket(0)
     address = f"127.0.0.1:{listener.getsockname()[1]}"
-    workflow_manager, release = FakeWorkflowManager(), threading.Event()
+    release = threading.Event()
+    served = Served(httpx.Client(trust_env=False), release, FakeUploadServer(PART_SIZE_BYTES))
 
     def acquire(path: Path) -> None:
         release.wait(5.0)
@@ -130,13 +93,13 @@ def server() -> Iterator[Served]:
         workflow_manager_url=API_URL,
         scan_duration_s=0.0,
         acquire=acquire,
-        transport=httpx.MockTransport(workflow_manager),
+        transport=httpx.MockTransport(lambda request: served.workflow_manager.answer(request)),
     )
     with (
         serve(make_app(make_stand_in(settings)), listener),
-        httpx.Client(base_url=f"http://{address}", timeout=5.0, trust_env=False) as client,
+        httpx.Client(base_url=f"http://{address}", timeout=5.0, trust_env=False) as served.client,
     ):
-        yield Served(client, workflow_manager, release)
+        yield served
         release.set()
     with warnings.catch_warnings():
         # A connection that uvicorn gave up on is found here, not in whichever test comes later.
@@ -155,8 +118,7 @@ def scanhub(server: Served) -> Iterator[Served]:
     client.cookies.clear()
     client.delete("/_control/requests").raise_for_status()
     server.release.set()
-    server.workflow_manager.create_status = 201
-    server.workflow_manager.requests.clear()
-    server.workflow_manager.stored.clear()
+    server.workflow_manager = FakeUploadServer(PART_SIZE_BYTES)
+    server.workflow_manager.token = server.token
     yield server
     server.release.set()
