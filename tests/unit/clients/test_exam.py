@@ -1,5 +1,7 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -141,21 +143,29 @@ def test_get_task_tells_exam_managers_own_refusal_from_a_proxys(
     assert caught.value.is_own is is_own
 
 
-@pytest.mark.parametrize(
-    ("status", "said", "is_own"),
-    [
-        (404, "Workflow not found", True),
-        (400, "Badly formed workflow_id.", True),
-        (404, "Not Found", False),
-    ],
-)
-def test_get_workflow_tells_exam_managers_own_refusal_from_a_proxys(
-    status: int, said: str, is_own: bool
-) -> None:
-    answer = httpx.Response(status, json={"detail": said})
+def list_refusals() -> list[dict[str, Any]]:
+    """Return exam-manager's refusals, from the table of probes, of the requests we send."""
+    table = json.loads(Path("tests/fixtures/scanhub_probes.json").read_text())["probes"]
+    ours = ("GET exam/task/{", "GET exam/task/x", "GET exam/workflow/{", "GET exam/workflow/x")
+    ours += ("PUT exam/task/", "POST exam/result")
+    refused = [probe for probe in table if probe["status"] in (400, 403, 404)]
+    found = [probe for probe in refused if probe["request"].startswith(ours)]
+    return list({probe["answer"]: probe for probe in found}.values())
+
+
+@pytest.mark.parametrize("refusal", list_refusals(), ids=lambda refusal: refusal["answer"][:40])
+def test_each_refusal_of_exam_manager_is_its_own(refusal: dict[str, Any]) -> None:
+    answer = httpx.Response(refusal["status"], json={"detail": refusal["answer"]})
+    client = make_client(FakeServer(answer))
+    writer = make_client(FakeServer(httpx.Response(200, json=TASK), answer))
     with pytest.raises(NeighbourRefusedError) as caught:
-        make_client(FakeServer(answer)).get_workflow("1")
-    assert caught.value.is_own is is_own
+        if refusal["request"].startswith("PUT"):
+            writer.report_task("1", ItemStatus.STARTED, 0)
+        elif refusal["request"].startswith("POST"):
+            client.create_result("1", ResultType.DICOM, "", "")
+        else:
+            client.get_workflow("1")
+    assert (caught.value.status, caught.value.is_own) == (refusal["status"], True)
 
 
 def test_half_of_a_pair_of_surrogates_in_a_task_is_replaced_and_hides_nothing() -> None:

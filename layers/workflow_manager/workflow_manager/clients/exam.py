@@ -23,8 +23,12 @@ _REFUSALS = (
     TASK_NOT_FOUND,
     "Badly formed task_id.",
     "Could not update workflow, either because it does not exist, or for another reason.",
-    "Parent (workflow_id) does not exist.",
+    "workflow_id must be an existing id.",
+    "Task instance needs workflow_id.",
+    "Invalid link to workflow. Instance needs to refer to instance, template to template.",
     "Parent (task_id) does not exist.",
+    "Result parent (task) must not be a template.",
+    "New result needs to have status NEW",
 )
 
 
