@@ -136,7 +136,7 @@ class TaskGraph:
 
     def _is_ready(self, task: Task) -> bool:
         is_fed = all(each.status is TaskStatus.COMPLETED for each in self._inputs(task))
-        return task.status is TaskStatus.PENDING and is_fed
+        return task.status is TaskStatus.PENDING and is_fed and not task.input_problems
 
 
 def order_by_inputs(tasks: Sequence[Task]) -> list[Task]:
