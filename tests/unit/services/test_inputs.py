@@ -271,3 +271,12 @@ def test_a_task_that_names_no_dag_takes_that_of_the_deployment() -> None:
     deliver_queue(world)
 
     assert [dag_id for dag_id, _ in world.orchestrator.dag_runs] == [DAG_ID]
+
+
+def test_validate_workflow_names_a_task_whose_input_is_completed_and_left_nothing() -> None:
+    done = make_exam_task("done", TaskType.PROCESSING_TASK, 1, status=ItemStatus.FINISHED)
+    world = make_world(name_inputs(done), name_inputs(RECONSTRUCTION, "done"))
+
+    assert find_problems(world) == {
+        RECONSTRUCTION_ID: ("The task before it has left no data to work on.",)
+    }

@@ -38,6 +38,7 @@ class NamedInputs:
     def __init__(self, tasks: Sequence[ExamTask], templates: Templates) -> None:
         self._tasks = tasks
         self._templates = templates
+        self._copies: dict[str, ExamTask | None] = {}
         self._ids: dict[str, set[str]] = {}
         for task in tasks:
             for called in {task.id, task.name} - {""}:
@@ -93,7 +94,9 @@ class NamedInputs:
             raise InvalidInputError(f"It takes the data of {task_id}, which the workflow lacks.")
         if not original.is_template:
             raise InvalidInputError(f"It takes the data of {task_id}, of another workflow.")
-        if (copy := find_copy(original, template, self._tasks)) is None:
+        if task_id not in self._copies:
+            self._copies[task_id] = find_copy(original, template, self._tasks)
+        if (copy := self._copies[task_id]) is None:
             raise InvalidInputError(
                 f"It takes the data of {task_id}, a task of a template, and it cannot be told "
                 f'which task is the copy of that: name it in "{INPUTS_ARG}".'
