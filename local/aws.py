@@ -23,7 +23,7 @@ from local.config import (
 )
 from local.probes import is_aws_ready
 from local.processes import Processes
-from local.scanhub.seed import SERVICE_PASSWORD, SERVICE_USERNAME
+from local.scanhub.seed import DAG_ID, SERVICE_PASSWORD, SERVICE_USERNAME
 from local.state import AirflowSecrets
 from tools.build import SAM, build, runtime_parameters
 
@@ -110,6 +110,8 @@ def make_parameters(config: StackConfig, secret_arns: dict[str, str]) -> list[st
         **secret_arns,
         **dict.fromkeys(NEIGHBOUR_PARAMETERS, config.scanhub_url),
         "DeviceNetworks": "127.0.0.0/8",
+        # ScanHub's own page makes tasks that name none.
+        "DefaultReconstructionDag": DAG_ID,
     }
     return [*runtime_parameters(), *(f"{name}={value}" for name, value in values.items())]
 

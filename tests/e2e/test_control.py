@@ -13,6 +13,7 @@ SLEEPING = "sleeping"
 
 
 def make_sleeping_task(name: str = "Sleep", **args: str) -> Json:
+    args["input_task_ids"] = "[]"
     destinations = {"dag_id": SLEEPING}
     return {"name": name, "type": "PROCESSING_TASK", "args": args, "destinations": destinations}
 

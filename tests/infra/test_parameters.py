@@ -9,6 +9,8 @@ import pytest
 from tests.infra.conftest import SECRETS as PREFIX
 from tests.unit.functions.test_access import MALFORMED
 from workflow_manager.domain.access import OPERATIONS, ROLES, parse_role_permissions
+from workflow_manager.domain.data_lake import check_dag_id
+from workflow_manager.settings import Settings
 
 SAMPLES = re.findall(
     r'^\s*#?\s*"(\w+)=([^"]*)"', (Path(__file__).parents[2] / "samconfig.toml").read_text(), re.M
@@ -54,6 +56,21 @@ def is_accepted(template: dict[str, Any], name: str, value: str) -> bool:
 def test_address_is_a_scheme_a_host_and_a_port(template: dict[str, Any], name: str) -> None:
     assert [value for value in HOSTS if not is_accepted(template, name, value)] == []
     assert [value for value in NO_HOSTS if is_accepted(template, name, value)] == []
+
+
+@pytest.mark.parametrize("name", ["DefaultReconstructionDag", "DefaultProcessingDag"])
+def test_default_dag_is_an_id_that_airflow_takes_or_none(
+    template: dict[str, Any], name: str
+) -> None:
+    for dag_id in ("cartesian_reconstruction", "site.a-2", "a" * 250):
+        assert is_accepted(template, name, check_dag_id(dag_id))
+    for dag_id in ("two words", "a/b", "a,b", "a" * 251, "größe"):
+        assert not is_accepted(template, name, dag_id)
+    variable = re.sub(r"(?<!^)([A-Z])", r"_\1", name).upper()
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables[variable] == {"Ref": name}
+    assert variable.lower() in Settings.model_fields
+    assert template["Parameters"][name]["Default"] == ""
 
 
 @pytest.mark.parametrize("name", SERVICES)

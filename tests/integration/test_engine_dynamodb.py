@@ -47,7 +47,8 @@ N_CALLBACKS = 30
 N_OBJECTS = 200
 N_DELIVERIES = 3
 N_WORKERS = 8
-FREE_TASK = make_exam_task(RECONSTRUCTION_ID, TaskType.PROCESSING_TASK, 1, args={"dag_id": DAG_ID})
+FREE_ARGS = {"dag_id": DAG_ID, "input_task_ids": "[]"}
+FREE_TASK = make_exam_task(RECONSTRUCTION_ID, TaskType.PROCESSING_TASK, 1, args=FREE_ARGS)
 WRITES = {"put_item", "transact_write_items"}
 
 Walk = Callable[[Engine], None]

@@ -43,6 +43,8 @@ class Settings(BaseModel):
         How long a run that an object itself caused may take once it is started [s].
     device_task_timeout_s, reconstruction_task_timeout_s, processing_task_timeout_s
         How long a task of that type may take, unless its args hold ``timeout_minutes`` [s].
+    default_reconstruction_dag, default_processing_dag
+        The DAG of a task of that type that names none; empty: it has none.
     callback_wait_s
         How long we wait for the callback of a run that has ended in Airflow [s].
     auto_advance
@@ -84,6 +86,8 @@ class Settings(BaseModel):
     device_task_timeout_s: int = Field(default=7200, gt=0)
     reconstruction_task_timeout_s: int = Field(default=7200, gt=0)
     processing_task_timeout_s: int = Field(default=7200, gt=0)
+    default_reconstruction_dag: str = ""
+    default_processing_dag: str = ""
     callback_wait_s: int = Field(default=60, ge=0)
     auto_advance: bool = True
     upload_url_lifetime_s: int = Field(default=3600, gt=0, le=43_200)
@@ -107,6 +111,10 @@ class Settings(BaseModel):
                 TaskType.DEVICE_TASK_SIMULATOR: self.device_task_timeout_s,
                 TaskType.RECONSTRUCTION_TASK: self.reconstruction_task_timeout_s,
                 TaskType.PROCESSING_TASK: self.processing_task_timeout_s,
+            },
+            default_dag_ids={
+                TaskType.RECONSTRUCTION_TASK: self.default_reconstruction_dag,
+                TaskType.PROCESSING_TASK: self.default_processing_dag,
             },
             has_orchestrator=self.has_orchestrator,
             auto_advance=self.auto_advance,

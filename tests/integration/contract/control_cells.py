@@ -34,6 +34,7 @@ from tests.integration.contract.task_cells import (
     ADDRESS_REASONS,
     DAG_TASK,
     FAILED,
+    FREE_TASK,
     NO_ARG,
     NOTHING,
     RUN_STATES,
@@ -62,7 +63,7 @@ CANCEL_SCAN = Scenario("cancel a scan", **CANCEL, tasks=(SDK_TASK, DAG_TASK), pr
 CANCEL_NEXT = replace(
     CANCEL_SCAN, name="cancel what waits", path=CANCEL["path"].replace("{task", "{last_task")
 )
-CANCEL_TASK = Scenario("cancel a DAG task", **CANCEL, tasks=(DAG_TASK,), prepare=start_run)
+CANCEL_TASK = Scenario("cancel a DAG task", **CANCEL, tasks=(FREE_TASK,), prepare=start_run)
 CANCEL_QUEUED = after(CANCEL_TASK, trigger_before, name="cancel a queued run", has_messages=True)
 CANCEL_ALL: dict[str, Any] = {
     "function": "cancel_workflow",
@@ -87,7 +88,7 @@ RETRY_SIMULATOR = Scenario(
     "retry SIMULATOR", **RETRY, tasks=(SIMULATOR_TASK,), prepare=fail_start("scanner")
 )
 RETRY_TASK = Scenario(
-    "retry a DAG task", **RETRY, tasks=(DAG_TASK,), prepare=fail_run, has_messages=True
+    "retry a DAG task", **RETRY, tasks=(FREE_TASK,), prepare=fail_run, has_messages=True
 )
 RESCAN = after(RETRY_SDK, reconstruct, name="retry a scan that Airflow works on")
 RETRY_RUN = Scenario(
@@ -280,7 +281,7 @@ RETRIES = [
     case(after(RETRY_RUN, upload_run), "running", 409, "The run is RUNNING", run="RUNNING"),
     case(after(RETRY_RUN, end_upload_run), "succeeded", 409, "The run is SUCCEEDED"),
     case(
-        after(replace(RETRY_RUN, tasks=(DAG_TASK,)), fail_run),
+        after(replace(RETRY_RUN, tasks=(FREE_TASK,)), fail_run),
         "run of a task",
         409,
         "The run belongs to a task: retry it by POST /workflows/{workflow_id}/tasks/{task_id}",

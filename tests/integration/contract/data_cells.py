@@ -18,7 +18,7 @@ from tests.integration.contract.cells import (
 )
 from tests.integration.contract.runner import deliver
 from tests.integration.contract.task_cells import (
-    DAG_TASK,
+    FREE_TASK,
     SCANNING,
     SDK_TASK,
     pause_dag,
@@ -161,7 +161,7 @@ RUN = Scenario(
     "get_dag_run",
     "GET",
     "/dag_runs/{dag_run_id}/",
-    tasks=(DAG_TASK,),
+    tasks=(FREE_TASK,),
     prepare=start_run,
 )
 RESULT = {"type": "DICOM", "key": "result/{dag_run_id}/image.dcm"}
@@ -171,7 +171,7 @@ RESULTS = Scenario(
     "POST",
     "/results_ready/",
     {"success": True, "results": [RESULT]},
-    tasks=(DAG_TASK,),
+    tasks=(FREE_TASK,),
     prepare=start_run,
     headers={"Authorization": "Bearer {callback_token}"},
     actor=None,

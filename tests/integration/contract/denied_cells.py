@@ -10,7 +10,7 @@ from tests.integration.contract.data_cells import (
     UPLOAD,
 )
 from tests.integration.contract.denials import denial
-from tests.integration.contract.task_cells import RECONSTRUCTION, SCANNING, WAITING
+from tests.integration.contract.task_cells import PROCESSING, SCANNING, WAITING
 
 CELLS = [
     denial(TASKS, "secret of the login", 503),
@@ -22,6 +22,6 @@ CELLS = [
     denial(SHOW_UPLOAD, "bucket", 503, **SCANNING),
     denial(COMPLETE, "bucket", 503, **SCANNING),
     denial(ABORT, "bucket", 503, **SCANNING),
-    denial(RECONSTRUCTION, "secret of the login", 200, **(WAITING | {"exams": "NEW"})),
+    denial(PROCESSING, "secret of the login", 200, **(WAITING | {"exams": "NEW"})),
     denial(RESULTS, "secret of the login", 200, ours="COMPLETED", run="SUCCEEDED"),
 ]

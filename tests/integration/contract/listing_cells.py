@@ -22,7 +22,7 @@ from tests.integration.contract.data_cells import (
     start_run,
 )
 from tests.integration.contract.runner import deliver, resources
-from tests.integration.contract.task_cells import DAG_TASK, SDK_TASK, trigger_before
+from tests.integration.contract.task_cells import FREE_TASK, SDK_TASK, trigger_before
 from tests.integration.deployment import BUCKET, DAG_ID, Deployment
 from workflow_manager import wiring
 from workflow_manager.domain.listing import ListQuery
@@ -41,7 +41,7 @@ LIST_RUNS = Scenario(
     "list_dag_runs",
     "GET",
     "/dag_runs/?state=RUNNING&limit=100",
-    tasks=(DAG_TASK,),
+    tasks=(FREE_TASK,),
     prepare=start_run,
 )
 LIST_EVENTS = Scenario(
@@ -57,7 +57,7 @@ LIST_REJECTED = Scenario(
     "list_rejected_objects",
     "GET",
     "/rejected_objects/?limit=1",
-    tasks=(DAG_TASK,),
+    tasks=(FREE_TASK,),
 )
 LISTS = (LIST_WORKFLOWS, LIST_RUNS, LIST_REJECTED)
 
@@ -132,7 +132,7 @@ LIST_RESULTS = Scenario(
     "list_results",
     "GET",
     "/dag_runs/{dag_run_id}/results/?limit=1",
-    tasks=(DAG_TASK,),
+    tasks=(FREE_TASK,),
     prepare=store_image,
 )
 REPORTED = "results.0.unavailable_reason"

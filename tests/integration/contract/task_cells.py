@@ -51,18 +51,18 @@ PROCESS: dict[str, Any] = {
 }
 SDK_TASK, SIMULATOR_TASK = task("DEVICE_TASK_SDK"), task("DEVICE_TASK_SIMULATOR")
 DAG_TASK = task("RECONSTRUCTION_TASK")
+# Alone in its workflow, only a processing task may say that it needs no data.
+FREE_TASK = task("PROCESSING_TASK", args={"input_task_ids": "[]"})
 SIMULATE = {"simulate": "true", "contrast": "T1"}
 SIMULATED_TASK = task("RECONSTRUCTION_TASK", args=SIMULATE, destinations={})
 
 SDK = Scenario("trigger SDK", **TRIGGER, tasks=(SDK_TASK,))
 SIMULATOR = Scenario("trigger SIMULATOR", **TRIGGER, tasks=(SIMULATOR_TASK,))
-RECONSTRUCTION = Scenario("trigger RECONSTRUCTION", **TRIGGER, tasks=(DAG_TASK,), has_messages=True)
-PROCESSING = replace(
-    RECONSTRUCTION, name="trigger PROCESSING", tasks=(task("PROCESSING_TASK", args={}),)
-)
+PROCESSING = Scenario("trigger PROCESSING", **TRIGGER, tasks=(FREE_TASK,), has_messages=True)
+UNFED = Scenario("trigger RECONSTRUCTION without data", **TRIGGER, tasks=(DAG_TASK,))
 SIMULATED = Scenario("trigger simulated", **TRIGGER, tasks=(SIMULATED_TASK,), has_messages=True)
 PROCESS_SCAN = Scenario("process a scan", **PROCESS, tasks=(SDK_TASK, DAG_TASK))
-PROCESS_DAG = Scenario("process a DAG task", **PROCESS, tasks=(DAG_TASK,), has_messages=True)
+PROCESS_DAG = Scenario("process a DAG task", **PROCESS, tasks=(FREE_TASK,), has_messages=True)
 
 NOTHING: dict[str, str] = {"ours": "-", "exams": "NEW"}
 SCANNING: dict[str, str] = {"ours": "IN_PROGRESS", "exams": "STARTED"}
@@ -174,23 +174,20 @@ CELLS = [
     *failures(PROCESS_DAG, "update", "200", ours="IN_PROGRESS", run="RUNNING"),
 ]
 CELLS += [
-    case(RECONSTRUCTION, "", 200, **RUNNING),
-    *before_the_start(RECONSTRUCTION, "task", TASK_DETAIL),
-    *before_the_start(RECONSTRUCTION, "workflow", "Failed to fetch workflow"),
-    *before_the_start(RECONSTRUCTION, "exam", "Failed to fetch exam"),
-    *before_the_start(RECONSTRUCTION, "patient", "Failed to fetch patient"),
-    *failures(RECONSTRUCTION, "update", "200", ours="IN_PROGRESS", run="RUNNING"),
-    *failures(RECONSTRUCTION, "DAG", "200", run=DAG_STATES),
-    *failures(RECONSTRUCTION, "DAG run", "200", run=RUN_STATES),
-    *failures(RECONSTRUCTION, "Airflow login", "200", **WAITING),
-    case(replace(RECONSTRUCTION, prepare=pause_dag), "paused DAG", 200, **WAITING),
-    loss(replace(RECONSTRUCTION, has_messages=False), "queue", 200, **WAITING),
     case(PROCESSING, "", 200, **RUNNING),
     *before_the_start(PROCESSING, "task", TASK_DETAIL),
+    *before_the_start(PROCESSING, "workflow", "Failed to fetch workflow"),
+    *before_the_start(PROCESSING, "exam", "Failed to fetch exam"),
+    *before_the_start(PROCESSING, "patient", "Failed to fetch patient"),
+    *failures(PROCESSING, "update", "200", ours="IN_PROGRESS", run="RUNNING"),
+    *failures(PROCESSING, "DAG", "200", run=DAG_STATES),
     *failures(PROCESSING, "DAG run", "200", run=RUN_STATES),
+    *failures(PROCESSING, "Airflow login", "200", **WAITING),
     case(replace(PROCESSING, prepare=pause_dag), "paused DAG", 200, **WAITING),
+    loss(replace(PROCESSING, has_messages=False), "queue", 200, **WAITING),
+    case(UNFED, "", 422, "It has no data to work on", ours="PENDING", exams="NEW"),
 ]
-for scenario in (SDK, SIMULATOR, RECONSTRUCTION):
+for scenario in (SDK, SIMULATOR, PROCESSING):
     path, detail = "/trigger_task/{}/", "Failed to fetch task with id="
     CELLS += [
         *without_token(scenario),

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from tests.integration.contract.runner import forget_logins, reset
-from tests.integration.contract.task_cells import DAG_TASK, SDK_TASK, SIMULATED_TASK, SIMULATOR_TASK
+from tests.integration.contract.task_cells import (
+    DAG_TASK,
+    FREE_TASK,
+    SDK_TASK,
+    SIMULATED_TASK,
+    SIMULATOR_TASK,
+)
 from tests.integration.deployment import BUCKET, DAG_ID, Deployment
 from tests.integration.patient import BIRTH_DATE, HEIGHT_CM, PATIENT, WEIGHT_KG
 from workflow_manager.domain.trace import parse_traceparent
@@ -137,7 +143,7 @@ def test_trigger_task_changes_status_progress_and_comment_of_the_task_alone(sent
 
 
 def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: Sent) -> None:
-    sent.trigger(DAG_TASK)
+    sent.trigger(FREE_TASK)
     assert sent.lines == sent.chain()
     assert sent.tokens() == {f"Bearer {sent.deployment.token}"}
 
@@ -212,7 +218,7 @@ def test_simulate_reconstruction_reports_as_scanhub_did_with_the_service_account
 
 
 def test_receive_results_reports_with_the_service_account(sent: Sent) -> None:
-    sent.trigger(DAG_TASK)
+    sent.trigger(FREE_TASK)
     sent.deployment.drain_queue()
     [run] = sent.deployment.airflow.runs.values()
     conf = run["conf"]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
+    DAG_ID,
     PARAMETERS,
     RECONSTRUCTION,
     RECONSTRUCTION_ID,
@@ -33,7 +34,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from workflow_manager.domain.exam import ItemStatus, TaskType
+from workflow_manager.domain.exam import ExamTask, ItemStatus, TaskType
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.steps.workflows.load_execution import load_execution
@@ -173,8 +174,13 @@ def test_process_workflow_fails_the_task_when_its_args_do_not_say_what_to_scan(
     assert world.scan.starts == []
 
 
+def make_free_task(**args: str) -> ExamTask:
+    needs_nothing = {"input_task_ids": "[]", **args}
+    return make_exam_task(RECONSTRUCTION_ID, TaskType.PROCESSING_TASK, 1, args=needs_nothing)
+
+
 def test_process_workflow_creates_a_run_and_a_message_for_a_dag_task() -> None:
-    world = make_world(RECONSTRUCTION)
+    world = make_world(make_free_task(dag_id=DAG_ID))
 
     processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
@@ -186,7 +192,7 @@ def test_process_workflow_creates_a_run_and_a_message_for_a_dag_task() -> None:
 
 
 def test_process_workflow_fails_a_dag_task_that_names_no_dag() -> None:
-    world = make_world(make_exam_task(RECONSTRUCTION_ID, TaskType.PROCESSING_TASK, 1))
+    world = make_world(make_free_task())
 
     with pytest.raises(InvalidInputError, match="names no DAG"):
         call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
@@ -196,7 +202,7 @@ def test_process_workflow_fails_a_dag_task_that_names_no_dag() -> None:
 
 
 def test_process_workflow_leaves_a_run_to_the_reconciler_when_the_queue_fails() -> None:
-    world = make_world(RECONSTRUCTION)
+    world = make_world(make_free_task(dag_id=DAG_ID))
     world.queue.error = UpstreamError("The queue is away.")
 
     processed = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))

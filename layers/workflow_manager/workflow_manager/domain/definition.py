@@ -1,6 +1,6 @@
 """What exam-manager defines, and we take over as long as we have not started it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from pydantic import AwareDatetime
@@ -9,6 +9,7 @@ from workflow_manager.domain.change_set import ChangeSet
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, TaskType
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.named_inputs import INPUTS_ARG, NO_TEMPLATES, Templates
 from workflow_manager.domain.policy import ExecutionPolicy
 from workflow_manager.domain.task import DELETED_REASON, MAX_ARGS_BYTES, Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph, order_by_inputs
@@ -28,8 +29,14 @@ _FROM_EXAM_MANAGER = {
 N_DEFINED_PER_COMMIT = 30
 
 
-def make_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause) -> Execution:
-    """Make a new execution of exam-manager's definition, to be committed."""
+def make_execution(definition: ExamWorkflow, tasks: Sequence[Task], cause: Cause) -> Execution:
+    """Make a new execution of exam-manager's definition, to be committed.
+
+    Parameters
+    ----------
+    tasks
+        From `make_tasks`.
+    """
     workflow = Workflow(
         workflow_id=definition.id,
         exam_id=definition.exam_id,
@@ -38,22 +45,26 @@ def make_execution(definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cau
     )
     execution = Execution(TaskGraph(workflow, {}))
     execution.record(workflow.subject, "define", (None, workflow.status), cause)
-    for task in make_tasks(definition, policy, cause.at):
+    for task in tasks:
         _adopt(execution, task, cause)
     execution.follow_tasks(cause)
     return execution
 
 
 def refresh_execution(
-    execution: Execution, definition: ExamWorkflow, policy: ExecutionPolicy, cause: Cause
+    execution: Execution, definition: ExamWorkflow, current: Sequence[Task], cause: Cause
 ) -> None:
     """Take over what happened in exam-manager to tasks that we have not started.
 
     New tasks, edits, a scan started at the console, a deleted task, another exam. What we have
     started is ours, and so is a status that exam-manager has not been told of yet. The execution
     comes as it was loaded.
+
+    Parameters
+    ----------
+    current
+        From `make_tasks`.
     """
-    current = make_tasks(definition, policy, cause.at)
     if execution.graph.workflow.is_partial:
         execution.put_workflow(is_partial=False)
     # The patient, and with that the limits of the next scan, follow from the exam.
@@ -104,18 +115,17 @@ def split(execution: Execution) -> Iterator[Execution]:
         lines, n = [], n + 1
 
 
-def renew_orders(
-    execution: Execution,
-    definition: ExamWorkflow,
-    task_id: str,
-    policy: ExecutionPolicy,
-    cause: Cause,
-) -> None:
+def renew_orders(execution: Execution, tasks: Sequence[Task], task_id: str, cause: Cause) -> None:
     """Take over for the next attempt how a task that has ended, and those behind it, are done now.
 
     Whoever starts a failed task again may have mended it in exam-manager first.
+
+    Parameters
+    ----------
+    tasks
+        From `make_tasks`.
     """
-    current = {task.task_id: task for task in make_tasks(definition, policy, cause.at)}
+    current = {task.task_id: task for task in tasks}
     for known in [execution.graph.tasks[task_id], *execution.graph.dag_tasks_behind(task_id)]:
         defined = current.get(known.task_id, known)
         if known.status.has_ended and known.orders != defined.orders:
@@ -141,7 +151,12 @@ def _is_untouched(task: Task) -> bool:
     return task.status is TaskStatus.PENDING and not task.is_mirror_due
 
 
-def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetime) -> list[Task]:
+def make_tasks(
+    workflow: ExamWorkflow,
+    policy: ExecutionPolicy,
+    at: AwareDatetime,
+    templates: Templates = NO_TEMPLATES,
+) -> list[Task]:
     """Make our tasks of exam-manager's.
 
     Parameters
@@ -152,6 +167,8 @@ def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetim
         What somebody else has started must end within its type's time.
     at
         Now.
+    templates
+        What exam-manager has of the ids that tasks name and the workflow lacks.
 
     Returns
     -------
@@ -161,16 +178,16 @@ def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetim
     Raises
     ------
     InvalidInputError
-        What takes whose data cannot be.
+        The workflow is too large, or tasks take data in a circle.
     """
-    inputs = resolve_inputs(workflow)
+    inputs = resolve_inputs(workflow, templates, is_simulated=not policy.has_orchestrator)
     definitions = {definition.id: definition for definition in workflow.tasks}
     followers: dict[str, list[ExamTask]] = {}
-    for task_id, input_task_ids in inputs.items():
-        for input_id in () if definitions[task_id].type.is_device_task else input_task_ids:
+    for task_id, resolved in inputs.items():
+        for input_id in () if definitions[task_id].type.is_device_task else resolved.task_ids:
             followers.setdefault(input_id, []).append(definitions[task_id])
     tasks: list[Task] = []
-    for task_id, input_task_ids in inputs.items():
+    for task_id, resolved in inputs.items():
         definition = definitions[task_id]
         status = _adopt_status(definition, followers.get(task_id, []))
         is_running = status is TaskStatus.IN_PROGRESS
@@ -180,10 +197,11 @@ def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetim
                 workflow_id=workflow.id,
                 task_id=definition.id,
                 task_type=definition.type,
-                args={} if is_oversized else definition.args,
+                args={} if is_oversized else _keep_args(definition),
                 destinations={} if is_oversized else definition.destinations,
                 is_oversized=is_oversized,
-                input_task_ids=input_task_ids,
+                input_task_ids=resolved.task_ids,
+                input_problems=resolved.problems,
                 status=status,
                 progress=definition.progress,
                 deadline=_deadline(definition.type, policy, at) if is_running else None,
@@ -193,6 +211,11 @@ def make_tasks(workflow: ExamWorkflow, policy: ExecutionPolicy, at: AwareDatetim
             )
         )
     return tasks
+
+
+def _keep_args(definition: ExamTask) -> dict[str, str]:
+    # Names of tasks are free text: what they mean is kept instead.
+    return {name: value for name, value in definition.args.items() if name != INPUTS_ARG}
 
 
 def _count_bytes(definition: ExamTask) -> int:

@@ -4,6 +4,7 @@ Field names and enumerations are the wire contract of ScanHub's older API (gener
 that we do not use are left out.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -72,6 +73,8 @@ class ExamTask(ScanHubModel):
 
     id: str
     workflow_id: str | None = None
+    # Free text, perhaps a patient's data: it tells which task others mean, and goes no further.
+    name: str = Field(default="", repr=False)
     type: TaskType
     args: dict[str, str] = Field(default_factory=dict)
     destinations: dict[str, str] = Field(default_factory=dict)
@@ -80,6 +83,11 @@ class ExamTask(ScanHubModel):
     is_template: bool = False
     datetime_created: datetime
     results: list[ExamResult] = Field(default_factory=list)
+
+
+def asks_for_simulation(args: Mapping[str, str]) -> bool:
+    """Tell whether a task's run is to be simulated: ``args["simulate"] = "true"``."""
+    return args.get("simulate", "").lower() == "true"
 
 
 class ExamWorkflow(ScanHubModel):

@@ -21,6 +21,11 @@ def normalize_id(text: str) -> str:
     return "-".join(match.groups()).lower() if match else text
 
 
+def is_uuid(text: str) -> bool:
+    """Tell whether ScanHub reads a text as a UUID."""
+    return _UUID.fullmatch(text) is not None
+
+
 def is_id(text: str) -> bool:
     """Tell whether a text may be an id: at most 64 letters, digits, underscores and dashes."""
     return _ID.fullmatch(text) is not None

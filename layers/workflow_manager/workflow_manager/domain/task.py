@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import UNREADABLE, Entity
 from workflow_manager.domain.errors import InvalidInputError, InvalidTransitionError
-from workflow_manager.domain.exam import TaskType
+from workflow_manager.domain.exam import TaskType, asks_for_simulation
 from workflow_manager.domain.policy import ExecutionPolicy
 
 # Until then, the message that a report is due has brought somebody who makes it.
@@ -51,11 +51,14 @@ class Task(Entity):
     Attributes
     ----------
     args, destinations
-        As exam-manager defines them; name and comment are left there, for they are free text.
+        As exam-manager defines them; name, comment and the names of inputs are left there, for
+        they are free text.
     is_oversized
         They are larger than can be kept, and left there too: the task cannot start.
     input_task_ids
         The tasks whose data it takes.
+    input_problems
+        Sentences that say why that is not known, or what is missing of it: the task cannot start.
     attempt
         Counts from 1 with the first start.
     data
@@ -87,6 +90,7 @@ class Task(Entity):
     destinations: dict[str, str] = Field(default_factory=dict)
     is_oversized: bool = False
     input_task_ids: tuple[str, ...] = ()
+    input_problems: tuple[str, ...] = ()
     status: TaskStatus = TaskStatus.PENDING
     progress: int = 0
     attempt: int = 0
@@ -184,7 +188,8 @@ class Task(Entity):
     @property
     def orders(self) -> dict[str, object]:
         """What exam-manager says of how an attempt is carried out."""
-        names = ("task_type", "args", "destinations", "is_oversized", "input_task_ids")
+        inputs = ("input_task_ids", "input_problems")
+        names = ("task_type", "args", "destinations", "is_oversized", *inputs)
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -207,7 +212,7 @@ class Task(Entity):
     @property
     def is_simulated(self) -> bool:
         """Whether the task asks for a simulated run: ``args["simulate"] = "true"``."""
-        return self.args.get("simulate", "").lower() == "true"
+        return asks_for_simulation(self.args)
 
     def check_size(self) -> None:
         """Refuse a task whose args could not be kept.
@@ -250,18 +255,24 @@ class Task(Entity):
             )
         return max(1, round(minutes * 60))
 
-    @property
-    def dag_id(self) -> str:
-        """The DAG of a reconstruction or processing task.
+    def find_dag_id(self, policy: ExecutionPolicy) -> str:
+        """Return the DAG of a reconstruction or processing task.
+
+        Parameters
+        ----------
+        policy
+            Knows the DAG of tasks that name none.
 
         Raises
         ------
         InvalidInputError
-            The task names none.
+            The task names none, and the deployment has none for its type.
         """
         for source in (self.destinations, self.args):
             if dag_id := source.get("dag_id"):
                 return dag_id
+        if dag_id := policy.default_dag_ids.get(self.task_type):
+            return dag_id
         raise InvalidInputError(
             'The task names no DAG: set "dag_id" in its destinations or in its args.'
         )

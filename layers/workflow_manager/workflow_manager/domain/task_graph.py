@@ -33,13 +33,18 @@ class TaskGraph:
         """Return the graph with a task added or exchanged."""
         return replace(self, tasks={**self.tasks, task.task_id: task})
 
+    def is_ready(self, task: Task) -> bool:
+        """Tell whether a pending task has what it waits for."""
+        is_fed = all(each.status is TaskStatus.COMPLETED for each in self._inputs(task))
+        return task.status is TaskStatus.PENDING and is_fed and not task.input_problems
+
     def next_ready_task(self) -> Task | None:
         """Return the first pending task whose inputs are all completed."""
-        return next((task for task in self.tasks.values() if self._is_ready(task)), None)
+        return next((task for task in self.tasks.values() if self.is_ready(task)), None)
 
     def ready_dag_tasks(self) -> list[Task]:
         """Return the DAG tasks that could be started now."""
-        ready = (task for task in self.tasks.values() if self._is_ready(task))
+        ready = (task for task in self.tasks.values() if self.is_ready(task))
         return [task for task in ready if not task.task_type.is_device_task]
 
     def advances(self, policy: ExecutionPolicy) -> bool:
@@ -133,10 +138,6 @@ class TaskGraph:
 
     def _inputs(self, task: Task) -> list[Task]:
         return [self.tasks[input_id] for input_id in task.input_task_ids]
-
-    def _is_ready(self, task: Task) -> bool:
-        is_fed = all(each.status is TaskStatus.COMPLETED for each in self._inputs(task))
-        return task.status is TaskStatus.PENDING and is_fed
 
 
 def order_by_inputs(tasks: Sequence[Task]) -> list[Task]:

@@ -38,7 +38,7 @@ def make_task_run(graph: TaskGraph, task: Task, policy: ExecutionPolicy, cause: 
     exam_id = graph.workflow.exam_id
     return DagRun(
         dag_run_id=task_dag_run_id(task.task_id, task.attempt),
-        dag_id=SIMULATED_DAG_ID if is_simulated else task.dag_id,
+        dag_id=SIMULATED_DAG_ID if is_simulated else task.find_dag_id(policy),
         bucket=policy.bucket,
         study_instance_uid=derive_study_instance_uid(exam_id) if exam_id else None,
         is_simulated=is_simulated,

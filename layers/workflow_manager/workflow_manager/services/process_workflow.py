@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import ConflictError
+from workflow_manager.domain.errors import ConflictError, InvalidInputError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Clock, ExamClient, MessageQueue, ScanClient, WorkflowStore
@@ -72,6 +72,8 @@ def process_workflow(
     ConflictError
         Nothing is ready because a task has failed or was cancelled, or a scan is, but another one
         has failed: only a call that names a task starts it.
+    InvalidInputError
+        Nothing is ready, and it is not known whose data the next task takes.
     """
     execution = load_execution(store, exam, settings, workflow_id, cause)
     execution = commit_definition(store, queue, execution)
@@ -106,6 +108,11 @@ def _explain(execution: Execution) -> ProcessedWorkflow:
     task = execution.graph.current_task()
     if task is not None and task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
         raise _refuse(task)
+    statuses = {each.status for each in execution.graph.tasks.values()}
+    if task is not None and task.input_problems and TaskStatus.IN_PROGRESS not in statuses:
+        raise InvalidInputError(
+            f"Nothing was started: task {task.task_id}. {' '.join(task.input_problems)}"
+        )
     return ProcessedWorkflow(execution, task, is_started=False)
 
 

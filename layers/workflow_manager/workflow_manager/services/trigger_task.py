@@ -3,7 +3,12 @@
 from functools import partial
 
 from workflow_manager.domain.entity import UNREADABLE, Cause
-from workflow_manager.domain.errors import ConflictError, InvalidTransitionError
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    InvalidTransitionError,
+    ScanHubError,
+)
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
@@ -61,6 +66,8 @@ def trigger_task(
     ------
     ConflictError
         It is in progress, a template, waits for another task, or its device is busy.
+    InvalidInputError
+        It is not known whose data it takes, or there is none.
     """
     definition = exam.get_task(task_id)
     if definition.is_template or definition.workflow_id is None:
@@ -173,7 +180,7 @@ def _load(
     )
 
 
-def _find_refusal(execution: Execution, task: Task, seen: Task) -> ConflictError | None:
+def _find_refusal(execution: Execution, task: Task, seen: Task) -> ScanHubError | None:
     if task.status is TaskStatus.UNKNOWN:
         return InvalidTransitionError(UNREADABLE)
     # A scan of somebody else that has ended and whose data never came may be repeated.
@@ -183,6 +190,8 @@ def _find_refusal(execution: Execution, task: Task, seen: Task) -> ConflictError
     if (task.status, task.attempt) != (seen.status, seen.attempt):
         # Another call came between: what it led to must be looked at before the next attempt.
         return ConflictError(f"Another call started the task; it is {task.status}. {task.reason}")
+    if task.input_problems:
+        return InvalidInputError(" ".join(task.input_problems))
     if not task.task_type.is_device_task and not execution.graph.has_usable_inputs(task):
         return ConflictError("The task waits for another one, whose data it takes.")
     return None

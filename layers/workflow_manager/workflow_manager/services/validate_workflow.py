@@ -1,7 +1,9 @@
 """Say what processing a workflow would do, and what is missing for it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from graphlib import TopologicalSorter
 
 from workflow_manager.domain.entity import Cause
@@ -84,9 +86,9 @@ def validate_workflow(
     for task_id in _order(graph):
         task = graph.tasks[task_id]
         start = _find_start(settings, graph, task, starting)
-        planned.append(
-            PlannedTask(task, start, tuple(check_task(orchestrator, scan, settings, task, checked)))
-        )
+        problems = [*_check_data(settings, graph, task)]
+        problems += check_task(orchestrator, scan, settings, task, checked)
+        planned.append(PlannedTask(task, start, tuple(problems)))
     return ValidatedWorkflow(
         workflow_id, tuple(planned), tuple(_check_limits(exam, scan, graph, cause))
     )
@@ -126,6 +128,13 @@ def _find_start(
     advances = graph.advances(settings.policy)
     is_automatic = advances and not task.task_type.is_device_task
     return StartMode.BY_ITSELF if is_automatic else StartMode.OPERATOR
+
+
+def _check_data(settings: Settings, graph: TaskGraph, task: Task) -> Iterator[str]:
+    is_simulated = task.is_simulated or not settings.has_orchestrator
+    if task.task_type.is_device_task or is_simulated or not graph.is_ready(task):
+        return
+    yield from find_complaints(partial(graph.input_data, task))
 
 
 def _check_limits(exam: ExamClient, scan: ScanClient, graph: TaskGraph, cause: Cause) -> list[str]:

@@ -1,7 +1,12 @@
 """Check before data is sent that a DAG would take it."""
 
 from workflow_manager.domain.data_lake import check_dag_id
-from workflow_manager.domain.errors import ConflictError, NotFoundError, UpstreamError
+from workflow_manager.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UpstreamError,
+)
 from workflow_manager.observability import logger
 from workflow_manager.ports import Dag, Orchestrator
 
@@ -49,3 +54,16 @@ def require_dag(orchestrator: Orchestrator, dag_id: str) -> Dag:
     if dag.has_import_errors:
         raise ConflictError(f"The DAG {dag_id} has import errors in Airflow: mend it first.")
     return dag
+
+
+def require_data(dag: Dag, n_inputs: int) -> None:
+    """Return if a run has data, or its DAG needs none: then no tag names a format.
+
+    Raises
+    ------
+    InvalidInputError
+        The DAG works on data, and there is none.
+    """
+    if dag.accepts and n_inputs == 0:
+        accepted = " or ".join(dag.accepts)
+        raise InvalidInputError(f"The DAG {dag.dag_id} works on {accepted}; the task has no data.")

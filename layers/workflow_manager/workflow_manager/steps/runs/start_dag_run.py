@@ -32,7 +32,7 @@ from workflow_manager.ports import (
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.runs.check_content import InputStart, check_content, read_inputs
-from workflow_manager.steps.runs.check_dag import require_dag
+from workflow_manager.steps.runs.check_dag import require_dag, require_data
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.workflows.send_messages import send_changes
 
@@ -95,6 +95,7 @@ def _start(
             queue.send_simulation_step(dag_run_id, 1, SIMULATION_STEP_S)
         else:
             dag = require_dag(orchestrator, run.dag_id)
+            require_data(dag, len(run.inputs))
             starts = read_inputs(lake, run.inputs)
             run = _join_trace(run, starts)
             check_content(dag, starts)

@@ -13,7 +13,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import Orchestrator, ScanClient
 from workflow_manager.settings import Settings
-from workflow_manager.steps.runs.check_dag import require_dag
+from workflow_manager.steps.runs.check_dag import require_dag, require_data
 from workflow_manager.steps.scans.start_scan import parse_parameters, require_arg
 
 # Device-manager's words for a device that takes no scan (generation A).
@@ -39,13 +39,14 @@ def check_task(
     if task.is_oversized:
         yield from find_complaints(task.check_size)
         return
+    yield from task.input_problems
     yield from find_complaints(partial(task.timeout_s, settings.policy))
     if task.task_type.is_device_task:
         yield from _check_scan(scan, task, checked)
     elif task.is_simulated or not settings.has_orchestrator:
         yield from find_complaints(partial(require_arg, task, "contrast"))
     else:
-        yield from _check_dag(orchestrator, task, checked)
+        yield from _check_dag(orchestrator, settings, task, checked)
 
 
 def _check_scan(scan: ScanClient, task: Task, checked: Checked) -> Iterator[str]:
@@ -61,11 +62,22 @@ def _check_scan(scan: ScanClient, task: Task, checked: Checked) -> Iterator[str]
             yield from _check_once(name, task.args[name], check, checked)
 
 
-def _check_dag(orchestrator: Orchestrator, task: Task, checked: Checked) -> Iterator[str]:
-    found = list(find_complaints(lambda: task.dag_id))
+def _check_dag(
+    orchestrator: Orchestrator, settings: Settings, task: Task, checked: Checked
+) -> Iterator[str]:
+    found = list(find_complaints(partial(task.find_dag_id, settings.policy)))
     yield from found
     if not found:
-        yield from _check_once("dag_id", task.dag_id, partial(require_dag, orchestrator), checked)
+        is_fed = bool(task.input_task_ids or task.input_problems)
+        name = "dag_id" if is_fed else "dag_id without data"
+        check = partial(_check_dag_id, orchestrator, is_fed=is_fed)
+        yield from _check_once(name, task.find_dag_id(settings.policy), check, checked)
+
+
+def _check_dag_id(orchestrator: Orchestrator, dag_id: str, *, is_fed: bool) -> None:
+    dag = require_dag(orchestrator, dag_id)
+    if not is_fed:
+        require_data(dag, 0)
 
 
 def _check_device(scan: ScanClient, device_id: str) -> None:

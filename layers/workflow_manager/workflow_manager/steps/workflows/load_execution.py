@@ -1,12 +1,18 @@
 """Bring exam-manager's definition of a workflow and our state of it together."""
 
-from workflow_manager.domain.definition import make_execution, refresh_execution, renew_orders
+from workflow_manager.domain.definition import (
+    make_execution,
+    make_tasks,
+    refresh_execution,
+    renew_orders,
+)
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.ports import ExamClient, WorkflowStore
 from workflow_manager.settings import Settings
+from workflow_manager.steps.workflows.find_templates import find_templates
 
 
 def fetch_workflow(
@@ -59,10 +65,11 @@ def load_execution(
     # been told since. In this order, what happened in between makes the commit fail.
     execution = store.get_execution(workflow_id)
     definition = fetch_workflow(exam, workflow_id, detail)
-    policy = settings.policy
+    templates = find_templates(exam, definition)
+    tasks = make_tasks(definition, settings.policy, cause.at, templates)
     if execution is None:
-        return make_execution(definition, policy, cause)
-    refresh_execution(execution, definition, policy, cause)
+        return make_execution(definition, tasks, cause)
+    refresh_execution(execution, definition, tasks, cause)
     if renewed_task_id is not None and renewed_task_id in execution.graph.tasks:
-        renew_orders(execution, definition, renewed_task_id, policy, cause)
+        renew_orders(execution, tasks, renewed_task_id, cause)
     return execution
