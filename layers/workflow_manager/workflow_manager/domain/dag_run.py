@@ -141,6 +141,11 @@ class DagRun(Entity):
         return ends_at
 
     @property
+    def waits_because(self) -> str | None:
+        """Why Airflow has not taken it yet; None if it has, or was not asked in vain."""
+        return self.reason if self.state is DagRunState.PENDING else None
+
+    @property
     def trace(self) -> TraceContext | None:
         """The trace that it belongs to."""
         return parse_traceparent(self.traceparent)
