@@ -143,7 +143,8 @@ class DagRun(Entity):
     @property
     def waits_because(self) -> str | None:
         """Why Airflow has not taken it yet; None if it has, or was not asked in vain."""
-        return self.reason if self.state is DagRunState.PENDING else None
+        waits = self.state is DagRunState.PENDING and not self.is_simulated
+        return self.reason if waits else None
 
     @property
     def trace(self) -> TraceContext | None:
