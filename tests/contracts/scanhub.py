@@ -1,6 +1,7 @@
 """What ScanHub's services do, in memory and over HTTP alike; runs on fakes and on the stand-in."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,6 +17,7 @@ from workflow_manager.domain.exam import (
     TaskType,
     Xyz,
 )
+from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.ports import ExamClient, ScanClient, UserClient
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -36,6 +38,8 @@ class Hospital:
     patient_id: str
     sequence_id: str
     device_id: str
+    read_comment: Callable[[str], str | None]
+    write_comment: Callable[[str, str | None], object]
 
     def order(self) -> DeviceTask:
         limits = AcquisitionLimits(
@@ -86,14 +90,43 @@ class ScanHubContract:
 
     def test_a_report_changes_status_and_progress_alone(self, hospital: Hospital) -> None:
         before = hospital.exam.get_task(hospital.task_ids[0])
-        hospital.exam.report_task(before.id, ItemStatus.INPROGRESS, 25)
-        changed = {"status": ItemStatus.INPROGRESS, "progress": 25}
+        hospital.exam.report_task(before.id, ItemStatus.STARTED, 25)
+        changed = {"status": ItemStatus.STARTED, "progress": 25}
         assert hospital.exam.get_task(before.id) == before.model_copy(update=changed)
+
+    @pytest.mark.parametrize("written", [None, "", "pacemaker", "pacemaker\r\n\n"])
+    def test_a_word_stands_behind_what_the_operator_wrote(
+        self, hospital: Hospital, written: str | None
+    ) -> None:
+        task_id = hospital.task_ids[0]
+        hospital.write_comment(task_id, written)
+
+        hospital.exam.report_task(task_id, ItemStatus.NEW, 0, "Not started.")
+        hospital.exam.report_task(task_id, word="The device is offline.")
+        assert hospital.read_comment(task_id) == put_word(written, "The device is offline.")
+
+        hospital.exam.report_task(task_id, ItemStatus.STARTED, 0)
+        assert hospital.read_comment(task_id) == written
+
+    @pytest.mark.parametrize("progress", [0, 1, 99, 100])
+    def test_a_word_alone_changes_neither_status_nor_progress(
+        self, hospital: Hospital, progress: int
+    ) -> None:
+        scan_id, dag_task_id = hospital.task_ids
+        for task_id in (scan_id, dag_task_id):
+            hospital.exam.report_task(task_id, ItemStatus.STARTED, progress)
+            before = hospital.exam.get_task(task_id)
+            hospital.exam.report_task(task_id, word="Look at the scanner.")
+            assert hospital.exam.get_task(task_id) == before
+            # While it scans, device-manager writes what it has read a moment before.
+            is_told = task_id == dag_task_id or progress in (0, 100)
+            assert ("Look at" in (hospital.read_comment(task_id) or "")) is is_told
 
     def test_a_result_is_its_tasks(self, hospital: Hospital) -> None:
         task_id = hospital.task_ids[1]
-        hospital.exam.create_result(task_id, ResultType.DICOM, "result/run", "a.dcm")
+        created = hospital.exam.create_result(task_id, ResultType.DICOM, "result/run", "a.dcm")
         [result] = hospital.exam.get_task(task_id).results
+        assert result.id == created is not None
         assert (result.type, result.directory, result.filename) == ("DICOM", "result/run", "a.dcm")
 
     def test_a_scan_finds_patient_sequence_and_device(self, hospital: Hospital) -> None:

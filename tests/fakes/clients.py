@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError
 from workflow_manager.domain.exam import (
@@ -16,8 +17,10 @@ from workflow_manager.domain.exam import (
     ResultType,
     TaskType,
     User,
+    is_under_scan,
 )
 from workflow_manager.domain.notification import Notification
+from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.services.follow_changes import ReportTasks, StopDagRuns
 
 
@@ -26,9 +29,9 @@ class TaskReport:
     """What exam-manager was told of a task."""
 
     task_id: str
-    status: ItemStatus
-    progress: int
-    comment: str | None = None
+    status: ItemStatus | None
+    progress: int | None
+    word: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class FakeExam:
     exams: dict[str, Exam] = field(default_factory=dict)
     reports: list[TaskReport] = field(default_factory=list)
     results: list[CreatedResult] = field(default_factory=list)
+    comments: dict[str, str | None] = field(default_factory=dict)
     fail_with: dict[str, ScanHubError] = field(default_factory=dict)
 
     def add_workflow(self, workflow: ExamWorkflow) -> None:
@@ -93,27 +97,36 @@ class FakeExam:
     def report_task(
         self,
         task_id: str,
-        status: ItemStatus,
-        progress: int,
-        comment: str | None = None,
-        stale_comment: str | None = None,
+        status: ItemStatus | None = None,
+        progress: int | None = None,
+        word: str | None = None,
     ) -> None:
         self._fail("report_task")
-        cleared = "" if comment is None and stale_comment is not None else comment
-        self.reports.append(TaskReport(task_id, status, progress, cleared))
-        if task_id in self.tasks:
+        task = self.tasks.get(task_id)
+        before = self.comments.get(task_id)
+        comment = put_word(before, word)
+        is_scanned = task is not None and is_under_scan(task.type, task.progress)
+        if status is None and (comment == before or is_scanned):
+            return
+        self.comments[task_id] = comment
+        self.reports.append(TaskReport(task_id, status, progress, word))
+        if task and status is not None:
             changes = {"status": status, "progress": progress}
-            self.tasks[task_id] = self.tasks[task_id].model_copy(update=changes)
+            self.tasks[task_id] = task.model_copy(update=changes)
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
-    ) -> None:
+    ) -> str | None:
         self._fail("create_result")
         self.results.append(CreatedResult(task_id, result_type, directory, filename))
+        result_id = str(uuid4())
         if task_id in self.tasks:
-            listed = ExamResult(type=result_type, directory=directory, filename=filename)
+            listed = ExamResult(
+                id=result_id, type=result_type, directory=directory, filename=filename
+            )
             results = [*self.tasks[task_id].results, listed]
             self.tasks[task_id] = self.tasks[task_id].model_copy(update={"results": results})
+        return result_id
 
     def _fail(self, operation: str) -> None:
         if operation in self.fail_with:

@@ -62,6 +62,7 @@ class Engine:
     delivered: list[ObjectVersion] = field(default_factory=list)
     callouts: list[Callout] = field(default_factory=list)
     planned_keys: list[str] = field(default_factory=list)
+    typed: dict[str, str] = field(default_factory=dict)
     n_operator_starts: int = 0
     read: Callable[[], State] = field(init=False)
 
@@ -263,6 +264,14 @@ class Engine:
         task = pick(self.scans, index)
         if task and task.status is ItemStatus.NEW and task.id not in self.scanner.running.values():
             self._write(task.id, status, 100 if status is ItemStatus.FINISHED else 0)
+
+    def comment(self, index: int, place: float) -> None:
+        """Type a character into a task's comment, into our line of it perhaps."""
+        task_id = pick(self.exam_tasks, index).id
+        before = self.real.exam.comments.get(task_id) or ""
+        n, letter = round(place * len(before)), chr(0x4E00 + sum(map(len, self.typed.values())))
+        self.real.exam.comments[task_id] = before[:n] + letter + before[n:]
+        self.typed[task_id] = self.typed.get(task_id, "") + letter
 
     def _write(self, task_id: str, status: ItemStatus, progress: int) -> None:
         changes = {"status": status, "progress": progress}

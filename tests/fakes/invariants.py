@@ -9,6 +9,7 @@ from tests.fakes.store import MemoryStore
 from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.exam import ExamTask, ItemStatus
+from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.transitions import (
     DAG_RUN_TRANSITIONS,
@@ -141,6 +142,20 @@ def check_orchestrator(state: State, dag_runs: Iterable[tuple[str, str]]) -> Non
     assert set(in_airflow) <= set(runs)
     causes = [_cause(runs[dag_run_id]) for dag_run_id in in_airflow]
     assert len(set(causes)) == len(causes)
+
+
+def check_comments(typed: Mapping[str, str], comments: Mapping[str, str | None]) -> None:
+    """Whatever an operator has typed into a comment is there."""
+    for task_id, letters in typed.items():
+        assert set(letters) <= set(comments[task_id] or ""), task_id
+
+
+def check_words(state: State, comments: Mapping[str, str | None]) -> None:
+    """Once all is told, a task that waits or is completed has no line of ours."""
+    for task in state.tasks:
+        comment = comments.get(task.task_id)
+        if task.status in (TaskStatus.PENDING, TaskStatus.COMPLETED):
+            assert put_word(comment, None) == comment, task
 
 
 def check_devices(state: State, exam_tasks: Mapping[str, ExamTask]) -> None:

@@ -28,6 +28,8 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
 )
 from workflow_manager.orchestrators import mwaa
+from workflow_manager.steps.tasks import tell_operator as tell_operator_module
+from workflow_manager.steps.tasks.tell_operator import tell_operator
 
 ROOT = Path(__file__).parents[2]
 LITTLE_S = 0.15
@@ -117,6 +119,12 @@ def test_page_of_a_proxy_is_no_answer_of_aws(reach: Reach, name: str, page: byte
         with pytest.raises((UpstreamError, StoreUnavailableError)) as caught:
             CALLS[name][0](ports)
     assert "back soon" not in str(caught.value.__cause__)
+
+
+def test_an_operator_is_told_in_a_few_seconds_or_not_at_all(reach: Reach, tick: Tick) -> None:
+    with Server(SLOW["body"], tick) as server:
+        tell_operator(reach(f"http://{server.address}").exam, "task-1", "Not started.")
+    assert deadline.time.monotonic() <= tell_operator_module.TOTAL_S + 1
 
 
 def test_notifications_are_sent_again_when_their_bus_does_not_answer(

@@ -23,10 +23,12 @@ from tests.fakes.engine import Engine, make_engine
 from tests.fakes.faults import Fault, Kind, Mishap
 from tests.fakes.healing import DAY_S, heal
 from tests.fakes.invariants import (
+    check_comments,
     check_devices,
     check_growth,
     check_orchestrator,
     check_state,
+    check_words,
     is_kept,
 )
 from tests.fakes.living import SHAPES
@@ -194,6 +196,10 @@ class EngineMachine(RuleBasedStateMachine):
         if index < 2:
             self.engine.console(index, status)
 
+    @rule(index=Indices, place=st.sampled_from([0, 0.3, 0.5, 0.9, 1]))
+    def comment(self, index: int, place: float) -> None:
+        self.engine.comment(index, place)
+
     @rule(
         names=st.lists(st.sampled_from(OUTAGES), min_size=1, max_size=3),
         is_over=st.booleans(),
@@ -240,6 +246,7 @@ class EngineMachine(RuleBasedStateMachine):
         check_growth(self.before, state.entities)
         check_orchestrator(state, self.engine.airflow.dag_runs)
         check_devices(state, self.engine.real.exam.tasks)
+        check_comments(self.engine.typed, self.engine.real.exam.comments)
         self.before = dict(state.entities)
         for data in self.engine.delivered:
             assert is_kept(state, object_dag_run_id(data)), data
@@ -248,6 +255,7 @@ class EngineMachine(RuleBasedStateMachine):
         if hasattr(self, "engine"):
             heal(self.engine)
             self.state_is_sound()
+            check_words(self.engine.read(), self.engine.real.exam.comments)
 
 
 def make_profile() -> settings:

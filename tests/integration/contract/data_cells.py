@@ -178,7 +178,7 @@ RESULTS = Scenario(
 )
 TASK_RESULTS = replace(RESULTS, name="results of a task", path="/result_ready/{task_id}")
 FINISHED = {"ours": "COMPLETED", "exams": "FINISHED", "run": "SUCCEEDED"}
-UNFINISHED = {"ours": "IN_PROGRESS", "exams": "INPROGRESS", "run": "RUNNING"}
+UNFINISHED = {"ours": "IN_PROGRESS", "exams": "STARTED", "run": "RUNNING"}
 # Airflow's refusal of a DAG is the caller's business; an Airflow that is down is not.
 CHECKED_200 = "200 404 200 200 200 200 200 200 200 200"
 CHECKED_201 = CHECKED_200.replace("200", "201")
@@ -332,8 +332,8 @@ RECEIVED = [
     ),
     case(replace(RESULTS, prepare=end_run), "again", 200, **FINISHED),
     sent(replace(RESULTS, prepare=end_run), "another outcome", {"success": False}, 409, **FINISHED),
-    *failures(RESULTS, "login", "200", ours="COMPLETED", run="SUCCEEDED", exams="INPROGRESS"),
-    *failures(RESULTS, "task", "200", ours="COMPLETED", run="SUCCEEDED", exams="INPROGRESS"),
+    *failures(RESULTS, "login", "200", ours="COMPLETED", run="SUCCEEDED", exams="STARTED"),
+    *failures(RESULTS, "task", "200", ours="COMPLETED", run="SUCCEEDED", exams="STARTED"),
     *failures(RESULTS, "update", "200", ours="COMPLETED", run="SUCCEEDED"),
     *failures(RESULTS, "result", "200", ours="COMPLETED", run="SUCCEEDED"),
     loss(RESULTS, "table", 503),

@@ -18,10 +18,11 @@ from tests.integration.conftest import REGION
 from tests.integration.contract.cells import POINTS, RESOURCES, UNTOUCHED, Cell, Ids
 from tests.integration.contract.denials import allow_again, refuse
 from tests.integration.deployment import TABLE, Deployment, forget_logins
-from tests.integration.patient import PATIENT_WORDS, seed_exam
+from tests.integration.patient import PATIENT_WORDS, TASK_COMMENT, seed_exam
 from workflow_manager import settings, wiring
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import WorkflowStore
 from workflow_manager.steps.tasks.mirror_task import mirror_task
@@ -288,16 +289,23 @@ def check_state(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
     is_started_elsewhere = task is not None and is_in_progress and task.attempt == 0
     if task and not (task.is_mirror_due or is_gone_there or is_started_elsewhere):
         assert told["status"] in expected_there(task)
-        assert not task.reason or told["comment"] == task.reason
+        check_comment(told, task)
     if task and task.is_mirror_due and not is_gone_there:
         heal(deployment, task)
+
+
+def check_comment(told: dict[str, Any], task: Task) -> None:
+    """Assert that the comment is the operator's, with a reason behind it if there is one."""
+    if task.reason:
+        assert told["comment"] == put_word(TASK_COMMENT, task.reason)
+    assert put_word(told["comment"], None) == TASK_COMMENT
 
 
 def expected_there(task: Task) -> set[str]:
     """Return what exam-manager may say of a task; it may have missed the start of a scan."""
     if task.status is not TaskStatus.IN_PROGRESS:
         return {TOLD[task.status]}
-    return {"STARTED", "FINISHED", "NEW"} if task.task_type.is_device_task else {"INPROGRESS"}
+    return {"STARTED", "FINISHED", "NEW"} if task.task_type.is_device_task else {"STARTED"}
 
 
 def heal(deployment: Deployment, task: Task) -> None:
@@ -307,6 +315,5 @@ def heal(deployment: Deployment, task: Task) -> None:
     healed, told = find_task(deployment), exams_task(deployment)
     assert healed is not None and not healed.is_mirror_due
     assert told["status"] in expected_there(healed)
-    if healed.reason:
-        assert told["comment"] == healed.reason
+    check_comment(told, healed)
     assert len(told["results"]) <= 1

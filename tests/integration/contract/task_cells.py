@@ -66,8 +66,8 @@ PROCESS_DAG = Scenario("process a DAG task", **PROCESS, tasks=(FREE_TASK,), has_
 
 NOTHING: dict[str, str] = {"ours": "-", "exams": "NEW"}
 SCANNING: dict[str, str] = {"ours": "IN_PROGRESS", "exams": "STARTED"}
-RUNNING: dict[str, str] = {"ours": "IN_PROGRESS", "exams": "INPROGRESS", "run": "RUNNING"}
-WAITING: dict[str, str] = {"ours": "IN_PROGRESS", "exams": "INPROGRESS", "run": "PENDING"}
+RUNNING: dict[str, str] = {"ours": "IN_PROGRESS", "exams": "STARTED", "run": "RUNNING"}
+WAITING: dict[str, str] = {"ours": "IN_PROGRESS", "exams": "STARTED", "run": "PENDING"}
 FAILED: dict[str, str] = {"ours": "FAILED", "exams": "NEW"}
 
 

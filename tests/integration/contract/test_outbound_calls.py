@@ -151,7 +151,7 @@ def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: S
 
     assert sent.lines == [*sent.chain(), LOGIN, *sent.report()]
     [put] = sent.bodies("PUT")
-    assert (put["status"], put["progress"]) == ("INPROGRESS", 0)
+    assert (put["status"], put["progress"]) == ("STARTED", 0)
     [(dag_id, dag_run_id)] = sent.deployment.airflow.runs
     body = sent.deployment.airflow.runs[dag_id, dag_run_id]
     conf = body["conf"]
@@ -204,7 +204,7 @@ def test_simulate_reconstruction_reports_as_scanhub_did_with_the_service_account
 
     # Then
     puts = [(put["status"], put["progress"]) for put in sent.bodies("PUT")]
-    working = [("INPROGRESS", progress) for progress in (25, 50, 75)]
+    working = [("STARTED", progress) for progress in (25, 50, 75)]
     result = {"type": "DICOM", "status": "NEW", "directory": "", "filename": "T1", "progress": 0.0}
     assert puts == [*working, ("FINISHED", 100)]
     assert sent.bodies("POST", "/exam/result") == [

@@ -15,7 +15,9 @@ from workflow_manager.domain.errors import (
     UpstreamRefusedError,
 )
 from workflow_manager.domain.exam import ItemStatus, ResultType
+from workflow_manager.domain.operator_comment import put_word
 
+RESULT_ID = "0d9f6a52-53c5-4d0c-8d2c-7a3f3f0b2c02"
 BASE = "http://exam-manager:8000/api/v1/exam"
 TASK = {
     "id": "task-1",
@@ -90,18 +92,19 @@ def test_reads_fail_when_the_answer_does_not_fit(
 
 def test_report_task_puts_back_everything_but_status_and_progress() -> None:
     server = FakeServer(httpx.Response(200, json=TASK))
-    make_client(server).report_task("task-1", ItemStatus.INPROGRESS, 25)
+    make_client(server).report_task("task-1", ItemStatus.STARTED, 25)
     assert server.lines == [f"GET {BASE}/task/task-1", f"PUT {BASE}/task/task-1"]
     put = server.requests[1]
     assert put.headers["Content-Type"] == "application/json"
     assert put.headers["Authorization"] == "Bearer token-1"
-    assert json.loads(put.content) == TASK | {"status": "INPROGRESS", "progress": 25}
+    assert json.loads(put.content) == TASK | {"status": "STARTED", "progress": 25}
 
 
-def test_report_task_sets_a_comment_when_given() -> None:
+def test_report_task_carries_back_all_that_it_does_not_change() -> None:
     server = FakeServer(httpx.Response(200, json=TASK))
-    make_client(server).report_task("task-1", ItemStatus.NEW, 0, "Device offline.")
-    assert json.loads(server.requests[1].content)["comment"] == "Device offline."
+    make_client(server).report_task("task-1", word="Device offline.")
+    comment = put_word("as it was", "Device offline.")
+    assert json.loads(server.requests[1].content) == TASK | {"comment": comment}
 
 
 def test_report_task_fails_when_the_put_is_refused() -> None:
@@ -112,12 +115,29 @@ def test_report_task_fails_when_the_put_is_refused() -> None:
 
 def test_create_result_posts_the_result() -> None:
     server = FakeServer(httpx.Response(201, json={}))
-    make_client(server).create_result("task-1", ResultType.DICOM, "result/run", "a.dcm")
+    assert not make_client(server).create_result("task-1", ResultType.DICOM, "result/run", "a.dcm")
     assert server.lines == [f"POST {BASE}/result"]
     assert server.requests[0].content == (
         b'{"task_id":"task-1","type":"DICOM","status":"NEW",'
         b'"directory":"result/run","filename":"a.dcm","progress":0.0}'
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "result_id"),
+    [
+        ({"id": RESULT_ID}, RESULT_ID),
+        ({"id": RESULT_ID.upper()}, RESULT_ID),
+        ({"id": f"{RESULT_ID}/../all"}, None),
+        ({"id": "f" * 100_000}, None),
+        ({"id": 7}, None),
+        ({"id": None}, None),
+        ([RESULT_ID], None),
+    ],
+)
+def test_create_result_returns_the_id_if_it_is_one(answer: object, result_id: str | None) -> None:
+    client = make_client(FakeServer(httpx.Response(201, json=answer)))
+    assert client.create_result("1", ResultType.MRD, "", "") == result_id
 
 
 def test_create_result_fails_when_it_is_refused() -> None:
@@ -129,6 +149,8 @@ def test_create_result_fails_when_it_is_refused() -> None:
     ("answer", "is_own"),
     [
         (httpx.Response(404, json={"detail": "Task not found"}), True),
+        (httpx.Response(422, json={"detail": [{"loc": ["body", "type"]}]}), True),
+        (httpx.Response(422, json={"detail": "Unprocessable"}), False),
         (httpx.Response(404, json={"detail": "Not Found"}), False),
         (httpx.Response(404, json={"detail": [{"msg": "Task not found"}]}), False),
         (httpx.Response(404, json=["Task not found"]), False),

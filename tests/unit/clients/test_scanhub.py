@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -19,6 +20,7 @@ from workflow_manager.settings import Settings
 
 ADDRESS = "127.0.0.1:8090"
 URL = f"http://{ADDRESS}"
+TASKS = f"{URL}/api/v1/exam/task"
 
 
 class TestClients(ScanHubContract):
@@ -36,6 +38,16 @@ class TestClients(ScanHubContract):
             device_networks=(ip_network("127.0.0.0/8"),),
         )
         auth, seed = BearerAuth(user.access_token), stand_in.seed
+
+        def read(task_id: str) -> dict[str, Any]:
+            task: dict[str, Any] = client.get(f"{TASKS}/{task_id}", auth=auth).json()
+            return task
+
+        def write_comment(task_id: str, comment: str | None) -> None:
+            # As ScanHub's page does: all of the task, as it was read.
+            task = read(task_id) | {"comment": comment}
+            client.put(f"{TASKS}/{task_id}", json=task, auth=auth).raise_for_status()
+
         scan_id, reconstruction_id = map(str, seed.task_ids)
         with (
             start_blocking_portal() as portal,
@@ -52,5 +64,7 @@ class TestClients(ScanHubContract):
                 str(seed.patient_id),
                 seed.sequence_id,
                 seed.device_id,
+                lambda task_id: read(task_id)["comment"],
+                write_comment,
             )
         stand_in.scanner.stop()

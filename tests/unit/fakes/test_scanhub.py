@@ -19,4 +19,6 @@ class TestFakes(ScanHubContract):
             "patient-1",
             SCAN_ARGS["sequence_id"],
             SCAN_ARGS["device_id"],
+            world.exam.comments.get,
+            world.exam.comments.__setitem__,
         )

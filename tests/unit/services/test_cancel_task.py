@@ -74,7 +74,7 @@ def test_cancel_task_tells_exam_manager_so_that_it_can_be_started_again(world: M
 
     report = world.exam.reports[-1]
     assert (report.status, report.progress) == (ItemStatus.NEW, 0)
-    assert report.comment == "Cancelled by operator."
+    assert report.word == "Cancelled by operator."
 
 
 def test_cancel_task_of_a_scan_says_that_the_scanner_goes_on_and_frees_the_device(

@@ -135,7 +135,7 @@ def test_process_workflow_fails_the_task_with_the_reason_when_the_device_does_no
     assert task.reason is not None
     assert task.reason.startswith(reason)
     follow(world)
-    assert world.exam.reports[-1].comment == task.reason
+    assert world.exam.reports[-1].word == task.reason
     assert get_status(world) == "failed"
 
 
@@ -188,7 +188,7 @@ def test_process_workflow_creates_a_run_and_a_message_for_a_dag_task() -> None:
     assert world.queue.dag_run_ids == [processed.task.dag_run_id]
     assert world.orchestrator.dag_runs == {}
     follow(world)
-    assert world.exam.reports[-1].status is ItemStatus.INPROGRESS
+    assert world.exam.reports[-1].status is ItemStatus.STARTED
 
 
 def test_process_workflow_fails_a_dag_task_that_names_no_dag() -> None:

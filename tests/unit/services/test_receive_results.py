@@ -106,7 +106,7 @@ def test_receive_results_fails_the_task_with_the_dags_sentence(world: MemoryPort
     task = get_task(world, RECONSTRUCTION_ID)
     assert (task.status, task.reason) == (TaskStatus.FAILED, "The file is not ISMRMRD.")
     assert get_status(world) == "failed"
-    assert world.exam.reports[-1].comment == "The file is not ISMRMRD."
+    assert world.exam.reports[-1].word == "The file is not ISMRMRD."
     assert world.exam.results == []
 
 
@@ -324,10 +324,10 @@ def test_receive_results_leaves_exam_manager_with_the_newest_state(
     report = world.exam.report_task
     is_first = iter([True])
 
-    def overtaken(task_id: str, status: ItemStatus, progress: int, *comments: str | None) -> None:
+    def overtaken(task_id: str, status: ItemStatus, progress: int, *words: str | None) -> None:
         if next(is_first, False):
             call_back(world, make_callback(world))
-        report(task_id, status, progress, *comments)
+        report(task_id, status, progress, *words)
 
     monkeypatch.setattr(world.exam, "report_task", overtaken)
 

@@ -55,10 +55,10 @@ def test_simulate_reconstruction_steps_to_the_result_as_scanhub_did() -> None:
     assert world.exam.results == [CreatedResult(RECONSTRUCTION_ID, ResultType.DICOM, "", "T1")]
     reported = [(report.status, report.progress) for report in world.exam.reports]
     assert reported == [
-        (ItemStatus.INPROGRESS, 0),
-        (ItemStatus.INPROGRESS, 25),
-        (ItemStatus.INPROGRESS, 50),
-        (ItemStatus.INPROGRESS, 75),
+        (ItemStatus.STARTED, 0),
+        (ItemStatus.STARTED, 25),
+        (ItemStatus.STARTED, 50),
+        (ItemStatus.STARTED, 75),
         (ItemStatus.FINISHED, 100),
     ]
     assert get_status(world) == "completed"

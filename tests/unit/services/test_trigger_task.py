@@ -236,7 +236,7 @@ def test_trigger_task_reports_nothing_on_a_rescan_that_runs(world: MemoryPorts) 
     assert len(world.exam.reports) == n_reports
     assert world.exam.reports[-1].status is ItemStatus.STARTED
     # The warning of the first attempt is gone.
-    assert world.exam.reports[-1].comment == ""
+    assert world.exam.reports[-1].word is None
 
 
 def test_trigger_task_rescan_resets_tasks_created_before_those_they_build_on() -> None:

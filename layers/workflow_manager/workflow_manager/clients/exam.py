@@ -1,5 +1,8 @@
 """Exam-manager, the owner of exams, workflows and tasks."""
 
+from typing import Any
+from uuid import UUID
+
 import httpx
 from pydantic import RootModel
 
@@ -12,7 +15,9 @@ from workflow_manager.domain.exam import (
     ItemStatus,
     PatientExam,
     ResultType,
+    is_under_scan,
 )
+from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.domain.urls import quote_segment
 
 TASK_NOT_FOUND = "Task not found"
@@ -80,35 +85,31 @@ class HttpExamClient:
     def report_task(
         self,
         task_id: str,
-        status: ItemStatus,
-        progress: int,
-        comment: str | None = None,
-        stale_comment: str | None = None,
+        status: ItemStatus | None = None,
+        progress: int | None = None,
+        word: str | None = None,
     ) -> None:
-        """Change status, progress and comment of a task and leave the rest as it is there.
-
-        Without a new `comment`, the old one stays, unless it is `stale_comment`.
-        """
+        """Change status, progress and our line of a task's comment, and leave the rest as it is."""
         detail = _task_detail(task_id)
         path = f"task/{quote_segment(task_id)}"
         task = read_json(self._get(path, detail), detail)
         if not isinstance(task, dict):
             raise UpstreamError(detail)
         # The PUT overwrites everything, so that even what we do not know has to go back.
-        task |= {"status": status.value, "progress": progress}
-        if comment is not None:
-            task["comment"] = comment
-        elif stale_comment is not None and task.get("comment") == stale_comment:
-            task["comment"] = ""
-        request = self._client.build_request("PUT", f"{self._base_url}/{path}", json=task)
+        changed = task | {"comment": put_word(_read_comment(task), word)}
+        if status is not None:
+            changed |= {"status": status.value, "progress": progress}
+        elif changed == task or is_under_scan(task.get("type"), task.get("progress")):
+            return
+        request = self._client.build_request("PUT", f"{self._base_url}/{path}", json=changed)
         detail = f"Failed to update task with id={task_id}"
         # A page of a proxy is no answer of exam-manager.
         self._change(request, detail)
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
-    ) -> None:
-        """Add a result to a task."""
+    ) -> str | None:
+        """Add a result to a task; return its id, or None if exam-manager's answer tells none."""
         result = {
             "task_id": task_id,
             "type": result_type.value,
@@ -119,14 +120,27 @@ class HttpExamClient:
         }
         request = self._client.build_request("POST", f"{self._base_url}/result", json=result)
         detail = f"Failed to create a result of task with id={task_id}"
-        self._change(request, detail)
+        return _read_id(self._change(request, detail))
 
-    def _change(self, request: httpx.Request, detail: str) -> None:
-        read_json(send(self._client, request, detail, self._auth, _REFUSALS), detail)
+    def _change(self, request: httpx.Request, detail: str) -> Any:
+        return read_json(send(self._client, request, detail, self._auth, _REFUSALS), detail)
 
     def _get(self, path: str, detail: str) -> httpx.Response:
         request = self._client.build_request("GET", f"{self._base_url}/{path}")
         return send(self._client, request, detail, self._auth, _REFUSALS)
+
+
+def _read_comment(task: dict[str, Any]) -> str | None:
+    comment = task.get("comment")
+    return comment if isinstance(comment, str) else None
+
+
+def _read_id(created: object) -> str | None:
+    found = created.get("id") if isinstance(created, dict) else None
+    try:
+        return str(UUID(found)) if isinstance(found, str) else None
+    except ValueError:
+        return None
 
 
 def _task_detail(task_id: str) -> str:

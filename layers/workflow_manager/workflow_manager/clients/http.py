@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import Collection
 from functools import cache
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import httpx
@@ -124,7 +125,8 @@ def send(
     client, request, detail, auth
         As in `exchange`.
     own_words
-        What the service itself answers as ``detail`` when it refuses the request.
+        What the service itself answers as ``detail`` when it refuses the request; if there are any,
+        a 422 that lists faults of the body is its own as well.
 
     Raises
     ------
@@ -133,15 +135,18 @@ def send(
     """
     response = exchange(client, request, detail, auth)
     if not response.is_success:
-        is_own = _read_detail(response) in own_words
+        is_own = _is_own(response, own_words)
         raise NeighbourRefusedError(detail, response.status_code, is_own=is_own)
     return response
 
 
-def _read_detail(response: httpx.Response) -> str | None:
+def _is_own(response: httpx.Response, own_words: Collection[str]) -> bool:
     body = parse_json(response)
     said = body.get("detail") if isinstance(body, dict) else None
-    return said if isinstance(said, str) else None
+    if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and own_words:
+        # A body that it does not take, with a line for each fault of it: FastAPI's form.
+        return isinstance(said, list)
+    return isinstance(said, str) and said in own_words
 
 
 def parse_json(response: httpx.Response) -> Any:

@@ -141,6 +141,12 @@ class DagRun(Entity):
         return ends_at
 
     @property
+    def waits_because(self) -> str | None:
+        """Why Airflow has not taken it yet; None if it has, or was not asked in vain."""
+        waits = self.state is DagRunState.PENDING and not self.is_simulated
+        return self.reason if waits else None
+
+    @property
     def trace(self) -> TraceContext | None:
         """The trace that it belongs to."""
         return parse_traceparent(self.traceparent)

@@ -143,7 +143,7 @@ def _has_ended(execution: Execution, known: Task, current: Task) -> bool:
     # Device-manager writes the end of a scan to exam-manager; where no DAG task waits for its data,
     # that is the end of the task.
     is_over = current.status is TaskStatus.COMPLETED
-    is_told = not known.is_mirror_due
+    is_told = not known.may_show_earlier
     return known.is_scanning and is_told and is_over and not execution.graph.has_followers(known)
 
 
@@ -207,6 +207,8 @@ def make_tasks(
                 deadline=_deadline(definition.type, policy, at) if is_running else None,
                 defined_at=definition.datetime_created.isoformat(),
                 updated_at=at,
+                # The operator is to be told that it waits for its data.
+                is_mirror_due=is_running and definition.status is ItemStatus.FINISHED,
                 reason=DELETED_REASON if status is TaskStatus.FAILED else None,
             )
         )

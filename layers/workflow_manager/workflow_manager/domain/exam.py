@@ -42,6 +42,12 @@ class TaskType(StrEnum):
         return self in (TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR)
 
 
+def is_under_scan(task_type: object, progress: object) -> bool:
+    """Tell whether device-manager is writing the progress of a scan to a task of exam-manager."""
+    is_device_task = task_type in (TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR)
+    return is_device_task and progress not in (0, 100)
+
+
 class Gender(StrEnum):
     """A patient's sex as ScanHub knows it."""
 
@@ -63,6 +69,7 @@ class ResultType(StrEnum):
 class ExamResult(ScanHubModel):
     """A result that exam-manager lists with a task."""
 
+    id: str | None = None
     type: str
     directory: str = ""
     filename: str = ""

@@ -205,9 +205,13 @@ class Execution:
 
     def note_scan(self, task_id: str, progress: int, cause: Cause) -> None:
         """Note how far a scan is [%]; progress is a word of the device that it has started."""
-        if self.graph.tasks[task_id].start_lease_until is not None and progress > 0:
+        before = self.graph.tasks[task_id]
+        if before.start_lease_until is not None and progress > 0:
             self.confirm_scan(task_id, cause)
-        self.put_task(self.graph.tasks[task_id].evolve(progress=progress), cause)
+        # The operator is told that it waits for its data: later, for mostly they come at once.
+        is_over = progress == 100 != before.progress and self.graph.has_followers(before)
+        told = {"is_mirror_due": True} if is_over else {}
+        self.put_task(self.graph.tasks[task_id].evolve(progress=progress, **told), cause)
 
     def record_late_data(self, task_id: str, data_id: str, cause: Cause) -> None:
         """Keep in the audit trail that data came for a task that does not wait for any."""
@@ -215,6 +219,11 @@ class Execution:
         status = self.graph.tasks[task_id].status
         reason = f"Data {data_id} arrived for a task that is {status}."
         self.record(f"task:{task_id}", "late_data", (status, status), cause, reason)
+
+    def record_refusal(self, task_id: str, reason: str, cause: Cause) -> None:
+        """Keep in the audit trail that exam-manager does not take what it is told of a task."""
+        status = self.graph.tasks[task_id].status
+        self.record(f"task:{task_id}", "report_refused", (status, status), cause, reason)
 
     def note_progress(self, run: DagRun, cause: Cause) -> None:
         """Let a task show the progress of its run, which is committed with it."""

@@ -75,8 +75,6 @@ class Task(Entity):
         When the reconciler tells it (again); None: soon after the last change.
     untold_since
         Since when telling it has failed.
-    told_reason
-        What stands in exam-manager's comment since the last failure.
     missing_since
         Since when exam-manager says that it has no such task; None once it has it again.
     ask_again_at
@@ -105,7 +103,6 @@ class Task(Entity):
     is_mirror_due: bool = False
     report_retry_at: AwareDatetime | None = None
     untold_since: AwareDatetime | None = None
-    told_reason: str | None = None
     missing_since: AwareDatetime | None = None
     ask_again_at: AwareDatetime | None = None
 
@@ -161,7 +158,7 @@ class Task(Entity):
         is_due
             Whether it is told once more, because an older report may still arrive.
         """
-        told = self.evolve(is_mirror_due=is_due, untold_since=None, told_reason=self.reason)
+        told = self.evolve(is_mirror_due=is_due, untold_since=None)
         return told if is_due else told.evolve(report_retry_at=None)
 
     def is_gone(self, at: AwareDatetime) -> bool:
@@ -196,6 +193,16 @@ class Task(Entity):
     def is_scanning(self) -> bool:
         """Whether a scanner is at work on it, as far as we know."""
         return self.task_type.is_device_task and self.status is TaskStatus.IN_PROGRESS
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether the scanner is done with it, and only its raw data is missing."""
+        return self.is_scanning and self.progress == 100
+
+    @property
+    def may_show_earlier(self) -> bool:
+        """Whether exam-manager may still show an earlier attempt, above all its end."""
+        return self.is_mirror_due and not self.waits_for_data
 
     @property
     def adopted_fields(self) -> dict[str, object]:

@@ -37,20 +37,24 @@ class ExamClient(Protocol):
     def report_task(
         self,
         task_id: str,
-        status: ItemStatus,
-        progress: int,
-        comment: str | None = None,
-        stale_comment: str | None = None,
+        status: ItemStatus | None = None,
+        progress: int | None = None,
+        word: str | None = None,
     ) -> None:
-        """Change status, progress and comment of a task and leave the rest as it is there.
+        """Change status, progress and our line of a task's comment, and leave the rest as it is.
 
-        Without a new `comment`, the old one stays, unless it is `stale_comment`.
+        Parameters
+        ----------
+        status, progress
+            None leaves both to device-manager: the line changes, unless a scan is under way there.
+        word
+            For the operator (`put_word`); None takes our line out.
         """
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
-    ) -> None:
-        """Add a result to a task."""
+    ) -> str | None:
+        """Add a result to a task; return its id, or None if exam-manager's answer tells none."""
 
 
 class ScanClient(Protocol):

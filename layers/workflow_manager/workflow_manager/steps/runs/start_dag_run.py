@@ -18,6 +18,7 @@ from workflow_manager.domain.errors import (
     UpstreamError,
     VersionConflictError,
 )
+from workflow_manager.domain.task import Task
 from workflow_manager.domain.timestamps import milliseconds_between
 from workflow_manager.domain.trace import new_trace
 from workflow_manager.domain.transitions import DagRunMove, move_run
@@ -118,13 +119,13 @@ def _start(
                 reason=error.detail,
             )
         else:
-            _note_reason(store, dag_run_id, error.detail, cause)
+            _note_reason(store, queue, dag_run_id, error.detail, cause)
     except VersionConflictError:
         # Another delivery is starting the run too, or somebody has cancelled it meanwhile.
         return
     except (UpstreamError, ConflictError) as error:
         # It stays pending; the reconciler queues it again, later each time.
-        _note_reason(store, dag_run_id, error.detail, cause)
+        _note_reason(store, queue, dag_run_id, error.detail, cause)
     else:
         mark_started(store, queue, dag_run_id, cause)
 
@@ -157,11 +158,25 @@ def _trigger(orchestrator: Orchestrator, settings: Settings, run: DagRun, token:
 
 
 @retry_on_conflict
-def _note_reason(store: WorkflowStore, dag_run_id: str, reason: str, cause: Cause) -> None:
+def _note_reason(
+    store: WorkflowStore, queue: MessageQueue, dag_run_id: str, reason: str, cause: Cause
+) -> None:
     logger.warning("run not started yet", extra={"dag_run_id": dag_run_id, "reason": reason})
     run = store.get_dag_run(dag_run_id)
     if run is not None and run.state is DagRunState.PENDING:
-        store.commit([run.with_failed_start(reason, cause.at)])
+        tasks = _list_to_tell(store, run, cause) if run.waits_because != reason else []
+        store.commit([run.with_failed_start(reason, cause.at), *tasks])
+        send_changes(queue, tasks)
+
+
+def _list_to_tell(store: WorkflowStore, run: DagRun, cause: Cause) -> list[Task]:
+    """Return the task whose operator is to be told of why its run waits, or that it does not."""
+    if run.workflow_id is None or run.task_id is None:
+        return []
+    task = store.get_task(run.workflow_id, run.task_id)
+    if task is None or task.dag_run_id != run.dag_run_id or not task.status.is_open:
+        return []
+    return [task.evolve(is_mirror_due=True, updated_at=cause.at)]
 
 
 @retry_on_conflict
@@ -180,6 +195,8 @@ def mark_started(store: WorkflowStore, queue: MessageQueue, dag_run_id: str, cau
         "reason": None,
     }
     started, event = move_run(run, DagRunMove.START, cause, **changes)
-    store.commit([started], [event])
+    tasks = _list_to_tell(store, run, cause) if run.waits_because is not None else []
+    store.commit([started, *tasks], [event])
+    send_changes(queue, tasks)
     metrics.add_metric("DagRunsStarted", MetricUnit.Count, 1)
     logger.info("DAG run started", extra={"dag_run_id": dag_run_id, "dag_id": run.dag_id})

@@ -53,8 +53,7 @@ def _refuse(holder: Task) -> ConflictError:
 
 def _has_ended(exam: ExamClient, holder: Task) -> bool:
     # Device-manager tells exam-manager of the end of a scan; its data may be hours behind.
-    if holder.is_mirror_due:
-        # It may be the end of an earlier attempt.
+    if holder.may_show_earlier:
         return False
     try:
         return exam.get_task(holder.task_id).status is ItemStatus.FINISHED

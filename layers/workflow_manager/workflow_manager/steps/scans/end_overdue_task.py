@@ -58,8 +58,8 @@ def end_overdue_task(
         reason = UNCONFIRMED if is_unconfirmed else UNFINISHED
         execution.fail(task_id, f"{reason} {UNASKED}", cause, may_scan=is_unconfirmed)
     else:
-        if reported and reported.status is ItemStatus.FINISHED and task.is_mirror_due:
-            # It may be the end of an earlier attempt, and tells nothing of this one.
+        if reported and reported.status is ItemStatus.FINISHED and task.may_show_earlier:
+            # It tells nothing of this attempt.
             reported = reported.model_copy(update={"status": ItemStatus.STARTED, "progress": 0})
         _settle(settings, execution, task, reported, cause)
     commit_execution(store, queue, execution)

@@ -32,8 +32,7 @@ def follow_device_task(
     known = execution.graph.tasks.get(task.task_id) if execution else None
     if execution is None or known is None or known.attempt != task.attempt:
         return
-    if known.status is not TaskStatus.IN_PROGRESS or known.is_mirror_due:
-        # Exam-manager may still show an earlier attempt.
+    if known.status is not TaskStatus.IN_PROGRESS or known.may_show_earlier:
         return
     if reported is None:
         note_missing(execution, known, cause)

@@ -106,7 +106,7 @@ def _start(
 def _report_started(exam: ExamClient, task: Task) -> None:
     # Before the start: while the scan runs, device-manager writes to the task.
     try:
-        exam.report_task(task.task_id, ItemStatus.STARTED, 0, stale_comment=task.told_reason)
+        exam.report_task(task.task_id, ItemStatus.STARTED, 0)
     except UpstreamError as error:
         if task.is_mirror_due:
             # What exam-manager still says of an earlier scan would count as the end of this one.

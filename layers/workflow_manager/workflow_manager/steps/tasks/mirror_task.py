@@ -22,17 +22,20 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import logger
 from workflow_manager.ports import Clock, ExamClient, WorkflowStore
 
-# Exam-manager knows neither failure nor cancel: NEW lets the operator start again, and the comment
-# says why.
+# Exam-manager knows neither failure nor cancel: NEW lets the operator start again, and our line of
+# the comment says why.
 _STATUS = {
     TaskStatus.PENDING: ItemStatus.NEW,
-    TaskStatus.IN_PROGRESS: ItemStatus.INPROGRESS,
+    # Its page knows no INPROGRESS, and shows a play button.
+    TaskStatus.IN_PROGRESS: ItemStatus.STARTED,
     TaskStatus.COMPLETED: ItemStatus.FINISHED,
     TaskStatus.FAILED: ItemStatus.NEW,
     TaskStatus.CANCELLED: ItemStatus.NEW,
 }
 MAX_ROUNDS = 5
-# A report that exam-manager itself has refused for so long is not repeated.
+WAITS_FOR_DATA = "Waits for raw data: upload it for this task."
+# A report that exam-manager itself has refused for so long is not repeated: one that is restored
+# from its backup meanwhile is still told.
 MAX_TIME_REFUSED = timedelta(hours=1)
 # The deadline for all results of one task, of which there may be twenty.
 RESULTS_BUDGET = timedelta(seconds=10)
@@ -85,21 +88,36 @@ def _report(
     *,
     is_last: bool,
 ) -> bool:
+    run = store.get_dag_run(task.dag_run_id) if task.dag_run_id else None
+    refusals: list[str] = []
     try:
-        _report_results(store, exam, clock, task)
-        _report_status(exam, task)
+        _report_results(exam, clock, task, run, refusals)
+        _report_status(exam, task, run)
     except UpstreamError as error:
         if not _is_refused_for_good(task, error, cause):
             _note_failure(store, task, cause)
             raise
-        logger.error("exam-manager refuses the task's state", extra={"task_id": task.task_id})
+        refusals.append(f"Exam-manager has refused the task's state for an hour: {error.detail}.")
     # The reconciler postpones a task before it reports it: its report may be under way.
     is_overtaken = task.report_retry_at is not None and task.report_retry_at > cause.at
+    told = task.with_report(is_due=is_overtaken and not is_last)
     try:
-        store.commit([task.with_report(is_due=is_overtaken and not is_last)])
+        _commit_told(store, told, refusals, cause)
     except VersionConflictError:
         return False
     return True
+
+
+def _commit_told(store: WorkflowStore, told: Task, refusals: list[str], cause: Cause) -> None:
+    execution = store.get_execution(told.workflow_id) if refusals else None
+    if execution is None:
+        store.commit([told])
+        return
+    execution.put_task(told, cause)
+    for refusal in refusals:
+        logger.error("exam-manager refuses", extra={"task_id": told.task_id, "reason": refusal})
+        execution.record_refusal(told.task_id, refusal, cause)
+    store.commit(execution.changes.entities, execution.changes.events)
 
 
 def _is_refused_for_good(task: Task, error: UpstreamError, cause: Cause) -> bool:
@@ -116,31 +134,58 @@ def _note_failure(store: WorkflowStore, task: Task, cause: Cause) -> None:
         return
 
 
-def _report_status(exam: ExamClient, task: Task) -> None:
-    status = _STATUS[task.status]
-    if task.is_scanning:
-        # The start was reported before, and device-manager writes during the scan. We only correct
-        # a report of an earlier attempt that arrived late, above all its end, because a device that
-        # scans must not count as free. If that overwrites a true end, the data or the deadline ends
-        # the task.
-        if exam.get_task(task.task_id).status in (ItemStatus.STARTED, ItemStatus.INPROGRESS):
-            return
-        status = ItemStatus.STARTED
-    exam.report_task(task.task_id, status, task.progress, task.reason, task.told_reason)
-
-
-def _report_results(store: WorkflowStore, exam: ExamClient, clock: Clock, task: Task) -> None:
-    run = store.get_dag_run(task.dag_run_id) if task.dag_run_id else None
-    if run is None or task.status is not TaskStatus.COMPLETED or not run.results:
+def _report_status(exam: ExamClient, task: Task, run: DagRun | None) -> None:
+    word = _find_word(task, run)
+    if task.waits_for_data:
+        # Device-manager has written the end.
+        exam.report_task(task.task_id, word=word)
         return
+    status = _STATUS[task.status]
+    # The start of a scan was reported before, and device-manager writes during the scan. We only
+    # correct a report of an earlier attempt that arrived late, above all its end, because a device
+    # that scans must not count as free. If that overwrites a true end, the data or the deadline
+    # ends the task.
+    started = (ItemStatus.STARTED, ItemStatus.INPROGRESS)
+    if task.is_scanning and exam.get_task(task.task_id).status in started:
+        return
+    exam.report_task(task.task_id, status, task.progress, word)
+
+
+def _find_word(task: Task, run: DagRun | None) -> str | None:
+    if task.waits_for_data:
+        return WAITS_FOR_DATA
+    if run is not None and run.waits_because is not None:
+        return f"Waits for Airflow: {run.waits_because}"
+    return task.reason
+
+
+def _report_results(
+    exam: ExamClient, clock: Clock, task: Task, run: DagRun | None, refusals: list[str]
+) -> list[tuple[Result, str | None]]:
+    """Add the results that exam-manager lacks; return all that it has, with their ids there."""
+    if run is None or task.status is not TaskStatus.COMPLETED or not run.results:
+        return []
     # POST is not idempotent there: an earlier try whose answer was lost shows in the list.
-    known = {(item.directory, item.filename) for item in exam.get_task(task.task_id).results}
+    listed = exam.get_task(task.task_id).results
+    known = {(item.directory, item.filename): item.id for item in listed}
+    told: list[tuple[Result, str | None]] = []
     until = clock() + RESULTS_BUDGET
     for result in run.results:
         directory, filename = _locate(run, result)
-        if (directory, filename) not in known:
-            _check_time(clock, until)
-            exam.create_result(task.task_id, result.type, directory, filename)
+        if (directory, filename) in known:
+            told.append((result, known[directory, filename]))
+            continue
+        _check_time(clock, until)
+        try:
+            result_id = exam.create_result(task.task_id, result.type, directory, filename)
+        except NeighbourRefusedError as error:
+            if not error.is_own:
+                raise
+            # One that it does not take holds up neither the others nor the end of the task.
+            refusals.append(f"Exam-manager refuses a result of type {result.type}.")
+        else:
+            told.append((result, result_id))
+    return told
 
 
 def _check_time(clock: Clock, until: datetime) -> None:
