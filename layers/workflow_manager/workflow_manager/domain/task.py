@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.device_look import DeviceLook
 from workflow_manager.domain.entity import UNREADABLE, Entity
 from workflow_manager.domain.errors import InvalidInputError, InvalidTransitionError
 from workflow_manager.domain.exam import TaskType
@@ -78,6 +79,10 @@ class Task(Entity):
         Since when exam-manager says that it has no such task; None once it has it again.
     ask_again_at
         When the reconciler looks again at an attempt whose time is over.
+    device_look
+        What was last seen of the device of a scan that did not go on; see `own_look`.
+    watched_until
+        The attempt has ended here, but its scan may go on: until then, its end is looked for.
     """
 
     workflow_id: str
@@ -104,11 +109,13 @@ class Task(Entity):
     told_reason: str | None = None
     missing_since: AwareDatetime | None = None
     ask_again_at: AwareDatetime | None = None
+    device_look: DeviceLook | None = None
+    watched_until: AwareDatetime | None = None
 
     @property
     def due_at(self) -> AwareDatetime | None:
         """When the reconciler must look at this task; the deadline of a DAG task is its run's."""
-        times = [at for at in (self.report_due_at, self.end_due_at) if at]
+        times = [at for at in (self.report_due_at, self.end_due_at, self.watched_until) if at]
         return min(times, default=None)
 
     @property
@@ -191,6 +198,12 @@ class Task(Entity):
     def is_scanning(self) -> bool:
         """Whether a scanner is at work on it, as far as we know."""
         return self.task_type.is_device_task and self.status is TaskStatus.IN_PROGRESS
+
+    @property
+    def own_look(self) -> DeviceLook | None:
+        """What was last seen of the device in this attempt."""
+        look = self.device_look
+        return look if look is not None and look.attempt == self.attempt else None
 
     @property
     def adopted_fields(self) -> dict[str, object]:
