@@ -115,7 +115,9 @@ class Task(Entity):
     @property
     def due_at(self) -> AwareDatetime | None:
         """When the reconciler must look at this task; the deadline of a DAG task is its run's."""
-        times = [at for at in (self.report_due_at, self.end_due_at, self.watched_until) if at]
+        # A release that does not know it starts the next attempt and leaves it.
+        watched_until = self.watched_until if self.status.has_ended else None
+        times = [at for at in (self.report_due_at, self.end_due_at, watched_until) if at]
         return min(times, default=None)
 
     @property

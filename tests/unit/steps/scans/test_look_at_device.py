@@ -285,6 +285,7 @@ def test_look_at_an_earlier_attempt_says_nothing_of_this_one(world: MemoryPorts)
 def test_scan_that_goes_on_costs_no_look_and_one_that_does_not_one_a_minute(
     world: MemoryPorts,
 ) -> None:
+    reconcile(world, 0.5)
     for minute in range(1, 10):
         write(world, minute)
         reconcile(world, minute)

@@ -1,5 +1,6 @@
 """Take over from exam-manager how far a scan has come."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 from workflow_manager.domain.entity import Cause
@@ -13,6 +14,8 @@ from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 
 FULL = 100
+# Less than a minute, which is between two turns: one that finds progress each time asks no device.
+STILL_TIME = timedelta(seconds=45)
 
 
 @retry_on_conflict
@@ -39,7 +42,8 @@ def follow_device_task(
     known = find_followed(execution, task)
     if execution is None or known is None:
         return None
-    is_still = reported is not None and is_quiet(known, reported) and known.missing_since is None
+    has_stood = known.missing_since is None and cause.at - known.updated_at >= STILL_TIME
+    is_still = has_stood and reported is not None and is_quiet(known, reported)
     if reported is None:
         note_missing(execution, known, cause)
     elif reported.status is ItemStatus.FINISHED and not execution.graph.has_followers(known):
