@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import uuid4
 
 from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError
 from workflow_manager.domain.exam import (
+    Device,
     DeviceTask,
     Exam,
     ExamResult,
@@ -140,8 +142,11 @@ class FakeScan:
     patients: dict[str, Patient] = field(default_factory=dict)
     sequences: dict[str, str] = field(default_factory=dict)
     device_statuses: dict[str, str] = field(default_factory=dict)
+    device_times: dict[str, datetime] = field(default_factory=dict)
     starts: list[tuple[TaskType, DeviceTask]] = field(default_factory=list)
     start_error: ScanHubError | None = None
+    device_error: ScanHubError | None = None
+    n_looks: int = 0
 
     def get_patient(self, patient_id: str) -> Patient:
         if patient_id not in self.patients:
@@ -154,10 +159,14 @@ class FakeScan:
             raise NeighbourRefusedError(detail, 400)
         return self.sequences[sequence_id]
 
-    def get_device_status(self, device_id: str) -> str:
+    def get_device(self, device_id: str) -> Device:
+        self.n_looks += 1
+        if self.device_error:
+            raise self.device_error
         if device_id not in self.device_statuses:
             raise NeighbourRefusedError("Failed to fetch device", 404)
-        return self.device_statuses[device_id]
+        said_at = self.device_times.get(device_id)
+        return Device(status=self.device_statuses[device_id], datetime_updated=said_at)
 
     def start(
         self, task_type: TaskType, device_task: DeviceTask, check: Callable[[], None]

@@ -259,6 +259,15 @@ class Engine:
             if is_over:
                 del self.scanner.running[device_id]
 
+    def device_says(self, index: int, word: str) -> None:
+        """Let a device tell device-manager something; who is ready or in error does not scan."""
+        if device := pick(list(self.scanner.running.items()), index):
+            device_id, _ = device
+            self.scanner.device_statuses[device_id] = word
+            self.scanner.device_times[device_id] = self.now.replace(tzinfo=None)
+            if word in ("ready", "error"):
+                del self.scanner.running[device_id]
+
     def console(self, index: int, status: ItemStatus) -> None:
         """Change a task at the console that nobody has started here."""
         task = pick(self.scans, index)

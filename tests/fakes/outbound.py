@@ -127,7 +127,7 @@ CALLS: dict[str, tuple[Call, type[ScanHubError]]] = {
     "login": (lambda ports: ports.service_exam.get_task("t"), UpstreamTimeoutError),
     "get_patient": (lambda ports: ports.scan.get_patient("p"), UpstreamTimeoutError),
     "get_sequence": (lambda ports: ports.scan.get_sequence("s"), UpstreamTimeoutError),
-    "get_device_status": (lambda ports: ports.scan.get_device_status("d"), UpstreamTimeoutError),
+    "get_device": (lambda ports: ports.scan.get_device("d"), UpstreamTimeoutError),
     "start": (lambda ports: ports.start(TaskType.DEVICE_TASK_SDK), UpstreamTimeoutError),
     # The address is asked for first: nothing was sent to the device.
     "find_device": (

@@ -26,7 +26,7 @@ from workflow_manager.services.reconcile_runs import reconcile_runs
 # Lambda ends the function by then.
 TIMEOUT = timedelta(seconds=50)
 DAY = timedelta(days=1)
-PARTS = ("store", "lake", "queue", "orchestrator", "exam")
+PARTS = ("store", "lake", "queue", "orchestrator", "exam", "scan")
 
 
 def _put_run(world: MemoryPorts, name: str, **changes: object) -> None:
@@ -82,6 +82,24 @@ def ended_scan(world: MemoryPorts, name: str, due: datetime) -> None:
     )
 
 
+def lost_scan(world: MemoryPorts, name: str, due: datetime) -> None:
+    """Put a scan that has gone on before, and whose device reports an error."""
+    device_id = f"device-of-{name}"
+    begun = {"args": {"device_id": device_id}, "progress": 50, "deadline": due + 2 * DAY}
+    _put_task(world, name, status=TaskStatus.IN_PROGRESS, **begun)
+    world.exam.tasks[name] = world.exam.tasks[name].model_copy(update={"progress": 50})
+    world.scan.device_statuses[device_id] = "error"
+
+
+def ended_scan_goes_on(world: MemoryPorts, name: str, due: datetime) -> None:
+    """Put a scan that was cancelled and that device-manager says has ended since."""
+    times = {"deadline": due + 2 * DAY, "watched_until": due + 2 * DAY}
+    _put_task(world, name, status=TaskStatus.CANCELLED, **times)
+    world.exam.tasks[name] = world.exam.tasks[name].model_copy(
+        update={"status": ItemStatus.FINISHED}
+    )
+
+
 def due_report(world: MemoryPorts, name: str, due: datetime) -> None:
     told = {"is_mirror_due": True, "report_retry_at": due}
     _put_task(world, name, status=TaskStatus.COMPLETED, **told)
@@ -97,6 +115,8 @@ KINDS: Mapping[str, Callable[[MemoryPorts, str, datetime], None]] = {
         overdue_scan,
         unconfirmed_scan,
         ended_scan,
+        lost_scan,
+        ended_scan_goes_on,
         due_report,
     )
 }
@@ -111,6 +131,8 @@ def is_served(world: MemoryPorts, kind: str, name: str) -> bool:
     if run := world.store.get_dag_run(name):
         return run.stopped_at is not None if kind == "run_to_stop" else run.state.is_final
     task = world.store.get_task(f"workflow-{name}", name)
+    if kind == "ended_scan_goes_on":
+        return task is not None and task.watched_until is None
     return task is not None and task.status is not TaskStatus.IN_PROGRESS
 
 

@@ -84,6 +84,7 @@ OUTAGES = [
     "exam.create_result",
     "exam.get_workflow",
     "scan.start",
+    "scan.get_device",
 ]
 # So that many walks begin in the midst of things.
 PROLOGUE = [
@@ -188,6 +189,11 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(index=Indices, progress=st.sampled_from([5, 60, 100]))
     def scan_goes_on(self, index: int, progress: int) -> None:
         self.engine.scan_goes_on(index, progress)
+
+    @precondition(lambda self: self.engine.scanner.running)
+    @rule(index=Indices, word=st.sampled_from(["scanning", "disconnected", "ready", "error"]))
+    def device_says(self, index: int, word: str) -> None:
+        self.engine.device_says(index, word)
 
     @precondition(lambda self: self.engine.scans)
     @rule(index=Indices, status=st.sampled_from(list(ItemStatus)))

@@ -79,8 +79,8 @@ def build_exam(token: str | None = None, settings: "Settings | None" = None) -> 
     return HttpExamClient(_http_client(), uri, _auth(token))
 
 
-def build_scan(token: str) -> "ScanClient":
-    """Return what starting a scan takes, on behalf of whose `token` it is."""
+def build_scan(token: str | None = None) -> "ScanClient":
+    """Return what starting a scan takes, on behalf of whose `token` it is, as `build_exam`."""
     from workflow_manager.clients.scan import HttpScanClient
 
     return HttpScanClient(_http_client(), _unpooled_http_client(), get_settings(), _auth(token))

@@ -17,6 +17,7 @@ KINDS = "401 404 500 503 slow garbage drop refused".split()
 AIRFLOW_KINDS = "401 404 409 422 500 503 slow garbage drop refused".split()
 # Answer to the caller where a neighbour's refusal is the caller's business, by kind of failure.
 PASSED_THROUGH = "401 404 502 503 504 502 502 502"
+LOGIN_EXPIRED = "Your login has expired: log in again."
 TASK_DETAIL = "Failed to fetch task with id={task_id}"
 
 # Name → service, method, and what the path holds.
@@ -142,7 +143,7 @@ def failures(
             name: value[index] if isinstance(value, list) else value
             for name, value in expected.items()
         }
-        shown = detail if status >= 400 else None
+        shown = (LOGIN_EXPIRED if status == 401 else detail) if status >= 400 else None
         cells.append(Cell(scenario, ((point, kind),), status, shown, **own))
     return cells
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.integration.contract.cells import (
     AIRFLOW_KINDS,
+    LOGIN_EXPIRED,
     PASSED_THROUGH,
     TASK_DETAIL,
     Cell,
@@ -39,12 +40,15 @@ from tests.integration.contract.task_cells import (
     NOTHING,
     RUN_STATES,
     RUNNING,
+    SCANNER_REASONS,
     SCANNING,
     SDK_TASK,
     SEQUENCE,
+    SEQUENCE_REASONS,
     SIMULATOR_TASK,
     START,
     START_REASONS,
+    START_STATUSES,
     WAITING,
     delete_by_hand,
     forget_limits,
@@ -205,7 +209,8 @@ CANCELS = [
     *stop_cells(CANCEL_UPLOAD_RUN, "The run was cancelled.", ours=None, exams=None, reason=None),
 ]
 IN_PROGRESS = "The task is in progress: cancel it first."
-REFUSED = "Not started: the device refused (status 401)."
+REFUSED = "Not started: the device refused (status 404)."
+UPDATE_REASONS = [LOGIN_EXPIRED, *[EARLIER_SCAN] * 7]
 UNCHANGED = {**FAILED, "reason": REFUSED}
 RUN_FAILED = {**FAILED, "run": "FAILED", "reason": "Out of memory."}
 AGAIN: dict[str, Any] = {"shows": {"status": "success", "data": "ok", "task.attempt": 2}}
@@ -225,13 +230,13 @@ def neighbour_cells(scenario: Scenario, **unchanged: str) -> list[Cell]:
 
 def scan_cells(scenario: Scenario) -> list[Cell]:
     """Return the lines of what a scan needs."""
-    sequence = "400 400 400 400 504 502 502 502"
+    sequence = "401 400 400 400 504 502 502 502"
     return [
         case(scenario, "", 200, **SCANNING, **AGAIN),
         *neighbour_cells(scenario, **UNCHANGED),
         # It must not go on showing the end of the last scan while this one runs.
-        *failures(scenario, "update", "502", START, ours="FAILED", reason=EARLIER_SCAN),
-        *failures(scenario, "sequence", sequence, SEQUENCE, **FAILED, reason=SEQUENCE),
+        *failures(scenario, "update", START_STATUSES, START, ours="FAILED", reason=UPDATE_REASONS),
+        *failures(scenario, "sequence", sequence, SEQUENCE, **FAILED, reason=SEQUENCE_REASONS),
         case(and_then(scenario, forget_limits), "no limits", 422, "No scan", **UNCHANGED),
         case(and_then(scenario, occupy_device), "busy device", 409, "The device", **UNCHANGED),
         case(without(scenario, "device_id"), "no device", 422, NO_ARG, **FAILED),
@@ -242,10 +247,10 @@ def scan_cells(scenario: Scenario) -> list[Cell]:
 
 RETRIES = [
     *scan_cells(RETRY_SDK),
-    *failures(RETRY_SDK, "start", "502", START, **FAILED, reason=START_REASONS),
+    *failures(RETRY_SDK, "start", START_STATUSES, START, **FAILED, reason=START_REASONS),
     *scan_cells(RETRY_SIMULATOR),
-    *failures(RETRY_SIMULATOR, "address", "502", START, **FAILED, reason=ADDRESS_REASONS),
-    *failures(RETRY_SIMULATOR, "scanner", "502", START, **FAILED, reason=START_REASONS),
+    *failures(RETRY_SIMULATOR, "address", START_STATUSES, START, **FAILED, reason=ADDRESS_REASONS),
+    *failures(RETRY_SIMULATOR, "scanner", "502", START, **FAILED, reason=SCANNER_REASONS),
     case(
         after(replace(RETRY_SDK, path=RETRY["path"].replace("{task", "{last_task")), scan),
         "waits for another",

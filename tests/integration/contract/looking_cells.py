@@ -7,6 +7,7 @@ from typing import Any
 from tests.integration.contract.cells import (
     AIRFLOW_KINDS,
     KINDS,
+    LOGIN_EXPIRED,
     PASSED_THROUGH,
     Cell,
     Scenario,
@@ -76,7 +77,7 @@ def unclear(point: str, where: str, detail: str, **known: str) -> list[Cell]:
 
 def refused(detail: str) -> dict[str, str]:
     """Return what counts as an answer of a neighbour: it knows the caller, or the thing, not."""
-    return {"http_401": detail, "http_404": detail}
+    return {"http_401": LOGIN_EXPIRED, "http_404": detail}
 
 
 def shown(scenario: Scenario, label: str, where: str, problem: str, **expected: str) -> Cell:
@@ -93,14 +94,15 @@ NO_EXAM, NO_PATIENT, NO_DEVICE = (
 )
 UNKNOWN_DEVICE = "Device-manager does not know the device."
 # Sequence-manager's refusals are all one to ScanHub's clients.
-NO_SEQUENCE = {f"http_{status}": SEQUENCE for status in (401, 404, 500, 503)}
+NO_SEQUENCE = {f"http_{status}": SEQUENCE for status in (404, 500, 503)}
+NO_SEQUENCE["http_401"] = LOGIN_EXPIRED
 CELLS = [
     case(VALIDATE, "", 200, **NOTHING, shows=READY),
     *everywhere(VALIDATE, 400, "Failed to fetch workflow data"),
     *failures(VALIDATE, "workflow", PASSED_THROUGH, "Failed to fetch workflow data", **NOTHING),
     *unclear("exam", OF_WORKFLOW, NO_EXAM, **refused(NO_EXAM)),
     *unclear("patient", OF_WORKFLOW, NO_PATIENT, **refused(NO_PATIENT)),
-    *unclear("device", OF_SCAN, NO_DEVICE, http_401=NO_DEVICE, http_404=UNKNOWN_DEVICE),
+    *unclear("device", OF_SCAN, NO_DEVICE, http_401=LOGIN_EXPIRED, http_404=UNKNOWN_DEVICE),
     *unclear("sequence", OF_SCAN, SEQUENCE, **NO_SEQUENCE),
     *unclear("DAG", OF_DAG, "Airflow failed.", http_404=f"Airflow does not know the DAG {DAG_ID}"),
     *unclear("Airflow login", OF_DAG, "Airflow "),

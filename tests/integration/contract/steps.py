@@ -32,7 +32,7 @@ def fail_start(point: str) -> Prepare:
     """Return a preparation in which a device refuses the task."""
 
     def refuse(deployment: Deployment, ids: Ids) -> None:
-        fail(deployment, ids, point, "401")
+        fail(deployment, ids, point, "404")
         trigger_before(deployment, ids)
         clear_failures(deployment)
 

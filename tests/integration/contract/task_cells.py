@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from local.scanhub.models import ExamOut, ItemStatus, TaskOut, WorkflowOut
 from tests.integration.contract.cells import (
+    LOGIN_EXPIRED,
     PASSED_THROUGH,
     TASK_DETAIL,
     Cell,
@@ -29,8 +30,14 @@ LATE = "Start not confirmed: the device did not answer in time."
 REFUSED = [f"Not started: the device refused (status {status})." for status in (401, 404, 500)]
 # By kind of failure: of the start itself, and of the look-up of the device's address before it.
 # A 503 that is not device-manager's own may come from a proxy that has passed the start on.
-START_REASONS = [*REFUSED[:2], UNCLEAR, UNCLEAR, LATE, UNCLEAR, UNCLEAR, UNREACHABLE]
-ADDRESS_REASONS = [*REFUSED, OFFLINE, *[UNREACHABLE] * 4]
+SCANNER_REASONS = [*REFUSED[:2], UNCLEAR, UNCLEAR, LATE, UNCLEAR, UNCLEAR, UNREACHABLE]
+START_REASONS = [LOGIN_EXPIRED, *SCANNER_REASONS[1:]]
+ADDRESS_REASONS = [LOGIN_EXPIRED, *REFUSED[1:], OFFLINE, *[UNREACHABLE] * 4]
+SEQUENCE_REASONS = [LOGIN_EXPIRED, *[SEQUENCE] * 7]
+# The caller's own token is refused, or the start fails; a device is not sent the token.
+UPDATE_STATUSES = "401 200 200 200 200 200 200 200"
+UPDATE_STATES = ["FAILED", *["IN_PROGRESS"] * 7]
+START_STATUSES = "401 502 502 502 502 502 502 502"
 
 # What becomes of a run, by kind of Airflow's failure: nothing is final but a refused conf.
 DAG_STATES = ["PENDING"] * 10
@@ -140,12 +147,13 @@ def before_the_start(scenario: Scenario, point: str, detail: str) -> list[Cell]:
 
 def scan_cells(scenario: Scenario) -> list[Cell]:
     """Return the lines of what every start of a scan asks, in the order of asking."""
-    sequence = "400 400 400 400 504 502 502 502"
+    sequence = "401 400 400 400 504 502 502 502"
     return [
         *before_the_start(scenario, "exam", "Failed to fetch exam"),
         *before_the_start(scenario, "patient", "Failed to fetch patient"),
-        *failures(scenario, "update", "200", ours="IN_PROGRESS"),
-        *failures(scenario, "sequence", sequence, SEQUENCE, **FAILED, reason=SEQUENCE),
+        # Who is not logged in any more could not see the scan either: it is not started.
+        *failures(scenario, "update", UPDATE_STATUSES, ours=UPDATE_STATES),
+        *failures(scenario, "sequence", sequence, SEQUENCE, **FAILED, reason=SEQUENCE_REASONS),
     ]
 
 
@@ -154,18 +162,18 @@ CELLS = [
     *before_the_start(SDK, "task", TASK_DETAIL),
     *before_the_start(SDK, "workflow", "Failed to fetch workflow"),
     *scan_cells(SDK),
-    *failures(SDK, "start", "502", START, **FAILED, reason=START_REASONS),
+    *failures(SDK, "start", START_STATUSES, START, **FAILED, reason=START_REASONS),
     case(SIMULATOR, "", 200, **SCANNING),
     *before_the_start(SIMULATOR, "task", TASK_DETAIL),
     *before_the_start(SIMULATOR, "workflow", "Failed to fetch workflow"),
     *scan_cells(SIMULATOR),
-    *failures(SIMULATOR, "address", "502", START, **FAILED, reason=ADDRESS_REASONS),
-    *failures(SIMULATOR, "scanner", "502", START, **FAILED, reason=START_REASONS),
+    *failures(SIMULATOR, "address", START_STATUSES, START, **FAILED, reason=ADDRESS_REASONS),
+    *failures(SIMULATOR, "scanner", "502", START, **FAILED, reason=SCANNER_REASONS),
     case(PROCESS_SCAN, "", 200, **SCANNING),
     *before_the_start(PROCESS_SCAN, "workflow", "Failed to fetch workflow data"),
-    *failures(PROCESS_SCAN, "task", "200", ours="IN_PROGRESS"),
+    *failures(PROCESS_SCAN, "task", UPDATE_STATUSES, ours=UPDATE_STATES),
     *scan_cells(PROCESS_SCAN),
-    *failures(PROCESS_SCAN, "start", "502", START, **FAILED, reason=START_REASONS),
+    *failures(PROCESS_SCAN, "start", START_STATUSES, START, **FAILED, reason=START_REASONS),
     case(SIMULATED, "", 200, **RUNNING),
     loss(SIMULATED, "simulation queue", 200, **WAITING),
     case(PROCESS_DAG, "", 200, **RUNNING),

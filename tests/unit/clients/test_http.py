@@ -2,12 +2,15 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from tests.fakes.http import FakeServer
+from tests.fakes.http import FakeServer, load_sample_credentials
+from workflow_manager.clients.auth import BearerAuth, ServiceAccountAuth
 from workflow_manager.clients.http import TIMEOUT_S, build_http_client, read_json, read_model, send
 from workflow_manager.domain.errors import (
     InvalidInputError,
+    LoginExpiredError,
     NeighbourRefusedError,
     UpstreamError,
+    UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
@@ -20,9 +23,9 @@ class Record(BaseModel):
     birth_date: int
 
 
-def call(server: FakeServer, method: str = "GET") -> httpx.Response:
+def call(server: FakeServer, method: str = "GET", auth: httpx.Auth | None = None) -> httpx.Response:
     client = server.client
-    return send(client, client.build_request(method, URL), "It failed")
+    return send(client, client.build_request(method, URL), "It failed", auth)
 
 
 def test_build_client_sets_a_timeout_and_follows_no_redirect() -> None:
@@ -92,6 +95,21 @@ def test_send_keeps_the_status_of_a_refusal() -> None:
         call(FakeServer(httpx.Response(418, text="a patient's name")))
     assert caught.value.status == 418
     assert "patient" not in str(caught.value)
+
+
+def test_send_tells_the_caller_whose_login_has_expired() -> None:
+    server = FakeServer(httpx.Response(401, json={"detail": "Invalid token."}))
+    with pytest.raises(LoginExpiredError, match="Your login has expired") as caught:
+        call(server, auth=BearerAuth("token-1"))
+    assert caught.value.status == 401
+
+
+def test_send_makes_a_refusal_of_our_own_account_no_business_of_the_caller() -> None:
+    login = httpx.Response(200, json={"access_token": "t1"})
+    auth = ServiceAccountAuth(URL, load_sample_credentials)
+    with pytest.raises(UpstreamRefusedError) as caught:
+        call(FakeServer(login, httpx.Response(401)), auth=auth)
+    assert not isinstance(caught.value, NeighbourRefusedError)
 
 
 def test_read_json_raises_when_the_body_is_not_json() -> None:

@@ -10,6 +10,7 @@ from workflow_manager.clients.scan import HttpScanClient
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
+    LoginExpiredError,
     NeighbourRefusedError,
     PermissionDeniedError,
     UpstreamError,
@@ -111,6 +112,35 @@ def test_only_a_start_goes_over_a_connection_of_its_own() -> None:
     assert start_server.lines == ["POST http://127.0.0.1:7/api/start-scan"]
 
 
+def test_device_is_what_device_manager_shows() -> None:
+    shown = {"status": "scanning", "datetime_updated": "2026-11-23T06:22:15.491907", "name": "x"}
+    device = make_client(FakeServer(httpx.Response(200, json=shown))).get_device("scanner/1")
+    assert (device.status, str(device.datetime_updated)) == (
+        "scanning",
+        "2026-11-23 06:22:15.491907",
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "x" * 101},
+        {"status": None},
+        {"status": "ready", "datetime_updated": "noon"},
+        ["ready"],
+    ],
+)
+def test_device_that_cannot_be_read_fails_with_scanhubs_text(answer: object) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        make_client(FakeServer(httpx.Response(200, json=answer))).get_device("1")
+    assert caught.value.detail == "Failed to fetch device"
+
+
+def test_sequence_that_is_refused_for_the_login_is_no_missing_sequence() -> None:
+    with pytest.raises(LoginExpiredError):
+        make_client(FakeServer(httpx.Response(401))).get_sequence("1")
+
+
 def test_get_sequence_returns_the_document_as_it_came() -> None:
     text = '{"_id": "1",  "name": "se"}'
     server = FakeServer(httpx.Response(200, text=text))
@@ -194,7 +224,9 @@ def test_start_says_nothing_was_sent_when_the_look_up_fails(
     assert type(caught.value) is expected
 
 
-@pytest.mark.parametrize(("answer", "expected"), OUTCOMES)
+@pytest.mark.parametrize(
+    ("answer", "expected"), [*OUTCOMES, (httpx.Response(401), LoginExpiredError)]
+)
 def test_start_tells_what_is_known_and_never_repeats_for_an_sdk_task(
     answer: httpx.Response | Exception, expected: type[UpstreamError]
 ) -> None:
@@ -206,7 +238,9 @@ def test_start_tells_what_is_known_and_never_repeats_for_an_sdk_task(
     assert "token-1" not in repr(caught.value)
 
 
-@pytest.mark.parametrize(("answer", "expected"), OUTCOMES)
+@pytest.mark.parametrize(
+    ("answer", "expected"), [*OUTCOMES, (httpx.Response(401), UpstreamRefusedError)]
+)
 def test_start_tells_what_is_known_and_never_repeats_for_a_simulator_task(
     answer: httpx.Response | Exception, expected: type[UpstreamError]
 ) -> None:

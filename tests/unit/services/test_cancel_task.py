@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.fakes.ports import MemoryPorts, call
@@ -18,12 +20,16 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.dag_run import STOP_GRACE, DagRun, DagRunState
+from workflow_manager.domain.entity import Event
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
+    StoreUnavailableError,
     UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import ItemStatus
+from workflow_manager.domain.listing import ListQuery
+from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.cancel_task import SCANNER_NOT_STOPPED, cancel_task
 from workflow_manager.services.process_workflow import process_workflow
@@ -36,6 +42,16 @@ from workflow_manager.services.trigger_task import trigger_task
 @pytest.fixture
 def world() -> MemoryPorts:
     return make_world()
+
+
+def list_rejected(world: MemoryPorts) -> tuple[RejectedObject, ...]:
+    query = ListQuery(since=at(-60).at, until=at(3600).at, limit=10)
+    return tuple(world.store.list_rejected_objects(query).items)
+
+
+def list_lines(world: MemoryPorts, name: str) -> list[Event]:
+    trail = world.store.list_events(f"workflow:{WORKFLOW_ID}")
+    return [line for line in trail if line.name == name]
 
 
 def reconstruct(world: MemoryPorts) -> str:
@@ -97,7 +113,34 @@ def test_cancel_task_keeps_data_that_comes_all_the_same(world: MemoryPorts) -> N
     deliver(world, make_raw_data())
 
     assert get_task(world, SCAN_ID).status is TaskStatus.CANCELLED
-    assert world.store.list_events(f"workflow:{WORKFLOW_ID}")[-1].name == "late_data"
+    [line] = list_lines(world, "late_data")
+    [rejected] = list_rejected(world)
+    assert rejected.key == make_raw_data().key
+    assert rejected.reason.startswith(f"{line.reason} It causes nothing, and stays")
+    assert "CANCELLED" in rejected.reason
+    assert world.lake.head(make_raw_data().key) is not None
+
+
+def test_cancel_task_lists_late_data_although_the_first_try_broke_off(world: MemoryPorts) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(5))
+    commit = world.store.commit
+
+    def break_off(entities: Any, events: Any = ()) -> None:
+        if isinstance(entities[0], RejectedObject):
+            raise StoreUnavailableError("away")
+        commit(entities, events)
+
+    world.store.commit = break_off  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailableError):
+        deliver(world, make_raw_data())
+    world.store.commit = commit  # type: ignore[method-assign]
+
+    deliver(world, make_raw_data(), 20)
+    deliver(world, make_raw_data(), 30)
+
+    assert len(list_rejected(world)) == 1
+    assert len(list_lines(world, "late_data")) == 1
 
 
 def test_cancel_task_wins_over_results_that_come_later(world: MemoryPorts) -> None:

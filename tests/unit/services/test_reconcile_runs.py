@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contracts.samples import make_task, make_workflow
+from tests.contracts.samples import make_run, make_task, make_workflow
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
@@ -31,7 +31,7 @@ from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.orchestrator_run import OrchestratorRun
 from workflow_manager.domain.task import DELETED_REASON, TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.reconcile_runs import LEASE_S, reconcile_runs
+from workflow_manager.services.reconcile_runs import LEASE_S, N_FOLLOWED, reconcile_runs
 from workflow_manager.steps.scans.end_overdue_task import UNASKED, UNFINISHED, end_overdue_task
 
 
@@ -403,3 +403,17 @@ def test_end_overdue_task_leaves_an_attempt_alone_that_has_time(world: MemoryPor
     call(end_overdue_task, world, WORKFLOW_ID, SCAN_ID, at(5, "reconcile_runs"))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+
+
+def test_reconcile_runs_follows_the_scans_of_each_page(world: MemoryPorts) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.tasks[SCAN_ID] = SCAN.model_copy(update={"progress": 40})
+    for n in range(N_FOLLOWED + 1):
+        times = {"created_at": at(0).at, "deadline": at(9000).at}
+        run = make_run(f"run-{n}", state=DagRunState.RUNNING, **times, dag_id=DAG_ID)
+        world.store.commit([run])
+        world.orchestrator.trigger_dag_run(DAG_ID, run.dag_run_id, {})
+
+    reconcile(world, 60)
+
+    assert get_task(world, SCAN_ID).progress == 40

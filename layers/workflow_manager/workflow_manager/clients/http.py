@@ -11,10 +11,13 @@ import httpx
 from pydantic import BaseModel
 from pydantic_core import from_json
 
+from workflow_manager.clients.auth import BearerAuth
 from workflow_manager.deadline import bound_client, is_spent, limit, take_nothing_packed
 from workflow_manager.domain.errors import (
+    LoginExpiredError,
     NeighbourRefusedError,
     UpstreamError,
+    UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
@@ -130,14 +133,28 @@ def send(
 
     Raises
     ------
+    LoginExpiredError
+        The caller's token is refused.
     NeighbourRefusedError
         The answer has another status.
+    UpstreamRefusedError
+        Our own account is refused: no business of the caller.
     """
     response = exchange(client, request, detail, auth)
+    check_login(response, detail, auth)
     if not response.is_success:
         is_own = _is_own(response, own_words)
         raise NeighbourRefusedError(detail, response.status_code, is_own=is_own)
     return response
+
+
+def check_login(response: httpx.Response, detail: str, auth: httpx.Auth | None) -> None:
+    """Refuse an answer that refuses the token; one without a token has nothing to refuse."""
+    if auth is None or response.status_code != httpx.codes.UNAUTHORIZED:
+        return
+    if isinstance(auth, BearerAuth):
+        raise LoginExpiredError
+    raise UpstreamRefusedError(detail, response.status_code)
 
 
 def _is_own(response: httpx.Response, own_words: Collection[str]) -> bool:

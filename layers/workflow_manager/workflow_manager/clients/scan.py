@@ -7,15 +7,16 @@ import httpx
 from pydantic import BaseModel, Field
 
 from workflow_manager.clients.device_address import check_device_address
-from workflow_manager.clients.http import exchange, read_json, read_model, send
+from workflow_manager.clients.http import check_login, exchange, read_json, read_model, send
 from workflow_manager.domain.errors import (
     InvalidInputError,
+    LoginExpiredError,
     NeighbourRefusedError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamUnreachableError,
 )
-from workflow_manager.domain.exam import DeviceTask, Patient, TaskType
+from workflow_manager.domain.exam import Device, DeviceTask, Patient, TaskType
 from workflow_manager.domain.urls import quote_segment
 from workflow_manager.settings import Settings
 
@@ -64,17 +65,19 @@ class HttpScanClient:
         detail = f"Could not retreive sequence for sequence_id:{sequence_id}"
         try:
             response = self._get(f"{self._sequence_url}/{quote_segment(sequence_id)}", detail)
+        except LoginExpiredError:
+            raise
         except UpstreamRefusedError:
             # ScanHub's clients know 400 for it, whatever sequence-manager said.
             raise NeighbourRefusedError(detail, HTTPStatus.BAD_REQUEST) from None
         read_json(response, detail)
         return response.text
 
-    def get_device_status(self, device_id: str) -> str:
-        """Return how device-manager sees a device: ready, scanning, offline, disconnected."""
+    def get_device(self, device_id: str) -> Device:
+        """Return a device as device-manager shows it."""
         detail = "Failed to fetch device"
         response = self._get(f"{self._device_url}/{quote_segment(device_id)}", detail)
-        return read_model(_DeviceStatus, response, detail).status
+        return read_model(Device, response, detail)
 
     def start(
         self, task_type: TaskType, device_task: DeviceTask, check: Callable[[], None]
@@ -122,6 +125,7 @@ class HttpScanClient:
             headers={"Content-Type": "application/json"},
         )
         response = exchange(self._start_client, request, START_DETAIL, auth)
+        check_login(response, START_DETAIL, auth)
         if _is_refusal(response):
             raise UpstreamRefusedError(START_DETAIL, response.status_code)
         if response.status_code != httpx.codes.OK:
@@ -131,10 +135,6 @@ class HttpScanClient:
 
     def _get(self, url: str, detail: str) -> httpx.Response:
         return send(self._client, self._client.build_request("GET", url), detail, self._auth)
-
-
-class _DeviceStatus(BaseModel):
-    status: str = Field(max_length=100)
 
 
 class _DeviceAddress(BaseModel):

@@ -14,6 +14,7 @@ ScanHubError
 └── UpstreamError                a neighbour, a device or Airflow failed us
     ├── UpstreamRefusedError     it answered, with an error status
     │   └── NeighbourRefusedError    a service of ScanHub, asked with the caller's token
+    │       └── LoginExpiredError    it refuses that token
     ├── UpstreamUnreachableError no connection: the request was certainly not carried out
     ├── UpstreamTimeoutError     no answer in time: the outcome is unknown
     ├── MissingPermissionError   AWS or Airflow refuses the deployment itself: no outage
@@ -115,6 +116,13 @@ class NeighbourRefusedError(UpstreamRefusedError):
     def __init__(self, detail: str, status: int, *, is_own: bool = False) -> None:
         super().__init__(detail, status)
         self.is_own = is_own
+
+
+class LoginExpiredError(NeighbourRefusedError):
+    """A service of ScanHub refused the caller's token: logins there end by themselves when idle."""
+
+    def __init__(self) -> None:
+        super().__init__("Your login has expired: log in again.", 401)
 
 
 class UpstreamUnreachableError(UpstreamError):

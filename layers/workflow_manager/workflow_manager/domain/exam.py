@@ -89,6 +89,7 @@ class ExamTask(ScanHubModel):
     progress: int = 0
     is_template: bool = False
     datetime_created: datetime
+    datetime_updated: datetime | None = None
     results: list[ExamResult] = Field(default_factory=list)
 
 
@@ -128,6 +129,21 @@ class Patient(ScanHubModel):
 
     birth_date: date
     sex: Gender
+
+
+class Device(ScanHubModel):
+    """A device as device-manager shows it.
+
+    Attributes
+    ----------
+    status
+        The device's last word, free text; ``disconnected`` is device-manager's own.
+    datetime_updated
+        When it came, naive server-local; None: none came since the device was registered.
+    """
+
+    status: str = Field(max_length=100)
+    datetime_updated: datetime | None = None
 
 
 class AcquisitionLimits(ScanHubModel):

@@ -10,6 +10,7 @@ from datetime import timedelta
 from workflow_manager.domain.change_set import ChangeSet
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.device_look import DeviceLook
 from workflow_manager.domain.entity import UNREADABLE, Cause, Event, record_event
 from workflow_manager.domain.errors import (
     InvalidInputError,
@@ -34,6 +35,15 @@ from workflow_manager.domain.workflow import WorkflowStatus
 SCAN_START_LEASE_S = 90
 # As long as a function may take that makes a task ready again.
 REMAKE_LEASE_S = 60
+LATE_DATA = "late_data"
+_OF_ONE_MOVE = (
+    "start_lease_until",
+    "may_scan_until",
+    "missing_since",
+    "ask_again_at",
+    "device_look",
+    "watched_until",
+)
 
 
 @dataclass
@@ -114,8 +124,7 @@ class Execution:
         before = self.graph.tasks[task_id]
         status = transition_task(before.status, move)
         # What device and exam-manager said of one attempt says nothing of the next.
-        names = ("start_lease_until", "may_scan_until", "missing_since", "ask_again_at")
-        moved = before.evolve(**{**dict.fromkeys(names), **changes, "status": status})
+        moved = before.evolve(**{**dict.fromkeys(_OF_ONE_MOVE), **changes, "status": status})
         self.put_task(moved, cause)
         self.record(f"task:{task_id}", move, (before.status, status), cause, note or moved.reason)
         self.follow_tasks(cause)
@@ -211,14 +220,25 @@ class Execution:
         # The operator is told that it waits for its data: later, for mostly they come at once.
         is_over = progress == 100 != before.progress and self.graph.has_followers(before)
         told = {"is_mirror_due": True} if is_over else {}
-        self.put_task(self.graph.tasks[task_id].evolve(progress=progress, **told), cause)
+        task = self.graph.tasks[task_id]
+        look = task.own_look or DeviceLook(attempt=task.attempt, moved_at=cause.at)
+        moved = {"progress": progress, "device_look": look.move(cause.at), **told}
+        self.put_task(task.evolve(**moved), cause)
 
-    def record_late_data(self, task_id: str, data_id: str, cause: Cause) -> None:
+    def record_late_data(self, task_id: str, data_id: str, cause: Cause) -> Event:
         """Keep in the audit trail that data came for a task that does not wait for any."""
         # An id, for the object's key may hold a name that somebody gave it.
         status = self.graph.tasks[task_id].status
         reason = f"Data {data_id} arrived for a task that is {status}."
-        self.record(f"task:{task_id}", "late_data", (status, status), cause, reason)
+        return self.record(f"task:{task_id}", LATE_DATA, (status, status), cause, reason)
+
+    def record_late_end(self, task_id: str, cause: Cause) -> None:
+        """Keep in the audit trail that a scan has ended that went on after its task."""
+        task = self.graph.tasks[task_id]
+        self.put_task(task.evolve(watched_until=None, may_scan_until=None), cause)
+        states, reason = (task.status, task.status), f"The scan of a task that is {task.status}"
+        reason += " has ended at the scanner."
+        self.record(f"task:{task_id}", "late_end", states, cause, reason)
 
     def record_refusal(self, task_id: str, reason: str, cause: Cause) -> None:
         """Keep in the audit trail that exam-manager does not take what it is told of a task."""
@@ -270,13 +290,17 @@ class Execution:
         may_scan: bool = False,
     ) -> None:
         """Fail a task, which exam-manager makes NEW; a device that may scan is kept from others."""
-        told = {"progress": 0, "reason": reason, "is_mirror_due": is_mirrored}
-        until = self.graph.tasks[task_id].deadline if may_scan else None
-        self._move_task(task_id, TaskMove.FAIL, cause, **told, may_scan_until=until)
+        told: dict[str, object] = {"progress": 0, "reason": reason, "is_mirror_due": is_mirrored}
+        task = self.graph.tasks[task_id]
+        told["may_scan_until"] = task.deadline if may_scan else None
+        if is_mirrored and (may_scan or task.start_lease_until is None):
+            told |= _watch(task, cause)
+        self._move_task(task_id, TaskMove.FAIL, cause, **told)
 
     def cancel(self, task_id: str, run: DagRun | None, reason: str, cause: Cause) -> None:
         """Cancel a task that is pending or in progress, and its run if it has one."""
-        told = {"progress": 0, "reason": reason, "is_mirror_due": True}
+        told: dict[str, object] = {"progress": 0, "reason": reason, "is_mirror_due": True}
+        told |= _watch(self.graph.tasks[task_id], cause)
         self._move_task(task_id, TaskMove.CANCEL, cause, **told)
         if run is not None and not run.state.is_final:
             self._cancel_run(run, reason, cause)
@@ -315,3 +339,9 @@ class Execution:
         fresh = {"progress": 0, "reason": None, "dag_run_id": None, "deadline": None}
         told = {"data": data, "is_mirror_due": True}
         self._move_task(task.task_id, TaskMove.RESET, cause, **fresh, **told)
+
+
+def _watch(task: Task, cause: Cause) -> dict[str, object]:
+    # No device knows a stop: it goes on for as long as its attempt might have.
+    is_watched = task.is_scanning and task.deadline is not None and task.deadline > cause.at
+    return {"watched_until": task.deadline} if is_watched else {}

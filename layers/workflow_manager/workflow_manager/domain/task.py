@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.device_look import DeviceLook
 from workflow_manager.domain.entity import UNREADABLE, Entity
 from workflow_manager.domain.errors import InvalidInputError, InvalidTransitionError
 from workflow_manager.domain.exam import TaskType, asks_for_simulation
@@ -79,6 +80,10 @@ class Task(Entity):
         Since when exam-manager says that it has no such task; None once it has it again.
     ask_again_at
         When the reconciler looks again at an attempt whose time is over.
+    device_look
+        What was last seen of the device of a scan that did not go on; see `own_look`.
+    watched_until
+        The attempt has ended here, but its scan may go on: until then, its end is looked for.
     """
 
     workflow_id: str
@@ -105,11 +110,15 @@ class Task(Entity):
     untold_since: AwareDatetime | None = None
     missing_since: AwareDatetime | None = None
     ask_again_at: AwareDatetime | None = None
+    device_look: DeviceLook | None = None
+    watched_until: AwareDatetime | None = None
 
     @property
     def due_at(self) -> AwareDatetime | None:
         """When the reconciler must look at this task; the deadline of a DAG task is its run's."""
-        times = [at for at in (self.report_due_at, self.end_due_at) if at]
+        # A release that does not know it starts the next attempt and leaves it.
+        watched_until = self.watched_until if self.status.has_ended else None
+        times = [at for at in (self.report_due_at, self.end_due_at, watched_until) if at]
         return min(times, default=None)
 
     @property
@@ -203,6 +212,12 @@ class Task(Entity):
     def may_show_earlier(self) -> bool:
         """Whether exam-manager may still show an earlier attempt, above all its end."""
         return self.is_mirror_due and not self.waits_for_data
+
+    @property
+    def own_look(self) -> DeviceLook | None:
+        """What was last seen of the device in this attempt."""
+        look = self.device_look
+        return look if look is not None and look.attempt == self.attempt else None
 
     @property
     def adopted_fields(self) -> dict[str, object]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from workflow_manager.domain.exam import (
+    Device,
     DeviceTask,
     Exam,
     ExamTask,
@@ -66,8 +67,8 @@ class ScanClient(Protocol):
     def get_sequence(self, sequence_id: str) -> str:
         """Return a sequence document as JSON text."""
 
-    def get_device_status(self, device_id: str) -> str:
-        """Return how device-manager sees a device: ready, scanning, offline, disconnected."""
+    def get_device(self, device_id: str) -> Device:
+        """Return a device as device-manager shows it."""
 
     def start(
         self, task_type: TaskType, device_task: DeviceTask, check: Callable[[], None]

@@ -1,14 +1,16 @@
 """Heal what was lost: starts, stops, callbacks, deadlines, reports to exam-manager."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
+from typing import TypeVar
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import InvalidInputError, VersionConflictError
+from workflow_manager.domain.exam import ExamTask
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.observability import MetricUnit, count_left_undone, metrics, traced
@@ -18,6 +20,7 @@ from workflow_manager.ports import (
     ExamClient,
     MessageQueue,
     Orchestrator,
+    ScanClient,
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
@@ -32,8 +35,10 @@ from workflow_manager.steps.keep_going import keep_going
 from workflow_manager.steps.runs.follow_dag_runs import Answers, follow_dag_run, try_to_ask_airflow
 from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
 from workflow_manager.steps.scans.follow_device_task import follow_device_task
+from workflow_manager.steps.scans.look_at_device import look_at_device
+from workflow_manager.steps.scans.watch_ended_scan import watch_ended_scan
 from workflow_manager.steps.tasks.mirror_task import mirror_task
-from workflow_manager.steps.turn import Turn
+from workflow_manager.steps.turn import TURN_TIME, Turn
 
 # Longer than the function's own timeout, shorter than its schedule: a crashed turn frees itself.
 LEASE_S = 55
@@ -49,6 +54,8 @@ SCAN_SHARE = timedelta(seconds=3)
 REPORT_SHARE = timedelta(seconds=3)
 HEALTH_BUDGET = timedelta(seconds=35)
 
+T = TypeVar("T")
+
 
 @dataclass
 class Active:
@@ -60,20 +67,27 @@ class Active:
         The present page.
     seen
         The status that the turn leaves behind.
+    scans
+        Scans of all pages so far that are under way, or may be.
     """
 
     page: list[DagRun | Task]
     seen: SystemStatus
+    scans: list[Task] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.turn_to(self.page)
+
+    def turn_to(self, page: list[DagRun | Task]) -> None:
+        """Make another page the present one."""
+        self.page = page
+        tasks = (item for item in page if isinstance(item, Task))
+        self.scans += [task for task in tasks if task.is_scanning or task.watched_until]
 
     @property
     def runs(self) -> list[DagRun]:
         """Runs of the page that nobody else looks at."""
         return [item for item in self.page if isinstance(item, DagRun) and not item.state.is_final]
-
-    @property
-    def scans(self) -> list[Task]:
-        """Scans of the page that are under way."""
-        return [item for item in self.page if isinstance(item, Task) and item.is_scanning]
 
 
 def reconcile_runs(
@@ -82,6 +96,7 @@ def reconcile_runs(
     queue: MessageQueue,
     orchestrator: Orchestrator,
     exam: ExamClient,
+    scan: ScanClient,
     clock: Clock,
     settings: Settings,
     cause: Cause,
@@ -89,8 +104,9 @@ def reconcile_runs(
     """Take one turn, unless another one is under way.
 
     What is due comes first: ends, then stops, then starts. Then as much as there is time for of all
-    that is active is compared with Airflow and exam-manager, and the next turn goes on behind it.
-    Exam-manager, which may be down, is told last. Each item is put off before it is touched.
+    that is active is compared with Airflow and exam-manager, a scan that does not go on also with
+    device-manager, and the next turn goes on behind it. Exam-manager, which may be down, is told
+    last. Each item is put off before it is touched.
 
     Returns
     -------
@@ -119,7 +135,7 @@ def reconcile_runs(
             lambda: _stop(store, orchestrator, turn, due),
             lambda: _restart(store, queue, turn, due),
             lambda: _follow_runs(store, orchestrator, follow, turn, active),
-            lambda: _follow_scans(store, queue, exam, settings, turn, active),
+            lambda: _follow_scans(store, queue, exam, scan, settings, turn, active),
             lambda: _tell_exam_manager(store, exam, turn, due),
         ]
         n_done = sum(part() for part in turn.order(parts))
@@ -154,7 +170,7 @@ def _tell_waiting(seen: SystemStatus, cause: Cause) -> None:
     metrics.flush_metrics()
 
 
-def _rotate(runs: list[DagRun], turn: Turn) -> list[DagRun]:
+def _rotate(runs: list[T], turn: Turn) -> list[T]:
     # Where turns end early, each begins with somebody else; careful ones begin where the first of
     # them did, at one end or the other.
     minute = int(turn.cause.at.timestamp() // 60) - turn.n_stumbles
@@ -201,7 +217,7 @@ def _follow_runs(
         page, cursor = store.list_active(active.seen.cursor, N_FOLLOWED)
         if turn.is_over(until):
             return 0
-        active.page = page
+        active.turn_to(page)
         active.seen = active.seen.see_waiting(_list_waiting(active.page), cursor)
 
 
@@ -228,16 +244,36 @@ def _follow_scans(
     store: WorkflowStore,
     queue: MessageQueue,
     exam: ExamClient,
+    scan: ScanClient,
     settings: Settings,
     turn: Turn,
     active: Active,
 ) -> int:
+    until, n_in_vain = turn.until(SCAN_SHARE), 0
+
     def follow(task: Task) -> None:
         with keep_going("scan not followed"):
-            follow_device_task(store, queue, exam, settings, task, turn.cause)
+            if not task.is_scanning:
+                watch_ended_scan(store, queue, exam, task, turn.cause)
+            elif reported := follow_device_task(store, queue, exam, settings, task, turn.cause):
+                look(task, reported)
 
-    scans = (task for task in active.scans if not has_overdue_end(task, turn.cause))
-    turn.serve(turn.order(scans), follow, turn.until(SCAN_SHARE))
+    def look(task: Task, reported: ExamTask) -> None:
+        nonlocal until, n_in_vain
+        # A device-manager that is away costs a turn a few tries; next time others come first.
+        if n_in_vain == MAX_N_IN_VAIN:
+            return
+        n_in_vain, begun = n_in_vain + 1, turn.clock()
+        with keep_going("device not looked at"):
+            look_at_device(store, queue, exam, scan, task, reported, turn.cause)
+            n_in_vain = 0
+        # Nor do other scans pay for it with their time.
+        until = min(until + (turn.clock() - begun), turn.cause.at + TURN_TIME)
+
+    scans = [task for task in active.scans if not has_overdue_end(task, turn.cause)]
+    for task in _rotate(scans, turn):
+        if not turn.serve([task], follow, until):
+            break
     return 0
 
 

@@ -20,6 +20,7 @@ from tests.fakes.world import (
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
+    NeighbourRefusedError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
@@ -144,3 +145,32 @@ def test_start_that_was_not_made_frees_the_scanner_at_once(error: Exception) -> 
     world.scan.start_error = None
 
     start_other(world, 2)
+
+
+def test_refusal_names_the_task_that_has_the_scanner() -> None:
+    world = make_two_workflows()
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+
+    with pytest.raises(ConflictError) as refusal:
+        start_other(world, 2)
+
+    named = f"The device is scanning for another task: task {SCAN_ID} of workflow {WORKFLOW_ID}."
+    assert refusal.value.detail == named
+
+
+@pytest.mark.parametrize("begin", [lose_the_answer, None])
+def test_refusal_names_no_task_to_who_may_not_see_it(
+    begin: Callable[[MemoryPorts], None] | None,
+) -> None:
+    world = make_two_workflows()
+    if begin:
+        begin(world)
+    else:
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.fail_with["get_task"] = NeighbourRefusedError("Not yours.", 403)
+
+    with pytest.raises(ConflictError, match="scanning for another task") as refusal:
+        start_other(world, 2)
+
+    assert SCAN_ID not in refusal.value.detail
+    assert WORKFLOW_ID not in refusal.value.detail

@@ -3,7 +3,7 @@
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, UpstreamError, VersionConflictError
-from workflow_manager.domain.exam import ItemStatus
+from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import ExamClient, WorkflowStore
 
@@ -35,27 +35,33 @@ def claim_device(
     holder = execution.graph.tasks.get(lock.task_id or "") if execution else None
     # Whoever starts a task again whose start was not confirmed has looked at the scanner.
     is_other = holder is not None and holder.task_id != task.task_id
-    if holder and is_other and lock.is_held_by(holder, cause.at) and not _has_ended(exam, holder):
-        raise _refuse(holder)
+    if holder and is_other and lock.is_held_by(holder, cause.at):
+        shown = _ask_exam_manager(exam, holder)
+        # Device-manager tells exam-manager of the end of a scan; its data may be hours behind.
+        # Before exam-manager is told, it may be the end of an earlier attempt.
+        has_ended = shown is not None and shown.status is ItemStatus.FINISHED
+        if not has_ended or holder.may_show_earlier:
+            raise _refuse(holder, is_shown=shown is not None)
     return lock.take(task)
 
 
-def _refuse(holder: Task) -> ConflictError:
+def _refuse(holder: Task, *, is_shown: bool) -> ConflictError:
+    # Who may see the other task in exam-manager may know which it is.
+    which = f"task {holder.task_id} of workflow {holder.workflow_id}" if is_shown else ""
     if holder.may_scan_until is None:
-        return ConflictError("The device is scanning for another task.")
+        named = f": {which}" if which else ""
+        return ConflictError(f"The device is scanning for another task{named}.")
     until = holder.may_scan_until.isoformat(timespec="seconds")
+    again = f"POST /trigger_task/{holder.task_id}/ starts it again, " if which else ""
     return ConflictError(
-        f"The device may be scanning for task {holder.task_id} of workflow {holder.workflow_id}, "
-        "whose start was not confirmed. It is free once exam-manager shows the end of that scan, "
-        f"its data arrives, POST /trigger_task/{holder.task_id}/ starts it again, or at {until}."
+        f"The device may be scanning for {which or 'another task'}, of whose scan nobody knows "
+        "whether it goes on. It is free once exam-manager shows the end of that scan, its data "
+        f"arrives, {again}or at {until}."
     )
 
 
-def _has_ended(exam: ExamClient, holder: Task) -> bool:
-    # Device-manager tells exam-manager of the end of a scan; its data may be hours behind.
-    if holder.may_show_earlier:
-        return False
+def _ask_exam_manager(exam: ExamClient, holder: Task) -> ExamTask | None:
     try:
-        return exam.get_task(holder.task_id).status is ItemStatus.FINISHED
+        return exam.get_task(holder.task_id)
     except UpstreamError:
-        return False
+        return None

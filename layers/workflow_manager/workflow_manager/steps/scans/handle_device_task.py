@@ -4,6 +4,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
+    LoginExpiredError,
     ScanHubError,
     UpstreamError,
 )
@@ -107,6 +108,9 @@ def _report_started(exam: ExamClient, task: Task) -> None:
     # Before the start: while the scan runs, device-manager writes to the task.
     try:
         exam.report_task(task.task_id, ItemStatus.STARTED, 0)
+    except LoginExpiredError:
+        # The device reports with the same token, and would not be heard.
+        raise
     except UpstreamError as error:
         if task.is_mirror_due:
             # What exam-manager still says of an earlier scan would count as the end of this one.

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import AcquisitionData, ObjectVersion
-from workflow_manager.domain.entity import Cause, first_event_id
+from workflow_manager.domain.entity import Cause, Event, first_event_id
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
@@ -12,16 +12,18 @@ from workflow_manager.domain.errors import (
     NotFoundError,
     VersionConflictError,
 )
-from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.execution import LATE_DATA, Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.uploads.count_upload import count_upload
+from workflow_manager.steps.uploads.reject_object import reject_object
 from workflow_manager.steps.workflows.commit_definition import commit_definition
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
+KEPT = "It causes nothing, and stays where it is: upload it for another task if it is wanted."
 # Between S3's clock and ours.
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -66,17 +68,27 @@ def receive_acquisition(
         raise NotFoundError("The workflow has no such device task.")
     execution = commit_definition(store, queue, execution)
     data_id = object_dag_run_id(data)
-    if _is_known(store, execution, data_id, created_at):
+    if line := _find_line(store, execution, data_id, created_at):
+        # The same event again says nothing new, even if a rescan waits for data by now.
+        _reject_late_data(store, data, line, cause)
         return
     has_its_data = task.status is TaskStatus.COMPLETED and task.data is not None
     is_closed = has_its_data or task.status in (TaskStatus.CANCELLED, TaskStatus.UNKNOWN)
     if is_closed or not _is_of_this_attempt(store, target, task):
-        execution.record_late_data(task_id, data_id, cause)
+        line = execution.record_late_data(task_id, data_id, cause)
     else:
         execution.complete(task_id, data, cause, f"Data {data_id} arrived.")
         execution.advance(settings.policy, cause)
     commit_execution(store, queue, execution)
+    if line:
+        _reject_late_data(store, data, line, cause)
     count_upload(data)
+
+
+def _reject_late_data(store: WorkflowStore, data: ObjectVersion, line: Event, cause: Cause) -> None:
+    # Behind the line of the trail, by which a message that comes again makes up for it.
+    if line.name == LATE_DATA:
+        reject_object(store, data, f"{line.reason} {KEPT}", cause)
 
 
 def _load(
@@ -95,14 +107,14 @@ def _load(
         raise NotFoundError(error.detail) from error
 
 
-def _is_known(
+def _find_line(
     store: WorkflowStore, execution: Execution, data_id: str, created_at: datetime | None
-) -> bool:
-    # The same event again says nothing new, even if a rescan waits for data by now. What was
-    # written before the object came does not speak of it, and there may be very much of it.
+) -> Event | None:
+    # What was written before the object came does not speak of it, and there may be very much of
+    # it.
     after = first_event_id(created_at - CLOCK_SKEW) if created_at else None
     trail = store.list_events(execution.graph.workflow.subject, after)
-    return any(data_id in (event.reason or "") for event in trail)
+    return next((event for event in trail if data_id in (event.reason or "")), None)
 
 
 def _is_of_this_attempt(store: WorkflowStore, target: AcquisitionData, task: Task) -> bool:

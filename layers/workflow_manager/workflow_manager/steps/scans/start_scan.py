@@ -12,6 +12,7 @@ from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
     InvalidInputError,
+    LoginExpiredError,
     MissingPermissionError,
     UpstreamError,
     UpstreamRefusedError,
@@ -60,6 +61,8 @@ def start_scan(
         The device did not start, or it is unknown whether it did.
     ConflictError
         The task was cancelled meanwhile; nothing was sent.
+    LoginExpiredError
+        The operator's login is refused; nothing was sent.
     MissingPermissionError
         We may not read whether it was cancelled; nothing was sent.
     """
@@ -77,8 +80,8 @@ def start_scan(
         raise DeviceStartError("Not started: ScanHub's services answered too slowly.")
     try:
         scan.start(task.task_type, device_task, partial(_check_claim, store, task))
-    except MissingPermissionError:
-        # Reading our own claim has failed: nothing was sent.
+    except (MissingPermissionError, LoginExpiredError):
+        # Reading our own claim has failed, or device-manager refuses the login: nothing was sent.
         raise
     except UpstreamError as error:
         raise _explain(error) from error

@@ -82,7 +82,7 @@ def _check_dag_id(orchestrator: Orchestrator, dag_id: str, *, is_fed: bool) -> N
 
 def _check_device(scan: ScanClient, device_id: str) -> None:
     try:
-        status = scan.get_device_status(device_id)
+        status = scan.get_device(device_id).status
     except NeighbourRefusedError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise

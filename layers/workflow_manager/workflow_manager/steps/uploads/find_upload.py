@@ -7,7 +7,7 @@ from workflow_manager.domain.errors import NotFoundError, UpstreamRefusedError
 from workflow_manager.domain.upload import Upload, UploadState
 from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
 
-_NOT_HIS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+_NOT_HIS = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
 def find_upload(store: WorkflowStore, exam: ExamClient, upload_id: str, cause: Cause) -> Upload:
