@@ -22,6 +22,7 @@ _REFUSALS = (
     "Badly formed workflow_id.",
     TASK_NOT_FOUND,
     "Badly formed task_id.",
+    "Exam not found",
     "Could not update workflow, either because it does not exist, or for another reason.",
     "Parent (workflow_id) does not exist.",
     "Parent (task_id) does not exist.",
