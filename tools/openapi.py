@@ -33,6 +33,21 @@ PROBLEM = {
             ]
         },
         "reason": {"type": "string", "description": "More for the operator."},
+        "attempt": {
+            "type": "integer",
+            "description": "The task's attempt, where another one was expected.",
+        },
+        "problems": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What keeps a workflow as a whole from being carried out.",
+        },
+        "tasks": {"type": "array", "items": {"$ref": "#/components/schemas/RefusedTask"}},
+        "not_checked": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What no service has answered.",
+        },
     },
 }
 INVALID_FIELD = {
@@ -43,6 +58,19 @@ INVALID_FIELD = {
         "loc": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
         "msg": {"type": "string"},
         "type": {"type": "string"},
+    },
+}
+REFUSED_TASK = {
+    "title": "RefusedTask",
+    "type": "object",
+    "required": ["task_id", "problems"],
+    "properties": {
+        "task_id": {"type": "string"},
+        "problems": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What keeps it from starting.",
+        },
     },
 }
 
@@ -67,7 +95,11 @@ def make_document() -> str:
     """Return the merged document as text."""
     document: dict[str, Any] = merge_apps().openapi()
     schemas = document["components"]["schemas"]
-    schemas |= {"Problem": PROBLEM, "InvalidField": INVALID_FIELD}
+    schemas |= {
+        "Problem": PROBLEM,
+        "InvalidField": INVALID_FIELD,
+        "RefusedTask": REFUSED_TASK,
+    }
     # FastAPI's own error model, which no answer of ours has.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: 423f8ae0720b14c71ba107c41672195866e94e8b40e89702f6bba12ee5bccb42
+# SHA-256 of its schemas: f54d8f8395cbbfc975adb9ced53bdd3111ab4be2eb8005349e1dcf8e4b72a83e
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -288,6 +288,18 @@ class Problem(BaseModel):
     status: Annotated[int, Field(examples=[404])]
     detail: str | list[InvalidField]
     reason: Annotated[str | None, Field(description="More for the operator.")] = None
+    attempt: Annotated[
+        int | None,
+        Field(description="The task's attempt, where another one was expected."),
+    ] = None
+    problems: Annotated[
+        list[str] | None,
+        Field(description="What keeps a workflow as a whole from being carried out."),
+    ] = None
+    tasks: list[RefusedTask] | None = None
+    not_checked: Annotated[list[str] | None, Field(description="What no service has answered.")] = (
+        None
+    )
 
 
 class ProcessedWorkflowView(BaseModel):
@@ -301,6 +313,15 @@ class ProcessedWorkflowView(BaseModel):
         TaskView | None,
         Field(description="Started, or waited for; none if all are completed."),
     ]
+    not_checked: Annotated[
+        list[str],
+        Field(description="What no service has answered in the checks before a scan."),
+    ] = []
+
+
+class RefusedTask(BaseModel):
+    task_id: str
+    problems: Annotated[list[str], Field(description="What keeps it from starting.")]
 
 
 class RejectedObjectList(BaseModel):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from pydantic import BaseModel
 
-from scanhub_workflow.http import Operations, get, make_path, post
+from scanhub_workflow.http import Call, Operations, get, make_path, post
 from scanhub_workflow.models import (
     AvailableTasks,
     CancelledDagRunView,
@@ -65,15 +66,21 @@ class WorkflowOperations(Operations):
         params = _drop_none({"auto_advance": auto_advance})
         return self._api.ask(post(path, params=params), ProcessedWorkflowView)
 
-    def trigger_task(self, task_id: str) -> TriggeredTaskView:
-        """Start one task, be it a scan; sent once only.
+    def trigger_task(
+        self, task_id: str, *, expected_attempt: int | None = None
+    ) -> TriggeredTaskView:
+        """Start one task, be it a scan; sent once only, unless the attempt is named.
 
         Parameters
         ----------
         task_id
             The task; one that has ended starts anew.
+        expected_attempt
+            Its attempt as you know it, 0 before the first: only the next one is started, however
+            often the call is sent.
         """
-        return self._api.ask(post(make_path("trigger_task", task_id)), TriggeredTaskView)
+        call = _start(make_path("trigger_task", task_id), expected_attempt)
+        return self._api.ask(call, TriggeredTaskView)
 
     def get_workflow(self, workflow_id: str) -> WorkflowView:
         """Return a workflow, its tasks and every change so far.
@@ -162,16 +169,20 @@ class WorkflowOperations(Operations):
         path = make_path("workflows", workflow_id, "tasks", task_id, "cancel")
         return self._api.ask(post(path), CancelledTaskView)
 
-    def retry_task(self, workflow_id: str, task_id: str) -> TriggeredTaskView:
-        """Begin the next attempt at a task that has ended; sent once only.
+    def retry_task(
+        self, workflow_id: str, task_id: str, *, expected_attempt: int | None = None
+    ) -> TriggeredTaskView:
+        """Begin the next attempt at a task that has ended; sent once only, unless it is named.
 
         Parameters
         ----------
         workflow_id, task_id
             The task.
+        expected_attempt
+            The attempt that is to be repeated, however often the call is sent.
         """
         path = make_path("workflows", workflow_id, "tasks", task_id, "retry")
-        return self._api.ask(post(path), TriggeredTaskView)
+        return self._api.ask(_start(path, expected_attempt), TriggeredTaskView)
 
 
 class DagRunOperations(Operations):
@@ -268,6 +279,12 @@ class DagRunOperations(Operations):
             The run, which has failed or was cancelled.
         """
         return self._api.ask(post(make_path("dag_runs", dag_run_id, "retry")), DagRunView)
+
+
+def _start(path: str, expected_attempt: int | None) -> Call:
+    # The attempt makes it safe to send the call again after an answer that was lost.
+    params = _drop_none({"expected_attempt": expected_attempt})
+    return replace(post(path, params=params), is_repeatable=expected_attempt is not None)
 
 
 def _drop_none(params: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import (
     CallerDep,
     ExamDep,
+    OrchestratorDep,
     QueueDep,
     ScanDep,
     StoreDep,
@@ -31,15 +32,24 @@ def process_workflow(
     workflow_id: PathId,
     store: StoreDep,
     queue: QueueDep,
+    orchestrator: OrchestratorDep,
     exam: ExamDep,
     scan: ScanDep,
     caller: CallerDep,
     auto_advance: AutoAdvance = None,
 ) -> ProcessedWorkflowView:
-    """Start the first task that is pending and ready, and DAG tasks that are ready beside it."""
+    """Start the first task that is pending and ready, and DAG tasks that are ready beside it.
+
+    Before a scan starts, the whole workflow is checked: 422 if its definition cannot be carried
+    out, 409 if only the moment is wrong, a device that is offline, say. `problems` and `tasks` of
+    the answer have all reasons; what no service has answered within 3 s is no reason, and is listed
+    in `not_checked`. A call that the same user repeats within 10 s, or while his first call is at
+    work, is answered with the scan that the first one has started.
+    """
     processed = use_case(
         store,
         queue,
+        orchestrator,
         exam,
         scan,
         give_clock(),

@@ -10,6 +10,7 @@ from workflow_manager.http.dependencies import (
     give_clock,
     give_settings,
 )
+from workflow_manager.http.expected_attempt import ExpectedAttempt
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import TaskView, TriggeredTaskView
@@ -27,8 +28,14 @@ def retry_task(
     exam: ExamDep,
     scan: ScanDep,
     caller: CallerDep,
+    expected_attempt: ExpectedAttempt = None,
 ) -> TriggeredTaskView:
-    """Start a task that has ended anew, as its next attempt; tasks behind it wait again."""
+    """Start a task that has ended anew, as its next attempt; tasks behind it are made anew too.
+
+    Those behind a scan wait for its new data, and keep what they have until then. A call that the
+    same user repeats within 10 s, or while his first call is at work, is answered with the attempt
+    that the first one has started.
+    """
     task = use_case(
         store,
         queue,
@@ -40,6 +47,7 @@ def retry_task(
         task_id,
         caller.token,
         caller.cause,
+        expected_attempt,
     )
     return TriggeredTaskView(task=TaskView.of(task))
 

@@ -10,6 +10,7 @@ from workflow_manager.http.dependencies import (
     give_clock,
     give_settings,
 )
+from workflow_manager.http.expected_attempt import ExpectedAttempt
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.schemas import TaskView, TriggeredTaskView
@@ -26,8 +27,13 @@ def trigger_task(
     queue: QueueDep,
     scan: ScanDep,
     caller: CallerDep,
+    expected_attempt: ExpectedAttempt = None,
 ) -> TriggeredTaskView:
-    """Start a task; one that has ended starts anew as its next attempt."""
+    """Start a task; one that has ended starts anew as its next attempt.
+
+    A call that the same user repeats within 10 s, or while his first call is at work, is answered
+    with the attempt that the first one has started.
+    """
     task = use_case(
         store,
         queue,
@@ -38,6 +44,7 @@ def trigger_task(
         task_id,
         caller.token,
         caller.cause,
+        expected_attempt,
     )
     return TriggeredTaskView(task=TaskView.of(task))
 

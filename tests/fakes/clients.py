@@ -82,7 +82,7 @@ class FakeExam:
     def get_exam(self, exam_id: str) -> Exam:
         self._fail("get_exam")
         if exam_id not in self.exams:
-            raise NeighbourRefusedError("Failed to fetch exam", 404)
+            raise NeighbourRefusedError("Failed to fetch exam", 404, is_own=True)
         return self.exams[exam_id]
 
     def list_exams(self, patient_id: str) -> list[PatientExam]:
@@ -150,13 +150,13 @@ class FakeScan:
 
     def get_patient(self, patient_id: str) -> Patient:
         if patient_id not in self.patients:
-            raise NeighbourRefusedError("Failed to fetch patient", 404)
+            raise NeighbourRefusedError("Failed to fetch patient", 404, is_own=True)
         return self.patients[patient_id]
 
     def get_sequence(self, sequence_id: str) -> str:
         if sequence_id not in self.sequences:
             detail = f"Could not retreive sequence for sequence_id:{sequence_id}"
-            raise NeighbourRefusedError(detail, 400)
+            raise NeighbourRefusedError(detail, 400, is_own=True)
         return self.sequences[sequence_id]
 
     def get_device(self, device_id: str) -> Device:
@@ -164,7 +164,7 @@ class FakeScan:
         if self.device_error:
             raise self.device_error
         if device_id not in self.device_statuses:
-            raise NeighbourRefusedError("Failed to fetch device", 404)
+            raise NeighbourRefusedError("Failed to fetch device", 404, is_own=True)
         said_at = self.device_times.get(device_id)
         return Device(status=self.device_statuses[device_id], datetime_updated=said_at)
 

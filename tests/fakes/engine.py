@@ -328,5 +328,6 @@ def make_engine(*shapes: str, is_simulated: bool = False) -> Engine:
     airflow, scanner = LivingAirflow(), LivingScan()
     airflow.dags = world.orchestrator.dags
     scanner.patients, scanner.sequences = world.scan.patients, world.scan.sequences
+    scanner.device_statuses = world.scan.device_statuses
     world.orchestrator, world.scan = airflow, scanner
     return Engine(world, airflow, scanner)

@@ -25,6 +25,7 @@ MOVES: dict[str, dict[tuple[str, str], str]] = {
     "workflow": {(str(a), str(e)): str(b) for (a, e), b in WORKFLOW_TRANSITIONS.items()},
 }
 FIRST_LINES = {"create", "define", "adopt"}
+_AT_WORK_OR_DONE = (TaskStatus.IN_PROGRESS, TaskStatus.COMPLETED)
 # What exam-manager says of a task that we have not started is taken over as it is.
 ADOPTION = "adopt"
 
@@ -74,6 +75,7 @@ def check_state(state: State) -> None:
     """Check what the table alone can tell."""
     check_trail(state)
     check_runs(state)
+    check_rescans(state)
 
 
 def check_trail(state: State) -> None:
@@ -126,6 +128,29 @@ def check_runs(state: State) -> None:
         assert (task.status is TaskStatus.IN_PROGRESS) == (not run.state.is_final), (task, run)
         if task.status is TaskStatus.CANCELLED:
             assert run.state is not DagRunState.SUCCEEDED, run
+
+
+def check_rescans(state: State) -> None:
+    """What works on a scan's data works on its newest, and is not taken away before that is here.
+
+    A task that takes the data of scans alone is made anew for new data, or because it was named
+    itself, and then begins in the same moment.
+    """
+    tasks = {task.task_id: task for task in state.tasks}
+    runs = {run.dag_run_id: run for run in state.runs}
+    for task in state.tasks:
+        inputs = [tasks[each] for each in task.input_task_ids if each in tasks]
+        if task.task_type.is_device_task or not all(i.task_type.is_device_task for i in inputs):
+            continue
+        run = runs.get(task.dag_run_id or "")
+        if run and not run.is_simulated and task.status in _AT_WORK_OR_DONE:
+            done = [i.data for i in inputs if i.status is TaskStatus.COMPLETED and i.data]
+            assert set(done) <= set(run.inputs), (task, run)
+        lines = [line for line in state.events if line.entity == f"task:{task.task_id}"]
+        lines.sort(key=lambda line: line.event_id)
+        for n, line in enumerate(lines):
+            if (line.name, line.from_state, line.actor) == ("reset", "COMPLETED", "operator"):
+                assert [behind.name for behind in lines[n + 1 : n + 2]] == ["claim"], lines
 
 
 def _cause(run: DagRun) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scanhub_workflow.cli.session import AsJson, begin
-from scanhub_workflow.cli.workflows import describe_start
+from scanhub_workflow.cli.workflows import ExpectedAttempt, describe_start
 
 
 def cancel(
@@ -57,6 +57,7 @@ def retry(
     run_id: Annotated[
         str | None, typer.Option("--run", help="A run of an upload, in place of these.")
     ] = None,
+    expected_attempt: ExpectedAttempt = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin the next attempt at a task. It may be a scan: the scanner starts. Or at a run."""
@@ -68,5 +69,5 @@ def retry(
             run = client.retry_dag_run(run_id)
             session.output.answer(run, f"Run {run.dag_run_id} is {run.state.lower()}.")
         elif workflow_id and task_id:
-            retried = client.retry_task(workflow_id, task_id)
+            retried = client.retry_task(workflow_id, task_id, expected_attempt=expected_attempt)
             session.output.answer(retried, describe_start(retried.task, is_started=True))

@@ -15,6 +15,14 @@ from scanhub_workflow.models import TaskView, WorkflowStatus
 WorkflowId = Annotated[str, typer.Argument(metavar="WORKFLOW", help="Id of the workflow.")]
 Since = Annotated[str | None, typer.Option(help="A date, or a moment (ISO 8601), in UTC.")]
 Limit = Annotated[int, typer.Option(min=1, help="How many at most.")]
+ExpectedAttempt = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Its attempt as you know it, 0 before the first: no other is begun.",
+    ),
+]
 MAX_PAGE_SIZE = 100
 
 
@@ -66,12 +74,13 @@ def process(
 def trigger(
     context: typer.Context,
     task_id: Annotated[str, typer.Argument(metavar="TASK", help="Id of the task.")],
+    expected_attempt: ExpectedAttempt = None,
     as_json: AsJson = False,
 ) -> None:
     """Start one task; one that has ended starts anew. It may be a scan: the scanner starts."""
     session = begin(context, as_json)
     with session.connect() as client:
-        triggered = client.trigger_task(task_id)
+        triggered = client.trigger_task(task_id, expected_attempt=expected_attempt)
     session.output.answer(triggered, describe_start(triggered.task, is_started=True))
 
 

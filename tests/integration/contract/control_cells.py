@@ -266,8 +266,8 @@ RETRIES = [
         NO_TASK,
     ),
     at(RETRY_SDK, "task of dots", "/workflows/{workflow_id}/tasks/../retry/", 404),
-    case(RESCAN, "", 200, **SCANNING, run="CANCELLED", airflow="failed", is_stop_due=False),
-    *failures(RESCAN, "stop", "200", **SCANNING, run="CANCELLED", is_stop_due=True),
+    # It is stopped when there is new data.
+    case(RESCAN, "", 200, **SCANNING, run="RUNNING", airflow="queued"),
     case(RETRY_TASK, "", 200, **RUNNING, **AGAIN, airflow="queued"),
     *neighbour_cells(RETRY_TASK, **RUN_FAILED),
     *failures(RETRY_TASK, "update", "200", ours="IN_PROGRESS", run="RUNNING"),

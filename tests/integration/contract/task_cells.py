@@ -82,6 +82,11 @@ def trigger_before(deployment: Deployment, ids: Ids) -> None:
     deployment.call("trigger_task", "POST", f"/trigger_task/{ids['task_id']}/")
 
 
+def trigger_by_another(deployment: Deployment, ids: Ids) -> None:
+    path = f"/trigger_task/{ids['task_id']}/"
+    deployment.call("trigger_task", "POST", path, actor="somebody-else")
+
+
 def occupy_device(deployment: Deployment, ids: Ids) -> None:
     """Let the device scan for a task of another workflow."""
     mine = deployment.workflow_id, deployment.task_ids
@@ -203,7 +208,8 @@ for scenario in (SDK, SIMULATOR, PROCESSING):
         case(at(scenario, path.format("x")), "malformed id", 400, f"{detail}x", **NOTHING),
         case(at(scenario, path.format("..")), "dot segment", 422, **NOTHING),
         case(replace(scenario, is_template=True), "template", 409, "The task is a temp", **NOTHING),
-        case(replace(scenario, prepare=trigger_before), "in progress", 409, IN_PROGRESS),
+        case(replace(scenario, prepare=trigger_by_another), "in progress", 409, IN_PROGRESS),
+        case(replace(scenario, prepare=trigger_before), "repeated", 200, ours="IN_PROGRESS"),
         case(replace(scenario, prepare=start_by_hand), "started elsewhere", 409, IN_PROGRESS),
         case(replace(scenario, prepare=delete_by_hand), "deleted", 409, "The workflow was deleted"),
         loss(scenario, "table", 503, **NOTHING),

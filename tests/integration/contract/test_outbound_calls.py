@@ -184,8 +184,13 @@ def test_process_workflow_asks_for_the_workflow_with_the_callers_token(sent: Sen
 
     sent.deployment.call("process_workflow", "POST", f"/process/{sent.deployment.workflow_id}/")
 
-    later = [*sent.report(), f"GET {SEQUENCE_PATH}", f"POST {START_PATH}"]
-    assert sent.lines == [*sent.chain()[1:], *later]
+    workflow, *patient = sent.chain()[1:]
+    device = f"GET /api/v1/device/{sent.deployment.device_id}"
+    start = [*sent.report(), f"POST {START_PATH}"]
+    assert (sent.lines[0], sent.lines[-3:]) == (workflow, start)
+    # What is checked is asked side by side, and once.
+    checks = [*patient, device, f"GET {SEQUENCE_PATH}", LOGIN]
+    assert sorted(sent.lines[1:-3]) == sorted(checks)
     assert sent.tokens() == {f"Bearer {sent.deployment.token}"}
 
 

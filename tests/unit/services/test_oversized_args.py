@@ -23,6 +23,7 @@ from workflow_manager.domain.exam import ExamTask, TaskType
 from workflow_manager.domain.task import MAX_ARGS_BYTES, TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.retry_task import retry_task
+from workflow_manager.services.trigger_task import trigger_task
 from workflow_manager.services.validate_workflow import validate_workflow
 
 FREE = make_exam_task(
@@ -52,7 +53,9 @@ def test_scan_with_too_large_args_is_refused_and_the_tasks_beside_it_start(note:
 
 def test_dag_task_with_too_large_args_fails_with_that_reason_until_it_is_mended() -> None:
     world = make_world(SCAN, with_note(RECONSTRUCTION, "x" * 500_000), FREE)
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    with pytest.raises(InvalidInputError, match=TOO_LARGE):
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(1))
     deliver(world, make_raw_data())
     task = get_task(world, RECONSTRUCTION_ID)
     assert (task.status, TOO_LARGE in (task.reason or "")) == (TaskStatus.FAILED, True)

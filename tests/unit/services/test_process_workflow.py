@@ -37,6 +37,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.exam import ExamTask, ItemStatus, TaskType
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.trigger_task import trigger_task
 from workflow_manager.steps.workflows.load_execution import load_execution
 
 
@@ -162,13 +163,16 @@ def test_process_workflow_never_starts_a_scan_again_whose_start_is_unknown(
         ({"sequence_parameters": PARAMETERS, "sequence_id": "655f3b2a9d1e4c7b8a6f5e4d"}, "device"),
     ],
 )
-def test_process_workflow_fails_the_task_when_its_args_do_not_say_what_to_scan(
+def test_trigger_task_fails_the_task_when_its_args_do_not_say_what_to_scan(
     args: dict[str, str], reason: str
 ) -> None:
     world = make_world(make_exam_task(SCAN_ID, TaskType.DEVICE_TASK_SIMULATOR, 1, args=args))
 
     with pytest.raises(InvalidInputError, match=reason):
         call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    assert world.store.get_execution(WORKFLOW_ID) is None
+    with pytest.raises(InvalidInputError, match=reason):
+        call(trigger_task, world, SCAN_ID, TOKEN, at(1))
 
     assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
     assert world.scan.starts == []

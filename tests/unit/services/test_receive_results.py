@@ -7,6 +7,7 @@ from tests.fakes.clients import CreatedResult
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     RECONSTRUCTION_ID,
+    SCAN_ARGS,
     TOKEN,
     WORKFLOW_ID,
     at,
@@ -225,7 +226,7 @@ def test_receive_results_starts_the_next_task_by_itself() -> None:
 
 
 def test_receive_results_never_starts_a_scanner() -> None:
-    second_scan = make_exam_task("scan-2", TaskType.DEVICE_TASK_SIMULATOR, 3)
+    second_scan = make_exam_task("scan-2", TaskType.DEVICE_TASK_SIMULATOR, 3, args=SCAN_ARGS)
     world = make_world(*make_world().exam.tasks.values(), second_scan)
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())

@@ -56,7 +56,7 @@ def test_retry_task_of_a_scan_starts_the_scanner_once_more(world: MemoryPorts) -
     call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(30))
 
     assert len(world.scan.starts) == 2
-    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+    assert get_task(world, SCAN_ID).attempt == 2
 
 
 def test_retry_task_follows_what_was_mended_in_exam_manager(world: MemoryPorts) -> None:

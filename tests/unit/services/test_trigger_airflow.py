@@ -198,8 +198,8 @@ def test_trigger_airflow_waits_for_a_broken_dag(world: MemoryPorts) -> None:
 
 
 def test_trigger_airflow_fails_the_run_and_the_task_of_an_unknown_dag(world: MemoryPorts) -> None:
-    world.orchestrator.dags.clear()
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    world.orchestrator.dags.clear()
     deliver(world, make_raw_data())
 
     run_id = world.queue.dag_run_ids[0]

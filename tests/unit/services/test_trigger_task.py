@@ -36,6 +36,8 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus, TaskType
 from workflow_manager.domain.execution import SCAN_START_LEASE_S
 from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.cancel_task import cancel_task
+from workflow_manager.services.cancel_workflow import cancel_workflow
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.services.reconcile_runs import reconcile_runs
@@ -67,9 +69,9 @@ def test_trigger_task_starts_a_scan(task_type: TaskType) -> None:
 
 
 def test_trigger_task_starts_one_scan_for_many_callers_at_once(world: MemoryPorts) -> None:
-    def start(_: int) -> bool:
+    def start(n: int) -> bool:
         try:
-            call(trigger_task, world, SCAN_ID, TOKEN, at(0))
+            call(trigger_task, world, SCAN_ID, TOKEN, at(0, f"operator-{n}"))
         except ConflictError:
             return False
         return True
@@ -100,7 +102,10 @@ def test_trigger_task_rescan_reconstructs_the_new_data(world: MemoryPorts) -> No
 
     call(trigger_task, world, SCAN_ID, TOKEN, at(100))
     assert get_status(world) == "running"
-    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+    # The old image stays to be seen until there is new data.
+    follow(world, 101)
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.COMPLETED
+    assert world.exam.tasks[RECONSTRUCTION_ID].status is ItemStatus.FINISHED
     deliver(world, make_raw_data("upload-2"), 110)
     deliver_queue(world, 111)
 
@@ -114,21 +119,56 @@ def test_trigger_task_rescan_reconstructs_the_new_data(world: MemoryPorts) -> No
     assert confs == [make_raw_data("upload-1").key, make_raw_data("upload-2").key]
 
 
-def test_trigger_task_rescan_stops_a_run_on_the_old_data(world: MemoryPorts) -> None:
+def test_new_data_of_a_rescan_stops_a_run_on_the_old_data(world: MemoryPorts) -> None:
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     deliver_queue(world)
     old_run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
     token = callback_token(world, old_run_id)
-
     call(trigger_task, world, SCAN_ID, TOKEN, at(15))
+    follow(world)
+    assert world.orchestrator.cancelled == []
+
+    deliver(world, make_raw_data("upload-2"), 20)
     with pytest.raises(ConflictError):
-        call(receive_results, world, token, Callback(success=True), at(20))
+        call(receive_results, world, token, Callback(success=True), at(21))
 
     follow(world)
     assert world.orchestrator.cancelled == [(DAG_ID, old_run_id)]
+    reconstruction = get_task(world, RECONSTRUCTION_ID)
+    assert (reconstruction.status, reconstruction.attempt) == (TaskStatus.IN_PROGRESS, 2)
+    run = world.store.get_dag_run(reconstruction.dag_run_id or "")
+    assert run is not None and run.data is not None
+    assert run.data.key == make_raw_data("upload-2").key
+
+
+def test_rescan_in_vain_takes_nothing_away(world: MemoryPorts) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    scan_and_reconstruct(world)
+    before = get_task(world, RECONSTRUCTION_ID)
+    call(trigger_task, world, SCAN_ID, TOKEN, at(100))
+
+    with pytest.raises(ConflictError, match="waits for another one"):
+        call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(101))
+    call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(102))
+    deliver(world, make_raw_data("upload-2"), 103)
+
+    after = get_task(world, RECONSTRUCTION_ID)
+    assert (after.status, after.attempt, after.data) == (before.status, 1, before.data)
+
+
+def test_rescan_lets_cancelled_tasks_wait_again_but_not_those_cancelled_since(
+    world: MemoryPorts,
+) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(cancel_workflow, world, WORKFLOW_ID, at(1))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(20))
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
-    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(21))
+    deliver(world, make_raw_data(), 30)
+
+    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.CANCELLED
 
 
 def test_trigger_task_rescan_leaves_later_scans_alone() -> None:
@@ -239,7 +279,7 @@ def test_trigger_task_reports_nothing_on_a_rescan_that_runs(world: MemoryPorts) 
     assert world.exam.reports[-1].word is None
 
 
-def test_trigger_task_rescan_resets_tasks_created_before_those_they_build_on() -> None:
+def test_new_data_resets_tasks_created_before_those_they_build_on() -> None:
     b = make_exam_task(
         "b", TaskType.PROCESSING_TASK, 0, args={"dag_id": "x", "input_task_ids": '["a"]'}
     )
@@ -252,8 +292,9 @@ def test_trigger_task_rescan_resets_tasks_created_before_those_they_build_on() -
     world = make_world(b.model_copy(update=done), a.model_copy(update=done), scan)
 
     call(trigger_task, world, SCAN_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
 
-    assert get_task(world, "a").status is TaskStatus.PENDING
+    assert get_task(world, "a").status is TaskStatus.IN_PROGRESS
     assert get_task(world, "b").status is TaskStatus.PENDING
 
 
@@ -378,7 +419,7 @@ def test_trigger_task_that_was_overtaken_does_not_take_over_what_was_true_before
 
     def overtaken(*changes: Any) -> None:
         if next(is_first, False):
-            call(trigger_task, world, SCAN_ID, TOKEN, at(30))
+            call(trigger_task, world, SCAN_ID, TOKEN, at(30, "another"))
         commit(*changes)
 
     # When a second call rescans while the first one decides
@@ -386,9 +427,9 @@ def test_trigger_task_that_was_overtaken_does_not_take_over_what_was_true_before
     with pytest.raises(InvalidTransitionError):
         call(trigger_task, world, SCAN_ID, TOKEN, at(30))
 
-    # Then the reconstruction waits for the new data, whatever the first one had read
+    # Then there is one rescan, whatever the first one had read
     assert len(world.scan.starts) == 2
-    assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
+    assert get_task(world, SCAN_ID).attempt == 2
 
 
 def test_trigger_task_outlives_the_report_of_the_last_scan_that_comes_late(

@@ -140,7 +140,6 @@ def test_validate_workflow_refuses_a_cycle_as_process_does() -> None:
 
 
 def test_validate_workflow_repeats_why_a_task_failed(world: MemoryPorts) -> None:
-    world.orchestrator.dags.clear()
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     execution = world.store.get_execution(WORKFLOW_ID)

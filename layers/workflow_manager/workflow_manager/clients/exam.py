@@ -27,6 +27,7 @@ _REFUSALS = (
     "Badly formed workflow_id.",
     TASK_NOT_FOUND,
     "Badly formed task_id.",
+    "Exam not found",
     "Could not update workflow, either because it does not exist, or for another reason.",
     "workflow_id must be an existing id.",
     "Task instance needs workflow_id.",

@@ -23,6 +23,8 @@ from workflow_manager.settings import Settings
 START_DETAIL = "Error at starting device task."
 # Request timeout, too early, too many requests, nginx's "client closed the connection".
 _UNCERTAIN = {408, 425, 429, 499}
+# How the services themselves say that they have no such thing; a proxy says something else.
+_OWN_WORDS = ("Patient not found", "MRI sequence not found", "Device not found")
 
 
 class HttpScanClient:
@@ -67,9 +69,10 @@ class HttpScanClient:
             response = self._get(f"{self._sequence_url}/{quote_segment(sequence_id)}", detail)
         except LoginExpiredError:
             raise
-        except UpstreamRefusedError:
+        except NeighbourRefusedError as error:
             # ScanHub's clients know 400 for it, whatever sequence-manager said.
-            raise NeighbourRefusedError(detail, HTTPStatus.BAD_REQUEST) from None
+            status = HTTPStatus.BAD_REQUEST
+            raise NeighbourRefusedError(detail, status, is_own=error.is_own) from None
         read_json(response, detail)
         return response.text
 
@@ -134,7 +137,8 @@ class HttpScanClient:
             read_json(response, START_DETAIL)
 
     def _get(self, url: str, detail: str) -> httpx.Response:
-        return send(self._client, self._client.build_request("GET", url), detail, self._auth)
+        request = self._client.build_request("GET", url)
+        return send(self._client, request, detail, self._auth, _OWN_WORDS)
 
 
 class _DeviceAddress(BaseModel):

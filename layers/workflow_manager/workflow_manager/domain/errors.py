@@ -21,6 +21,8 @@ ScanHubError
     └── DeviceStartError         a scan was not started, or nobody knows whether it was
 """
 
+from collections.abc import Mapping
+
 
 class ScanHubError(Exception):
     """Base of all errors of the workflow manager.
@@ -31,12 +33,20 @@ class ScanHubError(Exception):
         One sentence for a person. Never holds a request or response body.
     reason
         More of it, where `detail` is a text that ScanHub's clients know.
+    members
+        More of it for programs, by name.
     """
 
-    def __init__(self, detail: str, reason: str | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        reason: str | None = None,
+        members: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.reason = reason
+        self.members = members or {}
 
 
 class InvalidInputError(ScanHubError):

@@ -320,12 +320,17 @@ class Execution:
         # Scans behind it stand: they take no data, and nobody scans a patient twice for nothing.
         # What the scan has left stays, until there is something better.
         self._reset(self.graph.tasks[task_id], self.graph.tasks[task_id].data, cause)
-        self.put_workflow(remade_task_id=None, remade_until=None)
+        self.end_remake()
+
+    def end_remake(self) -> None:
+        """Note that nothing is being made ready any more, so that what is ready may start."""
+        if self.graph.workflow.remade_task_id is not None:
+            self.put_workflow(remade_task_id=None, remade_until=None)
 
     def reset_behind(
         self, task_id: str, some: Sequence[Task], runs: Sequence[DagRun], cause: Cause
     ) -> None:
-        """Let the first of `TaskGraph.started_behind` wait again, and cancel runs on old data."""
+        """Let the first of `TaskGraph.tasks_to_reset` wait again, and cancel runs on old data."""
         until = cause.at + timedelta(seconds=REMAKE_LEASE_S)
         self.put_workflow(remade_task_id=task_id, remade_until=until)
         for follower in some:

@@ -1,6 +1,6 @@
 """A workflow with its tasks, and what can be read off them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
@@ -77,10 +77,10 @@ class TaskGraph:
             found += new
         return [task for each, task in self.tasks.items() if each in behind - {task_id}]
 
-    def started_behind(self, task_id: str) -> list[Task]:
-        """Return the DAG tasks behind a task that are not pending, each before its inputs."""
-        started = [t for t in self.dag_tasks_behind(task_id) if t.status is not TaskStatus.PENDING]
-        return order_by_inputs(started)[::-1]
+    def tasks_to_reset(self, task_id: str, statuses: Collection[TaskStatus]) -> list[Task]:
+        """Return the DAG tasks behind a task that stand so, each before its inputs."""
+        behind = (task for task in self.dag_tasks_behind(task_id) if not task.is_deleted)
+        return order_by_inputs([task for task in behind if task.status in statuses])[::-1]
 
     def has_usable_inputs(self, task: Task) -> bool:
         """Tell whether there is data to work on, if only of the scan before a rescan in vain."""

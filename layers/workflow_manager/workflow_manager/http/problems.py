@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problems, with `detail` as ScanHub's clients read it."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -41,7 +42,9 @@ RETRY_AFTER_S = 1
 _PASSED_THROUGH = frozenset({400, 401, 403, 404, 409, 422, 503})
 
 
-def problem(status: int, detail: Any, reason: str | None = None) -> JSONResponse:
+def problem(
+    status: int, detail: Any, reason: str | None = None, members: Mapping[str, Any] | None = None
+) -> JSONResponse:
     """Return a problem as an answer.
 
     Parameters
@@ -52,11 +55,19 @@ def problem(status: int, detail: Any, reason: str | None = None) -> JSONResponse
         A sentence, or FastAPI's list of validation errors.
     reason
         More for the operator, where ScanHub's `detail` is a fixed text.
+    members
+        More for programs: extension members of the problem.
     """
     status = HTTPStatus(status)
-    body = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status,
+        "detail": detail,
+    }
     if reason is not None:
         body["reason"] = reason
+    body = {**body, **(members or {})}
     body = json.loads(replace_surrogates(json.dumps(body, ensure_ascii=False)))
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse(body, status, headers, PROBLEM_JSON)
@@ -92,7 +103,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def answer_known(_: Request, error: errors.ScanHubError) -> JSONResponse:
         status = status_of(error)
         logger.info("refused", extra={"error": type(error).__name__, "status": status})
-        answer = problem(status, error.detail, error.reason)
+        answer = problem(status, error.detail, error.reason, error.members)
         if isinstance(error, errors.VersionConflictError):
             answer.headers["Retry-After"] = str(RETRY_AFTER_S)
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:

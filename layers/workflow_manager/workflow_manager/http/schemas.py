@@ -90,6 +90,9 @@ class ProcessedWorkflowView(BaseModel):
     workflow_status: str = Field(description="running, completed, failed or cancelled")
     is_started: bool = Field(description="Whether this call started the task.")
     task: TaskView | None = Field(description="Started, or waited for; none if all are completed.")
+    not_checked: tuple[str, ...] = Field(
+        default=(), description="What no service has answered in the checks before a scan."
+    )
 
     @classmethod
     def of(cls, processed: "ProcessedWorkflow") -> "ProcessedWorkflowView":
@@ -100,6 +103,7 @@ class ProcessedWorkflowView(BaseModel):
             workflow_status=workflow.status,
             is_started=processed.is_started,
             task=TaskView.of(processed.task) if processed.task else None,
+            not_checked=processed.not_checked,
         )
 
 

@@ -100,7 +100,7 @@ class AirflowOrchestrator(ABC):
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it (any more)."""
         answer = self._send("GET", self._dag_path(dag_id))
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND and answer.is_airflows:
             return None
         check_success(answer.status)
         document = answer.read(DagDocument)

@@ -30,6 +30,14 @@ class Answer:
     status: int
     content: Any = None
 
+    @property
+    def is_airflows(self) -> bool:
+        """Whether it is a word of Airflow about what was asked for, and not a proxy's page.
+
+        A server that serves another path answers with a page, or with Starlette's default text.
+        """
+        return isinstance(self.content, dict) and self.content.get("detail") != "Not Found"
+
     def read(self, model: type[ModelT]) -> ModelT:
         """Return the content as a model.
 

@@ -6,13 +6,24 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidInputError
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
-from workflow_manager.ports import Clock, ExamClient, MessageQueue, ScanClient, WorkflowStore
+from workflow_manager.observability import logger
+from workflow_manager.ports import (
+    Clock,
+    ExamClient,
+    MessageQueue,
+    Orchestrator,
+    ScanClient,
+    WorkflowStore,
+)
 from workflow_manager.settings import Settings
 from workflow_manager.steps.patients.load_limits import load_patient, make_limits
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
 from workflow_manager.steps.scans.start_scan import ScanOrder
+from workflow_manager.steps.tasks.find_repeated import find_own_scan
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
+from workflow_manager.steps.tasks.tell_refusal import tell_refusal
+from workflow_manager.steps.workflows.check_workflow import Answers, check_workflow
 from workflow_manager.steps.workflows.commit_definition import commit_definition
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
@@ -31,17 +42,20 @@ class ProcessedWorkflow:
         completed.
     is_started
         Whether this call started it.
+    not_checked
+        What nobody could look at before a scan was started, in sentences.
     """
 
     execution: Execution
     task: Task | None
     is_started: bool
+    not_checked: tuple[str, ...] = ()
 
 
-@retry_on_conflict
 def process_workflow(
     store: WorkflowStore,
     queue: MessageQueue,
+    orchestrator: Orchestrator,
     exam: ExamClient,
     scan: ScanClient,
     clock: Clock,
@@ -53,7 +67,9 @@ def process_workflow(
 ) -> ProcessedWorkflow:
     """Claim the first task that is pending and whose inputs are there, and start it.
 
-    With it start all DAG tasks that are ready, unless the workflow is to go step by step.
+    With it start all DAG tasks that are ready, unless the workflow is to go step by step. A scan
+    starts only if the workflow can be carried out to its end, as far as services say; a call that
+    is repeated starts no second one.
 
     Parameters
     ----------
@@ -71,37 +87,100 @@ def process_workflow(
     ------
     ConflictError
         Nothing is ready because a task has failed or was cancelled, or a scan is, but another one
-        has failed: only a call that names a task starts it.
+        has failed: only a call that names a task starts it. Or something keeps the workflow from
+        being carried out at this moment.
+    LoginExpiredError
+        A service refused the caller's token.
     InvalidInputError
-        Nothing is ready, and it is not known whose data the next task takes.
+        A scan is ready, but the workflow's definition cannot be carried out. Or nothing is
+        ready, and it is not known whose data the next task takes.
     """
+    # Good for all tries.
+    answers = Answers()
+    return _process(
+        store,
+        queue,
+        orchestrator,
+        exam,
+        scan,
+        clock,
+        settings,
+        workflow_id,
+        token,
+        cause,
+        auto_advance,
+        answers,
+    )
+
+
+@retry_on_conflict
+def _process(
+    store: WorkflowStore,
+    queue: MessageQueue,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    scan: ScanClient,
+    clock: Clock,
+    settings: Settings,
+    workflow_id: str,
+    token: str,
+    cause: Cause,
+    auto_advance: bool | None,
+    answers: Answers,
+) -> ProcessedWorkflow:
     execution = load_execution(store, exam, settings, workflow_id, cause)
     execution = commit_definition(store, queue, execution)
     if auto_advance is not None:
         execution.set_auto_advance(cause, is_on=auto_advance)
-    task = execution.graph.next_ready_task()
+    graph = execution.graph
+    task, own = graph.next_ready_task(), find_own_scan(store, graph, cause)
+    if own is not None:
+        task = None
+    execution.advance(settings.policy, cause, but=task)
     if task is None:
         commit_execution(store, queue, execution)
-        return _explain(execution)
-    execution.advance(settings.policy, cause, but=task)
-    if task.task_type.is_device_task and (failed := execution.graph.failed_scan()):
-        # Else a repeated call would start the next scan on a scanner that may be scanning.
-        commit_execution(store, queue, execution)
-        raise _refuse(failed)
-    if task.task_type.is_device_task and task.is_oversized:
-        # The tasks beside it go on.
-        commit_execution(store, queue, execution)
-    if task.task_type.is_device_task:
-        task.check_size()
-        exam_id = execution.graph.workflow.exam_id
-        limits = make_limits(*load_patient(exam, scan, exam_id), cause.at.date())
-        order = ScanOrder(exam_id, limits, token)
+        return ProcessedWorkflow(execution, own, is_started=False) if own else _explain(execution)
+    if not task.task_type.is_device_task:
+        started = handle_processing_task(store, queue, settings, execution, task, cause)
+        return ProcessedWorkflow(execution, started, is_started=True)
+    with tell_refusal(store, exam, workflow_id, task.task_id):
+        if failed := graph.failed_scan():
+            # Else a repeated call would start the next scan on a scanner that may be scanning.
+            commit_execution(store, queue, execution)
+            raise _refuse(failed)
+        answers.sequence_id = task.args.get("sequence_id")
+        today = cause.at.date()
+        checked = check_workflow(orchestrator, exam, scan, settings, graph, answers, today)
+        answers.require_login()
+        if refusal := checked.find_refusal(task.task_id):
+            if execution.changes.runs:
+                # The tasks beside it go on.
+                commit_execution(store, queue, execution)
+            raise refusal
+        if checked.not_checked:
+            extra = {"task_id": task.task_id, "not_checked": checked.not_checked}
+            logger.warning("scan starts without all checks", extra=extra)
+        order = _make_order(exam, scan, execution, answers, token, cause)
         started = handle_device_task(
             store, queue, exam, scan, clock, settings, execution, task, order, cause
         )
-    else:
-        started = handle_processing_task(store, queue, settings, execution, task, cause)
-    return ProcessedWorkflow(execution, started, is_started=True)
+    return ProcessedWorkflow(execution, started, is_started=True, not_checked=checked.not_checked)
+
+
+def _make_order(
+    exam: ExamClient,
+    scan: ScanClient,
+    execution: Execution,
+    answers: Answers,
+    token: str,
+    cause: Cause,
+) -> ScanOrder:
+    exam_id = execution.graph.workflow.exam_id
+    # No scan without them: what did not come in the time of the checks is waited for.
+    limits = answers.limits(exam_id) or make_limits(
+        *load_patient(exam, scan, exam_id), cause.at.date()
+    )
+    return ScanOrder(exam_id, limits, token, answers.sequence)
 
 
 def _explain(execution: Execution) -> ProcessedWorkflow:

@@ -1,5 +1,6 @@
 """Start one task on an operator's call."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from workflow_manager.domain.entity import UNREADABLE, Cause
@@ -7,7 +8,6 @@ from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
     InvalidTransitionError,
-    ScanHubError,
 )
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.execution import Execution
@@ -25,13 +25,34 @@ from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.claim_device import claim_device
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
 from workflow_manager.steps.scans.start_scan import ScanOrder
+from workflow_manager.steps.tasks.find_repeated import is_repeated
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
 from workflow_manager.steps.tasks.reset_task import reset_task
+from workflow_manager.steps.tasks.tell_refusal import tell_refusal
 from workflow_manager.steps.workflows.commit_definition import commit_definition
 from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.load_execution import load_execution
 
 NO_WORKFLOW = "Failed to fetch workflow"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a call wants to be started.
+
+    Parameters
+    ----------
+    task
+        As the call has seen it: only its next attempt is started.
+    expected_attempt
+        The task's attempt as the caller knows it; None: he does not say.
+    order
+        What a scan takes besides; None for a DAG task.
+    """
+
+    task: Task
+    expected_attempt: int | None
+    order: ScanOrder | None
 
 
 def trigger_task(
@@ -44,18 +65,22 @@ def trigger_task(
     task_id: str,
     token: str,
     cause: Cause,
+    expected_attempt: int | None = None,
     known: Task | None = None,
 ) -> Task:
     """Start a task that is pending, or anew as its next attempt if it has ended.
 
-    Neighbours are asked in ScanHub's order: task, workflow, exam, patient.
+    Neighbours are asked in ScanHub's order: task, workflow, exam, patient. A call that is repeated
+    returns the attempt that it has started before.
 
     Parameters
     ----------
     token
         The caller's token, which a device task carries to the device.
+    expected_attempt
+        The task's attempt as the caller knows it, 0 before the first: only the next is started.
     known
-        The task as the caller knows it: only its next attempt is started.
+        The task as the calling use case knows it.
 
     Returns
     -------
@@ -65,7 +90,8 @@ def trigger_task(
     Raises
     ------
     ConflictError
-        It is in progress, a template, waits for another task, or its device is busy.
+        It is in progress, at another attempt, a template, waits for another task, or its device is
+        busy.
     InvalidInputError
         It is not known whose data it takes, or there is none.
     """
@@ -74,36 +100,22 @@ def trigger_task(
         raise ConflictError("The task is a template: make a task of it first.")
     if definition.status is ItemStatus.DELETED:
         raise ConflictError("The task was deleted in exam-manager.")
-    execution = _load(store, exam, settings, definition.workflow_id, definition.id, cause)
-    found = load_patient(exam, scan, execution.graph.workflow.exam_id)
-    seen = execution.graph.tasks.get(definition.id)
-    if seen is None:
-        raise ConflictError("Exam-manager lists the task with no workflow: try again.")
-    seen = known or seen
-    if not seen.task_type.is_device_task:
-        return _start_processing(store, queue, exam, settings, [execution], seen, cause)
-    limits = make_limits(*found, cause.at.date())
-    order = ScanOrder(execution.graph.workflow.exam_id, limits, token)
-    return _start_scan(store, queue, exam, scan, clock, settings, [execution], seen, order, cause)
+    with tell_refusal(store, exam, definition.workflow_id, definition.id):
+        execution = _load(store, exam, settings, definition.workflow_id, definition.id, cause)
+        exam_id = execution.graph.workflow.exam_id
+        found = load_patient(exam, scan, exam_id)
+        seen = known or execution.graph.tasks.get(definition.id)
+        if seen is None:
+            raise ConflictError("Exam-manager lists the task with no workflow: try again.")
+        is_scan = seen.task_type.is_device_task
+        limits = make_limits(*found, cause.at.date()) if is_scan else None
+        order = ScanOrder(exam_id, limits, token) if limits else None
+        wanted = Wanted(seen, expected_attempt, order)
+        return _start(store, queue, exam, scan, clock, settings, [execution], wanted, cause)
 
 
 @retry_on_conflict
-def _start_processing(
-    store: WorkflowStore,
-    queue: MessageQueue,
-    exam: ExamClient,
-    settings: Settings,
-    loaded: list[Execution],
-    seen: Task,
-    cause: Cause,
-) -> Task:
-    execution = _make_ready(store, queue, exam, settings, loaded, seen, cause)
-    task = execution.graph.tasks[seen.task_id]
-    return handle_processing_task(store, queue, settings, execution, task, cause)
-
-
-@retry_on_conflict
-def _start_scan(
+def _start(
     store: WorkflowStore,
     queue: MessageQueue,
     exam: ExamClient,
@@ -111,38 +123,11 @@ def _start_scan(
     clock: Clock,
     settings: Settings,
     loaded: list[Execution],
-    seen: Task,
-    order: ScanOrder,
+    wanted: Wanted,
     cause: Cause,
 ) -> Task:
-    execution = _make_ready(store, queue, exam, settings, loaded, seen, cause)
-    if execution.graph.workflow.exam_id != order.exam_id:
-        # The limits would be those of another patient.
-        raise ConflictError("The workflow was moved to another exam meanwhile: try again.")
-    return handle_device_task(
-        store,
-        queue,
-        exam,
-        scan,
-        clock,
-        settings,
-        execution,
-        execution.graph.tasks[seen.task_id],
-        order,
-        cause,
-    )
-
-
-def _make_ready(
-    store: WorkflowStore,
-    queue: MessageQueue,
-    exam: ExamClient,
-    settings: Settings,
-    loaded: list[Execution],
-    seen: Task,
-    cause: Cause,
-) -> Execution:
     # What was loaded is good for one try; after a conflict, state and definition are read again.
+    seen, order = wanted.task, wanted.order
     execution = (
         loaded.pop()
         if loaded
@@ -150,12 +135,26 @@ def _make_ready(
     )
     execution = commit_definition(store, queue, execution)
     task = execution.graph.tasks[seen.task_id]
-    if refusal := _find_refusal(execution, task, seen):
+    try:
+        is_known = _check(store, execution, task, wanted, cause)
+    except (ConflictError, InvalidInputError):
         # What exam-manager has told us is kept all the same, deadlines among it.
         commit_execution(store, queue, execution)
-        raise refusal
+        raise
+    if is_known:
+        commit_execution(store, queue, execution)
+        return task
     check = partial(_check_claim, store, exam, settings, task, cause)
-    return reset_task(store, queue, execution, task.task_id, check, cause)
+    execution = reset_task(store, queue, execution, task.task_id, check, cause)
+    task = execution.graph.tasks[seen.task_id]
+    if order is None:
+        return handle_processing_task(store, queue, settings, execution, task, cause)
+    if execution.graph.workflow.exam_id != order.exam_id:
+        # The limits would be those of another patient.
+        raise ConflictError("The workflow was moved to another exam meanwhile: try again.")
+    return handle_device_task(
+        store, queue, exam, scan, clock, settings, execution, task, order, cause
+    )
 
 
 def _check_claim(
@@ -180,18 +179,23 @@ def _load(
     )
 
 
-def _find_refusal(execution: Execution, task: Task, seen: Task) -> ScanHubError | None:
+def _check(
+    store: WorkflowStore, execution: Execution, task: Task, wanted: Wanted, cause: Cause
+) -> bool:
+    """Tell whether the wanted attempt is in progress already; raise if it must not be started."""
     if task.status is TaskStatus.UNKNOWN:
-        return InvalidTransitionError(UNREADABLE)
+        raise InvalidTransitionError(UNREADABLE)
+    if is_repeated(store, execution.graph, task, cause, wanted.expected_attempt):
+        return True
     # A scan of somebody else that has ended and whose data never came may be repeated.
     waits_for_data = task.attempt == 0 and task.progress == 100
     if task.status is TaskStatus.IN_PROGRESS and not waits_for_data:
-        return InvalidTransitionError("The task is in progress already.")
-    if (task.status, task.attempt) != (seen.status, seen.attempt):
+        raise InvalidTransitionError("The task is in progress already.")
+    if (task.status, task.attempt) != (wanted.task.status, wanted.task.attempt):
         # Another call came between: what it led to must be looked at before the next attempt.
-        return ConflictError(f"Another call started the task; it is {task.status}. {task.reason}")
+        raise ConflictError(f"Another call started the task; it is {task.status}. {task.reason}")
     if task.input_problems:
-        return InvalidInputError(" ".join(task.input_problems))
+        raise InvalidInputError(" ".join(task.input_problems))
     if not task.task_type.is_device_task and not execution.graph.has_usable_inputs(task):
-        return ConflictError("The task waits for another one, whose data it takes.")
-    return None
+        raise ConflictError("The task waits for another one, whose data it takes.")
+    return False

@@ -1,9 +1,7 @@
 """Say what processing a workflow would do, and what is missing for it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from graphlib import TopologicalSorter
 
 from workflow_manager.domain.entity import Cause
@@ -11,8 +9,8 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.ports import ExamClient, Orchestrator, ScanClient, WorkflowStore
 from workflow_manager.settings import Settings
-from workflow_manager.steps.patients.load_limits import load_patient, make_limits
-from workflow_manager.steps.tasks.check_task import Checked, check_task, find_complaints
+from workflow_manager.steps.tasks.check_task import Complaint, Kind
+from workflow_manager.steps.workflows.check_workflow import Answers, check_workflow
 from workflow_manager.steps.workflows.load_execution import load_execution
 
 
@@ -81,16 +79,23 @@ def validate_workflow(
     """
     graph = load_execution(store, exam, settings, workflow_id, cause).graph
     starting = _find_starting(settings, graph)
-    checked: Checked = {}
+    checked = check_workflow(orchestrator, exam, scan, settings, graph, Answers(), cause.at.date())
     planned = []
     for task_id in _order(graph):
         task = graph.tasks[task_id]
         start = _find_start(settings, graph, task, starting)
-        problems = [*_check_data(settings, graph, task)]
-        problems += check_task(orchestrator, scan, settings, task, checked)
-        planned.append(PlannedTask(task, start, tuple(problems)))
-    return ValidatedWorkflow(
-        workflow_id, tuple(planned), tuple(_check_limits(exam, scan, graph, cause))
+        problems = _phrase(checked.complaints.get(task_id, []))
+        if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+            problems = (task.reason or f"The task is {task.status}.",)
+        planned.append(PlannedTask(task, start, problems))
+    return ValidatedWorkflow(workflow_id, tuple(planned), _phrase(checked.general))
+
+
+def _phrase(complaints: list[Complaint]) -> tuple[str, ...]:
+    # The operator must know what nobody has looked at.
+    return tuple(
+        f"Not checked: {each.text}" if each.kind is Kind.UNCHECKED else each.text
+        for each in complaints
     )
 
 
@@ -128,21 +133,3 @@ def _find_start(
     advances = graph.advances(settings.policy)
     is_automatic = advances and not task.task_type.is_device_task
     return StartMode.BY_ITSELF if is_automatic else StartMode.OPERATOR
-
-
-def _check_data(settings: Settings, graph: TaskGraph, task: Task) -> Iterator[str]:
-    is_simulated = task.is_simulated or not settings.has_orchestrator
-    if task.task_type.is_device_task or is_simulated or not graph.is_ready(task):
-        return
-    yield from find_complaints(partial(graph.input_data, task))
-
-
-def _check_limits(exam: ExamClient, scan: ScanClient, graph: TaskGraph, cause: Cause) -> list[str]:
-    is_scan_ahead = any(
-        task.task_type.is_device_task and task.status is TaskStatus.PENDING
-        for task in graph.tasks.values()
-    )
-    if not is_scan_ahead:
-        return []
-    exam_id, today = graph.workflow.exam_id, cause.at.date()
-    return list(find_complaints(lambda: make_limits(*load_patient(exam, scan, exam_id), today)))

@@ -97,7 +97,7 @@ def test_scan_that_is_cancelled_and_started_anew_meanwhile_is_started_once(
     do_first(world, "get_sequence", cancel_and_retry)
 
     with pytest.raises(ConflictError):
-        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(0))
 
     assert len(world.scan.starts) == 1
     assert (get_task(world, SCAN_ID).status, get_task(world, SCAN_ID).attempt) == (
@@ -193,6 +193,7 @@ def test_reconstruction_runs_on_the_old_data_after_a_rescan_that_was_cancelled(
 ) -> None:
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
+    call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(15))
     call(trigger_task, world, SCAN_ID, TOKEN, at(20))
     call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(21))
 

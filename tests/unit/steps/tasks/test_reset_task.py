@@ -1,4 +1,4 @@
-"""What waits while a task with very many others behind it is made ready again."""
+"""What waits while very many tasks behind a scan are made ready for its new data."""
 
 import json
 
@@ -12,14 +12,17 @@ from tests.fakes.world import (
     TOKEN,
     WORKFLOW_ID,
     at,
+    deliver,
     make_exam_task,
+    make_raw_data,
     make_world,
 )
 from workflow_manager.domain.change_set import N_TASKS_PER_COMMIT
 from workflow_manager.domain.errors import ConflictError, VersionConflictError
 from workflow_manager.domain.exam import ExamTask, ExamWorkflow, ItemStatus, TaskType
-from workflow_manager.domain.execution import REMAKE_LEASE_S, Execution
+from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import TaskStatus
+from workflow_manager.services.cancel_workflow import cancel_workflow
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.retry_task import retry_task
 from workflow_manager.settings import Settings
@@ -28,7 +31,12 @@ POLICY = Settings().policy
 
 
 def make_task(n: int) -> ExamTask:
-    args = {"dag_id": DAG_ID, "input_task_ids": json.dumps([SCAN_ID]), "simulate": "true"}
+    args = {
+        "dag_id": DAG_ID,
+        "input_task_ids": json.dumps([SCAN_ID]),
+        "simulate": "true",
+        "contrast": "image.dcm",
+    }
     fields = {"args": args, "status": ItemStatus.FINISHED}
     return make_exam_task(f"behind-{n:02}", TaskType.PROCESSING_TASK, 2, **fields)
 
@@ -70,21 +78,43 @@ def list_started(world: MemoryPorts, seconds: float) -> list[str]:
     return sorted({run.task_id or "" for run in execution.changes.runs.values()})
 
 
-def test_tasks_that_wait_for_new_data_do_not_start_on_the_old_in_between(
+def test_tasks_that_wait_for_new_data_do_not_start_in_between_and_start_with_it(
     world: MemoryPorts,
 ) -> None:
+    call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
     die_at_commit(world, 2, DeadError())
     with pytest.raises(DeadError):
-        call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
+        deliver(world, make_raw_data(), 20)
     statuses = [task.status for task in load(world).graph.tasks.values()]
     assert statuses.count(TaskStatus.PENDING) == N_TASKS_PER_COMMIT
+    assert list_started(world, 21) == []
 
-    assert list_started(world, 11) == []
-    # Whoever was at it has died: what waits may start on the data that is there.
-    assert len(list_started(world, 10 + REMAKE_LEASE_S)) == N_TASKS_PER_COMMIT
+    # The event comes again.
+    deliver(world, make_raw_data(), 30)
+
+    behind = load(world).graph.dag_tasks_behind(SCAN_ID)
+    attempts = {(task.status, task.attempt) for task in behind}
+    assert attempts <= {(TaskStatus.IN_PROGRESS, 1), (TaskStatus.PENDING, 0)}
+    assert (TaskStatus.IN_PROGRESS, 1) in attempts
+    assert load(world).graph.workflow.remade_task_id is None
 
 
-def test_reset_goes_on_after_a_conflict_and_starts_one_scan(world: MemoryPorts) -> None:
+def test_new_data_counts_once_after_a_conflict(world: MemoryPorts) -> None:
+    call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
+    die_at_commit(world, 2, VersionConflictError("Somebody else wrote first."))
+
+    deliver(world, make_raw_data(), 20)
+
+    scan = load(world).graph.tasks[SCAN_ID]
+    assert scan.status is TaskStatus.COMPLETED
+    assert scan.data is not None and scan.data.key == make_raw_data().key
+
+
+def test_rescan_of_a_cancelled_workflow_lets_very_many_tasks_wait_again() -> None:
+    tasks = [make_task(n).model_copy(update={"status": ItemStatus.NEW}) for n in range(40)]
+    world = make_world(SCAN, *tasks)
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(cancel_workflow, world, WORKFLOW_ID, at(1))
     die_at_commit(world, 2, VersionConflictError("Somebody else wrote first."))
 
     call(retry_task, world, WORKFLOW_ID, SCAN_ID, TOKEN, at(10))
@@ -92,7 +122,7 @@ def test_reset_goes_on_after_a_conflict_and_starts_one_scan(world: MemoryPorts) 
     execution = load(world)
     behind = execution.graph.dag_tasks_behind(SCAN_ID)
     assert {task.status for task in behind} == {TaskStatus.PENDING}
-    assert len(world.scan.starts) == 1
+    assert len(world.scan.starts) == 2
     assert execution.graph.workflow.remade_task_id is None
 
 

@@ -17,6 +17,7 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import ExamClient, MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.tasks.reset_task import reset_behind
 from workflow_manager.steps.uploads.count_upload import count_upload
 from workflow_manager.steps.uploads.reject_object import reject_object
 from workflow_manager.steps.workflows.commit_definition import commit_definition
@@ -39,7 +40,9 @@ def receive_acquisition(
     cause: Cause,
     created_at: datetime | None = None,
 ) -> None:
-    """Complete the task and claim the tasks that take its data, in one commit.
+    """Complete the task and claim the tasks that take its data, anew after a rescan.
+
+    That is one commit, unless there are very many tasks behind it.
 
     Parameters
     ----------
@@ -77,7 +80,10 @@ def receive_acquisition(
     if is_closed or not _is_of_this_attempt(store, target, task):
         line = execution.record_late_data(task_id, data_id, cause)
     else:
+        # Only now: until here, what the scan before has led to is there to be seen.
+        execution = reset_behind(store, queue, execution, task_id, cause)
         execution.complete(task_id, data, cause, f"Data {data_id} arrived.")
+        execution.end_remake()
         execution.advance(settings.policy, cause)
     commit_execution(store, queue, execution)
     if line:

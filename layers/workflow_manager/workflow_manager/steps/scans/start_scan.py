@@ -41,11 +41,14 @@ class ScanOrder:
     ----------
     token
         The operator's token: ScanHub's contract has the device report with it.
+    sequence
+        The sequence's document, if it was read just now.
     """
 
     exam_id: str | None
     limits: AcquisitionLimits = field(repr=False)
     token: str = field(repr=False)
+    sequence: str | None = field(default=None, repr=False)
 
 
 def start_scan(
@@ -67,7 +70,8 @@ def start_scan(
         We may not read whether it was cancelled; nothing was sent.
     """
     parameters = parse_parameters(task)
-    sequence = scan.get_sequence(require_arg(task, "sequence_id"))
+    sequence_id = require_arg(task, "sequence_id")
+    sequence = order.sequence if order.sequence is not None else scan.get_sequence(sequence_id)
     device_task = DeviceTask(
         device_id=require_arg(task, "device_id"),
         record_id=task.task_id,
