@@ -115,7 +115,9 @@ def test_nobody_starts_a_task_without_data() -> None:
 
 
 def test_a_task_with_a_problem_waits_until_it_is_mended(world: MemoryPorts) -> None:
-    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    with pytest.raises(InvalidInputError, match="Entry 1"):
+        call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
     deliver(world, make_raw_data())
     with pytest.raises(InvalidInputError, match="Entry 1"):
         call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(20))

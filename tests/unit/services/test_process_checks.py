@@ -161,7 +161,11 @@ def test_failed_task_is_no_reason(world: MemoryPorts) -> None:
 
 
 def test_dag_tasks_start_unchecked(world: MemoryPorts) -> None:
-    world = make_world(RECONSTRUCTION)
+    world = make_world(
+        make_exam_task(
+            "free", TaskType.PROCESSING_TASK, 0, args={"input_task_ids": "[]", "dag_id": DAG_ID}
+        )
+    )
     forget_dag(world)
 
     assert process(world).is_started
@@ -181,7 +185,7 @@ def test_what_no_service_has_answered_stops_no_scan_and_is_said(
     def fail(*_: object) -> Any:
         raise error
 
-    monkeypatch.setattr(world.scan, "get_device_status", fail)
+    monkeypatch.setattr(world.scan, "get_device", fail)
     monkeypatch.setattr(world.orchestrator, "get_dag", fail)
 
     processed = process(world)
@@ -203,7 +207,7 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
 def test_service_that_hangs_keeps_neither_scan_nor_dry_run_waiting(
     world: MemoryPorts, hang: Callable[..., Any]
 ) -> None:
-    world.scan.get_device_status = hang  # type: ignore[method-assign]
+    world.scan.get_device = hang  # type: ignore[method-assign]
     world.orchestrator.get_dag = hang  # type: ignore[method-assign]
 
     validated = call(validate_workflow, world, WORKFLOW_ID, at(0))
@@ -224,7 +228,7 @@ def test_what_was_checked_is_not_asked_again(
         (world.exam, "get_exam"),
         (world.scan, "get_patient"),
         (world.scan, "get_sequence"),
-        (world.scan, "get_device_status"),
+        (world.scan, "get_device"),
         (world.orchestrator, "get_dag"),
     )
 

@@ -7,8 +7,7 @@ import pytest
 
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
-    RECONSTRUCTION,
-    RECONSTRUCTION_ID,
+    DAG_ID,
     SCAN,
     SCAN_ARGS,
     SCAN_ID,
@@ -125,9 +124,10 @@ def test_second_click_on_process_starts_no_other_scan() -> None:
 
 
 def test_second_click_on_a_reconstruction_makes_one_run() -> None:
-    world = make_world(RECONSTRUCTION)
+    free = {"dag_id": DAG_ID, "input_task_ids": "[]"}
+    world = make_world(make_exam_task("free", TaskType.PROCESSING_TASK, 0, args=free))
 
-    runs = {call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(n)).dag_run_id for n in range(2)}
+    runs = {call(trigger_task, world, "free", TOKEN, at(n)).dag_run_id for n in range(2)}
 
     assert len(runs) == len(world.queue.dag_run_ids) == 1
 

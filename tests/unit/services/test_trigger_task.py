@@ -215,7 +215,7 @@ def test_trigger_task_refuses_a_reconstruction_whose_scan_is_not_completed(
         call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(0))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
-    assert world.exam.reports == []
+    assert [(each.status, each.progress) for each in world.exam.reports] == [(None, None)]
     assert world.queue.dag_run_ids == []
 
 

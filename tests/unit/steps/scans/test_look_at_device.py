@@ -35,6 +35,7 @@ from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.services.cancel_task import cancel_task
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import reconcile_runs
+from workflow_manager.services.trigger_task import trigger_task
 
 DEVICE_ID = SCAN_ARGS["device_id"]
 SDK_SCAN = SCAN.model_copy(update={"type": TaskType.DEVICE_TASK_SDK})
@@ -46,6 +47,8 @@ def make_scan(scan: object = SDK_SCAN) -> MemoryPorts:
     world = make_world(scan, RECONSTRUCTION)  # type: ignore[arg-type]
     world.exam.add_workflow(ExamWorkflow(id="wf-2", exam_id="exam-1", tasks=[OTHER]))
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    # Before the scan, the checks look at the device.
+    world.scan.n_looks = 0
     return world
 
 
@@ -80,7 +83,7 @@ def reconcile(world: MemoryPorts, *minutes: float) -> Task:
 
 
 def start_other(world: MemoryPorts, minute: float) -> None:
-    call(process_workflow, world, "wf-2", TOKEN, at(60 * minute))
+    call(trigger_task, world, "scan-2", TOKEN, at(60 * minute))
 
 
 def test_sdk_error_in_mid_scan_fails_the_task_at_once_and_frees_the_device(
@@ -93,7 +96,7 @@ def test_sdk_error_in_mid_scan_fails_the_task_at_once_and_frees_the_device(
     task = reconcile(world, 2)
 
     assert (task.status, task.reason, task.may_scan_until) == (TaskStatus.FAILED, SAID_ERROR, None)
-    assert world.exam.reports[-1].comment == SAID_ERROR
+    assert world.exam.reports[-1].word == SAID_ERROR
     assert world.exam.reports[-1].status is ItemStatus.NEW
     start_other(world, 3)
 
