@@ -131,6 +131,12 @@ class ScanHubContract:
         [result] = hospital.exam.get_task(task_id).results
         assert result.id == created is not None
         assert (result.type, result.directory, result.filename) == ("DICOM", "result/run", "a.dcm")
+        assert hospital.exam.get_result(result.id) == result
+
+    def test_an_unknown_result_is_exam_managers_own_404(self, hospital: Hospital) -> None:
+        with pytest.raises(NeighbourRefusedError) as caught:
+            hospital.exam.get_result(NOBODY)
+        assert (caught.value.status, caught.value.is_own) == (404, True)
 
     def test_a_scan_finds_patient_sequence_and_device(self, hospital: Hospital) -> None:
         scan = hospital.scan

@@ -81,6 +81,21 @@ def test_list_results_gives_urls_that_download_the_image_and_its_preview(
     assert Image.open(io.BytesIO(preview.content)).size[::-1] == IMAGE_SHAPE
 
 
+def test_get_dicom_leads_a_viewer_to_the_image(laptop: Laptop, walk: Walk) -> None:
+    # Given a completed walk; when a viewer asks for the result by exam-manager's id of it
+    (result,) = wait_until(
+        lambda: laptop.get_exam_task(walk.reconstruction_task_id)["results"],
+        "exam-manager to hear of the result",
+    )
+    answer = laptop.api.get(f"/dicom/{result['id']}")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (302, "no-store")
+    # Then it is led to the image, which needs no token and stays in no cache
+    image = laptop.plain.get(answer.headers["Location"]).raise_for_status()
+    assert image.content == laptop.read_object(walk.run["results"][0]["key"])
+    assert image.headers["Content-Type"] == "application/dicom"
+    assert image.headers["Cache-Control"] == "no-store"
+
+
 def test_cartesian_reconstruction_leaves_a_dicom_image_without_a_patient(
     laptop: Laptop, walk: Walk
 ) -> None:

@@ -79,6 +79,14 @@ class FakeExam:
             raise NeighbourRefusedError(f"Failed to fetch task with id={task_id}", 404, is_own=True)
         return self.tasks[task_id]
 
+    def get_result(self, result_id: str) -> ExamResult:
+        self._fail("get_result")
+        results = {each.id: each for task in self.tasks.values() for each in task.results}
+        if result_id not in results:
+            detail = f"Failed to fetch result with id={result_id}"
+            raise NeighbourRefusedError(detail, 404, is_own=True)
+        return results[result_id]
+
     def get_exam(self, exam_id: str) -> Exam:
         self._fail("get_exam")
         if exam_id not in self.exams:

@@ -115,6 +115,7 @@ CALLS: dict[str, tuple[Call, type[ScanHubError]]] = {
     "get_workflow": (lambda ports: ports.exam.get_workflow("w"), UpstreamTimeoutError),
     "get_task": (lambda ports: ports.exam.get_task("t"), UpstreamTimeoutError),
     "get_exam": (lambda ports: ports.exam.get_exam("e"), UpstreamTimeoutError),
+    "get_result": (lambda ports: ports.exam.get_result("r"), UpstreamTimeoutError),
     "list_exams": (lambda ports: ports.exam.list_exams("p"), UpstreamTimeoutError),
     "report_task": (
         lambda ports: ports.exam.report_task("t", ItemStatus.FINISHED, 100),

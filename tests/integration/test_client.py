@@ -39,6 +39,8 @@ URL = "https://api.test/api/v1/workflowmanager"
 # Those of DAGs, of probes and of browsers.
 NOT_FOR_CLIENTS = {
     "check_readiness",
+    # For viewers, which are led to the file; a client lists results, with a URL of each.
+    "get_dicom",
     "get_docs",
     "get_openapi",
     "receive_results",

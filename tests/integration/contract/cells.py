@@ -27,6 +27,7 @@ POINTS = {
     "exam": ("exam-manager", "GET", "/exam/{exam_id}"),
     "update": ("exam-manager", "PUT", "/exam/task/"),
     "result": ("exam-manager", "POST", "/exam/result"),
+    "known result": ("exam-manager", "GET", "/exam/result/"),
     "patient": ("patient-manager", "GET", "/patient/"),
     "sequence": ("sequence-manager", "GET", "/sequences/"),
     "start": ("device-manager", "POST", "/start_scan_via_websocket"),

@@ -10,6 +10,7 @@ from tests.integration.contract.data_cells import (
     UPLOAD,
 )
 from tests.integration.contract.denials import denial
+from tests.integration.contract.listing_cells import DICOM
 from tests.integration.contract.task_cells import PROCESSING, SCANNING, WAITING
 
 CELLS = [
@@ -22,6 +23,7 @@ CELLS = [
     denial(SHOW_UPLOAD, "bucket", 503, **SCANNING),
     denial(COMPLETE, "bucket", 503, **SCANNING),
     denial(ABORT, "bucket", 503, **SCANNING),
+    denial(DICOM, "bucket", 503, ours="COMPLETED"),
     denial(PROCESSING, "secret of the login", 200, **(WAITING | {"exams": "NEW"})),
     denial(RESULTS, "secret of the login", 200, ours="COMPLETED", run="SUCCEEDED"),
 ]

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from tests.integration.contract.cells import (
+    PASSED_THROUGH,
     UNTOUCHED,
     Cell,
     Ids,
     Scenario,
     case,
+    failures,
     loss,
     without_token,
 )
@@ -21,7 +24,7 @@ from tests.integration.contract.data_cells import (
     end_run,
     start_run,
 )
-from tests.integration.contract.runner import deliver, resources
+from tests.integration.contract.runner import deliver, follow, resources
 from tests.integration.contract.task_cells import FREE_TASK, SDK_TASK, trigger_before
 from tests.integration.deployment import BUCKET, DAG_ID, Deployment
 from workflow_manager import wiring
@@ -120,6 +123,31 @@ def store_image(deployment: Deployment, ids: Ids) -> None:
         wiring._s3_client().put_object(Bucket=BUCKET, Key=key, Body=b"pixels")
 
 
+def tell_image(deployment: Deployment, ids: Ids) -> None:
+    """Let exam-manager hear of the image that the run leaves."""
+    store_image(deployment, ids)
+    remember_result(deployment, ids)
+
+
+def tell_path(deployment: Deployment, ids: Ids) -> None:
+    """Let exam-manager hear of a file that is none of the data lake."""
+    report_path(deployment, ids)
+    remember_result(deployment, ids)
+
+
+def erase_image(deployment: Deployment, ids: Ids) -> None:
+    """Erase the image that exam-manager has heard of."""
+    tell_image(deployment, ids)
+    PORTS["lake"]().delete_prefix(f"result/{ids['dag_run_id']}/")
+
+
+def remember_result(deployment: Deployment, ids: Ids) -> None:
+    follow(deployment)
+    task = deployment.stand_in.store.find_task(UUID(ids["task_id"]))
+    assert task is not None
+    ids["result_id"] = str(task.results[-1].id)
+
+
 def report_path(deployment: Deployment, ids: Ids) -> None:
     """Let a DAG of upstream name a file that is none of the data lake."""
     start_run(deployment, ids)
@@ -135,6 +163,15 @@ LIST_RESULTS = Scenario(
     tasks=(FREE_TASK,),
     prepare=store_image,
 )
+DICOM = Scenario(
+    "image for a viewer",
+    "get_dicom",
+    "GET",
+    "/dicom/{result_id}",
+    tasks=(FREE_TASK,),
+    prepare=tell_image,
+)
+NO_DICOM = "Could not find DICOM file of result with ID: {result_id}."
 REPORTED = "results.0.unavailable_reason"
 
 
@@ -241,6 +278,18 @@ CELLS = [
         404,
         "There is no such run",
     ),
+    case(DICOM, "", 302),
+    *without_token(DICOM),
+    *failures(DICOM, "known result", PASSED_THROUGH),
+    case(replace(DICOM, prepare=tell_path), "file elsewhere", 404, NO_DICOM),
+    case(replace(DICOM, prepare=erase_image), "file is gone", 404, NO_DICOM),
+    case(
+        replace(DICOM, path=f"/dicom/{UNKNOWN}"),
+        "unknown id",
+        404,
+        f"Could not find result with ID {UNKNOWN}.",
+    ),
+    case(replace(DICOM, path="/dicom/x"), "malformed id", 404, "Could not find result with ID x."),
     known(replace(SHOW_SCANNING, prepare=show_workflow), "unchanged", '"x", {etag}', 304),
     known(SHOW_SCANNING, "changed", 'W/"x"', 200),
     known(SHOW, "anything", "*", 304),

@@ -267,8 +267,8 @@ def check_always(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
 
 def check_form(outcome: Outcome) -> None:
     status, body = outcome.answer["statusCode"], outcome.body
-    if status == 304:
-        assert outcome.answer["body"] == "" and outcome.answer["headers"]["etag"]
+    if name := {302: "location", 304: "etag"}.get(status):
+        assert outcome.answer["body"] == "" and outcome.answer["headers"][name]
         return
     content_type = outcome.answer["headers"]["content-type"]
     assert content_type == ("application/problem+json" if status >= 400 else "application/json")

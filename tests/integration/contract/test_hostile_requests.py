@@ -38,7 +38,10 @@ def ids(deployment: Deployment, dynamodb_local: Any, settings: Settings) -> Ids:
     reset(deployment)
     deployment.store = DynamoDBStore(dynamodb_local, settings)
     ids: Ids = {"workflow_id": deployment.workflow_id, "task_id": deployment.task_ids[0]}
-    ids |= {"dag_id": DAG_ID}
+    folder = f"s3://{BUCKET}/result/run-1"
+    result = {"task_id": ids["task_id"], "type": "DICOM", "directory": folder, "filename": "a.dcm"}
+    told = deployment.scanhub.post("/api/v1/exam/result", json={**result, "status": "NEW"})
+    ids |= {"dag_id": DAG_ID, "result_id": told.json()["id"]}
     upload_run(deployment, ids)
     send_data(deployment, ids, {"dag_id": DAG_ID})
     return ids

@@ -92,6 +92,7 @@ def test_presign_download_makes_a_regional_sigv4_url_of_its_own_lifetime(
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
     assert query["X-Amz-SignedHeaders"] == ["host"]
     assert query["X-Amz-Expires"] == [str(settings.download_url_lifetime_s)] == ["900"]
+    assert query["response-cache-control"] == ["no-store"]
     assert "versionId" not in query
 
 

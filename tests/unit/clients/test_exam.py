@@ -52,6 +52,7 @@ def test_get_task_asks_with_the_callers_token() -> None:
     [
         (lambda client: client.get_workflow("a/b"), "/workflow/a%2Fb"),
         (lambda client: client.get_exam("a/b"), "/a%2Fb"),
+        (lambda client: client.get_result("a/b"), "/result/a%2Fb"),
         (lambda client: client.list_exams("a/b"), "/all/a%2Fb"),
     ],
 )
@@ -68,6 +69,7 @@ READS: list[tuple[Callable[[HttpExamClient], object], str]] = [
     (lambda client: client.get_task("1"), "Failed to fetch task with id=1"),
     (lambda client: client.get_workflow("1"), "Failed to fetch workflow data"),
     (lambda client: client.get_exam("1"), "Failed to fetch exam"),
+    (lambda client: client.get_result("1"), "Failed to fetch result with id=1"),
     (lambda client: client.list_exams("1"), "Failed to fetch exams of the patient"),
     (lambda c: c.report_task("1", ItemStatus.NEW, 0), "Failed to fetch task with id=1"),
 ]

@@ -7,6 +7,7 @@ from workflow_manager.domain.download import (
     describe_file,
     download_name,
     explain_missing,
+    find_signable_key,
     format_disposition,
     may_sign,
     picture_type_of,
@@ -40,6 +41,12 @@ def test_may_sign_a_file_in_the_runs_own_folder(key: str) -> None:
 def test_may_sign_nothing_else(key: str) -> None:
     assert not may_sign("run-1", key)
     assert explain_missing("run-1", key) == NOT_OURS
+
+
+def test_signable_key_is_the_place_of_a_result_in_our_bucket() -> None:
+    assert find_signable_key("lake", "s3://lake/result/run-1", "a.dcm") == "result/run-1/a.dcm"
+    for directory in ("s3://lake2/result/run-1", "result", "s3://lake/result/run-1/..", ""):
+        assert find_signable_key("lake", directory, "a.dcm") is None
 
 
 def test_may_sign_no_folder() -> None:

@@ -93,18 +93,27 @@ def test_a_line_within_a_line_is_taken_out_and_both_are_ours() -> None:
 
 
 @pytest.mark.parametrize("place", range(len(put_word(None, WORD) or "")))
-def test_a_line_with_any_character_changed_is_the_operators(place: int) -> None:
+@pytest.mark.parametrize("typed", ["5", "call service", "[", "]", "#", "\n"])
+def test_what_he_types_into_our_line_stays(place: int, typed: str) -> None:
     line = put_word(None, WORD) or ""
-    for changed in (line[:place] + "5" + line[place:], line[:place] + "5" + line[place + 1 :]):
-        if changed != line:
-            assert put_word(put_word(changed, WORD), None) == changed or place == 0
+    for behind in (line[place:], line[place + 1 :]):
+        changed = line[:place] + typed + behind
+        left = put_word(put_word(changed, WORD), None)
+        assert changed == line or typed in (left or "")
+
+
+def test_of_a_line_in_which_he_wrote_only_the_mark_goes() -> None:
+    edited = (put_word("own", WORD) or "").replace("offline", "offline, service is called")
+    left = put_word(put_word(edited, "The device is offline."), None) or ""
+    assert left.startswith("own\nNot started: the device is offline, service is called. #")
+    assert "workflow-manager" not in left and "]" not in left
 
 
 @pytest.mark.parametrize(
     "text",
     [
         f"[workflow-manager: {WORD}]",
-        f"[workflow-manager: {WORD} #0123abcd]",
+        f"[workflow-manager: {WORD} #0123]",
         "[workflow-manager: #0123abcd]",
         "[workflow-manager: ",
     ],

@@ -38,6 +38,8 @@ STATUS = {
     "create_upload/bad_file_name": 422,
     "create_upload/for_dag": 201,
     "create_upload/for_task": 201,
+    "get_dicom/malformed_id": 404,
+    "get_dicom/success": 404,
     "get_dag_run/success": 404,
     "get_dag_run/unknown_run": 404,
     "get_workflow/success": 200,

@@ -84,6 +84,19 @@ def test_receive_results_tells_exam_manager_of_the_result_and_the_end(world: Mem
     assert world.exam.reports[-1].progress == 100
 
 
+@pytest.mark.parametrize(("n_images", "told"), [(2, [0, 1]), (3, [0, 2, 1]), (5, [0, 1, 3, 4, 2])])
+def test_receive_results_tells_of_the_middle_image_last_which_scanhubs_viewer_shows(
+    world: MemoryPorts, n_images: int, told: list[int]
+) -> None:
+    prefix = f"result/{get_run(world).dag_run_id}"
+    keys = [f"{prefix}/{number}.dcm" for number in range(n_images)]
+    results = tuple(Result(type=ResultType.DICOM, key=key) for key in keys)
+
+    call_back(world, Callback(success=True, results=results))
+
+    assert [each.filename for each in world.exam.results] == [f"{n}.dcm" for n in told]
+
+
 def test_receive_results_leaves_nothing_due(world: MemoryPorts) -> None:
     call_back(world, make_callback(world))
 

@@ -10,6 +10,7 @@ from workflow_manager.clients.http import read_json, read_model, send
 from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.domain.exam import (
     Exam,
+    ExamResult,
     ExamTask,
     ExamWorkflow,
     ItemStatus,
@@ -28,6 +29,7 @@ _REFUSALS = (
     TASK_NOT_FOUND,
     "Badly formed task_id.",
     "Exam not found",
+    "Result not found",
     "Could not update workflow, either because it does not exist, or for another reason.",
     "workflow_id must be an existing id.",
     "Task instance needs workflow_id.",
@@ -71,6 +73,12 @@ class HttpExamClient:
         """Return a task."""
         detail = _task_detail(task_id)
         return read_model(ExamTask, self._get(f"task/{quote_segment(task_id)}", detail), detail)
+
+    def get_result(self, result_id: str) -> ExamResult:
+        """Return a result of a task."""
+        detail = f"Failed to fetch result with id={result_id}"
+        response = self._get(f"result/{quote_segment(result_id)}", detail)
+        return read_model(ExamResult, response, detail)
 
     def get_exam(self, exam_id: str) -> Exam:
         """Return an exam."""

@@ -209,6 +209,8 @@ class S3DataLake:
             "Bucket": self._bucket,
             "Key": key,
             "ResponseContentDisposition": format_disposition(file_name, shown_as),
+            # Else browsers keep images of patients on their disk.
+            "ResponseCacheControl": "no-store",
         }
         if shown_as:
             params["ResponseContentType"] = shown_as

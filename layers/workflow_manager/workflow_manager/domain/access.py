@@ -17,6 +17,7 @@ OPERATIONS = frozenset(
         "complete_upload",
         "create_upload",
         "get_dag_run",
+        "get_dicom",
         "get_upload",
         "get_workflow",
         "hello",

@@ -61,6 +61,15 @@ def explain_missing(dag_run_id: str, key: str) -> str:
     return FOLDER if key.endswith("/") else GONE
 
 
+def find_signable_key(bucket: str, directory: str, filename: str) -> str | None:
+    """Return the key of a result by its place in exam-manager; None if we sign no URL for it."""
+    key = f"{directory}/{filename}".removeprefix(f"s3://{bucket}/")
+    match key.split("/"):
+        case [_, dag_run_id, _, *_] if may_sign(dag_run_id, key):
+            return key
+    return None
+
+
 def place_of_key(dag_run_id: str, key: str) -> tuple[bool, str]:
     """Return where a key stands in the list: first keys that S3 cannot list, then in S3's order."""
     return is_below(dag_run_id, key), key

@@ -21,7 +21,7 @@ _NO_BRACKETS = str.maketrans("[]", "()")
 def put_word(comment: str | None, word: str | None) -> str | None:
     """Return a task's comment with our line at its end, instead of any line of ours before.
 
-    A line in which somebody has changed a character is no longer ours, and stays as it is.
+    A line in which somebody has changed a character is his from then on: only our mark goes.
 
     Parameters
     ----------
@@ -55,7 +55,8 @@ def _drop(match: re.Match[str]) -> str:
     if checksum == _sum(text, _ALONE):
         return line_break
     if checksum != _sum(text, _BEHIND):
-        return match[0]
+        # The digits stay too: they may be what he has changed.
+        return f"{line_break}{text} #{checksum}"
     # Ours, unless it parts now what he has written before and behind the line.
     has_end = match.string[match.end() : match.end() + 1] in ("", "\n", "\r")
     return "" if has_end else line_break

@@ -7,6 +7,7 @@ from workflow_manager.domain.exam import (
     Device,
     DeviceTask,
     Exam,
+    ExamResult,
     ExamTask,
     ExamWorkflow,
     ItemStatus,
@@ -28,6 +29,9 @@ class ExamClient(Protocol):
 
     def get_task(self, task_id: str) -> ExamTask:
         """Return a task."""
+
+    def get_result(self, result_id: str) -> ExamResult:
+        """Return a result of a task."""
 
     def get_exam(self, exam_id: str) -> Exam:
         """Return an exam."""

@@ -5,6 +5,7 @@ start of a scan. It settles on our newest version, because a task stays due in t
 report of that version has arrived after every older one.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from workflow_manager.domain.dag_run import DagRun
@@ -170,7 +171,7 @@ def _report_results(
     known = {(item.directory, item.filename): item.id for item in listed}
     told: list[tuple[Result, str | None]] = []
     until = clock() + RESULTS_BUDGET
-    for result in run.results:
+    for result in _with_middle_last(run.results):
         directory, filename = _locate(run, result)
         if (directory, filename) in known:
             told.append((result, known[directory, filename]))
@@ -186,6 +187,12 @@ def _report_results(
         else:
             told.append((result, result_id))
     return told
+
+
+def _with_middle_last(results: Sequence[Result]) -> list[Result]:
+    # Of a series, ScanHub's viewer shows one image: that of the last result.
+    middle = len(results) // 2
+    return [*results[:middle], *results[middle + 1 :], *results[middle : middle + 1]]
 
 
 def _check_time(clock: Clock, until: datetime) -> None:
