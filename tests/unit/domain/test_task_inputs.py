@@ -36,7 +36,7 @@ def make_task(task_id: str, order: int, inputs: object = None) -> ExamTask:
     return make_exam_task(task_id, TaskType.PROCESSING_TASK, order, args=args)
 
 
-A_SECOND, A_WHILE = timedelta(seconds=1), timedelta(minutes=1)
+A_MOMENT, A_WHILE = timedelta(seconds=0.9), timedelta(minutes=1)
 START = datetime(2026, 11, 23, 20)
 
 
@@ -61,7 +61,7 @@ def problems_of(task_id: str, *tasks: ExamTask) -> str:
     return " ".join(look(*tasks)[task_id].problems)
 
 
-@pytest.mark.parametrize("spacing", [timedelta(0), A_SECOND, A_WHILE])
+@pytest.mark.parametrize("spacing", [timedelta(0), A_MOMENT, A_WHILE])
 @pytest.mark.parametrize("order", list(permutations(["s1", "r1", "r2"])))
 def test_reconstructions_of_the_only_scan_take_it_in_any_order(
     order: tuple[str, ...], spacing: timedelta
@@ -71,7 +71,7 @@ def test_reconstructions_of_the_only_scan_take_it_in_any_order(
     assert inputs == {"s1": (), "r1": ("s1",), "r2": ("s1",)}
 
 
-@pytest.mark.parametrize("spacing", [timedelta(0), A_SECOND, A_WHILE])
+@pytest.mark.parametrize("spacing", [timedelta(0), A_MOMENT, A_WHILE])
 @pytest.mark.parametrize("order", list(permutations(["s1", "r1", "p1", "p2"])))
 def test_processing_takes_the_only_reconstruction_in_any_order(
     order: tuple[str, ...], spacing: timedelta
@@ -107,13 +107,13 @@ def test_a_task_made_by_hand_takes_the_nearest_before_it(
 
 @pytest.mark.parametrize("order", list(permutations(["s1", "s2", "r1", "r2"])))
 def test_of_two_scans_made_together_none_is_taken_unnamed(order: tuple[str, ...]) -> None:
-    inputs = look(*make_workflow(" ".join(order), A_SECOND))
+    inputs = look(*make_workflow(" ".join(order), A_MOMENT))
 
     assert all("several scans" in inputs[each].problems[0] for each in ("r1", "r2"))
 
 
 def test_what_is_added_later_takes_neither_of_two_copies() -> None:
-    copies = make_workflow("s1 s2", A_SECOND)
+    copies = make_workflow("s1 s2", A_MOMENT)
     added = make_exam_task("r1", TaskType.RECONSTRUCTION_TASK, 59)
 
     assert "several scans" in problems_of("r1", *copies, added)
@@ -122,7 +122,7 @@ def test_what_is_added_later_takes_neither_of_two_copies() -> None:
 def test_the_scan_named_as_input_is_taken_in_every_order() -> None:
     named = {"input_task_ids": '["s1"]'}
     for order in permutations(["s1", "r1", "s2"]):
-        tasks = make_workflow(" ".join(order), A_SECOND)
+        tasks = make_workflow(" ".join(order), A_MOMENT)
         tasks = [t.model_copy(update={"args": named}) if t.id == "r1" else t for t in tasks]
         assert resolve(*tasks)["r1"] == ("s1",)
 

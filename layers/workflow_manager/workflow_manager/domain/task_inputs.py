@@ -19,7 +19,7 @@ MAX_N_SHOWN = 10
 MAX_N_INPUTS = 10_000
 # Exam-manager writes the copies of a template within moments, in any order. A person who adds one
 # task after the other takes longer.
-MADE_TOGETHER = timedelta(seconds=10)
+MADE_TOGETHER = timedelta(seconds=1)
 
 _NO_SCAN = "It has no data to work on: the workflow has no scan."
 _NOT_FED = f'A reconstruction works on data, and "{INPUTS_ARG}" names none.'
