@@ -15,6 +15,10 @@ MAX_SAMPLES = 2**27
 MAX_MEMORY_BYTES = 5 * 2**30
 
 
+# For which Fourier transform a file gives its directions: to ours, the inverse, or the forward one.
+OrientationConvention = Literal["inverse", "forward"]
+
+
 class RawDataError(Exception):
     """The raw data cannot be reconstructed; the message is a sentence for the operator.
 
@@ -51,9 +55,9 @@ class ScanParameters:
     Parameters
     ----------
     field_of_view_mm
-        Size of the reconstructed image (rows, columns), in mm.
+        Size of the reconstructed image (rows, columns), in mm, by the encoded field of view.
     slice_thickness_mm
-        Thickness of a slice or partition in mm.
+        Thickness of a slice or partition in mm, by what was encoded.
     slice_spacing_mm
         Distance between the centres of neighbouring slices in mm; None for a single one.
     repetition_time_ms
@@ -70,6 +74,14 @@ class ScanParameters:
         How the patient lies in the scanner, DICOM's term (HFS, FFP, ...).
     is_3d
         Whether the slice direction was phase-encoded too.
+    vendor
+        Who made the scanner, as the header has it: at most 64 printable characters.
+    orientation_convention
+        For which Fourier transform the directions are given. Images are made so that the geometry
+        is right, whichever it is.
+    orientation_decided_by
+        What told that: the run's configuration, the deployment's, the vendor, or nothing
+        ("assumption", for vendors whose convention is not known).
     """
 
     field_of_view_mm: tuple[float, float]
@@ -82,15 +94,18 @@ class ScanParameters:
     resonance_frequency_hz: float | None = None
     patient_position: str | None = None
     is_3d: bool = False
+    vendor: str | None = None
+    orientation_convention: OrientationConvention = "inverse"
+    orientation_decided_by: Literal["run", "deployment", "vendor", "assumption"] = "assumption"
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A slice (2D) or a slab (3D) of one contrast and repetition.
+    """A slice (2D) or a slab (3D) of one contrast, cardiac phase, set and repetition.
 
     Parameters
     ----------
-    repetition, contrast, slice_index
+    repetition, contrast, slice_index, phase, set_index
         Counted from 0 without gaps, in the order of the file's counters.
     echo_time_ms
         TE of the contrast in ms; None when unknown.
@@ -103,6 +118,8 @@ class Volume:
     slice_index: int = 0
     echo_time_ms: float | None = None
     geometry: SliceGeometry | None = None
+    phase: int = 0
+    set_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +142,19 @@ class RawData:
     n_averages
         How often each line of k-space was acquired (the most often acquired one).
     volumes
-        What each volume is: by repetition, then contrast, then slice.
+        What each volume is: by repetition, then set, phase, contrast and slice.
     peak
         Largest real or imaginary part of k-space; None when unknown.
     mapping
         The file that k-space lies in; None when it lies in memory.
+    scan_options
+        DICOM's terms for partial Fourier along phase ("PFP") and frequency ("PFF"), and ours for
+        k-space that was filled up with zeros ("ZERO_FILLED").
+    mends
+        What was wrong with the file and how it was read all the same: sentences that do not quote
+        the file.
+    is_prewhitened
+        Whether the coils' noise was made equal and uncorrelated by the file's noise scan.
     """
 
     kspace: NDArray[np.complexfloating]
@@ -141,6 +166,9 @@ class RawData:
     volumes: tuple[Volume, ...] = (Volume(),)
     peak: float | None = None
     mapping: mmap.mmap | None = None
+    scan_options: tuple[str, ...] = ()
+    mends: tuple[str, ...] = ()
+    is_prewhitened: bool = False
 
     @property
     def n_coils(self) -> int:
