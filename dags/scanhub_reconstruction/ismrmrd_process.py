@@ -71,6 +71,9 @@ def read_ismrmrd_apart(path: Path) -> RawData:
         n_averages=answer["n_averages"],
         volumes=tuple(_build_volume(volume) for volume in answer["volumes"]),
         mapping=mapping,
+        scan_options=tuple(answer["scan_options"]),
+        mends=tuple(answer["mends"]),
+        is_prewhitened=answer["is_prewhitened"],
     )
 
 

@@ -66,6 +66,9 @@ def _describe(raw: RawData) -> dict[str, Any]:
         "image_shape": raw.image_shape,
         "scan": raw.scan and dataclasses.asdict(raw.scan),
         "n_averages": raw.n_averages,
+        "scan_options": raw.scan_options,
+        "mends": raw.mends,
+        "is_prewhitened": raw.is_prewhitened,
         "volumes": [dataclasses.asdict(volume) for volume in raw.volumes],
     }
 

@@ -130,7 +130,7 @@ class RawData:
     ----------
     kspace
         Shape (volumes, coils, kz, ky, kx), complex; k = 0 at index (kz // 2, ky // 2, kx // 2).
-        It lies in a file, so take one coil at a time, by `load_coil`.
+        It lies in a file, so take one coil at a time, by `read_coil`.
     transform_shape
         (partitions, rows, columns) that k-space is zero-filled or cropped to before the transform.
     image_shape
