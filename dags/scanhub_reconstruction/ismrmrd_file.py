@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from scanhub_reconstruction.coverage import LINES_OF_ZEROS, describe_scan_options
 from scanhub_reconstruction.hdf5 import open_file
-from scanhub_reconstruction.ismrmrd_coverage import describe_scan_options
 from scanhub_reconstruction.ismrmrd_geometry import (
     measure_slice_spacing_mm,
     read_geometries,
@@ -23,6 +23,7 @@ from scanhub_reconstruction.ismrmrd_header import (
     read_echo_times_ms,
     read_encoding,
     read_scan_parameters,
+    tells_field_strength,
 )
 from scanhub_reconstruction.ismrmrd_layout import (
     Layout,
@@ -46,6 +47,7 @@ _BLOCK_BYTES = 2**22
 _MAX_NOISE_READOUTS = 1024
 _ELLIPTICAL = "The corners of k-space were not acquired (elliptical) and are zeros."
 _NO_PLACE = "The acquisitions do not tell where all images lie, so no image has a place."
+_NO_FIELD = "The header's field strength is not plausible in tesla and is left out."
 _NO_NOISE = "The file's noise scan does not tell the noise of the coils and is not used."
 
 
@@ -93,10 +95,12 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
     thickness_mm, thickness_mends = read_slice_thickness_mm(encoding, layout.n_slices, spacing_mm)
     if encoding.image_shape[0] > 1:
         spacing_mm = thickness_mm
+    scan = read_scan_parameters(header, encoding, thickness_mm, spacing_mm)
     said = {
         _ELLIPTICAL: is_elliptical,
         _NO_PLACE: geometries[0] is None,
         _NO_NOISE: noise.noise.size > 0 and whitening is None,
+        _NO_FIELD: scan.field_strength_t is None and tells_field_strength(header),
     }
     mends += header_mends + encoding.mends + thickness_mends
     return RawData(
@@ -104,7 +108,7 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         encoding.transform_shape,
         encoding.image_shape,
         source_format="ISMRMRD",
-        scan=read_scan_parameters(header, encoding, thickness_mm, spacing_mm),
+        scan=scan,
         n_averages=layout.n_averages,
         volumes=_build_volumes(layout, read_echo_times_ms(header, layout.contrasts), geometries),
         mapping=mapping,
@@ -148,10 +152,7 @@ def _check_zeros(
     try:
         return check_is_complete(layout.lines[:, has_signal], layout.shape[0], encoding)
     except RawDataError:
-        raise RawDataError(
-            "The measurement holds lines of zeros, which nobody measured: it is undersampled and "
-            "was filled up. Its reconstruction, which is not done here, is missing."
-        ) from None
+        raise RawDataError(LINES_OF_ZEROS) from None
 
 
 def _read_whitening(noise: Measurement, n_coils: int) -> NDArray[np.complex64] | None:

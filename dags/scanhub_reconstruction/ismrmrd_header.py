@@ -5,7 +5,6 @@ Schema: Inati et al., Magn Reson Med 77:411 (2017), https://ismrmrd.readthedocs.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,15 +14,12 @@ from ismrmrd import xsd
 from numpy.typing import NDArray
 
 from scanhub_reconstruction.ismrmrd_limits import Counters, StepLimits, is_2d, read_limits
+from scanhub_reconstruction.ismrmrd_space import find_transform_shape, find_voxel_mm, read_space
 from scanhub_reconstruction.ismrmrd_support import check_is_supported
-from scanhub_reconstruction.model import MAX_SAMPLES, RawDataError, ScanParameters
+from scanhub_reconstruction.model import RawDataError, ScanParameters
+from scanhub_reconstruction.orientation import decide_by_vendor
+from scanhub_reconstruction.values import optional_positive
 
-_MAX_MATRIX = 65535  # ISMRMRD's counters are 16 bit
-_MAX_INTERPOLATION = 4  # per direction; scanners zero-fill by 2, rarely by 4
-# Far beyond any scan in mm, ms or Hz; what is computed from such numbers is finite.
-_SMALLEST, _LARGEST = 1e-9, 1e12
-# From microscopy to the largest bore; metres and micrometres for millimetres are outside.
-_PIXEL_MM, _FIELD_OF_VIEW_MM = (0.01, 50.0), (1.0, 5000.0)
 # From the Earth's field to the strongest magnets, and hydrogen's frequency (42.58 MHz/T) in them.
 _FIELD_STRENGTH_T, _HYDROGEN_HZ = (1e-5, 30.0), (400.0, 1.3e9)
 _MAX_VENDOR_LENGTH = 64
@@ -107,7 +103,7 @@ def read_encoding(header: xsd.ismrmrdHeader, heads: NDArray[np.void]) -> Cartesi
         raise RawDataError("The ISMRMRD header does not describe the encoding of the acquisitions.")
     encoding = header.encoding[encoding_index]
     check_is_supported(header, encoding, heads)
-    encoded, recon = _read_space(encoding, "encodedSpace"), _read_space(encoding, "reconSpace")
+    encoded, recon = read_space(encoding, "encodedSpace"), read_space(encoding, "reconSpace")
     counters = Counters.of(heads)
     mends: tuple[str, ...] = ()
     n_header_partitions = encoded.shape[0]
@@ -116,14 +112,14 @@ def read_encoding(header: xsd.ismrmrdHeader, heads: NDArray[np.void]) -> Cartesi
         encoded, recon = (replace(each, shape=(1, *each.shape[1:])) for each in (encoded, recon))
         if n_header_partitions > 1:
             mends = ("The header's matrix has partitions (3D), and the acquisitions are slices.",)
-    transform_shape = _find_transform_shape(encoded, recon)
+    transform_shape = find_transform_shape(encoded, recon)
     rows, row_mends = read_limits(
         encoding, "kspace_encoding_step_1", encoded.shape[1], counters.rows
     )
     partitions, partition_mends = read_limits(
         encoding, "kspace_encoding_step_2", encoded.shape[0], counters.partitions
     )
-    voxel_mm = _find_voxel_mm(encoded, transform_shape)
+    voxel_mm = find_voxel_mm(encoded, transform_shape)
     return CartesianEncoding(
         encoded_shape=encoded.shape,
         transform_shape=transform_shape,
@@ -162,6 +158,8 @@ def read_scan_parameters(
     sequence, system = header.sequenceParameters, header.acquisitionSystemInformation
     measurement = header.measurementInformation
     position = getattr(measurement, "patientPosition", None)
+    vendor = _read_vendor(system)
+    orientation_convention, decided_by = decide_by_vendor(vendor)
     return ScanParameters(
         field_of_view_mm=encoding.field_of_view_mm,
         slice_thickness_mm=slice_thickness_mm,
@@ -175,8 +173,16 @@ def read_scan_parameters(
         ),
         patient_position=position.value if isinstance(position, xsd.patientPositionType) else None,
         is_3d=encoding.is_3d,
-        vendor=_read_vendor(system),
+        vendor=vendor,
+        orientation_convention=orientation_convention,
+        orientation_decided_by=decided_by,
     )
+
+
+def tells_field_strength(header: xsd.ismrmrdHeader) -> bool:
+    """Return whether the header has a field strength, plausible or not."""
+    system = header.acquisitionSystemInformation
+    return getattr(system, "systemFieldStrength_T", None) is not None
 
 
 def read_echo_times_ms(
@@ -200,96 +206,13 @@ def read_echo_times_ms(
     if len(contrasts) == 1 and contrasts[0] >= len(times):
         return (_first_positive(times),)
     return tuple(
-        _optional_positive(times[contrast]) if contrast < len(times) else None
+        optional_positive(times[contrast]) if contrast < len(times) else None
         for contrast in contrasts
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Space:
-    """Matrix and field of view, each along (z, y, x)."""
-
-    shape: tuple[int, int, int]
-    fov_mm: tuple[float | None, float | None, float | None]
-
-
-def _read_space(encoding: xsd.encodingType, name: str) -> _Space:
-    space = getattr(encoding, name)
-    shape = tuple(_read_size(space, name, axis) for axis in "zyx")
-    lengths = getattr(space, "fieldOfView_mm", None)
-    fov_mm = tuple(_optional_positive(getattr(lengths, axis, None)) for axis in "zyx")
-    return _Space((shape[0], shape[1], shape[2]), (fov_mm[0], fov_mm[1], fov_mm[2]))
-
-
-def _read_size(space: xsd.encodingSpaceType, name: str, axis: str) -> int:
-    size = getattr(getattr(space, "matrixSize", None), axis, None)
-    if not (isinstance(size, int) and 0 < size <= _MAX_MATRIX):
-        raise RawDataError(
-            "The ISMRMRD header is invalid: "
-            f"a matrix size is out of range or missing ({name}.matrixSize.{axis})."
-        )
-    return size
-
-
-def _find_transform_shape(encoded: _Space, recon: _Space) -> tuple[int, int, int]:
-    if encoded.shape[1] == 1 or min(recon.shape[1:]) == 1:
-        raise RawDataError("The ISMRMRD header describes an image of a single line.")
-    sizes = [
-        1
-        if encoded.shape[i] == 1
-        else _find_transform_size(encoded.fov_mm[i], recon.fov_mm[i], recon.shape[i], axis)
-        for i, axis in enumerate("zyx")
-    ]
-    for size, n_encoded in zip(sizes, encoded.shape, strict=True):
-        if size > _MAX_INTERPOLATION * n_encoded:
-            raise RawDataError(
-                "The ISMRMRD header is inconsistent: the image is more than "
-                f"{_MAX_INTERPOLATION} times as fine as the encoded matrix."
-            )
-    if max(math.prod(encoded.shape), math.prod(sizes)) > MAX_SAMPLES:
-        raise RawDataError("The matrix is too large for this reconstruction.")
-    return sizes[0], sizes[1], sizes[2]
-
-
-def _find_transform_size(
-    encoded_fov_mm: float | None, fov_mm: float | None, n_pixels: int, axis: str
-) -> int:
-    """Return the number of pixels of the reconSpace's size in the encoded field of view."""
-    if encoded_fov_mm is None or fov_mm is None:
-        raise RawDataError(
-            "The ISMRMRD header is invalid: "
-            f"a field of view is not positive or missing (fieldOfView_mm.{axis})."
-        )
-    size = round(encoded_fov_mm / fov_mm * n_pixels)
-    if not n_pixels <= size <= _MAX_MATRIX:
-        raise RawDataError(
-            "The ISMRMRD header is inconsistent: "
-            f"the image's field of view is larger than the encoded one ({axis})."
-        )
-    pixel_mm = encoded_fov_mm / size
-    is_plausible = axis == "z" or _FIELD_OF_VIEW_MM[0] <= encoded_fov_mm <= _FIELD_OF_VIEW_MM[1]
-    if not (is_plausible and _PIXEL_MM[0] <= pixel_mm <= _PIXEL_MM[1]):
-        raise RawDataError(
-            "The ISMRMRD header is invalid: "
-            f"a field of view is implausible in millimetres (fieldOfView_mm.{axis})."
-        )
-    return size
-
-
-def _find_voxel_mm(
-    encoded: _Space, transform_shape: tuple[int, int, int]
-) -> tuple[float | None, float, float]:
-    depth_mm, height_mm, width_mm = encoded.fov_mm
-    n_partitions, n_rows, n_columns = transform_shape
-    return (
-        depth_mm and depth_mm / n_partitions,
-        (height_mm or 0.0) / n_rows,
-        (width_mm or 0.0) / n_columns,
-    )
-
-
 def _within(bounds: tuple[float, float], value: Any) -> float | None:
-    number = _optional_positive(value)
+    number = optional_positive(value)
     return number if number is not None and bounds[0] <= number <= bounds[1] else None
 
 
@@ -301,10 +224,4 @@ def _read_vendor(system: Any) -> str | None:
 
 
 def _first_positive(values: Sequence[Any]) -> float | None:
-    return _optional_positive(values[0]) if values else None
-
-
-def _optional_positive(value: Any) -> float | None:  # xsdata leaves bad values as text
-    if isinstance(value, int | float) and _SMALLEST <= value <= _LARGEST:
-        return float(value)
-    return None
+    return optional_positive(values[0]) if values else None

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.ismrmrd_coverage import check_covers_half, is_elliptical
+from scanhub_reconstruction.coverage import check_covers_half, is_elliptical
 from scanhub_reconstruction.ismrmrd_header import CartesianEncoding
 from scanhub_reconstruction.ismrmrd_limits import StepLimits
 from scanhub_reconstruction.model import RawDataError

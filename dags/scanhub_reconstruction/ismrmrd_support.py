@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scanhub_reconstruction.model import RawDataError
 
 _MISSING_METHODS = {
-    xsd.trajectoryType.EPI: "echo-planar (EPI); the phase correction of its alternating readouts",
-    xsd.trajectoryType.RADIAL: "radial; the gridding of its spokes",
-    xsd.trajectoryType.GOLDENANGLE: "radial (golden angle); the gridding of its spokes",
-    xsd.trajectoryType.SPIRAL: "spiral; the gridding of its interleaves",
+    xsd.trajectoryType.EPI: "echo-planar (EPI); it needs a phase correction of its readouts",
+    xsd.trajectoryType.RADIAL: "radial; it needs a gridding of its spokes",
+    xsd.trajectoryType.GOLDENANGLE: "radial (golden angle); it needs a gridding of its spokes",
+    xsd.trajectoryType.SPIRAL: "spiral; it needs a gridding of its interleaves",
 }
 _UNIFORM_FIELDS = (
     "number_of_samples",
@@ -42,8 +42,8 @@ def check_is_uniform(heads: NDArray[np.void]) -> None:
     """
     if np.any(heads["flags"] & np.uint64(1 << (ismrmrd.ACQ_IS_REVERSE - 1))):
         raise RawDataError(
-            "The measurement has reversed readouts (EPI); their phase correction, "
-            "which this reconstruction does not do, is missing."
+            "The measurement has reversed readouts (EPI); it needs a phase correction, "
+            "which this reconstruction does not do."
         )
     for field in _UNIFORM_FIELDS:
         if np.unique(heads[field]).size > 1:
@@ -76,15 +76,15 @@ def check_is_supported(
     steps = ("kspace_encoding_step_1", "kspace_encoding_step_2")
     if any(getattr(factor, step, 1) not in (1, None) for step in steps):
         raise RawDataError(
-            "The measurement is undersampled for parallel imaging; its unfolding (GRAPPA, SENSE), "
-            "which this reconstruction does not do, is missing."
+            "The measurement is undersampled for parallel imaging; it needs GRAPPA or SENSE, "
+            "which this reconstruction does not do."
         )
     dimension = getattr(header.sequenceParameters, "diffusionDimension", None)
     counter = getattr(dimension, "value", None)
     if counter in _AVERAGED_COUNTERS and _count_values(heads, counter) > 1:
         raise RawDataError(
             f"The measurement counts its diffusion weightings as {counter}; "
-            "telling them apart, which this reconstruction does not do, is missing."
+            "it needs to be told apart by that, which this reconstruction does not do."
         )
 
 
@@ -97,7 +97,7 @@ def _check_trajectory(encoding: xsd.encodingType, heads: NDArray[np.void]) -> No
     if trajectory in _MISSING_METHODS:
         raise RawDataError(
             f"The trajectory is not Cartesian but {_MISSING_METHODS[trajectory]}, "
-            "which this reconstruction does not do, is missing."
+            "which this reconstruction does not do."
         )
     raise RawDataError(
         "The trajectory is not Cartesian, or the header does not say what it is (trajectory); "

@@ -17,6 +17,7 @@ MAX_MEMORY_BYTES = 5 * 2**30
 
 # For which Fourier transform a file gives its directions: to ours, the inverse, or the forward one.
 OrientationConvention = Literal["inverse", "forward"]
+CoilCombination = Literal["sum_of_squares", "adaptive"]
 
 
 class RawDataError(Exception):
@@ -155,6 +156,8 @@ class RawData:
         the file.
     is_prewhitened
         Whether the coils' noise was made equal and uncorrelated by the file's noise scan.
+    coil_combination
+        How the coils' images are made one.
     """
 
     kspace: NDArray[np.complexfloating]
@@ -169,6 +172,7 @@ class RawData:
     scan_options: tuple[str, ...] = ()
     mends: tuple[str, ...] = ()
     is_prewhitened: bool = False
+    coil_combination: CoilCombination = "sum_of_squares"
 
     @property
     def n_coils(self) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydicom.uid import RE_VALID_UID
 
-from scanhub_reconstruction.model import RawDataError
+from scanhub_reconstruction.model import CoilCombination, OrientationConvention, RawDataError
 
 
 class RunConfError(RawDataError):
@@ -38,6 +39,11 @@ class RunConf:
         DICOM study that the images belong to; None makes one of the run's own.
     traceparent
         W3C Trace Context of the run, for its callback.
+    orientation_convention, coil_combination
+        What the run chooses, else the deployment by `SCANHUB_ORIENTATION_CONVENTION` and
+        `SCANHUB_COIL_COMBINATION` in the environment; None leaves it to the file.
+    orientation_decided_by
+        Which of the two chose the orientation.
     """
 
     dag_run_id: str
@@ -49,6 +55,9 @@ class RunConf:
     version_id: str | None = None
     study_instance_uid: str | None = None
     traceparent: str | None = None
+    orientation_convention: OrientationConvention | None = None
+    orientation_decided_by: Literal["run", "deployment"] = "run"
+    coil_combination: CoilCombination | None = None
 
     @classmethod
     def from_mapping(cls, conf: Mapping[str, Any]) -> RunConf:
@@ -67,7 +76,7 @@ class RunConf:
         Raises
         ------
         RunConfError
-            If a value is missing or not text; the message names the keys only.
+            If a value is missing, not text, or none of the choices; the message names the keys.
         """
         required = (
             "dag_run_id",
@@ -88,7 +97,20 @@ class RunConf:
             version_id=conf.get("version_id"),
             study_instance_uid=study_instance_uid,
             traceparent=conf.get("traceparent"),
+            orientation_convention=_choose(conf, "orientation_convention", OrientationConvention),
+            orientation_decided_by="run" if conf.get("orientation_convention") else "deployment",
+            coil_combination=_choose(conf, "coil_combination", CoilCombination),
         )
+
+
+def _choose(conf: Mapping[str, Any], name: str, terms: Any) -> Any:
+    """Return the run's choice, else the deployment's."""
+    choice = conf.get(name) or os.environ.get(f"SCANHUB_{name.upper()}") or None
+    if choice is not None and choice not in get_args(terms):
+        raise RunConfError(
+            f"The configuration has a {name} other than {' or '.join(get_args(terms))}."
+        )
+    return choice
 
 
 def is_uid(value: object) -> bool:

@@ -9,6 +9,7 @@ from scanhub_reconstruction.dicom import write_dicom
 from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.object_store import ObjectStore
 from scanhub_reconstruction.preview import draw_preview
+from scanhub_reconstruction.provenance import describe_provenance
 from scanhub_reconstruction.reconstruction import reconstruct_volume
 from scanhub_reconstruction.run_conf import RunConf
 
@@ -98,7 +99,7 @@ def describe_image(raw: RawData) -> dict[str, Any]:
         facts["pixel_spacing_mm"] = list(raw.pixel_spacing_mm)
     if raw.scan is not None and raw.scan.slice_thickness_mm is not None:
         facts["slice_thickness_mm"] = raw.scan.slice_thickness_mm
-    return facts
+    return facts | describe_provenance(raw)
 
 
 def _name_preview(output_prefix: str) -> str:

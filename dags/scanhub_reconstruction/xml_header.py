@@ -105,7 +105,7 @@ def _check_is_single_band(root: ElementTree.Element) -> None:
         if _MULTIBAND.search(name) and _is_above_one(value):
             raise RawDataError(
                 "The slices were acquired several at a time (multiband); "
-                "separating them, which this reconstruction does not do, is missing."
+                "they need to be separated, which this reconstruction does not do."
             )
 
 

@@ -9,6 +9,10 @@ from scanhub_reconstruction.model import RawDataError
 
 PARTIAL_PHASE, PARTIAL_FREQUENCY = "PFP", "PFF"  # DICOM PS3.3 C.8.3.1, Scan Options
 ZERO_FILLED = "ZERO_FILLED"
+LINES_OF_ZEROS = (
+    "The measurement holds lines of zeros, which nobody measured: it is undersampled "
+    "and needs an unfolding, which this reconstruction does not do."
+)
 
 
 def check_covers_half(sizes: tuple[int, ...], encoded_shape: tuple[int, ...]) -> None:
@@ -40,9 +44,9 @@ def describe_scan_options(
     Parameters
     ----------
     measured
-        What was measured along kz, ky and kx.
+        What was measured along kz, ky and, if need be, kx.
     encoded_shape
-        The encoded matrix (kz, ky, kx).
+        The encoded matrix along these.
     is_filled
         Whether there are zeros for another reason.
 
@@ -53,12 +57,46 @@ def describe_scan_options(
     """
     options = [ZERO_FILLED] if is_filled else []
     names = (PARTIAL_PHASE, PARTIAL_PHASE, PARTIAL_FREQUENCY)
-    for part, size, name in zip(measured, encoded_shape, names, strict=True):
+    for part, size, name in zip(measured, encoded_shape, names, strict=False):
         if part.stop - part.start < size:
             n_before, n_after = size // 2 - part.start, part.stop - size // 2
             # An odd number of lines has one more on a side.
             options += [name, ZERO_FILLED] if abs(n_before - n_after) > 1 else [ZERO_FILLED]
     return tuple(sorted(set(options)))
+
+
+def check_measured_lines(is_measured: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Check that lines of zeros lie around what was measured, and not between.
+
+    Parameters
+    ----------
+    is_measured
+        Which lines are not only zeros, at least one, shape (partitions, rows).
+
+    Returns
+    -------
+    tuple[str, ...]
+        As of `describe_scan_options`.
+
+    Raises
+    ------
+    RawDataError
+        If it is undersampled.
+    """
+    box = tuple(
+        slice(int(np.argmax(line)), line.size - int(np.argmax(line[::-1])))
+        for line in (is_measured.any(axis=1), is_measured.any(axis=0))
+    )
+    within = is_measured[box]
+    sizes = within.shape
+    check_covers_half(sizes, is_measured.shape)
+    center = tuple(
+        size // 2 - part.start for size, part in zip(is_measured.shape, box, strict=True)
+    )
+    is_full = bool(within.all())
+    if not is_full and not (sizes[0] > 1 and is_elliptical(within, (center[0], center[1]))):
+        raise RawDataError(LINES_OF_ZEROS)
+    return describe_scan_options(box, is_measured.shape, is_filled=not is_full)
 
 
 def is_elliptical(is_measured: NDArray[np.bool_], center: tuple[int, int]) -> bool:
