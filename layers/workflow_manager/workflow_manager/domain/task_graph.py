@@ -33,6 +33,10 @@ class TaskGraph:
         """Return the graph with a task added or exchanged."""
         return replace(self, tasks={**self.tasks, task.task_id: task})
 
+    def place(self, task: Task) -> int:
+        """Return which task it is, counted from 1."""
+        return 1 + list(self.tasks).index(task.task_id)
+
     def next_ready_task(self) -> Task | None:
         """Return the first pending task whose inputs are all completed."""
         return next((task for task in self.tasks.values() if self._is_ready(task)), None)
