@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanhub_reconstruction.coverage import LINES_OF_ZEROS, describe_scan_options
 from scanhub_reconstruction.hdf5 import open_file
+from scanhub_reconstruction.ismrmrd_description import read_description
 from scanhub_reconstruction.ismrmrd_geometry import (
     measure_slice_spacing_mm,
     read_geometries,
@@ -119,6 +120,7 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         ),
         mends=(*mends, *(sentence for sentence, is_so in said.items() if is_so)),
         is_prewhitened=whitening is not None,
+        description=read_description(header, heads[0], layout, encoding),
     )
 
 

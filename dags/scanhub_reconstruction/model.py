@@ -101,6 +101,46 @@ class ScanParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanDescription:
+    """What images are labelled with and not made by; None where the scanner does not tell it.
+
+    Parameters
+    ----------
+    model_name, station_name, serial_number
+        The scanner, in plain text of the lengths that DICOM allows.
+    study_date, study_time, series_date, series_time
+        In DICOM's formats (YYYYMMDD, HHMMSS.FFFFFF).
+    protocol_name
+        Free text of the person at the scanner; written only where a deployment wants it.
+    sequence_name
+        The sequence's name or type.
+    frame_of_reference_uid
+        Of the scanner's coordinates, as long as the patient stays where they lie.
+    echo_train_length
+        Lines per excitation.
+    pixel_bandwidth_hz
+        Reciprocal of a readout's whole sampling time in Hz.
+    n_acquired_samples, n_acquired_lines
+        Size of the acquired matrix, along the readout without oversampling.
+    """
+
+    model_name: str | None = None
+    station_name: str | None = None
+    serial_number: str | None = None
+    study_date: str | None = None
+    study_time: str | None = None
+    series_date: str | None = None
+    series_time: str | None = None
+    protocol_name: str | None = None
+    sequence_name: str | None = None
+    frame_of_reference_uid: str | None = None
+    echo_train_length: int | None = None
+    pixel_bandwidth_hz: float | None = None
+    n_acquired_samples: int | None = None
+    n_acquired_lines: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Volume:
     """A slice (2D) or a slab (3D) of one contrast, cardiac phase, set and repetition.
 
@@ -156,6 +196,8 @@ class RawData:
         the file.
     is_prewhitened
         Whether the coils' noise was made equal and uncorrelated by the file's noise scan.
+    description
+        What the images are labelled with.
     coil_combination
         How the coils' images are made one.
     """
@@ -172,6 +214,7 @@ class RawData:
     scan_options: tuple[str, ...] = ()
     mends: tuple[str, ...] = ()
     is_prewhitened: bool = False
+    description: ScanDescription = ScanDescription()
     coil_combination: CoilCombination = "sum_of_squares"
 
     @property
@@ -183,6 +226,11 @@ class RawData:
     def n_images(self) -> int:
         """Number of 2D images: each partition of each volume is one."""
         return len(self.volumes) * self.image_shape[0]
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels of an image."""
+        return self.image_shape[1] * self.image_shape[2]
 
     @property
     def pixel_spacing_mm(self) -> tuple[float, float] | None:
