@@ -147,8 +147,16 @@ test-load: setup ## A thousand events and a hundred workflows on the laptop stac
 test-browser: setup ## /docs in Chromium, which is to be on the PATH
 	$(BIN)/pytest tests/browser
 
+.PHONY: test-dicom
+test-dicom: setup ## Images in dcm2niix, dciodvfy and Orthanc: Debian's dcm2niix, dicom3tools, dcmtk and orthanc
+	$(BIN)/pytest tests/dicom
+
 .PHONY: test-more
-test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov, /docs in Chromium and sam local where they are
+test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov; /docs in Chromium, DICOM's programs, sam local where they are
+	@missing=$$(for name in dcm2niix dciodvfy storescu Orthanc; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$name >/dev/null || echo -n " $$name"; done); \
+	if [ -z "$$missing" ]; then $(MAKE) test-dicom; \
+	else echo "NOT TESTED: images in other programs, for there is no$$missing."; fi
 	@if command -v chromium >/dev/null; then $(MAKE) test-browser; \
 	else echo "NOT TESTED: /docs in a browser, for there is no chromium."; fi
 	$(MAKE) test-airflow2

@@ -1,1 +1,3 @@
 """Reconstruct Cartesian k-space into DICOM images and a preview."""
+
+__version__ = "0.1.0"

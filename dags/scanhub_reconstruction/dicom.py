@@ -5,28 +5,24 @@ Attributes by module: DICOM PS3.3, A.4 (MR Image), A.8 (Secondary Capture Image)
 
 from __future__ import annotations
 
+import hashlib
 import io
+from base64 import b32encode
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (
-    UID,
-    ExplicitVRLittleEndian,
-    MRImageStorage,
-    SecondaryCaptureImageStorage,
-    generate_uid,
-)
-from pydicom.valuerep import DSfloat
+from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
-from scanhub_reconstruction.model import RawData, ScanParameters, SliceGeometry, Volume
-from scanhub_reconstruction.preview import find_display_window
+from scanhub_reconstruction import __version__
+from scanhub_reconstruction.dicom_mr import add_mr_image, to_ds
+from scanhub_reconstruction.model import RawData, ScanDescription
+from scanhub_reconstruction.run_conf import RunConf
+from scanhub_reconstruction.series_scale import MAX_STORED_VALUE, SeriesScale
 
-_MAX_STORED_VALUE = 2**16 - 1
 # Type 2 attributes: they must be there and may be empty. The patient is never taken from raw data.
 _EMPTY_ATTRIBUTES = (
     "PatientName",
-    "PatientID",
     "PatientBirthDate",
     "PatientSex",
     "StudyDate",
@@ -34,21 +30,26 @@ _EMPTY_ATTRIBUTES = (
     "StudyID",
     "AccessionNumber",
     "ReferringPhysicianName",
-    "Laterality",
-    "Manufacturer",
 )
+_DEIDENTIFICATION = (
+    "PatientID is a pseudonym, a digest that no name goes into",
+    "Nothing else of the patient is written",
+)
+_SOFTWARE = f"scanhub_reconstruction {__version__}"
+# Runs without a number of their own: few enough digits for people, and far from numbers by place.
+_FIRST_DERIVED_NUMBER, _N_DERIVED_NUMBERS = 100_000, 900_000
 
 
 def write_dicom(
     image: NDArray[np.float32],
     raw: RawData,
-    dag_run_id: str,
-    study_instance_uid: str | None = None,
+    run: RunConf,
+    scale: SeriesScale,
     image_index: int = 0,
 ) -> bytes:
     """Return one image of the series as a DICOM file.
 
-    The UIDs depend on the run only, so a repeated task writes the same instance again.
+    All depends on the run and its data only, so a repeated task writes the same instance again.
 
     Parameters
     ----------
@@ -56,10 +57,10 @@ def write_dicom(
         Magnitude, shape (rows, columns).
     raw
         The raw data it was made of.
-    dag_run_id
-        The Airflow run.
-    study_instance_uid
-        The study that the image belongs to; None makes one of the run's own.
+    run
+        The run, its patient's pseudonym, study and series.
+    scale
+        What the images of the series have in common.
     image_index
         Which of the `raw.n_images` images it is: by volume, then by partition.
 
@@ -71,22 +72,23 @@ def write_dicom(
     dataset = Dataset()
     for keyword in _EMPTY_ATTRIBUTES:
         setattr(dataset, keyword, None)
-    dataset.StudyInstanceUID = study_instance_uid or _derive_uid(dag_run_id, "study")
-    dataset.SeriesInstanceUID = _derive_uid(dag_run_id, "series")
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    _add_patient(dataset, run)
+    _add_study_and_series(dataset, raw, run)
     level = "image" if raw.n_images == 1 else f"image {image_index + 1}"
-    dataset.SOPInstanceUID = _derive_uid(dag_run_id, level)
-    dataset.Modality = "MR"
-    dataset.SeriesNumber = 1
+    dataset.SOPInstanceUID = _derive_uid(run.dag_run_id, level)
     dataset.InstanceNumber = image_index + 1
+    _add_equipment(dataset, raw)
     volume_index, partition = divmod(image_index, raw.image_shape[0])
     volume = raw.volumes[volume_index]
     if raw.scan is not None and volume.geometry is not None:
-        _add_mr_image(dataset, raw, raw.scan, volume)
-        dataset.FrameOfReferenceUID = _derive_uid(dag_run_id, "frame of reference")
-        _add_image_plane(dataset, raw, raw.scan, volume.geometry, partition)
+        add_mr_image(dataset, raw, raw.scan, volume, partition)
+        dataset.FrameOfReferenceUID = _find_frame_of_reference(raw, run)
     else:
         _add_secondary_capture(dataset, raw)
-    _add_pixels(dataset, image)
+    # Whether the part of the body is a paired one is not known, so no Laterality is either.
+    dataset.ImageLaterality = None
+    _add_pixels(dataset, image, scale)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = io.BytesIO()
@@ -94,68 +96,87 @@ def write_dicom(
     return buffer.getvalue()
 
 
-def _derive_uid(dag_run_id: str, level: str) -> UID:
-    return generate_uid(entropy_srcs=[dag_run_id, "/", level])
+def _derive_uid(source: str, level: str) -> UID:
+    return generate_uid(entropy_srcs=[source, "/", level])
 
 
-def _add_mr_image(dataset: Dataset, raw: RawData, scan: ScanParameters, volume: Volume) -> None:
-    dataset.SOPClassUID = MRImageStorage
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
-    # ISMRMRD does not tell the sequence in DICOM's terms; "research mode" claims none.
-    dataset.ScanningSequence = "RM"
-    dataset.SequenceVariant = "NONE"
-    dataset.ScanOptions = None
-    dataset.MRAcquisitionType = "3D" if scan.is_3d else "2D"
-    dataset.PatientPosition = scan.patient_position
-    dataset.SliceThickness = _to_ds(scan.slice_thickness_mm)
-    dataset.RepetitionTime = _to_ds(scan.repetition_time_ms)
-    dataset.EchoTime = _to_ds(volume.echo_time_ms)
-    dataset.EchoTrainLength = None
-    dataset.NumberOfAverages = _to_ds(raw.n_averages)
-    dataset.ImagedNucleus = "1H"
-    if scan.slice_spacing_mm is not None:
-        dataset.SpacingBetweenSlices = _to_ds(scan.slice_spacing_mm)
-    _add_place_in_series(dataset, raw, volume)
-    if scan.inversion_time_ms is not None:
-        dataset.InversionTime = _to_ds(scan.inversion_time_ms)
-    if scan.flip_angle_deg is not None:
-        dataset.FlipAngle = _to_ds(scan.flip_angle_deg)
-    if scan.field_strength_t is not None:
-        dataset.MagneticFieldStrength = _to_ds(scan.field_strength_t)
-    if scan.resonance_frequency_hz is not None:
-        dataset.ImagingFrequency = _to_ds(scan.resonance_frequency_hz / 1e6)  # MHz
-    dataset.PositionReferenceIndicator = None
+def _add_patient(dataset: Dataset, run: RunConf) -> None:
+    """Keep patients apart, without a word about them (PS3.3 C.7.1.1)."""
+    # Without a pseudonym, an exam's images are one patient's, as nobody else has its study.
+    source = run.study_instance_uid or run.dag_run_id
+    digest = hashlib.sha256(f"patient of {source}".encode()).digest()
+    dataset.PatientID = run.patient_pseudonym or b32encode(digest).decode()[:20]
+    dataset.PatientIdentityRemoved = "YES"
+    dataset.DeidentificationMethod = list(_DEIDENTIFICATION)
 
 
-def _add_place_in_series(dataset: Dataset, raw: RawData, volume: Volume) -> None:
-    """Add contrast and repetition where there are several (PS3.3 C.8.3.1)."""
-    if any(other.contrast for other in raw.volumes):
-        dataset.EchoNumbers = volume.contrast + 1
-    n_repetitions = raw.volumes[-1].repetition + 1
-    if n_repetitions > 1:
-        dataset.TemporalPositionIdentifier = volume.repetition + 1
-        dataset.NumberOfTemporalPositions = n_repetitions
+def _add_study_and_series(dataset: Dataset, raw: RawData, run: RunConf) -> None:
+    told = raw.description
+    dataset.StudyInstanceUID = run.study_instance_uid or _derive_uid(run.dag_run_id, "study")
+    dataset.StudyDate, dataset.StudyTime = _find_study_time(told, run)
+    dataset.SeriesInstanceUID = _derive_uid(run.dag_run_id, "series")
+    dataset.SeriesNumber = run.series_number or _derive_series_number(run.dag_run_id)
+    dataset.Modality = "MR"
+    for level in ("Series", "Acquisition", "Content"):
+        if told.series_date is not None:
+            setattr(dataset, f"{level}Date", told.series_date)
+            setattr(dataset, f"{level}Time", told.series_time)
+    dataset.SeriesDescription = _describe_series(raw, run)
+    if run.has_protocol_name and told.protocol_name:
+        dataset.ProtocolName = told.protocol_name
 
 
-def _add_image_plane(
-    dataset: Dataset, raw: RawData, scan: ScanParameters, geometry: SliceGeometry, partition: int
-) -> None:
-    """Add spacing, orientation and the centre of the first pixel (PS3.3 C.7.6.2.1.1)."""
-    n_partitions, n_rows, n_columns = raw.image_shape
-    height_mm, width_mm = scan.field_of_view_mm
-    row_spacing_mm, column_spacing_mm = height_mm / n_rows, width_mm / n_columns
-    read_dir, phase_dir = np.array(geometry.read_dir), np.array(geometry.phase_dir)
-    first_pixel_mm = (
-        np.array(geometry.center_mm)
-        - (n_columns // 2) * column_spacing_mm * read_dir
-        - (n_rows // 2) * row_spacing_mm * phase_dir
-    )
-    if n_partitions > 1 and geometry.slice_dir is not None:
-        depth_mm = (partition - n_partitions // 2) * (scan.slice_thickness_mm or 0.0)
-        first_pixel_mm = first_pixel_mm + depth_mm * np.array(geometry.slice_dir)
-    dataset.PixelSpacing = [_to_ds(row_spacing_mm), _to_ds(column_spacing_mm)]
-    dataset.ImageOrientationPatient = [_to_ds(c) for c in (*read_dir, *phase_dir)]
-    dataset.ImagePositionPatient = [_to_ds(c) for c in first_pixel_mm]
+def _find_study_time(told: ScanDescription, run: RunConf) -> tuple[str | None, str | None]:
+    """Return what all series of a study agree on: the exam's, else the scanner's of its study."""
+    if run.study_date is not None:
+        return run.study_date, run.study_time
+    if told.study_date is None and run.study_instance_uid is None:  # it has this series only
+        return told.series_date, told.series_time
+    return told.study_date, told.study_time
+
+
+def _describe_series(raw: RawData, run: RunConf) -> str:
+    if run.has_protocol_name and raw.description.protocol_name:
+        return raw.description.protocol_name
+    kind = "3D" if raw.image_shape[0] > 1 else "2D"
+    return " ".join(word for word in (kind, raw.description.sequence_name) if word)
+
+
+def _derive_series_number(dag_run_id: str) -> int:
+    digest = hashlib.sha256(dag_run_id.encode()).digest()
+    return _FIRST_DERIVED_NUMBER + int.from_bytes(digest[:8], "big") % _N_DERIVED_NUMBERS
+
+
+def _find_frame_of_reference(raw: RawData, run: RunConf) -> str:
+    """Return what all series have in common while the patient stays where they lie."""
+    if raw.description.frame_of_reference_uid is not None:
+        return raw.description.frame_of_reference_uid
+    position = (raw.scan and raw.scan.patient_position) or ""
+    source = run.study_instance_uid or run.dag_run_id
+    return _derive_uid(source, f"frame of reference {position}".rstrip())
+
+
+def _add_equipment(dataset: Dataset, raw: RawData) -> None:
+    """Add the scanner, and this reconstruction as what contributed (PS3.3 C.7.5.1, C.12.1)."""
+    told, vendor = raw.description, (raw.scan and raw.scan.vendor) or ""
+    dataset.Manufacturer = vendor.replace("\\", " ") or None
+    for keyword, value in (
+        ("ManufacturerModelName", told.model_name),
+        ("StationName", told.station_name),
+        ("DeviceSerialNumber", told.serial_number),
+    ):
+        if value is not None:
+            setattr(dataset, keyword, value)
+    dataset.SoftwareVersions = _SOFTWARE
+    purpose = Dataset()
+    purpose.CodeValue, purpose.CodingSchemeDesignator = "109102", "DCM"
+    purpose.CodeMeaning = "Processing Equipment"
+    equipment = Dataset()
+    equipment.PurposeOfReferenceCodeSequence = [purpose]
+    equipment.Manufacturer = "ScanHub"
+    # Its model and version would be the scanner's to dcm2niix, which reads no nesting.
+    equipment.ContributionDescription = f"Image reconstruction: {_SOFTWARE}"
+    dataset.ContributingEquipmentSequence = [equipment]
 
 
 def _add_secondary_capture(dataset: Dataset, raw: RawData) -> None:
@@ -165,38 +186,33 @@ def _add_secondary_capture(dataset: Dataset, raw: RawData) -> None:
     dataset.ConversionType = "WSD"
     dataset.PatientOrientation = None
     if raw.pixel_spacing_mm is not None:
-        dataset.PixelSpacing = [_to_ds(spacing_mm) for spacing_mm in raw.pixel_spacing_mm]
+        dataset.PixelSpacing = [to_ds(spacing_mm) for spacing_mm in raw.pixel_spacing_mm]
 
 
-def _add_pixels(dataset: Dataset, image: NDArray[np.float32]) -> None:
-    """Add the pixels, scaled to 16 bit, and how to scale them back."""
-    slope = (float(np.max(image)) or 1.0) / _MAX_STORED_VALUE
-    stored = np.round(image.astype(np.float64) / slope).astype(np.uint16)
+def _add_pixels(dataset: Dataset, image: NDArray[np.float32], scale: SeriesScale) -> None:
+    """Add the pixels, 16 bit, and how they become the magnitudes that the window is given in."""
+    stored = scale.to_stored(image)
     dataset.set_pixel_data(stored, "MONOCHROME2", bits_stored=16, generate_instance_uid=False)
-    lower, upper = (grey / slope for grey in find_display_window(image))
-    dataset.WindowCenter = _to_ds((lower + upper) / 2)
-    dataset.WindowWidth = _to_ds(max(upper - lower, 1.0))  # PS3.3 C.11.2.1.2 forbids less
-    dataset.RealWorldValueMappingSequence = [_build_value_mapping(slope)]
+    # Not in the table of the MR Image, which may be extended, and what viewers and converters read.
+    dataset.RescaleSlope = to_ds(scale.slope / scale.unit)
+    dataset.RescaleIntercept = to_ds(0)
+    dataset.RescaleType = "US"
+    lower, upper = (grey / scale.unit for grey in scale.window or (0.0, scale.unit))
+    dataset.WindowCenter = to_ds((lower + upper) / 2)
+    dataset.WindowWidth = to_ds(max(upper - lower, 1.0))  # PS3.3 C.11.2.1.2 forbids less
+    dataset.RealWorldValueMappingSequence = [_build_value_mapping(scale.slope)]
 
 
 def _build_value_mapping(slope: float) -> Dataset:
-    """Return the mapping to k-space's units; an MR Image may not have a rescale slope (PS3.3 A.4).
-
-    Macro of PS3.3 C.7.6.16.2.11.
-    """
+    """Return the mapping to k-space's units; macro of PS3.3 C.7.6.16.2.11."""
     unit = Dataset()
     unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "1", "UCUM", "no units"
     mapping = Dataset()
     mapping.RealWorldValueFirstValueMapped = 0
-    mapping.RealWorldValueLastValueMapped = _MAX_STORED_VALUE
+    mapping.RealWorldValueLastValueMapped = MAX_STORED_VALUE
     mapping.RealWorldValueIntercept = 0.0
     mapping.RealWorldValueSlope = slope
     mapping.LUTExplanation = "Magnitude in units of k-space"
     mapping.LUTLabel = "MAGNITUDE"
     mapping.MeasurementUnitsCodeSequence = [unit]
     return mapping
-
-
-def _to_ds(value: float | None) -> DSfloat | None:
-    """Return the value in DICOM's decimal string, at most 16 characters."""
-    return None if value is None else DSfloat(value, auto_format=True)

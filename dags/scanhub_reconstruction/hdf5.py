@@ -75,8 +75,40 @@ def open_dataset(file: h5py.File, group: str, name: str) -> h5py.Dataset | None:
     return h5py.Dataset(child)
 
 
+def list_root(file: h5py.File, most: int) -> tuple[list[str], list[str]]:
+    """List the names of what is a group, and of what is not, at the root of the file.
+
+    Parameters
+    ----------
+    file
+        A file of `open_file`.
+    most
+        How many links are looked at.
+
+    Returns
+    -------
+    tuple[list[str], list[str]]
+        Only hard links; a group of several names is listed once.
+    """
+    links: list[bytes] = []
+    # What is not None ends the iteration.
+    file.id.links.iterate(lambda name: links.append(name) if len(links) < most else True)
+    groups: dict[int, str] = {}
+    others: list[str] = []
+    for link in links:
+        if file.id.links.get_info(link).type != h5l.TYPE_HARD:
+            continue
+        name = link.decode("utf-8", "surrogateescape")
+        place = h5o.get_info(file.id, link)
+        if place.type == h5o.TYPE_GROUP:
+            groups.setdefault(place.addr, name)
+        else:
+            others.append(name)
+    return list(groups.values()), others
+
+
 def _open_hard_link(location: h5g.GroupID, name: str) -> h5py.h5i.ObjectID | None:
-    link = name.encode()
+    link = name.encode("utf-8", "surrogateescape")
     if not location.links.exists(link):
         return None
     if location.links.get_info(link).type != h5l.TYPE_HARD:

@@ -3,68 +3,68 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import h5py
-import ismrmrd
 import numpy as np
-from h5py import h5t
-from ismrmrd.hdf5 import acquisition_header_dtype
-from numpy.lib.recfunctions import require_fields
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.hdf5 import RefusedError, open_dataset, open_file
+from scanhub_reconstruction.coverage import LINES_OF_ZEROS, describe_scan_options
+from scanhub_reconstruction.hdf5 import open_file
+from scanhub_reconstruction.ismrmrd_description import read_description
+from scanhub_reconstruction.ismrmrd_geometry import (
+    measure_slice_spacing_mm,
+    read_geometries,
+    read_slice_thickness_mm,
+)
+from scanhub_reconstruction.ismrmrd_groups import Measurement, find_measurement, translate_damage
 from scanhub_reconstruction.ismrmrd_header import (
+    CartesianEncoding,
     read_echo_times_ms,
     read_encoding,
     read_scan_parameters,
+    tells_field_strength,
 )
 from scanhub_reconstruction.ismrmrd_layout import (
     Layout,
-    check_is_uniform,
+    check_is_complete,
     list_volume_indices,
-    measure_slice_spacing_mm,
     plan_layout,
-    read_geometries,
 )
-from scanhub_reconstruction.model import RawData, RawDataError, Volume, release_pages
+from scanhub_reconstruction.ismrmrd_support import check_is_uniform
+from scanhub_reconstruction.model import (
+    RawData,
+    RawDataError,
+    SliceGeometry,
+    Volume,
+    release_pages,
+)
+from scanhub_reconstruction.prewhitening import find_whitening
 from scanhub_reconstruction.scratch import Scratch
-from scanhub_reconstruction.xml_header import MAX_HEADER_BYTES, parse_header
+from scanhub_reconstruction.xml_header import parse_header
 
-_GROUP = "dataset"
-_FIELDS = {b"head", b"traj", b"data"}
-_NOT_IMAGING_FLAGS = (
-    ismrmrd.ACQ_IS_NOISE_MEASUREMENT,
-    ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,
-    ismrmrd.ACQ_IS_NAVIGATION_DATA,
-    ismrmrd.ACQ_IS_PHASECORR_DATA,
-    ismrmrd.ACQ_IS_HPFEEDBACK_DATA,
-    ismrmrd.ACQ_IS_DUMMYSCAN_DATA,
-    ismrmrd.ACQ_IS_RTFEEDBACK_DATA,
-    ismrmrd.ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA,
-    ismrmrd.ACQ_IS_PHASE_STABILIZATION_REFERENCE,
-    ismrmrd.ACQ_IS_PHASE_STABILIZATION,
-)
 _BLOCK_BYTES = 2**22
-_HEADS_PER_BLOCK = 64
-_MAX_HEAD_BYTES = 4096  # ISMRMRD's have 340
+_MAX_NOISE_READOUTS = 1024
+_ELLIPTICAL = "The corners of k-space were not acquired (elliptical) and are zeros."
+_NO_PLACE = "The acquisitions do not tell where all images lie, so no image has a place."
+_NO_FIELD = "The header's field strength is not plausible in tesla and is left out."
+_NO_NOISE = "The file's noise scan does not tell the noise of the coils and is not used."
 
 
 def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
     """Read one fully sampled 2D or 3D Cartesian measurement.
 
-    Acquisitions flagged as noise, calibration, navigator or the like are ignored; repeated lines
+    Acquisitions flagged as noise, calibration, navigator or the like make no image; repeated lines
     (averages) are averaged, so that the image's scale does not depend on their number. Samples
     are sorted into another file, a block of acquisitions at a time: ISMRMRD keeps the
-    coils of a readout together, the reconstruction wants all readouts of a coil.
+    coils of a readout together, the reconstruction wants all readouts of a coil. The file's noise
+    scan, if there is one, whitens them on the way.
 
     Parameters
     ----------
     path
-        An HDF5 file with ISMRMRD's group `dataset`.
+        An HDF5 file with ISMRMRD's group `dataset`, or a single one of another name.
     scratch
         Takes the samples.
 
@@ -78,169 +78,141 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
     RawDataError
         If the file is damaged, incomplete or not Cartesian.
     """
-    with _translate_damage():
+    with translate_damage():
         file = open_file(path)
     with file:
-        document = _read_document(file)
-        data = _open_acquisitions(file)
-        heads = _read_heads(data, path.stat().st_size)
-        header = parse_header(document)
-        numbers = np.flatnonzero(_is_imaging(heads["flags"]))
-        heads = heads[numbers]
-        if heads.size == 0:
-            raise RawDataError("The ISMRMRD file holds no acquisitions to make an image of.")
+        measurement, noise, mends = find_measurement(file, path.stat().st_size)
+        header, header_mends = parse_header(measurement.document)
+        heads = measurement.heads[measurement.imaging]
         check_is_uniform(heads)
-        encoding = read_encoding(header, int(heads["encoding_space_ref"][0]))
+        encoding = read_encoding(header, heads)
         layout = plan_layout(heads, encoding)
+        geometries = read_geometries(heads, layout, encoding)
+        whitening = _read_whitening(noise, layout.shape[1])
         kspace, mapping = scratch.allocate(layout.shape)
-        _sort_readouts(data, numbers, heads, layout, kspace, mapping)
-    geometries = read_geometries(heads, layout, encoding)
-    echo_times_ms = read_echo_times_ms(header, layout.counters[1])
-    spacing_mm = measure_slice_spacing_mm(geometries[: len(layout.counters[2])])
+        has_signal = _sort_readouts(measurement, layout, whitening, kspace, mapping)
+    is_elliptical = _check_zeros(layout, has_signal, encoding)
+    spacing_mm = measure_slice_spacing_mm(geometries[: layout.n_slices])
+    thickness_mm, thickness_mends = read_slice_thickness_mm(encoding, layout.n_slices, spacing_mm)
     if encoding.image_shape[0] > 1:
-        spacing_mm = encoding.slice_thickness_mm
+        spacing_mm = thickness_mm
+    scan = read_scan_parameters(header, encoding, thickness_mm, spacing_mm)
+    said = {
+        _ELLIPTICAL: is_elliptical,
+        _NO_PLACE: geometries[0] is None,
+        _NO_NOISE: noise.noise.size > 0 and whitening is None,
+        _NO_FIELD: scan.field_strength_t is None and tells_field_strength(header),
+    }
+    mends += header_mends + encoding.mends + thickness_mends
     return RawData(
         kspace,
         encoding.transform_shape,
         encoding.image_shape,
         source_format="ISMRMRD",
-        scan=read_scan_parameters(header, encoding, spacing_mm),
+        scan=scan,
         n_averages=layout.n_averages,
-        volumes=tuple(
-            Volume(*index, echo_times_ms[index[1]], geometry)
-            for index, geometry in zip(list_volume_indices(layout), geometries, strict=True)
-        ),
+        volumes=_build_volumes(layout, read_echo_times_ms(header, layout.contrasts), geometries),
         mapping=mapping,
+        scan_options=describe_scan_options(
+            (*encoding.measured, layout.columns),
+            encoding.encoded_shape,
+            is_filled=is_elliptical or encoding.is_interpolated,
+        ),
+        mends=(*mends, *(sentence for sentence, is_so in said.items() if is_so)),
+        is_prewhitened=whitening is not None,
+        description=read_description(header, heads[0], layout, encoding),
     )
 
 
-@contextmanager
-def _translate_damage() -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RawDataError):
-        raise
-    except Exception:  # noqa: BLE001 - h5py and NumPy may raise anything on damage
-        raise RawDataError("The ISMRMRD (HDF5) file is damaged or truncated.") from None
-
-
-def _read_document(file: h5py.File) -> bytes:
-    """Return the XML header."""
-    missing = "The ISMRMRD header is missing from the HDF5 file"
-    with _translate_damage():
-        xml = _open(file, "xml", missing)
-        if xml is None or xml.size == 0:
-            raise RawDataError(f"{missing}.")
-        if xml.id.get_type().get_class() != h5t.STRING or xml.ndim > 1:
-            raise RawDataError("The ISMRMRD header is invalid: it is not text.")
-        if xml.dtype.itemsize > MAX_HEADER_BYTES:
-            raise RawDataError("The ISMRMRD header is invalid: it is larger than 4 MiB.")
-        return bytes(xml[()] if xml.ndim == 0 else xml[0])
-
-
-def _open_acquisitions(file: h5py.File) -> h5py.Dataset:
-    with _translate_damage():
-        data = _open(file, "data", "The acquisitions hold no samples of their own")
-        if data is None or data.size == 0:
-            raise RawDataError("The ISMRMRD file holds no acquisitions.")
-        is_right = data.ndim == 1 and _holds_acquisitions(data.id.get_type())
-        if not is_right or not _fits(data.dtype["head"], acquisition_header_dtype):
-            raise RawDataError("The ISMRMRD (HDF5) file is damaged: its data are no acquisitions.")
-    return data
-
-
-def _open(file: h5py.File, name: str, sentence: str) -> h5py.Dataset | None:
-    try:
-        return open_dataset(file, _GROUP, name)
-    except RefusedError as error:
-        raise RawDataError(f"{sentence}: {error}.") from None
-
-
-def _holds_acquisitions(record: h5t.TypeID) -> bool:
-    """Return whether nothing but numbers, and vectors of numbers where ISMRMRD has them, is read.
-
-    HDF5 reads all fields in any case, and does not free the memory of a vector that nobody asked
-    for, so no other field may be there. A NumPy type would not do: h5py takes that of an opaque
-    field from a text in the file.
-    """
-    if record.get_class() != h5t.COMPOUND:
-        return False
-    n_fields = record.get_nmembers()
-    fields = {record.get_member_name(i): record.get_member_type(i) for i in range(n_fields)}
-    if n_fields != len(_FIELDS) or set(fields) != _FIELDS:  # a name may stand there twice
-        return False
-    head, vectors = fields[b"head"], (fields[b"traj"], fields[b"data"])
-    return (
-        head.get_class() == h5t.COMPOUND
-        and head.get_size() <= _MAX_HEAD_BYTES
-        and _holds_numbers(head)
-        and all(vector.get_class() == h5t.VLEN for vector in vectors)
-        and all(vector.get_super().get_class() == h5t.FLOAT for vector in vectors)
-    )
-
-
-def _holds_numbers(element: h5t.TypeID) -> bool:
-    if element.get_class() == h5t.ARRAY:
-        return _holds_numbers(element.get_super())
-    if element.get_class() == h5t.COMPOUND:
-        members = range(element.get_nmembers())
-        return all(_holds_numbers(element.get_member_type(index)) for index in members)
-    return element.get_class() in (h5t.INTEGER, h5t.FLOAT)
-
-
-def _fits(given: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
-    """Return whether each number of a header is as ISMRMRD has it, or smaller; some may lack."""
-    if given.names is None or wanted.names is None:
-        return given.shape == wanted.shape and np.can_cast(given.base, wanted.base)
-    return all(_fits(given[name], wanted[name]) for name in wanted.names if name in given.names)
-
-
-def _read_heads(data: h5py.Dataset, n_file_bytes: int) -> NDArray[np.void]:
-    """Return the acquisition headers, a block at a time; the vectors beside them are dropped.
-
-    Many acquisitions may refer to the same bytes of the file, which honest ones do not.
-    """
-    heads, n_bytes = [], 0
-    for start in range(0, data.shape[0], _HEADS_PER_BLOCK):
-        with _translate_damage():
-            block = data[start : start + _HEADS_PER_BLOCK]
-            heads.append(require_fields(block["head"], acquisition_header_dtype))
-        n_bytes += sum(vector.nbytes for name in ("traj", "data") for vector in block[name])
-        if n_bytes > n_file_bytes:
-            raise RawDataError("The acquisitions are inconsistent: they are larger than the file.")
-    return np.concatenate(heads)
-
-
-def _is_imaging(flags: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    not_imaging = np.uint64(sum(1 << (flag - 1) for flag in _NOT_IMAGING_FLAGS))
-    return ~np.asarray(flags & not_imaging, np.bool_)
-
-
-def _sort_readouts(
-    data: h5py.Dataset,
-    numbers: NDArray[np.int64],
-    heads: NDArray[np.void],
+def _build_volumes(
     layout: Layout,
-    kspace: NDArray[np.complex64],
-    mapping: mmap.mmap,
-) -> None:
-    """Read the acquisitions of those numbers and write them where the layout says."""
-    n_coils, n_samples = int(heads["active_channels"][0]), int(heads["number_of_samples"][0])
-    n_readouts = max(1, _BLOCK_BYTES // (8 * n_coils * n_samples))
-    for start in range(0, int(numbers[-1]) + 1, n_readouts):
-        block = slice(*np.searchsorted(numbers, (start, start + n_readouts)))
+    echo_times_ms: Sequence[float | None],
+    geometries: Sequence[SliceGeometry | None],
+) -> tuple[Volume, ...]:
+    indices = list_volume_indices(layout)
+    return tuple(
+        Volume(repetition, contrast, number, echo_times_ms[contrast], geometry, phase, set_index)
+        for (repetition, set_index, phase, contrast, number), geometry in zip(
+            indices, geometries, strict=True
+        )
+    )
+
+
+def _check_zeros(
+    layout: Layout, has_signal: NDArray[np.bool_], encoding: CartesianEncoding
+) -> bool:
+    """Return whether the scan is elliptical; lines of zeros count as not acquired."""
+    volumes, *steps = layout.lines
+    is_empty = np.ones(layout.shape[0], np.bool_)  # as slices beyond a simulated object are
+    is_empty[volumes[has_signal]] = False
+    has_signal = has_signal | is_empty[volumes]
+    # The outermost of an even number of lines may be zero in a simulation, and matters nowhere.
+    for step, size in zip(steps, encoding.encoded_shape[:2], strict=True):
+        has_signal |= (step == 0) & (size > 1 and size % 2 == 0)
+    if has_signal.all():
+        return layout.is_elliptical
+    try:
+        return check_is_complete(layout.lines[:, has_signal], layout.shape[0], encoding)
+    except RawDataError:
+        raise RawDataError(LINES_OF_ZEROS) from None
+
+
+def _read_whitening(noise: Measurement, n_coils: int) -> NDArray[np.complex64] | None:
+    numbers = noise.noise
+    if numbers.size == 0:
+        return None
+    heads = noise.heads
+    numbers = numbers[heads["active_channels"][numbers] == n_coils][:_MAX_NOISE_READOUTS]
+
+    def read() -> Iterator[NDArray[np.complex64]]:
+        for block, vectors in _read_blocks(noise.data, numbers, 64):
+            for number, vector in zip(numbers[block], vectors, strict=True):
+                n_samples = int(heads["number_of_samples"][number])
+                yield _stack_readouts([vector], n_coils, n_samples)[0]
+
+    return find_whitening(read(), n_coils)
+
+
+def _read_blocks(
+    data: h5py.Dataset, numbers: NDArray[np.int64], n_readouts: int
+) -> Iterator[tuple[slice, NDArray[np.object_]]]:
+    """Yield the samples of the acquisitions of those numbers, and which of the numbers they are."""
+    for start in range(0, int(numbers[-1]) + 1 if numbers.size else 0, n_readouts):
+        block = slice(*np.searchsorted(numbers, (start, start + n_readouts)).tolist())
         if block.start == block.stop:
             continue
         # One read for many acquisitions: 60 times faster than one by one.
-        with _translate_damage():
+        with translate_damage():
             vectors = data[start : start + n_readouts]["data"]
-        readouts = _stack_readouts(vectors[numbers[block] - start], n_coils, n_samples)
-        _place_readouts(readouts[:, :, layout.samples], layout, block, kspace)
+        yield block, vectors[numbers[block] - start]
+
+
+def _sort_readouts(
+    measurement: Measurement,
+    layout: Layout,
+    whitening: NDArray[np.complex64] | None,
+    kspace: NDArray[np.complex64],
+    mapping: mmap.mmap,
+) -> NDArray[np.bool_]:
+    """Write the acquisitions where the layout says; return which of them are not only zeros."""
+    numbers = measurement.imaging
+    head = measurement.heads[numbers[0]]
+    n_coils, n_samples = int(head["active_channels"]), int(head["number_of_samples"])
+    n_readouts = max(1, _BLOCK_BYTES // (8 * n_coils * n_samples))
+    has_signal = np.empty(numbers.size, np.bool_)
+    for block, vectors in _read_blocks(measurement.data, numbers, n_readouts):
+        readouts = _stack_readouts(vectors, n_coils, n_samples)[:, :, layout.samples]
+        has_signal[block] = readouts.any(axis=(1, 2))
+        if whitening is not None:
+            with np.errstate(invalid="ignore", over="ignore"):
+                readouts = whitening @ readouts
+        _place_readouts(readouts, layout, block, kspace)
         release_pages(mapping)
+    return has_signal
 
 
 def _stack_readouts(
-    vectors: NDArray[np.object_], n_coils: int, n_samples: int
+    vectors: Sequence[NDArray[np.floating]] | NDArray[np.object_], n_coils: int, n_samples: int
 ) -> NDArray[np.complex64]:
     """Return the samples, shape (acquisitions, coils, samples)."""
     if any(vector.size != 2 * n_coils * n_samples for vector in vectors):

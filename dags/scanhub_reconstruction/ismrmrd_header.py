@@ -5,41 +5,24 @@ Schema: Inati et al., Magn Reson Med 77:411 (2017), https://ismrmrd.readthedocs.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from ismrmrd import xsd
+from numpy.typing import NDArray
 
-from scanhub_reconstruction.model import MAX_SAMPLES, RawDataError, ScanParameters
+from scanhub_reconstruction.ismrmrd_limits import Counters, StepLimits, is_2d, read_limits
+from scanhub_reconstruction.ismrmrd_space import find_transform_shape, find_voxel_mm, read_space
+from scanhub_reconstruction.ismrmrd_support import check_is_supported
+from scanhub_reconstruction.model import RawDataError, ScanParameters
+from scanhub_reconstruction.orientation import decide_by_vendor
+from scanhub_reconstruction.values import optional_positive
 
-_MAX_MATRIX = 65535  # ISMRMRD's counters are 16 bit
-_MAX_INTERPOLATION = 4  # per direction; scanners zero-fill by 2, rarely by 4
-# Far beyond any scan in mm, ms or Hz; what is computed from such numbers is finite.
-_SMALLEST, _LARGEST = 1e-9, 1e12
-
-
-@dataclass(frozen=True, slots=True)
-class StepLimits:
-    """The range of one phase-encoding counter.
-
-    Parameters
-    ----------
-    first, last
-        Inclusive range.
-    center
-        The step of k = 0.
-    """
-
-    first: int
-    last: int
-    center: int
-
-    @property
-    def n_steps(self) -> int:
-        """Number of steps in the range."""
-        return self.last - self.first + 1
+# From the Earth's field to the strongest magnets, and hydrogen's frequency (42.58 MHz/T) in them.
+_FIELD_STRENGTH_T, _HYDROGEN_HZ = (1e-5, 30.0), (400.0, 1.3e9)
+_MAX_VENDOR_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +38,55 @@ class CartesianEncoding:
     image_shape
         Matrix (partitions, rows, columns) of the reconSpace.
     field_of_view_mm
-        Field of view (rows, columns) of the reconSpace, in mm.
-    slice_thickness_mm
-        Thickness of a slice or partition of the reconSpace, in mm; None when not positive.
+        Size of the image (rows, columns) by the encoded field of view, in mm.
+    depth_mm
+        The encoded field of view along the slice (2D), or thickness of a partition (3D), in mm;
+        None when not positive.
+    n_header_partitions
+        The encoded matrix along z, as the header has it for slices too.
     rows, partitions
         Ranges of kspace_encode_step_1 and kspace_encode_step_2.
+    mends
+        How the header was read where it contradicts the counters.
     """
 
     encoded_shape: tuple[int, int, int]
     transform_shape: tuple[int, int, int]
     image_shape: tuple[int, int, int]
     field_of_view_mm: tuple[float, float]
-    slice_thickness_mm: float | None
+    depth_mm: float | None
+    n_header_partitions: int
     rows: StepLimits
     partitions: StepLimits
+    mends: tuple[str, ...] = ()
 
     @property
     def is_3d(self) -> bool:
         """Whether the slice direction is phase-encoded too."""
         return self.encoded_shape[0] > 1
 
+    @property
+    def is_interpolated(self) -> bool:
+        """Whether k-space is zero-filled for finer pixels."""
+        sizes = zip(self.transform_shape, self.encoded_shape, strict=True)
+        return any(size > n_encoded for size, n_encoded in sizes)
 
-def read_encoding(header: xsd.ismrmrdHeader, encoding_index: int) -> CartesianEncoding:
-    """Read and check one encoding of the header.
+    @property
+    def measured(self) -> tuple[slice, slice]:
+        """Where the lines lie along kz and ky."""
+        n_kz, n_ky, _ = self.encoded_shape
+        return self.partitions.place(n_kz), self.rows.place(n_ky)
+
+
+def read_encoding(header: xsd.ismrmrdHeader, heads: NDArray[np.void]) -> CartesianEncoding:
+    """Read and check the encoding of the acquisitions.
 
     Parameters
     ----------
     header
         The parsed header.
-    encoding_index
-        The acquisitions' encoding_space_ref.
+    heads
+        Uniform acquisition headers, shape (acquisitions,).
 
     Returns
     -------
@@ -96,39 +98,46 @@ def read_encoding(header: xsd.ismrmrdHeader, encoding_index: int) -> CartesianEn
     RawDataError
         If the encoding is missing, not Cartesian, undersampled or contradicts itself.
     """
+    encoding_index = int(heads["encoding_space_ref"][0])
     if encoding_index >= len(header.encoding):
         raise RawDataError("The ISMRMRD header does not describe the encoding of the acquisitions.")
     encoding = header.encoding[encoding_index]
-    _check_is_supported(encoding)
-    encoded, recon = encoding.encodedSpace, encoding.reconSpace
-    encoded_shape, image_shape = _read_matrix(encoded), _read_matrix(recon)
-    if encoded_shape[0] == 1:  # 2D, whatever the reconSpace calls its slices
-        image_shape = (1, *image_shape[1:])
-    encoded_fov_mm, fov_mm = _read_field_of_view_mm(encoded), _read_field_of_view_mm(recon)
-    depth_mm = _optional_positive(recon.fieldOfView_mm.z)
-    transform_shape = (
-        _transform_depth(encoded, depth_mm, image_shape[0]),
-        _transform_size(encoded_fov_mm[0], fov_mm[0], image_shape[1], encoded_shape[1]),
-        _transform_size(encoded_fov_mm[1], fov_mm[1], image_shape[2], encoded_shape[2]),
+    check_is_supported(header, encoding, heads)
+    encoded, recon = read_space(encoding, "encodedSpace"), read_space(encoding, "reconSpace")
+    counters = Counters.of(heads)
+    mends: tuple[str, ...] = ()
+    n_header_partitions = encoded.shape[0]
+    if is_2d(encoding, n_header_partitions, counters):
+        # Whatever both spaces call their slices.
+        encoded, recon = (replace(each, shape=(1, *each.shape[1:])) for each in (encoded, recon))
+        if n_header_partitions > 1:
+            mends = ("The header's matrix has partitions (3D), and the acquisitions are slices.",)
+    transform_shape = find_transform_shape(encoded, recon)
+    rows, row_mends = read_limits(
+        encoding, "kspace_encoding_step_1", encoded.shape[1], counters.rows
     )
-    if max(math.prod(encoded_shape), math.prod(transform_shape)) > MAX_SAMPLES:
-        raise RawDataError("The matrix is too large for this reconstruction.")
-    limits = encoding.encodingLimits
+    partitions, partition_mends = read_limits(
+        encoding, "kspace_encoding_step_2", encoded.shape[0], counters.partitions
+    )
+    voxel_mm = find_voxel_mm(encoded, transform_shape)
     return CartesianEncoding(
-        encoded_shape=encoded_shape,
+        encoded_shape=encoded.shape,
         transform_shape=transform_shape,
-        image_shape=image_shape,
-        field_of_view_mm=fov_mm,
-        slice_thickness_mm=None if depth_mm is None else depth_mm / image_shape[0],
-        rows=_read_limits(limits.kspace_encoding_step_1, encoded_shape[1]),
-        partitions=_read_limits(
-            limits.kspace_encoding_step_2 if encoded_shape[0] > 1 else None, encoded_shape[0]
-        ),
+        image_shape=recon.shape,
+        field_of_view_mm=(voxel_mm[1] * recon.shape[1], voxel_mm[2] * recon.shape[2]),
+        depth_mm=voxel_mm[0],
+        n_header_partitions=n_header_partitions,
+        rows=rows,
+        partitions=partitions,
+        mends=(*mends, *row_mends, *partition_mends),
     )
 
 
 def read_scan_parameters(
-    header: xsd.ismrmrdHeader, encoding: CartesianEncoding, slice_spacing_mm: float | None
+    header: xsd.ismrmrdHeader,
+    encoding: CartesianEncoding,
+    slice_thickness_mm: float | None,
+    slice_spacing_mm: float | None,
 ) -> ScanParameters:
     """Read the technical parameters of the scan, and nothing about the patient.
 
@@ -138,31 +147,42 @@ def read_scan_parameters(
         The parsed header.
     encoding
         The encoding in use.
-    slice_spacing_mm
-        Distance between the centres of neighbouring slices in mm, from the acquisitions.
+    slice_thickness_mm, slice_spacing_mm
+        Thickness of the slices, and distance between the centres of neighbouring ones, in mm.
 
     Returns
     -------
     ScanParameters
-        Values that are missing or not positive are None.
+        Values that are missing or not plausible are None.
     """
     sequence, system = header.sequenceParameters, header.acquisitionSystemInformation
     measurement = header.measurementInformation
     position = getattr(measurement, "patientPosition", None)
+    vendor = _read_vendor(system)
+    orientation_convention, decided_by = decide_by_vendor(vendor)
     return ScanParameters(
         field_of_view_mm=encoding.field_of_view_mm,
-        slice_thickness_mm=encoding.slice_thickness_mm,
+        slice_thickness_mm=slice_thickness_mm,
         slice_spacing_mm=slice_spacing_mm,
         repetition_time_ms=_first_positive(getattr(sequence, "TR", ())),
         inversion_time_ms=_first_positive(getattr(sequence, "TI", ())),
         flip_angle_deg=_first_positive(getattr(sequence, "flipAngle_deg", ())),
-        field_strength_t=_optional_positive(getattr(system, "systemFieldStrength_T", None)),
-        resonance_frequency_hz=_optional_positive(
-            header.experimentalConditions.H1resonanceFrequency_Hz
+        field_strength_t=_within(_FIELD_STRENGTH_T, getattr(system, "systemFieldStrength_T", None)),
+        resonance_frequency_hz=_within(
+            _HYDROGEN_HZ, getattr(header.experimentalConditions, "H1resonanceFrequency_Hz", None)
         ),
         patient_position=position.value if isinstance(position, xsd.patientPositionType) else None,
         is_3d=encoding.is_3d,
+        vendor=vendor,
+        orientation_convention=orientation_convention,
+        orientation_decided_by=decided_by,
     )
+
+
+def tells_field_strength(header: xsd.ismrmrdHeader) -> bool:
+    """Return whether the header has a field strength, plausible or not."""
+    system = header.acquisitionSystemInformation
+    return getattr(system, "systemFieldStrength_T", None) is not None
 
 
 def read_echo_times_ms(
@@ -186,87 +206,22 @@ def read_echo_times_ms(
     if len(contrasts) == 1 and contrasts[0] >= len(times):
         return (_first_positive(times),)
     return tuple(
-        _optional_positive(times[contrast]) if contrast < len(times) else None
+        optional_positive(times[contrast]) if contrast < len(times) else None
         for contrast in contrasts
     )
 
 
-def _check_is_supported(encoding: xsd.encodingType) -> None:
-    if encoding.trajectory is not xsd.trajectoryType.CARTESIAN:
-        raise RawDataError(
-            "The trajectory is not Cartesian; this reconstruction takes Cartesian data only."
-        )
-    factor = getattr(encoding.parallelImaging, "accelerationFactor", None)
-    steps = ("kspace_encoding_step_1", "kspace_encoding_step_2")
-    if factor is not None and any(getattr(factor, step) != 1 for step in steps):
-        raise RawDataError(
-            "The measurement is undersampled for parallel imaging; "
-            "this reconstruction takes fully sampled data only."
-        )
+def _within(bounds: tuple[float, float], value: Any) -> float | None:
+    number = optional_positive(value)
+    return number if number is not None and bounds[0] <= number <= bounds[1] else None
 
 
-def _read_matrix(space: xsd.encodingSpaceType) -> tuple[int, int, int]:
-    matrix = (space.matrixSize.z, space.matrixSize.y, space.matrixSize.x)
-    if not all(isinstance(size, int) and 0 < size <= _MAX_MATRIX for size in matrix):
-        raise RawDataError("The ISMRMRD header is invalid: a matrix size is out of range.")
-    return matrix
-
-
-def _read_field_of_view_mm(space: xsd.encodingSpaceType) -> tuple[float, float]:
-    height_mm = _optional_positive(space.fieldOfView_mm.y)
-    width_mm = _optional_positive(space.fieldOfView_mm.x)
-    if height_mm is None or width_mm is None:
-        raise RawDataError("The ISMRMRD header is invalid: a field of view is not positive.")
-    return height_mm, width_mm
-
-
-def _transform_depth(
-    encoded: xsd.encodingSpaceType, depth_mm: float | None, n_partitions: int
-) -> int:
-    if encoded.matrixSize.z == 1:
-        return 1
-    encoded_depth_mm = _optional_positive(encoded.fieldOfView_mm.z)
-    if encoded_depth_mm is None or depth_mm is None:
-        raise RawDataError("The ISMRMRD header is invalid: a field of view is not positive.")
-    return _transform_size(encoded_depth_mm, depth_mm, n_partitions, encoded.matrixSize.z)
-
-
-def _transform_size(encoded_fov_mm: float, fov_mm: float, n_pixels: int, n_encoded: int) -> int:
-    """Return the number of pixels of the reconSpace's size in the encoded field of view."""
-    size = round(encoded_fov_mm / fov_mm * n_pixels)
-    if size > _MAX_INTERPOLATION * n_encoded:
-        raise RawDataError(
-            "The ISMRMRD header is inconsistent: the image is more than "
-            f"{_MAX_INTERPOLATION} times as fine as the encoded matrix."
-        )
-    if not n_pixels <= size <= _MAX_MATRIX:
-        raise RawDataError(
-            "The ISMRMRD header is inconsistent: "
-            "the image's field of view is larger than the encoded one."
-        )
-    return size
-
-
-def _read_limits(limits: xsd.limitType | None, n_lines: int) -> StepLimits:
-    if limits is None:
-        return StepLimits(0, n_lines - 1, n_lines // 2)
-    first, last, center = limits.minimum, limits.maximum, limits.center
-    if not all(isinstance(step, int) for step in (first, last, center)):
-        raise RawDataError("The ISMRMRD header is invalid: an encoding limit is not a number.")
-    offset = n_lines // 2 - center
-    if not (first <= center <= last and 0 <= first + offset and last + offset < n_lines):
-        raise RawDataError(
-            "The ISMRMRD header is inconsistent: "
-            "the phase-encoding limits do not fit the encoded matrix."
-        )
-    return StepLimits(first, last, center)
+def _read_vendor(system: Any) -> str | None:
+    vendor = getattr(system, "systemVendor", None)
+    if not isinstance(vendor, str):
+        return None
+    return "".join(c for c in vendor if c.isprintable()).strip()[:_MAX_VENDOR_LENGTH] or None
 
 
 def _first_positive(values: Sequence[Any]) -> float | None:
-    return _optional_positive(values[0]) if values else None
-
-
-def _optional_positive(value: Any) -> float | None:  # xsdata leaves bad values as text
-    if isinstance(value, int | float) and _SMALLEST <= value <= _LARGEST:
-        return float(value)
-    return None
+    return optional_positive(values[0]) if values else None

@@ -18,6 +18,7 @@ from typing import Any
 from scanhub_reconstruction.model import (
     RawData,
     RawDataError,
+    ScanDescription,
     ScanParameters,
     SliceGeometry,
     Volume,
@@ -68,9 +69,13 @@ def read_ismrmrd_apart(path: Path) -> RawData:
         tuple(answer["image_shape"]),
         source_format="ISMRMRD",
         scan=ScanParameters(**{**scan, "field_of_view_mm": tuple(scan["field_of_view_mm"])}),
+        description=ScanDescription(**answer["description"]),
         n_averages=answer["n_averages"],
         volumes=tuple(_build_volume(volume) for volume in answer["volumes"]),
         mapping=mapping,
+        scan_options=tuple(answer["scan_options"]),
+        mends=tuple(answer["mends"]),
+        is_prewhitened=answer["is_prewhitened"],
     )
 
 

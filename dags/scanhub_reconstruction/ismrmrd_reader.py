@@ -65,7 +65,11 @@ def _describe(raw: RawData) -> dict[str, Any]:
         "transform_shape": raw.transform_shape,
         "image_shape": raw.image_shape,
         "scan": raw.scan and dataclasses.asdict(raw.scan),
+        "description": dataclasses.asdict(raw.description),
         "n_averages": raw.n_averages,
+        "scan_options": raw.scan_options,
+        "mends": raw.mends,
+        "is_prewhitened": raw.is_prewhitened,
         "volumes": [dataclasses.asdict(volume) for volume in raw.volumes],
     }
 

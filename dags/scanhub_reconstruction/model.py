@@ -15,6 +15,11 @@ MAX_SAMPLES = 2**27
 MAX_MEMORY_BYTES = 5 * 2**30
 
 
+# For which Fourier transform a file gives its directions: to ours, the inverse, or the forward one.
+OrientationConvention = Literal["inverse", "forward"]
+CoilCombination = Literal["sum_of_squares", "adaptive"]
+
+
 class RawDataError(Exception):
     """The raw data cannot be reconstructed; the message is a sentence for the operator.
 
@@ -51,9 +56,9 @@ class ScanParameters:
     Parameters
     ----------
     field_of_view_mm
-        Size of the reconstructed image (rows, columns), in mm.
+        Size of the reconstructed image (rows, columns), in mm, by the encoded field of view.
     slice_thickness_mm
-        Thickness of a slice or partition in mm.
+        Thickness of a slice or partition in mm, by what was encoded.
     slice_spacing_mm
         Distance between the centres of neighbouring slices in mm; None for a single one.
     repetition_time_ms
@@ -70,6 +75,14 @@ class ScanParameters:
         How the patient lies in the scanner, DICOM's term (HFS, FFP, ...).
     is_3d
         Whether the slice direction was phase-encoded too.
+    vendor
+        Who made the scanner, as the header has it: at most 64 printable characters.
+    orientation_convention
+        For which Fourier transform the directions are given. Images are made so that the geometry
+        is right, whichever it is.
+    orientation_decided_by
+        What told that: the run's configuration, the deployment's, the vendor, or nothing
+        ("assumption", for vendors whose convention is not known).
     """
 
     field_of_view_mm: tuple[float, float]
@@ -82,15 +95,58 @@ class ScanParameters:
     resonance_frequency_hz: float | None = None
     patient_position: str | None = None
     is_3d: bool = False
+    vendor: str | None = None
+    orientation_convention: OrientationConvention = "inverse"
+    orientation_decided_by: Literal["run", "deployment", "vendor", "assumption"] = "assumption"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanDescription:
+    """What images are labelled with and not made by; None where the scanner does not tell it.
+
+    Parameters
+    ----------
+    model_name, station_name, serial_number
+        The scanner, in plain text of the lengths that DICOM allows.
+    study_date, study_time, series_date, series_time
+        In DICOM's formats (YYYYMMDD, HHMMSS.FFFFFF).
+    protocol_name
+        Free text of the person at the scanner; written only where a deployment wants it.
+    sequence_name
+        The sequence's name or type.
+    frame_of_reference_uid
+        Of the scanner's coordinates, as long as the patient stays where they lie.
+    echo_train_length
+        Lines per excitation.
+    pixel_bandwidth_hz
+        Reciprocal of a readout's whole sampling time in Hz.
+    n_acquired_samples, n_acquired_lines
+        Size of the acquired matrix, along the readout without oversampling.
+    """
+
+    model_name: str | None = None
+    station_name: str | None = None
+    serial_number: str | None = None
+    study_date: str | None = None
+    study_time: str | None = None
+    series_date: str | None = None
+    series_time: str | None = None
+    protocol_name: str | None = None
+    sequence_name: str | None = None
+    frame_of_reference_uid: str | None = None
+    echo_train_length: int | None = None
+    pixel_bandwidth_hz: float | None = None
+    n_acquired_samples: int | None = None
+    n_acquired_lines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A slice (2D) or a slab (3D) of one contrast and repetition.
+    """A slice (2D) or a slab (3D) of one contrast, cardiac phase, set and repetition.
 
     Parameters
     ----------
-    repetition, contrast, slice_index
+    repetition, contrast, slice_index, phase, set_index
         Counted from 0 without gaps, in the order of the file's counters.
     echo_time_ms
         TE of the contrast in ms; None when unknown.
@@ -103,6 +159,8 @@ class Volume:
     slice_index: int = 0
     echo_time_ms: float | None = None
     geometry: SliceGeometry | None = None
+    phase: int = 0
+    set_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +171,7 @@ class RawData:
     ----------
     kspace
         Shape (volumes, coils, kz, ky, kx), complex; k = 0 at index (kz // 2, ky // 2, kx // 2).
-        It lies in a file, so take one coil at a time, by `load_coil`.
+        It lies in a file, so take one coil at a time, by `read_coil`.
     transform_shape
         (partitions, rows, columns) that k-space is zero-filled or cropped to before the transform.
     image_shape
@@ -125,11 +183,23 @@ class RawData:
     n_averages
         How often each line of k-space was acquired (the most often acquired one).
     volumes
-        What each volume is: by repetition, then contrast, then slice.
+        What each volume is: by repetition, then set, phase, contrast and slice.
     peak
         Largest real or imaginary part of k-space; None when unknown.
     mapping
         The file that k-space lies in; None when it lies in memory.
+    scan_options
+        DICOM's terms for partial Fourier along phase ("PFP") and frequency ("PFF"), and ours for
+        k-space that was filled up with zeros ("ZERO_FILLED").
+    mends
+        What was wrong with the file and how it was read all the same: sentences that do not quote
+        the file.
+    is_prewhitened
+        Whether the coils' noise was made equal and uncorrelated by the file's noise scan.
+    description
+        What the images are labelled with.
+    coil_combination
+        How the coils' images are made one.
     """
 
     kspace: NDArray[np.complexfloating]
@@ -141,6 +211,11 @@ class RawData:
     volumes: tuple[Volume, ...] = (Volume(),)
     peak: float | None = None
     mapping: mmap.mmap | None = None
+    scan_options: tuple[str, ...] = ()
+    mends: tuple[str, ...] = ()
+    is_prewhitened: bool = False
+    description: ScanDescription = ScanDescription()
+    coil_combination: CoilCombination = "sum_of_squares"
 
     @property
     def n_coils(self) -> int:
@@ -151,6 +226,11 @@ class RawData:
     def n_images(self) -> int:
         """Number of 2D images: each partition of each volume is one."""
         return len(self.volumes) * self.image_shape[0]
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels of an image."""
+        return self.image_shape[1] * self.image_shape[2]
 
     @property
     def pixel_spacing_mm(self) -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from scanhub_reconstruction.callback import CallbackError, CallbackLostError, Re
 from scanhub_reconstruction.limits import limit_memory
 from scanhub_reconstruction.model import MAX_MEMORY_BYTES, RawData
 from scanhub_reconstruction.object_store import ObjectStore
+from scanhub_reconstruction.orientation import override_orientation
 from scanhub_reconstruction.progress import CoilProgress
 from scanhub_reconstruction.raw_data import read_raw_data
 from scanhub_reconstruction.run_conf import RunConf, is_text
@@ -110,4 +112,7 @@ def _fetch_raw_data(store: ObjectStore, run: RunConf) -> RawData:
         path = Path(directory) / "raw"
         store.download(run.key, run.version_id, path)
         _logger.info("Downloaded %d bytes of raw data.", path.stat().st_size)
-        return read_raw_data(path)
+        raw = read_raw_data(path)
+    if run.orientation_convention is not None:
+        raw = override_orientation(raw, run.orientation_convention, run.orientation_decided_by)
+    return replace(raw, coil_combination=run.coil_combination or raw.coil_combination)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from scanhub_reconstruction.coverage import check_measured_lines
 from scanhub_reconstruction.ismrmrd_process import read_ismrmrd_apart
 from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError, release_pages
 
@@ -59,8 +60,12 @@ def read_raw_data(path: Path) -> RawData:
     """
     raw = _read_by_content(path)
     peak = 0.0
+    is_measured = np.zeros(raw.kspace.shape[2:4], np.bool_)
     for volume, coil in product(range(len(raw.volumes)), range(raw.n_coils)):
-        parts: NDArray[np.float32] = raw.read_coil(volume, coil).view(np.float32)
+        samples = raw.read_coil(volume, coil)
+        if raw.source_format == "NumPy":  # the other format's reader has looked at the lines
+            is_measured |= samples.any(axis=2)
+        parts: NDArray[np.float32] = samples.view(np.float32)
         # The smallest and the largest are NaN when any is.
         with np.errstate(invalid="ignore"):
             extremes = np.array([np.min(parts), np.max(parts)])
@@ -70,6 +75,8 @@ def read_raw_data(path: Path) -> RawData:
         peak = max(peak, float(np.abs(extremes).max()))
     if peak == 0:
         raise RawDataError("The k-space holds zeros only: there is no signal to reconstruct.")
+    if raw.source_format == "NumPy":
+        raw = replace(raw, scan_options=check_measured_lines(is_measured))
     return replace(raw, peak=peak)
 
 

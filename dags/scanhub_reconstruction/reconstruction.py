@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from scanhub_reconstruction.coil_combination import combine_adaptively
 from scanhub_reconstruction.model import RawData, RawDataError, release_pages
+from scanhub_reconstruction.scratch import Scratch, find_room
 
 # Where a piece of one array lies, and where it belongs in the other.
 _Segment = tuple[slice, slice]
@@ -19,10 +23,11 @@ _Segment = tuple[slice, slice]
 def reconstruct_volume(
     raw: RawData, volume: int, report_coil: Callable[[], None] = lambda: None
 ) -> NDArray[np.float32]:
-    """Return the root-sum-of-squares image over the coils of one volume.
+    """Return the image of one volume, its coils combined as `raw.coil_combination` says.
 
     Coils are read and transformed one by one, which keeps the peak memory at the image and one
-    coil. Root sum of squares: Roemer et al., Magn Reson Med 16:192 (1990).
+    coil; the adaptive combination keeps coil images in a file, and takes them partition by
+    partition. Root sum of squares: Roemer et al., Magn Reson Med 16:192 (1990).
 
     Parameters
     ----------
@@ -45,20 +50,59 @@ def reconstruct_volume(
     """
     # Squares of float32 overflow early. A power of two near the peak avoids that exactly.
     scale = 2.0 ** -max(-120, min(120, math.frexp(raw.peak or 1.0)[1]))
-    sum_of_squares = np.zeros(raw.image_shape, np.float32)
-    kspace = np.zeros(raw.transform_shape, np.complex64)
-    for coil in range(raw.n_coils):
-        copy_centered(raw.read_coil(volume, coil), kspace, scale)
-        release_pages(raw.mapping)
-        add_squared_image(kspace, sum_of_squares)
-        report_coil()
-    del kspace
-    np.sqrt(sum_of_squares, out=sum_of_squares)
-    image: NDArray[np.float32] = scipy.fft.fftshift(sum_of_squares)
+    coils = _read_coils(raw, volume, scale, report_coil)
+    if raw.coil_combination == "adaptive":
+        image = _combine_adaptively(raw, coils)
+    else:
+        image = _combine_by_squares(raw, coils)
     # The comparison is False for NaN as well.
     if not float(np.max(image)) / scale <= np.finfo(np.float32).max:
         raise RawDataError("The values of the k-space are too large for single precision.")
     image *= np.float32(1 / scale)
+    return image
+
+
+def _read_coils(
+    raw: RawData, volume: int, scale: float, report_coil: Callable[[], None]
+) -> Iterator[NDArray[np.complex64]]:
+    """Yield the k-space of each coil, to be overwritten, as the inverse transform expects it."""
+    kspace = np.zeros(raw.transform_shape, np.complex64)
+    is_conjugate = raw.scan is not None and raw.scan.orientation_convention == "forward"
+    for coil in range(raw.n_coils):
+        copy_centered(raw.read_coil(volume, coil), kspace, scale)
+        release_pages(raw.mapping)
+        if is_conjugate:
+            np.conjugate(kspace, out=kspace)
+        yield kspace
+        report_coil()
+
+
+def _combine_by_squares(
+    raw: RawData, coils: Iterator[NDArray[np.complex64]]
+) -> NDArray[np.float32]:
+    sum_of_squares = np.zeros(raw.image_shape, np.float32)
+    for kspace in coils:
+        add_squared_image(kspace, sum_of_squares)
+    np.sqrt(sum_of_squares, out=sum_of_squares)
+    return np.asarray(scipy.fft.fftshift(sum_of_squares))
+
+
+def _combine_adaptively(
+    raw: RawData, coils: Iterator[NDArray[np.complex64]]
+) -> NDArray[np.float32]:
+    n_partitions, *matrix = raw.image_shape
+    with tempfile.TemporaryFile() as file:
+        scratch = Scratch(file.fileno(), find_room(Path(tempfile.gettempdir())))
+        coil_images, mapping = scratch.allocate((n_partitions, raw.n_coils, *matrix))
+        for coil, kspace in enumerate(coils):
+            for part, place in _transform_parts(kspace, raw.image_shape):
+                coil_images[:, coil][place] = part
+            release_pages(mapping)
+        image = np.empty(raw.image_shape, np.float32)
+        for target, source in zip(image, scipy.fft.fftshift(np.arange(n_partitions)), strict=True):
+            shifted = scipy.fft.fftshift(coil_images[source], axes=(1, 2))
+            target[...] = combine_adaptively(shifted)
+            release_pages(mapping)
     return image
 
 
@@ -79,15 +123,21 @@ def add_squared_image(kspace: NDArray[np.complex64], sum_of_squares: NDArray[np.
         Shape (partitions, rows, columns), not larger; added to. The image's centre is at index 0,
         as of an array before fftshift.
     """
-    segments = [
-        _find_segments(*sizes) for sizes in zip(kspace.shape, sum_of_squares.shape, strict=True)
-    ]
     with np.errstate(over="ignore", invalid="ignore"):  # Inf and NaN are refused by the caller
-        hybrid = _transform(kspace, (2,))
-        for source, target in segments[2]:
-            part = _transform(hybrid[:, :, source], (0, 1))
-            for (partitions, to_partitions), (rows, to_rows) in product(segments[0], segments[1]):
-                _add_squares(part[partitions, rows], sum_of_squares[to_partitions, to_rows, target])
+        for part, place in _transform_parts(kspace, sum_of_squares.shape):
+            _add_squares(part, sum_of_squares[place])
+
+
+def _transform_parts(
+    kspace: NDArray[np.complex64], image_shape: tuple[int, ...]
+) -> Iterator[tuple[NDArray[np.complex64], tuple[slice, slice, slice]]]:
+    """Yield the parts of the complex image, and where each belongs."""
+    segments = [_find_segments(*sizes) for sizes in zip(kspace.shape, image_shape, strict=True)]
+    hybrid = _transform(kspace, (2,))
+    for source, target in segments[2]:
+        part = _transform(hybrid[:, :, source], (0, 1))
+        for (partitions, to_partitions), (rows, to_rows) in product(segments[0], segments[1]):
+            yield part[partitions, rows], (to_partitions, to_rows, target)
 
 
 def _transform(array: NDArray[np.complex64], axes: tuple[int, ...]) -> NDArray[np.complex64]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scanhub_reconstruction.dicom import write_dicom
 from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.object_store import ObjectStore
 from scanhub_reconstruction.preview import draw_preview
+from scanhub_reconstruction.provenance import describe_provenance
 from scanhub_reconstruction.reconstruction import reconstruct_volume
 from scanhub_reconstruction.run_conf import RunConf
+from scanhub_reconstruction.scratch import check_room, find_room
+from scanhub_reconstruction.series_scale import SeriesScale
 
 _MAX_RESULTS = 20  # what one callback may carry
 
@@ -19,6 +27,8 @@ def store_images(
     raw: RawData, run: RunConf, store: ObjectStore, report_coil: Callable[[], None]
 ) -> None:
     """Reconstruct all volumes; store each image as DICOM, and the middle one as a preview.
+
+    The images wait in a file, because their common scale is known when the last one is made.
 
     Parameters
     ----------
@@ -31,16 +41,34 @@ def store_images(
     report_coil
         Called after each coil of each volume.
     """
-    n_partitions = raw.image_shape[0]
-    for volume in range(len(raw.volumes)):
-        for partition, image in enumerate(reconstruct_volume(raw, volume, report_coil)):
-            index = volume * n_partitions + partition
+    with tempfile.TemporaryFile() as file:
+        check_room(4 * raw.n_images * raw.n_pixels, find_room(Path(tempfile.gettempdir())))
+        scale = _reconstruct(raw, file, report_coil)
+        for index, image in enumerate(_read_images(raw, file)):
             if index == raw.n_images // 2:
                 store.upload(_name_preview(run.output_prefix), draw_preview(image), "image/png")
-            dicom = write_dicom(image, raw, run.dag_run_id, run.study_instance_uid, index)
             store.upload(
-                _name_image(run.output_prefix, index, raw.n_images), dicom, "application/dicom"
+                _name_image(run.output_prefix, index, raw.n_images),
+                write_dicom(image, raw, run, scale, index),
+                "application/dicom",
             )
+
+
+def _reconstruct(raw: RawData, file: IO[bytes], report_coil: Callable[[], None]) -> SeriesScale:
+    """Write all images to the file, and return the scale that they have in common."""
+    scale = SeriesScale()
+    for volume in range(len(raw.volumes)):
+        for image in reconstruct_volume(raw, volume, report_coil):
+            scale = scale.include(image)
+            file.write(np.ascontiguousarray(image).data)
+    return scale
+
+
+def _read_images(raw: RawData, file: IO[bytes]) -> Iterator[NDArray[np.float32]]:
+    file.seek(0)
+    for _ in range(raw.n_images):
+        pixels = np.frombuffer(file.read(4 * raw.n_pixels), np.float32)
+        yield pixels.reshape(raw.image_shape[1:])
 
 
 def describe_results(raw: RawData, output_prefix: str) -> list[dict[str, Any]]:
@@ -98,7 +126,7 @@ def describe_image(raw: RawData) -> dict[str, Any]:
         facts["pixel_spacing_mm"] = list(raw.pixel_spacing_mm)
     if raw.scan is not None and raw.scan.slice_thickness_mm is not None:
         facts["slice_thickness_mm"] = raw.scan.slice_thickness_mm
-    return facts
+    return facts | describe_provenance(raw)
 
 
 def _name_preview(output_prefix: str) -> str:

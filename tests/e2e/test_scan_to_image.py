@@ -108,7 +108,8 @@ def test_cartesian_reconstruction_leaves_a_dicom_image_without_a_patient(
     assert np.corrcoef(image.pixel_array.ravel(), phantom.ravel())[0, 1] > MIN_LIKENESS
     assert image.Modality == "MR"
     assert not image.PatientName
-    assert not image.PatientID
+    assert image.PatientID
+    assert image.PatientIdentityRemoved == "YES"
     assert not image.PatientBirthDate
 
 

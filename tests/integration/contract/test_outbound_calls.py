@@ -26,7 +26,8 @@ START_PATH = "/api/v1/device/start_scan_via_websocket"
 LOGIN = "POST /api/v1/userlogin/login"
 CONF_KEYS = (
     "directory file_name workflow_manager_endpoint user_token "
-    "bucket key version_id dag_run_id task_id inputs output_prefix study_instance_uid traceparent"
+    "bucket key version_id dag_run_id task_id inputs output_prefix "
+    "study_instance_uid series_number traceparent"
 ).split()
 
 
@@ -171,6 +172,7 @@ def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: S
         "inputs": [],
         "output_prefix": f"result/{dag_run_id}",
         "study_instance_uid": conf["study_instance_uid"],
+        "series_number": conf["series_number"],
         "traceparent": conf["traceparent"],
     }
     assert conf["user_token"].startswith(f"{dag_run_id}.")

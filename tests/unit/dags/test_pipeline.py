@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,19 @@ import pytest
 from moto import mock_aws
 from PIL import Image
 
-from scanhub_reconstruction import object_store
+from scanhub_reconstruction import object_store, series
 from scanhub_reconstruction.callback import CallbackError
 from scanhub_reconstruction.model import RawDataError
 from scanhub_reconstruction.pipeline import report_failure, run_reconstruction
 from scanhub_reconstruction.run_conf import RunConf, RunConfError
 from tests.unit.dags.measurement import draw_ellipsoids, write_measurement
+from workflow_manager.domain.dag_run import (
+    DagRun,
+    dag_run_conf,
+    derive_study_instance_uid,
+    make_series_number,
+)
+from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.services.receive_results import Callback
 
 BUCKET, KEY, DAG_ID = "data-lake", "upload/cartesian_reconstruction/u/raw.h5", "some_dag"
@@ -257,6 +265,75 @@ def test_run_reconstruction_keeps_to_the_study_it_is_told(s3: Any, acquire: Acqu
     assert pydicom.dcmread(io.BytesIO(stored)).StudyInstanceUID == "2.25.1"
 
 
-def test_run_conf_refuses_a_study_that_is_no_uid() -> None:
-    with pytest.raises(RunConfError, match="study_instance_uid"):
-        RunConf.from_mapping(CONF | {"study_instance_uid": "Jane Doe"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("study_instance_uid", "Jane Doe"),
+        ("patient_pseudonym", "Doe^Jane"),
+        ("patient_pseudonym", 4711),
+        ("study_date", "2026-11-29"),
+        ("study_date", "20261329"),
+        ("study_time", "10:15"),
+        ("series_number", "1"),
+        ("series_number", True),
+        ("series_number", 0),
+    ],
+)
+def test_run_conf_refuses_what_dicom_could_not_hold(name: str, value: object) -> None:
+    with pytest.raises(RunConfError, match=name) as refusal:
+        RunConf.from_mapping(CONF | {name: value})
+
+    assert "Jane" not in str(refusal.value)
+
+
+def test_run_conf_takes_what_the_workflow_manager_says_of_a_task() -> None:
+    at = datetime(2026, 11, 29, tzinfo=UTC)
+    run = DagRun(
+        dag_run_id="run-1",
+        dag_id=DAG_ID,
+        bucket=BUCKET,
+        study_instance_uid=derive_study_instance_uid("exam-1"),
+        series_number=make_series_number("workflow-1", place=2, attempt=1),
+        data=ObjectVersion(bucket=BUCKET, key=KEY, version_id="v1"),
+        next_attempt_at=at,
+        deadline=at,
+        created_at=at,
+    )
+
+    conf = RunConf.from_mapping(dag_run_conf(run, CONF["workflow_manager_endpoint"], "token"))
+
+    assert (conf.study_instance_uid, conf.series_number) == (
+        run.study_instance_uid,
+        run.series_number,
+    )
+
+
+@pytest.mark.parametrize(
+    ("deployment", "conf", "is_named"),
+    [
+        (None, {}, False),
+        ("1", {}, True),
+        ("1", {"has_protocol_name": False}, False),
+        (None, {"has_protocol_name": True}, True),
+        (None, {"has_protocol_name": "yes"}, False),
+    ],
+)
+def test_protocol_name_is_a_choice_of_deployment_and_run(
+    monkeypatch: pytest.MonkeyPatch, deployment: str | None, conf: dict[str, Any], is_named: bool
+) -> None:
+    if deployment is not None:
+        monkeypatch.setenv("SCANHUB_PROTOCOL_NAME_IN_DICOM", deployment)
+
+    assert RunConf.from_mapping(CONF | conf).has_protocol_name is is_named
+
+
+def test_run_reconstruction_leaves_images_that_the_disk_cannot_hold(
+    s3: Any, acquire: Acquire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
+    monkeypatch.setattr(series, "find_room", lambda _: 4 * 32 * 32 - 1)
+
+    with pytest.raises(RawDataError, match="too large for the disk"):
+        run_reconstruction(CONF, DAG_ID, transport=WorkflowManager().transport)
+
+    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix="result/")

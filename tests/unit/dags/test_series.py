@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 import pytest
 
-from scanhub_reconstruction.dicom import write_dicom
 from scanhub_reconstruction.raw_data import read_raw_data
-from scanhub_reconstruction.reconstruction import reconstruct_volume
+from tests.unit.dags.dicom_series import read_series
 from tests.unit.dags.measurement import (
     CENTER_MM,
     PHASE_DIR,
@@ -23,15 +20,6 @@ from tests.unit.dags.measurement import (
 )
 
 EditAcquisitions = Callable[[Path, Callable[[Any], Any]], None]
-
-
-def read_series(path: Path) -> list[pydicom.FileDataset]:
-    raw = read_raw_data(path)
-    images = np.concatenate([reconstruct_volume(raw, i) for i in range(len(raw.volumes))])
-    return [
-        pydicom.dcmread(io.BytesIO(write_dicom(image, raw, "run-1", None, index)))
-        for index, image in enumerate(images)
-    ]
 
 
 def test_write_dicom_places_each_slice_of_an_oblique_stack(tmp_path: Path) -> None:

@@ -112,6 +112,8 @@ def test_trigger_task_rescan_reconstructs_the_new_data(world: MemoryPorts) -> No
     reconstruction = get_task(world, RECONSTRUCTION_ID)
     confs = [conf["key"] for conf in world.orchestrator.dag_runs.values()]
     studies = {conf["study_instance_uid"] for conf in world.orchestrator.dag_runs.values()}
+    first, second = (conf["series_number"] for conf in world.orchestrator.dag_runs.values())
+    assert second == first + 1
     assert len(studies) == 1
     assert UID(str(studies.pop())).is_valid
     assert reconstruction.attempt == 2

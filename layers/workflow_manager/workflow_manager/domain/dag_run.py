@@ -60,6 +60,8 @@ class DagRun(Entity):
         The data lake, where the run leaves its results.
     study_instance_uid
         DICOM study of its images: one per exam, so that repeated scans stay together.
+    series_number
+        Tells the series of that study apart.
     is_simulated
         `simulate_reconstruction` plays the run; Airflow never hears of it.
     data
@@ -100,6 +102,7 @@ class DagRun(Entity):
     dag_id: str
     bucket: str
     study_instance_uid: str | None = None
+    series_number: int | None = None
     is_simulated: bool = False
     data: ObjectVersion | None = None
     inputs: tuple[ObjectVersion, ...] = ()
@@ -312,6 +315,7 @@ def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, A
         "inputs": [each.model_dump(include={"bucket", "key", "version_id"}) for each in run.inputs],
         "output_prefix": result_prefix(run.dag_run_id),
         "study_instance_uid": run.study_instance_uid,
+        "series_number": run.series_number,
         "traceparent": run.traceparent,
     }
 
@@ -330,6 +334,28 @@ def derive_study_instance_uid(exam_id: str) -> str:
         A UUID-derived UID (DICOM PS3.5 B.2).
     """
     return f"2.25.{uuid5(STUDY_NAMESPACE, exam_id).int}"
+
+
+def make_series_number(workflow_id: str, place: int, attempt: int) -> int:
+    """Return a number that grows with a task's place in its workflow, then with its attempt.
+
+    Parameters
+    ----------
+    workflow_id
+        Gives the first four digits: an exam may have several workflows.
+    place
+        Counts from 1; three digits, as a workflow has a thousand tasks at most.
+    attempt
+        Counts from 1; two digits, of the hundredth they begin again.
+
+    Returns
+    -------
+    int
+        As DICOM's SeriesNumber can hold, below 2**31.
+    """
+    digest = hashlib.sha256(f"series of {workflow_id}".encode()).digest()
+    group = 1000 + int.from_bytes(digest[:8], "big") % 9000
+    return (group * 1000 + place % 1000) * 100 + attempt % 100
 
 
 def _derive_id(*parts: str) -> str:

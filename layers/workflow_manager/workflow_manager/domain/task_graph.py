@@ -38,6 +38,10 @@ class TaskGraph:
         is_fed = all(each.status is TaskStatus.COMPLETED for each in self._inputs(task))
         return task.status is TaskStatus.PENDING and is_fed and not task.input_problems
 
+    def place(self, task: Task) -> int:
+        """Return which task it is, counted from 1."""
+        return 1 + list(self.tasks).index(task.task_id)
+
     def next_ready_task(self) -> Task | None:
         """Return the first pending task whose inputs are all completed."""
         return next((task for task in self.tasks.values() if self.is_ready(task)), None)

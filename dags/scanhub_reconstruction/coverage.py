@@ -1,0 +1,144 @@
+"""Which lines of k-space were measured, and whether an image can be made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanhub_reconstruction.model import RawDataError
+
+PARTIAL_PHASE, PARTIAL_FREQUENCY = "PFP", "PFF"  # DICOM PS3.3 C.8.3.1, Scan Options
+ZERO_FILLED = "ZERO_FILLED"
+LINES_OF_ZEROS = (
+    "The measurement holds lines of zeros, which nobody measured: it is undersampled "
+    "and needs an unfolding, which this reconstruction does not do."
+)
+
+
+def check_covers_half(sizes: tuple[int, ...], encoded_shape: tuple[int, ...]) -> None:
+    """Check that zero-filling adds no more than partial Fourier does: less than was measured.
+
+    Parameters
+    ----------
+    sizes
+        How much was measured along each direction.
+    encoded_shape
+        The encoded matrix.
+
+    Raises
+    ------
+    RawDataError
+        If it is half of the matrix or less.
+    """
+    if any(size > 1 and 2 * n <= size for n, size in zip(sizes, encoded_shape, strict=True)):
+        raise RawDataError(
+            "The measurement is incomplete: it covers no more than half of the encoded matrix."
+        )
+
+
+def describe_scan_options(
+    measured: tuple[slice, ...], encoded_shape: tuple[int, ...], *, is_filled: bool
+) -> tuple[str, ...]:
+    """Return the scan options that tell how k-space was filled up.
+
+    Parameters
+    ----------
+    measured
+        What was measured along kz, ky and, if need be, kx.
+    encoded_shape
+        The encoded matrix along these.
+    is_filled
+        Whether there are zeros for another reason.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Partial Fourier is what covers one side of the centre only; zeros alone refine the pixels.
+    """
+    options = [ZERO_FILLED] if is_filled else []
+    names = (PARTIAL_PHASE, PARTIAL_PHASE, PARTIAL_FREQUENCY)
+    for part, size, name in zip(measured, encoded_shape, names, strict=False):
+        if part.stop - part.start < size:
+            n_before, n_after = size // 2 - part.start, part.stop - size // 2
+            # An odd number of lines has one more on a side.
+            options += [name, ZERO_FILLED] if abs(n_before - n_after) > 1 else [ZERO_FILLED]
+    return tuple(sorted(set(options)))
+
+
+def check_measured_lines(is_measured: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Check that lines of zeros lie around what was measured, and not between.
+
+    Parameters
+    ----------
+    is_measured
+        Which lines are not only zeros, at least one, shape (partitions, rows).
+
+    Returns
+    -------
+    tuple[str, ...]
+        As of `describe_scan_options`.
+
+    Raises
+    ------
+    RawDataError
+        If it is undersampled.
+    """
+    box = tuple(
+        slice(int(np.argmax(line)), line.size - int(np.argmax(line[::-1])))
+        for line in (is_measured.any(axis=1), is_measured.any(axis=0))
+    )
+    within = is_measured[box]
+    sizes = within.shape
+    check_covers_half(sizes, is_measured.shape)
+    center = tuple(
+        size // 2 - part.start for size, part in zip(is_measured.shape, box, strict=True)
+    )
+    is_full = bool(within.all())
+    if not is_full and not (sizes[0] > 1 and is_elliptical(within, (center[0], center[1]))):
+        raise RawDataError(LINES_OF_ZEROS)
+    return describe_scan_options(box, is_measured.shape, is_filled=not is_full)
+
+
+def is_elliptical(is_measured: NDArray[np.bool_], center: tuple[int, int]) -> bool:
+    """Return whether the lines fill an ellipse around the centre: 3D scans leave out the corners.
+
+    Parameters
+    ----------
+    is_measured
+        Which lines were measured, shape (partitions, rows).
+    center
+        Where k = 0 is.
+
+    Returns
+    -------
+    bool
+        False where something else is missing, or nothing.
+    """
+    middle = tuple((size - 1) / 2 for size in is_measured.shape)
+    return any(_is_ellipse_around(is_measured, place) for place in (center, middle))
+
+
+def _is_ellipse_around(is_measured: NDArray[np.bool_], center: tuple[float, ...]) -> bool:
+    distances, places = zip(
+        *(
+            np.unique(np.abs(np.arange(size) - place), return_inverse=True)
+            for size, place in zip(is_measured.shape, center, strict=True)
+        ),
+        strict=True,
+    )
+    # A quarter of the plane: the ellipse is the same on both sides of the centre.
+    grid = np.ix_(*places)
+    shape = tuple(distance.size for distance in distances)
+    on_any_side, on_all_sides = np.zeros(shape, np.bool_), np.ones(shape, np.bool_)
+    np.logical_or.at(on_any_side, grid, is_measured)
+    np.logical_and.at(on_all_sides, grid, is_measured)
+    quarter = on_all_sides
+    is_open = np.any(quarter[1:] & ~quarter[:-1]) or np.any(quarter[:, 1:] & ~quarter[:, :-1])
+    if is_open or not np.array_equal(on_any_side, on_all_sides) or not quarter[0, 0]:
+        return False
+    reach = [distances[0][quarter.any(axis=1)].max(), distances[1][quarter.any(axis=0)].max()]
+    if min(reach) == 0:
+        return False
+    radius = np.hypot(distances[0][:, np.newaxis] / reach[0], distances[1] / reach[1])
+    is_rectangle = bool(quarter[np.ix_(distances[0] <= reach[0], distances[1] <= reach[1])].all())
+    return not is_rectangle and bool(np.all(radius[~quarter] >= 1))

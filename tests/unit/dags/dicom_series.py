@@ -1,0 +1,68 @@
+"""Run a file through reading, reconstruction and DICOM, without S3."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+
+from scanhub_reconstruction.model import RawData
+from scanhub_reconstruction.object_store import ObjectStore
+from scanhub_reconstruction.raw_data import read_raw_data
+from scanhub_reconstruction.run_conf import RunConf
+from scanhub_reconstruction.series import store_images
+
+
+class MemoryStore:
+    """Keeps what is uploaded, in the order of its keys' names."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def upload(self, key: str, body: bytes, content_type: str) -> None:
+        assert content_type in ("application/dicom", "image/png")
+        self.objects[key] = body
+
+    @property
+    def dicom_files(self) -> list[bytes]:
+        return [body for key, body in sorted(self.objects.items()) if key.endswith(".dcm")]
+
+
+def make_run(dag_run_id: str = "run-1", **facts: Any) -> RunConf:
+    return RunConf(dag_run_id, "lake", "raw", "result", "https://scanhub.test/", "token", **facts)
+
+
+def write_series(raw: RawData | Path, run: RunConf | None = None) -> list[bytes]:
+    store = MemoryStore()
+    raw = read_raw_data(raw) if isinstance(raw, Path) else raw
+    store_images(raw, run or make_run(), cast(ObjectStore, store), lambda: None)
+    return store.dicom_files
+
+
+def read_series(raw: RawData | Path, run: RunConf | None = None) -> list[pydicom.FileDataset]:
+    return [pydicom.dcmread(io.BytesIO(body)) for body in write_series(raw, run)]
+
+
+def find_peak(image: NDArray[Any], radius: int = 3) -> NDArray[np.float64]:
+    """Return the index of the brightest blob's middle, between pixels."""
+    peak = np.unravel_index(np.argmax(image), image.shape)
+    around = tuple(
+        slice(max(i - radius, 0), min(i + radius + 1, size))
+        for i, size in zip(peak, image.shape, strict=True)
+    )
+    weights = image[around].astype(np.float64) ** 2
+    grids = np.mgrid[around]
+    return np.array([(weights * grid).sum() / weights.sum() for grid in grids])
+
+
+def find_peak_mm(dataset: pydicom.Dataset) -> NDArray[np.float64]:
+    """Return where DICOM says that the brightest blob lies, in the patient (PS3.3 C.7.6.2.1.1)."""
+    row, column = find_peak(dataset.pixel_array)
+    orientation = np.array(dataset.ImageOrientationPatient, np.float64)
+    row_mm, column_mm = map(float, dataset.PixelSpacing)
+    first_mm = np.array(dataset.ImagePositionPatient, np.float64)
+    return first_mm + column * column_mm * orientation[:3] + row * row_mm * orientation[3:]
