@@ -159,17 +159,28 @@ def test_results_start_the_task_that_takes_them(deployment: Deployment) -> None:
     assert shown_states(deployment) == ["COMPLETED", "COMPLETED", "IN_PROGRESS"]
 
 
-def test_rescan_stops_the_reconstruction_that_goes_on(deployment: Deployment) -> None:
+def test_new_data_of_a_rescan_stops_the_reconstruction_that_goes_on(
+    deployment: Deployment,
+) -> None:
     deployment.add_workflow(SCAN, RECONSTRUCTION)
     scan(deployment)
     [run_id] = deployment.airflow.runs
     forget_logins()
 
-    path = f"/trigger_task/{deployment.task_ids[0]}/"
-    assert deployment.call("trigger_task", "POST", path)["statusCode"] == 200
+    path = f"/workflows/{deployment.workflow_id}/tasks/{deployment.task_ids[0]}/retry/"
+    query = "?expected_attempt=1"
+    for _ in range(2):
+        assert deployment.call("retry_task", "POST", path + query)["statusCode"] == 200
+    refused = deployment.call("retry_task", "POST", f"{path}?expected_attempt=0")
+    assert (refused["statusCode"], json.loads(refused["body"])["attempt"]) == (409, 2)
     deployment.drain_queue("follow_changes")
+    assert deployment.airflow.run_states.get(run_id, {}).get("state") != "failed"
+    assert end_upload(deployment, begin_upload(deployment, task_id=deployment.task_ids[0])) == 200
+    deployment.drain_queue()
 
     assert deployment.airflow.run_states[run_id]["state"] == "failed"
+    assert len(deployment.airflow.runs) == 2
+    assert shown_states(deployment) == ["COMPLETED", "IN_PROGRESS"]
 
 
 def test_simulated_tasks_follow_each_other(
