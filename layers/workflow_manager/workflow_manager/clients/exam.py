@@ -1,7 +1,6 @@
 """Exam-manager, the owner of exams, workflows and tasks."""
 
 from typing import Any
-from uuid import UUID
 
 import httpx
 from pydantic import RootModel
@@ -18,6 +17,7 @@ from workflow_manager.domain.exam import (
     ResultType,
     is_under_scan,
 )
+from workflow_manager.domain.ids import parse_uuid
 from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.domain.urls import quote_segment
 
@@ -129,7 +129,8 @@ class HttpExamClient:
         }
         request = self._client.build_request("POST", f"{self._base_url}/result", json=result)
         detail = f"Failed to create a result of task with id={task_id}"
-        return _read_id(self._change(request, detail))
+        created = self._change(request, detail)
+        return parse_uuid(created.get("id")) if isinstance(created, dict) else None
 
     def _change(self, request: httpx.Request, detail: str) -> Any:
         return read_json(send(self._client, request, detail, self._auth, _REFUSALS), detail)
@@ -142,14 +143,6 @@ class HttpExamClient:
 def _read_comment(task: dict[str, Any]) -> str | None:
     comment = task.get("comment")
     return comment if isinstance(comment, str) else None
-
-
-def _read_id(created: object) -> str | None:
-    found = created.get("id") if isinstance(created, dict) else None
-    try:
-        return str(UUID(found)) if isinstance(found, str) else None
-    except ValueError:
-        return None
 
 
 def _task_detail(task_id: str) -> str:

@@ -7,8 +7,11 @@ that we do not use are left out.
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
+
+from workflow_manager.domain.ids import parse_uuid
 
 
 class ScanHubModel(BaseModel):
@@ -69,7 +72,8 @@ class ResultType(StrEnum):
 class ExamResult(ScanHubModel):
     """A result that exam-manager lists with a task."""
 
-    id: str | None = None
+    # None where it is no UUID: nobody may ask for such a result.
+    id: Annotated[str | None, BeforeValidator(parse_uuid)] = None
     type: str
     directory: str = ""
     filename: str = ""
