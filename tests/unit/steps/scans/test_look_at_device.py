@@ -125,6 +125,25 @@ def test_error_from_before_the_start_is_no_word_of_this_scan(
     assert "No word from the scanner for 5 minutes" in (reconcile(world, 6).reason or "")
 
 
+def test_times_that_cannot_be_compared_tell_nothing(world: MemoryPorts) -> None:
+    write(world, 0, 0)
+    say(world, "error")
+    world.scan.device_times[DEVICE_ID] = at(5).at
+
+    assert "No word" in (reconcile(world, *range(1, 7)).reason or "")
+
+
+@pytest.mark.parametrize(("status", "is_said"), [(404, False), (500, True)])
+def test_device_that_was_taken_away_is_no_outage(
+    world: MemoryPorts, caplog: pytest.LogCaptureFixture, status: int, is_said: bool
+) -> None:
+    world.scan.device_error = NeighbourRefusedError("Failed to fetch device", status)
+
+    reconcile(world, 1)
+
+    assert ("device not looked at" in caplog.messages) is is_said
+
+
 def test_error_from_before_the_start_hurts_no_scan_that_goes_on(world: MemoryPorts) -> None:
     say(world, "error")
     for minute in range(1, 60):
@@ -251,6 +270,15 @@ def test_simulator_that_has_spoken_is_believed() -> None:
     assert reconcile(world, *range(1, 8)).status is TaskStatus.FAILED
 
 
+def test_simulator_whose_word_has_changed_has_spoken() -> None:
+    world = make_scan(SCAN)
+    say(world, "scanning")
+    reconcile(world, 1)
+    say(world, "disconnected")
+
+    assert reconcile(world, *range(2, 8)).status is TaskStatus.FAILED
+
+
 def test_start_that_is_not_confirmed_is_its_calls_business(world: MemoryPorts) -> None:
     execution = world.store.get_execution(WORKFLOW_ID)
     assert execution is not None
@@ -292,7 +320,8 @@ def test_scan_that_goes_on_costs_no_look_and_one_that_does_not_one_a_minute(
     assert world.scan.n_looks == 0
     say(world, "scanning")
 
-    reconcile(world, *range(10, 20))
+    version = reconcile(world, 10).version
+    assert reconcile(world, *range(11, 20)).version == version
     assert world.scan.n_looks == 10
 
 
