@@ -209,11 +209,14 @@ def test_second_start_that_waits_for_the_first_scan_goes_on(world: MemoryPorts) 
     assert reconcile(world, *range(1, 60)).status is TaskStatus.IN_PROGRESS
 
 
-@pytest.mark.parametrize("status", [ItemStatus.FINISHED, ItemStatus.STARTED])
+@pytest.mark.parametrize(
+    ("status", "progress"),
+    [(ItemStatus.FINISHED, 100), (ItemStatus.STARTED, 100), (ItemStatus.FINISHED, 40)],
+)
 def test_scan_that_waits_for_its_data_is_over_for_its_device(
-    world: MemoryPorts, status: ItemStatus
+    world: MemoryPorts, status: ItemStatus, progress: int
 ) -> None:
-    write(world, 100, status=status)
+    write(world, progress, status=status)
     say(world, "ready")
 
     assert reconcile(world, *range(1, 60)).status is TaskStatus.IN_PROGRESS
