@@ -36,6 +36,7 @@ from workflow_manager.services.cancel_task import cancel_task
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.services.trigger_task import trigger_task
+from workflow_manager.steps.scans.watch_ended_scan import watch_ended_scan
 
 DEVICE_ID = SCAN_ARGS["device_id"]
 SDK_SCAN = SCAN.model_copy(update={"type": TaskType.DEVICE_TASK_SDK})
@@ -128,6 +129,25 @@ def test_error_from_before_the_start_is_no_word_of_this_scan(
     assert "No word from the scanner for 5 minutes" in (reconcile(world, 6).reason or "")
 
 
+def test_times_that_cannot_be_compared_tell_nothing(world: MemoryPorts) -> None:
+    write(world, 0, 0)
+    say(world, "error")
+    world.scan.device_times[DEVICE_ID] = at(5).at
+
+    assert "No word" in (reconcile(world, *range(1, 7)).reason or "")
+
+
+@pytest.mark.parametrize(("status", "is_said"), [(404, False), (500, True)])
+def test_device_that_was_taken_away_is_no_outage(
+    world: MemoryPorts, caplog: pytest.LogCaptureFixture, status: int, is_said: bool
+) -> None:
+    world.scan.device_error = NeighbourRefusedError("Failed to fetch device", status)
+
+    reconcile(world, 1)
+
+    assert ("device not looked at" in caplog.messages) is is_said
+
+
 def test_error_from_before_the_start_hurts_no_scan_that_goes_on(world: MemoryPorts) -> None:
     say(world, "error")
     for minute in range(1, 60):
@@ -193,11 +213,14 @@ def test_second_start_that_waits_for_the_first_scan_goes_on(world: MemoryPorts) 
     assert reconcile(world, *range(1, 60)).status is TaskStatus.IN_PROGRESS
 
 
-@pytest.mark.parametrize("status", [ItemStatus.FINISHED, ItemStatus.STARTED])
+@pytest.mark.parametrize(
+    ("status", "progress"),
+    [(ItemStatus.FINISHED, 100), (ItemStatus.STARTED, 100), (ItemStatus.FINISHED, 40)],
+)
 def test_scan_that_waits_for_its_data_is_over_for_its_device(
-    world: MemoryPorts, status: ItemStatus
+    world: MemoryPorts, status: ItemStatus, progress: int
 ) -> None:
-    write(world, 100, status=status)
+    write(world, progress, status=status)
     say(world, "ready")
 
     assert reconcile(world, *range(1, 60)).status is TaskStatus.IN_PROGRESS
@@ -254,6 +277,15 @@ def test_simulator_that_has_spoken_is_believed() -> None:
     assert reconcile(world, *range(1, 8)).status is TaskStatus.FAILED
 
 
+def test_simulator_whose_word_has_changed_has_spoken() -> None:
+    world = make_scan(SCAN)
+    say(world, "scanning")
+    reconcile(world, 1)
+    say(world, "disconnected")
+
+    assert reconcile(world, *range(2, 8)).status is TaskStatus.FAILED
+
+
 def test_start_that_is_not_confirmed_is_its_calls_business(world: MemoryPorts) -> None:
     execution = world.store.get_execution(WORKFLOW_ID)
     assert execution is not None
@@ -295,7 +327,8 @@ def test_scan_that_goes_on_costs_no_look_and_one_that_does_not_one_a_minute(
     assert world.scan.n_looks == 0
     say(world, "scanning")
 
-    reconcile(world, *range(10, 20))
+    version = reconcile(world, 10).version
+    assert reconcile(world, *range(11, 20)).version == version
     assert world.scan.n_looks == 10
 
 
@@ -363,10 +396,11 @@ def test_late_end_of_a_scan_is_noted_once(
 
 
 def test_end_of_an_earlier_attempt_is_no_late_end(world: MemoryPorts) -> None:
-    world.exam.fail_with["report_task"] = UpstreamUnreachableError("away")
-    call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(30))
+    # Given: exam-manager is not told of the cancel yet, and the index lags
+    task, _ = call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(30))
     write(world, 100, status=ItemStatus.FINISHED)
-    call(reconcile_runs, world, at(60, "reconcile_runs"))
+
+    call(watch_ended_scan, world, task, at(60, "reconcile_runs"))
 
     assert list_late_ends(world) == []
 

@@ -42,7 +42,7 @@ def follow_device_task(
     known = find_followed(execution, task)
     if execution is None or known is None:
         return None
-    has_stood = known.missing_since is None and cause.at - known.updated_at >= STILL_TIME
+    has_stood = cause.at - known.updated_at >= STILL_TIME
     is_still = has_stood and reported is not None and is_quiet(known, reported)
     if reported is None:
         note_missing(execution, known, cause)

@@ -72,7 +72,7 @@ def _conclude(
 ) -> None:
     execution = store.get_execution(task.workflow_id)
     known = find_followed(execution, task)
-    if execution is None or known is None or not is_quiet(known, reported):
+    if execution is None or known is None:
         return
     seen = known.own_look or DeviceLook(attempt=known.attempt, moved_at=cause.at)
     is_news = is_later(device, reported, cause.at - known.updated_at)

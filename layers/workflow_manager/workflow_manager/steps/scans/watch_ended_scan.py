@@ -22,7 +22,7 @@ def watch_ended_scan(
     if execution is None or known is None or known.watched_until is None:
         return
     # Until exam-manager is told of our end, it may show that of an earlier attempt.
-    if not known.status.has_ended or known.attempt != task.attempt or known.is_mirror_due:
+    if known.attempt != task.attempt or known.is_mirror_due:
         return
     if reported and reported.status is ItemStatus.FINISHED:
         execution.record_late_end(known.task_id, cause)
