@@ -1,7 +1,6 @@
 """Exam-manager, the owner of exams, workflows and tasks."""
 
 from typing import Any
-from uuid import UUID
 
 import httpx
 from pydantic import RootModel
@@ -117,8 +116,8 @@ class HttpExamClient:
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
-    ) -> str | None:
-        """Add a result to a task; return its id, or None if exam-manager's answer tells none."""
+    ) -> None:
+        """Add a result to a task."""
         result = {
             "task_id": task_id,
             "type": result_type.value,
@@ -129,10 +128,10 @@ class HttpExamClient:
         }
         request = self._client.build_request("POST", f"{self._base_url}/result", json=result)
         detail = f"Failed to create a result of task with id={task_id}"
-        return _read_id(self._change(request, detail))
+        self._change(request, detail)
 
-    def _change(self, request: httpx.Request, detail: str) -> Any:
-        return read_json(send(self._client, request, detail, self._auth, _REFUSALS), detail)
+    def _change(self, request: httpx.Request, detail: str) -> None:
+        read_json(send(self._client, request, detail, self._auth, _REFUSALS), detail)
 
     def _get(self, path: str, detail: str) -> httpx.Response:
         request = self._client.build_request("GET", f"{self._base_url}/{path}")
@@ -142,14 +141,6 @@ class HttpExamClient:
 def _read_comment(task: dict[str, Any]) -> str | None:
     comment = task.get("comment")
     return comment if isinstance(comment, str) else None
-
-
-def _read_id(created: object) -> str | None:
-    found = created.get("id") if isinstance(created, dict) else None
-    try:
-        return str(UUID(found)) if isinstance(found, str) else None
-    except ValueError:
-        return None
 
 
 def _task_detail(task_id: str) -> str:
