@@ -126,17 +126,15 @@ class FakeExam:
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
-    ) -> str | None:
+    ) -> None:
         self._fail("create_result")
         self.results.append(CreatedResult(task_id, result_type, directory, filename))
-        result_id = str(uuid4())
         if task_id in self.tasks:
             listed = ExamResult(
-                id=result_id, type=result_type, directory=directory, filename=filename
+                id=str(uuid4()), type=result_type, directory=directory, filename=filename
             )
             results = [*self.tasks[task_id].results, listed]
             self.tasks[task_id] = self.tasks[task_id].model_copy(update={"results": results})
-        return result_id
 
     def _fail(self, operation: str) -> None:
         if operation in self.fail_with:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from tests.integration.contract.cells import (
     PASSED_THROUGH,
@@ -143,9 +142,8 @@ def erase_image(deployment: Deployment, ids: Ids) -> None:
 
 def remember_result(deployment: Deployment, ids: Ids) -> None:
     follow(deployment)
-    task = deployment.stand_in.store.find_task(UUID(ids["task_id"]))
-    assert task is not None
-    ids["result_id"] = str(task.results[-1].id)
+    task = deployment.scanhub.get(f"/api/v1/exam/task/{ids['task_id']}").json()
+    ids["result_id"] = task["results"][-1]["id"]
 
 
 def report_path(deployment: Deployment, ids: Ids) -> None:

@@ -17,7 +17,6 @@ from workflow_manager.domain.exam import (
     ResultType,
     is_under_scan,
 )
-from workflow_manager.domain.ids import parse_uuid
 from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.domain.urls import quote_segment
 
@@ -117,8 +116,8 @@ class HttpExamClient:
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
-    ) -> str | None:
-        """Add a result to a task; return its id, or None if exam-manager's answer tells none."""
+    ) -> None:
+        """Add a result to a task."""
         result = {
             "task_id": task_id,
             "type": result_type.value,
@@ -129,11 +128,10 @@ class HttpExamClient:
         }
         request = self._client.build_request("POST", f"{self._base_url}/result", json=result)
         detail = f"Failed to create a result of task with id={task_id}"
-        created = self._change(request, detail)
-        return parse_uuid(created.get("id")) if isinstance(created, dict) else None
+        self._change(request, detail)
 
-    def _change(self, request: httpx.Request, detail: str) -> Any:
-        return read_json(send(self._client, request, detail, self._auth, _REFUSALS), detail)
+    def _change(self, request: httpx.Request, detail: str) -> None:
+        read_json(send(self._client, request, detail, self._auth, _REFUSALS), detail)
 
     def _get(self, path: str, detail: str) -> httpx.Response:
         request = self._client.build_request("GET", f"{self._base_url}/{path}")

@@ -58,8 +58,8 @@ class ExamClient(Protocol):
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
-    ) -> str | None:
-        """Add a result to a task; return its id, or None if exam-manager's answer tells none."""
+    ) -> None:
+        """Add a result to a task."""
 
 
 class ScanClient(Protocol):

@@ -237,10 +237,10 @@ def test_a_result_that_exam_manager_does_not_take_holds_up_nothing(
 ) -> None:
     create = world.exam.create_result
 
-    def create_known(task_id: str, result_type: ResultType, *path: str) -> str | None:
+    def create_known(task_id: str, result_type: ResultType, *path: str) -> None:
         if result_type is ResultType.NUMPY:
             raise NeighbourRefusedError("Failed to create a result", 422, is_own=True)
-        return create(task_id, result_type, *path)
+        create(task_id, result_type, *path)
 
     monkeypatch.setattr(world.exam, "create_result", create_known)
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))

@@ -162,31 +162,24 @@ def _find_word(task: Task, run: DagRun | None) -> str | None:
 
 def _report_results(
     exam: ExamClient, clock: Clock, task: Task, run: DagRun | None, refusals: list[str]
-) -> list[tuple[Result, str | None]]:
-    """Add the results that exam-manager lacks; return all that it has, with their ids there."""
+) -> None:
     if run is None or task.status is not TaskStatus.COMPLETED or not run.results:
-        return []
+        return
     # POST is not idempotent there: an earlier try whose answer was lost shows in the list.
-    listed = exam.get_task(task.task_id).results
-    known = {(item.directory, item.filename): item.id for item in listed}
-    told: list[tuple[Result, str | None]] = []
+    known = {(item.directory, item.filename) for item in exam.get_task(task.task_id).results}
     until = clock() + RESULTS_BUDGET
     for result in _with_middle_last(run.results):
         directory, filename = _locate(run, result)
         if (directory, filename) in known:
-            told.append((result, known[directory, filename]))
             continue
         _check_time(clock, until)
         try:
-            result_id = exam.create_result(task.task_id, result.type, directory, filename)
+            exam.create_result(task.task_id, result.type, directory, filename)
         except NeighbourRefusedError as error:
             if not error.is_own:
                 raise
             # One that it does not take holds up neither the others nor the end of the task.
             refusals.append(f"Exam-manager refuses a result of type {result.type}.")
-        else:
-            told.append((result, result_id))
-    return told
 
 
 def _with_middle_last(results: Sequence[Result]) -> list[Result]:
