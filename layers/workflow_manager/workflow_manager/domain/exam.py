@@ -7,11 +7,8 @@ that we do not use are left out.
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
-
-from workflow_manager.domain.ids import parse_uuid
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 
 class ScanHubModel(BaseModel):
@@ -72,8 +69,6 @@ class ResultType(StrEnum):
 class ExamResult(ScanHubModel):
     """A result that exam-manager lists with a task."""
 
-    # None where it is no UUID: nobody may ask for such a result.
-    id: Annotated[str | None, BeforeValidator(parse_uuid)] = None
     type: str
     directory: str = ""
     filename: str = ""

@@ -15,15 +15,10 @@ _UUID = re.compile(
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 
 
-def parse_uuid(value: object) -> str | None:
-    """Return a UUID in ScanHub's spelling, in whatever form it was sent; None if it is none."""
-    match = _UUID.fullmatch(value) if isinstance(value, str) else None
-    return "-".join(match.groups()).lower() if match else None
-
-
 def normalize_id(text: str) -> str:
     """Return an id as we store it: a UUID in ScanHub's spelling, anything else as it is."""
-    return parse_uuid(text) or text
+    match = _UUID.fullmatch(text)
+    return "-".join(match.groups()).lower() if match else text
 
 
 def is_uuid(text: str) -> bool:
