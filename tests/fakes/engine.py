@@ -258,6 +258,7 @@ class Engine:
             self._write(task_id, ItemStatus.FINISHED if is_over else ItemStatus.STARTED, progress)
             if is_over:
                 del self.scanner.running[device_id]
+                self.scanner.device_statuses[device_id] = "ready"
 
     def device_says(self, index: int, word: str) -> None:
         """Let a device tell device-manager something; who is ready or in error does not scan."""

@@ -58,6 +58,8 @@ class LivingScan(FakeScan):
         self.started(device_task.device_id, device_task.record_id)
         super().start(task_type, device_task, check)
         self.running[device_task.device_id] = device_task.record_id
+        # Who says "ready" for minutes is lost, and only the reconciler looks.
+        self.device_statuses[device_task.device_id] = "scanning"
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,26 @@ def test_get_sequence_fails_with_scanhubs_text(answer: httpx.Response) -> None:
     assert caught.value.detail == "Could not retreive sequence for sequence_id:1"
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "is_own"),
+    [
+        (404, "MRI sequence not found", True),
+        (
+            500,
+            "'x' is not a valid ObjectId, it must be a 12-byte input or a 24-character hex string",
+            True,
+        ),
+        (500, "MRI sequence not found, says a proxy", False),
+    ],
+)
+def test_sequence_that_sequence_manager_cannot_have_is_refused_in_its_own_words(
+    status: int, said: str, is_own: bool
+) -> None:
+    with pytest.raises(NeighbourRefusedError) as caught:
+        make_client(FakeServer(httpx.Response(status, json={"detail": said}))).get_sequence("x")
+    assert (caught.value.status, caught.value.is_own) == (400, is_own)
+
+
 def test_start_posts_an_sdk_task_to_device_manager() -> None:
     server = FakeServer(httpx.Response(200, text="null"))
     make_client(server).start(SDK, DEVICE_TASK, agree)

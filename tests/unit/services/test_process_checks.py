@@ -84,11 +84,16 @@ def switch_device_off(world: MemoryPorts) -> None:
     world.scan.device_statuses[SCAN_ARGS["device_id"]] = "offline"
 
 
+def let_device_fail(world: MemoryPorts) -> None:
+    world.scan.device_statuses[SCAN_ARGS["device_id"]] = " Error"
+
+
 @pytest.mark.parametrize(
     ("spoil", "error", "text"),
     [
+        (let_device_fail, ConflictError, "The device has reported an error."),
         (forget_dag, InvalidInputError, "Airflow does not know the DAG"),
-        (forget_sequence, InvalidInputError, "Could not retreive sequence"),
+        (forget_sequence, InvalidInputError, f"sequence_id:{SCAN_ARGS['sequence_id']}. POST"),
         (forget_device, InvalidInputError, "does not know the device"),
         (forget_limits, InvalidInputError, "patient height is missing"),
         (switch_device_off, ConflictError, "The device is offline."),

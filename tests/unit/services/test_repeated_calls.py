@@ -8,6 +8,8 @@ import pytest
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
     DAG_ID,
+    RECONSTRUCTION,
+    RECONSTRUCTION_ID,
     SCAN,
     SCAN_ARGS,
     SCAN_ID,
@@ -121,6 +123,20 @@ def test_second_click_on_process_starts_no_other_scan() -> None:
     third = call(process_workflow, world, WORKFLOW_ID, TOKEN, at(10))
     assert third.task is not None
     assert (third.task.task_id, third.is_started) == ("scan-2", True)
+
+
+def test_second_click_on_process_starts_no_scan_behind_a_run() -> None:
+    named = RECONSTRUCTION.model_copy(update={"args": {"input_task_ids": f'["{SCAN_ID}"]'}})
+    again = make_exam_task("scan-2", TaskType.DEVICE_TASK_SDK, 3, args=SCAN_ARGS)
+    world = make_world(SCAN, named, again)
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(-100), auto_advance=False)
+    deliver(world, make_raw_data(), -50)
+
+    first, second, third = (process(world, at(seconds)) for seconds in (0, 9, 10))
+
+    assert [task and task.task_id for task in (first, second)] == [RECONSTRUCTION_ID] * 2
+    assert third is not None and third.task_id == "scan-2"
+    assert len(world.scan.starts) == 2
 
 
 def test_second_click_on_a_reconstruction_makes_one_run() -> None:

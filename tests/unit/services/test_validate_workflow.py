@@ -91,12 +91,19 @@ def test_validate_workflow_says_what_goes_step_by_step(world: MemoryPorts) -> No
     assert [each.start for each in validate(world).tasks] == [None, StartMode.OPERATOR]
 
 
-@pytest.mark.parametrize("status", ["offline", "disconnected", "ERROR"])
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        ("offline", "The device is offline."),
+        ("disconnected", "The device is disconnected."),
+        ("ERROR", "The device has reported an error."),
+    ],
+)
 def test_validate_workflow_names_a_device_that_takes_no_scan(
-    world: MemoryPorts, status: str
+    world: MemoryPorts, status: str, text: str
 ) -> None:
     world.scan.device_statuses[SCAN_ARGS["device_id"]] = status
-    assert problems_of(world, SCAN_ID) == (f"The device is {status.lower()}.",)
+    assert problems_of(world, SCAN_ID) == (text,)
 
 
 def test_validate_workflow_names_missing_limits_of_the_patient_without_their_values(

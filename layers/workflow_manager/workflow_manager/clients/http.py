@@ -128,7 +128,7 @@ def send(
     client, request, detail, auth
         As in `exchange`.
     own_words
-        What the service itself answers as ``detail`` when it refuses the request; if there are any,
+        How the ``detail`` ends with which the service itself refuses the request; if there are any,
         a 422 that lists faults of the body is its own as well.
 
     Raises
@@ -163,7 +163,7 @@ def _is_own(response: httpx.Response, own_words: Collection[str]) -> bool:
     if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and own_words:
         # A body that it does not take, with a line for each fault of it: FastAPI's form.
         return isinstance(said, list)
-    return isinstance(said, str) and said in own_words
+    return isinstance(said, str) and said.endswith(tuple(own_words))
 
 
 def parse_json(response: httpx.Response) -> Any:

@@ -24,7 +24,13 @@ START_DETAIL = "Error at starting device task."
 # Request timeout, too early, too many requests, nginx's "client closed the connection".
 _UNCERTAIN = {408, 425, 429, 499}
 # How the services themselves say that they have no such thing; a proxy says something else.
-_OWN_WORDS = ("Patient not found", "MRI sequence not found", "Device not found")
+_OWN_WORDS = (
+    "Patient not found",
+    "MRI sequence not found",
+    # Behind the id that it could not read; with 500.
+    "is not a valid ObjectId, it must be a 12-byte input or a 24-character hex string",
+    "Device not found",
+)
 
 
 class HttpScanClient:

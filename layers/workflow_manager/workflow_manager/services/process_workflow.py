@@ -20,7 +20,7 @@ from workflow_manager.steps.patients.load_limits import load_patient, make_limit
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
 from workflow_manager.steps.scans.start_scan import ScanOrder
-from workflow_manager.steps.tasks.find_repeated import find_own_scan
+from workflow_manager.steps.tasks.find_repeated import find_own_begun
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
 from workflow_manager.steps.tasks.tell_refusal import tell_refusal
 from workflow_manager.steps.workflows.check_workflow import Answers, check_workflow
@@ -133,8 +133,10 @@ def _process(
     if auto_advance is not None:
         execution.set_auto_advance(cause, is_on=auto_advance)
     graph = execution.graph
-    task, own = graph.next_ready_task(), find_own_scan(store, graph, cause)
-    if own is not None:
+    task, own = graph.next_ready_task(), find_own_begun(store, graph, cause)
+    is_step = task is not None and not task.task_type.is_device_task
+    if own is not None and not (is_step and not own.is_scanning):
+        # No scan begins with the second click, whatever the first one has begun.
         task = None
     execution.advance(settings.policy, cause, but=task)
     if task is None:

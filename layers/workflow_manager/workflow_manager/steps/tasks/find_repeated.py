@@ -45,11 +45,11 @@ def is_repeated(
     return False
 
 
-def find_own_scan(store: WorkflowStore, graph: TaskGraph, cause: Cause) -> Task | None:
-    """Return a scan of the workflow that the caller has begun just now, and that goes on."""
-    scans = [task for task in graph.tasks.values() if task.is_scanning]
-    begun = _find_begun(store, graph, scans, cause)
-    return next((task for task in scans if task.task_id in begun), None)
+def find_own_begun(store: WorkflowStore, graph: TaskGraph, cause: Cause) -> Task | None:
+    """Return a task of the workflow that the caller has begun just now; a scan comes first."""
+    tasks = sorted(graph.tasks.values(), key=lambda task: not task.is_scanning)
+    begun = _find_begun(store, graph, tasks, cause)
+    return next((task for task in tasks if task.task_id in begun), None)
 
 
 def _find_begun(

@@ -38,8 +38,12 @@ TOTAL_S = 3.0
 N_LINES = 8
 # Of the reasons that one sentence after the other tells; programs are given all.
 MAX_N_SHOWN = 10
-# Device-manager's words for a device that takes no scan (generation A).
-OFFLINE = frozenset({"offline", "disconnected", "error"})
+# Device-manager's words for a device that takes no scan (generation A), as sentences.
+OFFLINE = {
+    "offline": "The device is offline.",
+    "disconnected": "The device is disconnected.",
+    "error": "The device has reported an error.",
+}
 # What is asked, and for which id.
 Question = tuple[str, str]
 SERVICES = {
@@ -172,6 +176,8 @@ def _list_certain(complaints: list[Complaint]) -> list[str]:
 
 
 def _phrase(text: str, task_ids: list[str]) -> str:
+    # ScanHub's own texts have no full stop.
+    text = text if text.endswith((".", "?", "!")) else f"{text}."
     if not task_ids:
         return text
     others = f" and {len(task_ids) - 1} more" if len(task_ids) > 1 else ""
@@ -273,5 +279,5 @@ def _check_device(scan: ScanClient, device_id: str) -> None:
         if error.status != HTTPStatus.NOT_FOUND or not error.is_own:
             raise
         raise NotFoundError("Device-manager does not know the device.") from error
-    if status.lower() in OFFLINE:
-        raise ConflictError(f"The device is {status.lower()}.")
+    if text := OFFLINE.get(status.strip().lower()):
+        raise ConflictError(text)
