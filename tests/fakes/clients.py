@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError
+from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError, UpstreamRefusedError
 from workflow_manager.domain.exam import (
     DeviceTask,
     Exam,
@@ -64,7 +64,9 @@ class FakeExam:
         if workflow_id not in self.workflows:
             raise NeighbourRefusedError(detail, 404, is_own=True)
         workflow = self.workflows[workflow_id]
-        tasks = [self.tasks.get(task.id, task) for task in workflow.tasks]
+        ids = {task.id for task in workflow.tasks}
+        # Unsorted, as from PostgreSQL: a task that was written is the last.
+        tasks = [task for task in self.tasks.values() if task.id in ids]
         return workflow.model_copy(update={"tasks": tasks})
 
     def get_task(self, task_id: str) -> ExamTask:
@@ -99,21 +101,26 @@ class FakeExam:
         stale_comment: str | None = None,
     ) -> None:
         self._fail("report_task")
+        if task_id not in self.tasks:
+            raise NeighbourRefusedError(f"Failed to fetch task with id={task_id}", 404, is_own=True)
         cleared = "" if comment is None and stale_comment is not None else comment
         self.reports.append(TaskReport(task_id, status, progress, cleared))
-        if task_id in self.tasks:
-            changes = {"status": status, "progress": progress}
-            self.tasks[task_id] = self.tasks[task_id].model_copy(update=changes)
+        task = self.tasks.pop(task_id)
+        changes = {"status": status, "progress": progress}
+        self.tasks[task_id] = task.model_copy(update=changes)
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
     ) -> None:
         self._fail("create_result")
+        task = self.tasks.get(task_id)
+        if task is None or task.is_template:
+            detail = f"Failed to create a result of task with id={task_id}"
+            raise NeighbourRefusedError(detail, 400, is_own=True)
         self.results.append(CreatedResult(task_id, result_type, directory, filename))
-        if task_id in self.tasks:
-            listed = ExamResult(type=result_type, directory=directory, filename=filename)
-            results = [*self.tasks[task_id].results, listed]
-            self.tasks[task_id] = self.tasks[task_id].model_copy(update={"results": results})
+        listed = ExamResult(type=result_type, directory=directory, filename=filename)
+        changes = {"results": [*task.results, listed]}
+        self.tasks[task_id] = task.model_copy(update=changes)
 
     def _fail(self, operation: str) -> None:
         if operation in self.fail_with:
@@ -153,6 +160,9 @@ class FakeScan:
         self.starts.append((task_type, device_task))
         if self.start_error:
             raise self.start_error
+        if device_task.device_id not in self.device_statuses:
+            is_sdk = task_type is TaskType.DEVICE_TASK_SDK
+            raise UpstreamRefusedError("Error at starting device task.", 503 if is_sdk else 404)
 
 
 @dataclass

@@ -83,7 +83,9 @@ class Engine:
 
     @property
     def exam_tasks(self) -> list[ExamTask]:
-        return list(self.real.exam.tasks.values())
+        # Not in the order of exam-manager, where a write moves a task: an index stays one's own.
+        defined = [task for each in self.real.exam.workflows.values() for task in each.tasks]
+        return [self.real.exam.tasks[task.id] for task in defined]
 
     @property
     def scans(self) -> list[ExamTask]:
@@ -310,5 +312,6 @@ def make_engine(*shapes: str, is_simulated: bool = False) -> Engine:
     airflow, scanner = LivingAirflow(), LivingScan()
     airflow.dags = world.orchestrator.dags
     scanner.patients, scanner.sequences = world.scan.patients, world.scan.sequences
+    scanner.device_statuses = world.scan.device_statuses
     world.orchestrator, world.scan = airflow, scanner
     return Engine(world, airflow, scanner)
