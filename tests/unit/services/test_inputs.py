@@ -116,9 +116,12 @@ def test_nobody_starts_a_task_without_data() -> None:
 
 def test_a_task_with_a_problem_waits_until_it_is_mended(world: MemoryPorts) -> None:
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
-    deliver(world, make_raw_data())
+    edit(world, SCAN.model_copy(update={"status": ItemStatus.FINISHED, "progress": 100}))
     with pytest.raises(InvalidInputError, match="Entry 1"):
-        call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(20))
+        call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(5))
+    # The scanner is done, and the data of the scan may be what the task is to take.
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    deliver(world, make_raw_data())
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
 
     edit(world, name_inputs(RECONSTRUCTION, SCAN_ID))
