@@ -45,7 +45,7 @@ class Complaint:
         return self.kind is not Kind.UNCHECKED
 
 
-def find_own_complaints(graph: TaskGraph, settings: Settings, task: Task) -> Iterator[Complaint]:
+def find_own_complaints(settings: Settings, graph: TaskGraph, task: Task) -> Iterator[Complaint]:
     """Yield what is wrong with a pending task, as far as no service need be asked."""
     if task.is_oversized:
         yield from find_complaints(task.check_size)
