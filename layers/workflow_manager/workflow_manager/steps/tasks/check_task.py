@@ -9,8 +9,8 @@ from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
     NeighbourRefusedError,
+    NotFoundError,
     ScanHubError,
-    UpstreamError,
 )
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
@@ -88,8 +88,9 @@ def find_complaints(check: Callable[[], object]) -> Iterator[Complaint]:
 
 def explain(error: ScanHubError) -> Complaint:
     """Return what an error says of the task for which it was raised."""
-    if isinstance(error, UpstreamError):
-        # Something else may have answered in the service's place, or nothing.
-        is_answer = isinstance(error, NeighbourRefusedError) and error.is_own
-        return Complaint(error.detail, Kind.WRONG if is_answer else Kind.UNCHECKED)
-    return Complaint(error.detail, Kind.PASSING if isinstance(error, ConflictError) else Kind.WRONG)
+    if isinstance(error, ConflictError):
+        return Complaint(error.detail, Kind.PASSING)
+    # Else something has answered in the service's place, or nothing, or the deployment is wrong.
+    is_answer = isinstance(error, NeighbourRefusedError) and error.is_own
+    is_certain = is_answer or isinstance(error, InvalidInputError | NotFoundError)
+    return Complaint(error.detail, Kind.WRONG if is_certain else Kind.UNCHECKED)
