@@ -166,23 +166,28 @@ def _read_whitening(noise: Measurement, n_coils: int) -> NDArray[np.complex64] |
         for block, vectors in _read_blocks(noise.data, numbers, 64):
             for number, vector in zip(numbers[block], vectors, strict=True):
                 n_samples = int(heads["number_of_samples"][number])
-                yield _stack_readouts([vector], n_coils, n_samples)[0]
+                if vector.size == 2 * n_coils * n_samples:
+                    yield _stack_readouts([vector], n_coils, n_samples)[0]
 
     return find_whitening(read(), n_coils)
 
 
 def _read_blocks(
     data: h5py.Dataset, numbers: NDArray[np.int64], n_readouts: int
-) -> Iterator[tuple[slice, NDArray[np.object_]]]:
-    """Yield the samples of the acquisitions of those numbers, and which of the numbers they are."""
+) -> Iterator[tuple[slice, list[NDArray[np.floating]]]]:
+    """Yield which of those acquisitions it read, and the samples of each."""
+    stored = h5py.check_vlen_dtype(data.dtype["data"])
     for start in range(0, int(numbers[-1]) + 1 if numbers.size else 0, n_readouts):
         block = slice(*np.searchsorted(numbers, (start, start + n_readouts)).tolist())
         if block.start == block.stop:
             continue
         # One read for many acquisitions: 60 times faster than one by one.
         with translate_damage():
-            vectors = data[start : start + n_readouts]["data"]
-        yield block, vectors[numbers[block] - start]
+            vectors = list(data[start : start + n_readouts]["data"][numbers[block] - start])
+        if not stored.isnative:
+            # h5py gives big-endian bytes in vectors that it says are native.
+            vectors = [vector.view(stored) for vector in vectors]
+        yield block, vectors
 
 
 def _sort_readouts(
@@ -210,14 +215,14 @@ def _sort_readouts(
 
 
 def _stack_readouts(
-    vectors: Sequence[NDArray[np.floating]] | NDArray[np.object_], n_coils: int, n_samples: int
+    vectors: Sequence[NDArray[np.floating]], n_coils: int, n_samples: int
 ) -> NDArray[np.complex64]:
     """Return the samples, shape (acquisitions, coils, samples)."""
     if any(vector.size != 2 * n_coils * n_samples for vector in vectors):
         raise RawDataError(
             "The acquisitions are inconsistent: their data do not have the announced size."
         )
-    samples = np.concatenate(list(vectors)).astype(np.float32, copy=False).view(np.complex64)
+    samples = np.concatenate(vectors).astype(np.float32, copy=False).view(np.complex64)
     return samples.reshape(-1, n_coils, n_samples)
 
 

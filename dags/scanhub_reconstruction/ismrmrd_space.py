@@ -79,6 +79,11 @@ def find_transform_shape(encoded: Space, recon: Space) -> tuple[int, int, int]:
                 "The ISMRMRD header is inconsistent: the image is more than "
                 f"{_MAX_INTERPOLATION} times as fine as the encoded matrix."
             )
+        if 1 < n_encoded >= 2 * size:
+            raise RawDataError(
+                "The ISMRMRD header is inconsistent: the image is no more than half as fine as the "
+                "encoded matrix."
+            )
     if max(math.prod(encoded.shape), math.prod(sizes)) > MAX_SAMPLES:
         raise RawDataError("The matrix is too large for this reconstruction.")
     return sizes[0], sizes[1], sizes[2]
