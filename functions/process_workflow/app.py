@@ -36,14 +36,19 @@ def process_workflow(
     caller: CallerDep,
     auto_advance: AutoAdvance = None,
 ) -> ProcessedWorkflowView:
-    """Start the first task that is pending and ready, and DAG tasks that are ready beside it.
-
-    The whole workflow is checked before a scan: 422 or 409 has all reasons in `problems` and
-    `tasks`. What no service answers within 3 s is no reason, and is listed in `not_checked`. A call
-    that the same user repeats within 10 s is answered with the scan that the first has started.
-    """
-    ports = (store, queue, orchestrator, exam, scan, give_clock(), give_settings())
-    processed = use_case(*ports, workflow_id, caller.token, caller.cause, auto_advance)
+    """Start the first task that is pending and ready, and DAG tasks that are ready beside it."""
+    processed = use_case(
+        store,
+        queue,
+        exam,
+        scan,
+        give_clock(),
+        give_settings(),
+        workflow_id,
+        caller.token,
+        caller.cause,
+        auto_advance,
+    )
     return ProcessedWorkflowView.of(processed)
 
 
