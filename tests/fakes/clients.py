@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import uuid4
 
 from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError, UpstreamRefusedError
 from workflow_manager.domain.exam import (
@@ -134,7 +135,9 @@ class FakeExam:
             detail = f"Failed to create a result of task with id={task_id}"
             raise NeighbourRefusedError(detail, 400, is_own=True)
         self.results.append(CreatedResult(task_id, result_type, directory, filename))
-        listed = ExamResult(type=result_type, directory=directory, filename=filename)
+        listed = ExamResult(
+            id=str(uuid4()), type=result_type, directory=directory, filename=filename
+        )
         changes = {"results": [*task.results, listed]}
         self.tasks[task_id] = task.model_copy(update=changes)
 
