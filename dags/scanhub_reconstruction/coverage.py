@@ -9,6 +9,7 @@ from scanhub_reconstruction.model import RawDataError
 
 PARTIAL_PHASE, PARTIAL_FREQUENCY = "PFP", "PFF"  # DICOM PS3.3 C.8.3.1, Scan Options
 ZERO_FILLED = "ZERO_FILLED"
+_LEAST_CORNERS = 0.1  # of the lines; an ellipse leaves out a fifth
 LINES_OF_ZEROS = (
     "The measurement holds lines of zeros, which nobody measured: it is undersampled "
     "and needs an unfolding, which this reconstruction does not do."
@@ -30,10 +31,14 @@ def check_covers_half(sizes: tuple[int, ...], encoded_shape: tuple[int, ...]) ->
     RawDataError
         If it is half of the matrix or less.
     """
-    if any(size > 1 and 2 * n <= size for n, size in zip(sizes, encoded_shape, strict=True)):
+    if not _covers_half(sizes, encoded_shape):
         raise RawDataError(
             "The measurement is incomplete: it covers no more than half of the encoded matrix."
         )
+
+
+def _covers_half(sizes: tuple[int, ...], encoded_shape: tuple[int, ...]) -> bool:
+    return all(size == 1 or 2 * n > size for n, size in zip(sizes, encoded_shape, strict=True))
 
 
 def describe_scan_options(
@@ -112,13 +117,41 @@ def is_elliptical(is_measured: NDArray[np.bool_], center: tuple[int, int]) -> bo
     Returns
     -------
     bool
-        False where something else is missing, or nothing.
+        False where something else is missing, or hardly anything.
     """
+    if np.count_nonzero(~is_measured) < _LEAST_CORNERS * is_measured.size:
+        return False
+    return "ellipse" in _find_shapes(is_measured, center)
+
+
+def is_filled_up(is_measured: NDArray[np.bool_], center: tuple[int, int]) -> bool:
+    """Return whether the lines fill most of a box or ellipse around the centre, and zeros the rest.
+
+    Parameters
+    ----------
+    is_measured
+        Which lines are not only zeros, at least one, shape (partitions, rows).
+    center
+        Where k = 0 is.
+
+    Returns
+    -------
+    bool
+        True for what was filled up for finer pixels, and for simulations, whose outer lines may be
+        zero in single precision.
+    """
+    sizes = (int(is_measured.any(axis=1).sum()), int(is_measured.any(axis=0).sum()))
+    return _covers_half(sizes, is_measured.shape) and bool(_find_shapes(is_measured, center))
+
+
+def _find_shapes(is_measured: NDArray[np.bool_], center: tuple[int, int]) -> set[str]:
+    """Return what the lines fill around k = 0, or around the middle of an even number of them."""
     middle = tuple((size - 1) / 2 for size in is_measured.shape)
-    return any(_is_ellipse_around(is_measured, place) for place in (center, middle))
+    return {_find_shape(is_measured, place) for place in (center, middle)} - {""}
 
 
-def _is_ellipse_around(is_measured: NDArray[np.bool_], center: tuple[float, ...]) -> bool:
+def _find_shape(is_measured: NDArray[np.bool_], center: tuple[float, ...]) -> str:
+    """Return "box" or "ellipse", if that is what the lines fill around the centre, else ""."""
     distances, places = zip(
         *(
             np.unique(np.abs(np.arange(size) - place), return_inverse=True)
@@ -126,19 +159,17 @@ def _is_ellipse_around(is_measured: NDArray[np.bool_], center: tuple[float, ...]
         ),
         strict=True,
     )
-    # A quarter of the plane: the ellipse is the same on both sides of the centre.
+    # A quarter of the plane, if it is the same on both sides of the centre.
     grid = np.ix_(*places)
-    shape = tuple(distance.size for distance in distances)
-    on_any_side, on_all_sides = np.zeros(shape, np.bool_), np.ones(shape, np.bool_)
-    np.logical_or.at(on_any_side, grid, is_measured)
-    np.logical_and.at(on_all_sides, grid, is_measured)
-    quarter = on_all_sides
+    quarter = np.ones(tuple(distance.size for distance in distances), np.bool_)
+    np.logical_and.at(quarter, grid, is_measured)
+    if not (quarter[0, 0] and np.array_equal(quarter[grid], is_measured)):
+        return ""
+    along_z, along_y = (distances[i][quarter.any(axis=1 - i)] for i in (0, 1))
+    if quarter[: along_z.size, : along_y.size].all():
+        return "box" if quarter.sum() == along_z.size * along_y.size else ""
     is_open = np.any(quarter[1:] & ~quarter[:-1]) or np.any(quarter[:, 1:] & ~quarter[:, :-1])
-    if is_open or not np.array_equal(on_any_side, on_all_sides) or not quarter[0, 0]:
-        return False
-    reach = [distances[0][quarter.any(axis=1)].max(), distances[1][quarter.any(axis=0)].max()]
-    if min(reach) == 0:
-        return False
-    radius = np.hypot(distances[0][:, np.newaxis] / reach[0], distances[1] / reach[1])
-    is_rectangle = bool(quarter[np.ix_(distances[0] <= reach[0], distances[1] <= reach[1])].all())
-    return not is_rectangle and bool(np.all(radius[~quarter] >= 1))
+    radius = np.hypot(
+        distances[0][:, np.newaxis] / max(along_z.max(), 1), distances[1] / max(along_y.max(), 1)
+    )
+    return "ellipse" if not is_open and np.all(radius[~quarter] >= 1) else ""

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.coverage import LINES_OF_ZEROS, describe_scan_options
+from scanhub_reconstruction.coverage import LINES_OF_ZEROS, describe_scan_options, is_filled_up
 from scanhub_reconstruction.hdf5 import open_file
 from scanhub_reconstruction.ismrmrd_description import read_description
 from scanhub_reconstruction.ismrmrd_geometry import (
@@ -28,7 +28,6 @@ from scanhub_reconstruction.ismrmrd_header import (
 )
 from scanhub_reconstruction.ismrmrd_layout import (
     Layout,
-    check_is_complete,
     list_volume_indices,
     plan_layout,
 )
@@ -47,6 +46,7 @@ from scanhub_reconstruction.xml_header import parse_header
 _BLOCK_BYTES = 2**22
 _MAX_NOISE_READOUTS = 1024
 _ELLIPTICAL = "The corners of k-space were not acquired (elliptical) and are zeros."
+_OUTER_ZEROS = "The outer lines of k-space are zeros in the file."
 _NO_PLACE = "The acquisitions do not tell where all images lie, so no image has a place."
 _NO_FIELD = "The header's field strength is not plausible in tesla and is left out."
 _NO_NOISE = "The file's noise scan does not tell the noise of the coils and is not used."
@@ -91,14 +91,15 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         whitening = _read_whitening(noise, layout.shape[1])
         kspace, mapping = scratch.allocate(layout.shape)
         has_signal = _sort_readouts(measurement, layout, whitening, kspace, mapping)
-    is_elliptical = _check_zeros(layout, has_signal, encoding)
+    is_filled = _check_zeros(layout, has_signal, encoding)
     spacing_mm = measure_slice_spacing_mm(geometries[: layout.n_slices])
     thickness_mm, thickness_mends = read_slice_thickness_mm(encoding, layout.n_slices, spacing_mm)
     if encoding.image_shape[0] > 1:
         spacing_mm = thickness_mm
     scan = read_scan_parameters(header, encoding, thickness_mm, spacing_mm)
     said = {
-        _ELLIPTICAL: is_elliptical,
+        _ELLIPTICAL: layout.is_elliptical,
+        _OUTER_ZEROS: is_filled,
         _NO_PLACE: geometries[0] is None,
         _NO_NOISE: noise.noise.size > 0 and whitening is None,
         _NO_FIELD: scan.field_strength_t is None and tells_field_strength(header),
@@ -116,7 +117,7 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         scan_options=describe_scan_options(
             (*encoding.measured, layout.columns),
             encoding.encoded_shape,
-            is_filled=is_elliptical or encoding.is_interpolated,
+            is_filled=is_filled or layout.is_elliptical or encoding.is_interpolated,
         ),
         mends=(*mends, *(sentence for sentence, is_so in said.items() if is_so)),
         is_prewhitened=whitening is not None,
@@ -141,20 +142,23 @@ def _build_volumes(
 def _check_zeros(
     layout: Layout, has_signal: NDArray[np.bool_], encoding: CartesianEncoding
 ) -> bool:
-    """Return whether the scan is elliptical; lines of zeros count as not acquired."""
-    volumes, *steps = layout.lines
-    is_empty = np.ones(layout.shape[0], np.bool_)  # as slices beyond a simulated object are
-    is_empty[volumes[has_signal]] = False
-    has_signal = has_signal | is_empty[volumes]
-    # The outermost of an even number of lines may be zero in a simulation, and matters nowhere.
-    for step, size in zip(steps, encoding.encoded_shape[:2], strict=True):
-        has_signal |= (step == 0) & (size > 1 and size % 2 == 0)
+    """Check that lines of zeros lie around what was measured, and return whether there are any."""
     if has_signal.all():
-        return layout.is_elliptical
-    try:
-        return check_is_complete(layout.lines[:, has_signal], layout.shape[0], encoding)
-    except RawDataError:
-        raise RawDataError(LINES_OF_ZEROS) from None
+        return False
+    is_measured = np.zeros((layout.shape[0], *layout.shape[2:4]), np.bool_)
+    is_measured[tuple(layout.lines[:, has_signal])] = True
+    center = (layout.shape[2] // 2, layout.shape[3] // 2)
+    is_filled = False
+    for volume in np.unique(layout.lines[0, ~has_signal]):
+        if not is_measured[volume].any():  # as slices beyond a simulated object are
+            continue
+        within = is_measured[volume][encoding.measured]
+        start = tuple(part.start for part in encoding.measured)
+        if not within.all():
+            is_filled = True
+            if not is_filled_up(within, (center[0] - start[0], center[1] - start[1])):
+                raise RawDataError(LINES_OF_ZEROS)
+    return is_filled
 
 
 def _read_whitening(noise: Measurement, n_coils: int) -> NDArray[np.complex64] | None:
@@ -168,23 +172,28 @@ def _read_whitening(noise: Measurement, n_coils: int) -> NDArray[np.complex64] |
         for block, vectors in _read_blocks(noise.data, numbers, 64):
             for number, vector in zip(numbers[block], vectors, strict=True):
                 n_samples = int(heads["number_of_samples"][number])
-                yield _stack_readouts([vector], n_coils, n_samples)[0]
+                if vector.size == 2 * n_coils * n_samples:
+                    yield _stack_readouts([vector], n_coils, n_samples)[0]
 
     return find_whitening(read(), n_coils)
 
 
 def _read_blocks(
     data: h5py.Dataset, numbers: NDArray[np.int64], n_readouts: int
-) -> Iterator[tuple[slice, NDArray[np.object_]]]:
-    """Yield the samples of the acquisitions of those numbers, and which of the numbers they are."""
+) -> Iterator[tuple[slice, list[NDArray[np.floating]]]]:
+    """Yield which of those acquisitions it read, and the samples of each."""
+    stored = h5py.check_vlen_dtype(data.dtype["data"])
     for start in range(0, int(numbers[-1]) + 1 if numbers.size else 0, n_readouts):
         block = slice(*np.searchsorted(numbers, (start, start + n_readouts)).tolist())
         if block.start == block.stop:
             continue
         # One read for many acquisitions: 60 times faster than one by one.
         with translate_damage():
-            vectors = data[start : start + n_readouts]["data"]
-        yield block, vectors[numbers[block] - start]
+            vectors = list(data[start : start + n_readouts]["data"][numbers[block] - start])
+        if not stored.isnative:
+            # h5py gives big-endian bytes in vectors that it says are native.
+            vectors = [vector.view(stored) for vector in vectors]
+        yield block, vectors
 
 
 def _sort_readouts(
@@ -212,14 +221,14 @@ def _sort_readouts(
 
 
 def _stack_readouts(
-    vectors: Sequence[NDArray[np.floating]] | NDArray[np.object_], n_coils: int, n_samples: int
+    vectors: Sequence[NDArray[np.floating]], n_coils: int, n_samples: int
 ) -> NDArray[np.complex64]:
     """Return the samples, shape (acquisitions, coils, samples)."""
     if any(vector.size != 2 * n_coils * n_samples for vector in vectors):
         raise RawDataError(
             "The acquisitions are inconsistent: their data do not have the announced size."
         )
-    samples = np.concatenate(list(vectors)).astype(np.float32, copy=False).view(np.complex64)
+    samples = np.concatenate(vectors).astype(np.float32, copy=False).view(np.complex64)
     return samples.reshape(-1, n_coils, n_samples)
 
 

@@ -117,7 +117,7 @@ def plan_layout(heads: NDArray[np.void], encoding: CartesianEncoding) -> Layout:
         weights=(1 / n_repeats).astype(np.float32),
         samples=samples,
         columns=columns,
-        is_elliptical=check_is_complete(lines, n_volumes, encoding),
+        is_elliptical=_check_is_complete(lines, n_volumes, encoding),
     )
 
 
@@ -137,30 +137,10 @@ def list_volume_indices(layout: Layout) -> list[tuple[int, ...]]:
     return list(product(*(range(len(values)) for values in layout.counters)))
 
 
-def check_is_complete(
+def _check_is_complete(
     lines: NDArray[np.int64], n_volumes: int, encoding: CartesianEncoding
 ) -> bool:
-    """Check that every line within the limits was acquired, but for the corners of a 3D scan.
-
-    Parameters
-    ----------
-    lines
-        Indices (volume, kz, ky), shape (3, acquisitions).
-    n_volumes
-        How many volumes there are.
-    encoding
-        Their encoding.
-
-    Returns
-    -------
-    bool
-        Whether the corners of the plane (kz, ky) are missing, in all volumes alike.
-
-    Raises
-    ------
-    RawDataError
-        If something else is missing.
-    """
+    """Return whether only the corners of 3D volumes are missing, in all alike; refuse the rest."""
     n_kz, n_ky, _ = encoding.encoded_shape
     n_acquired = np.unique(np.ravel_multi_index(tuple(lines), (n_volumes, n_kz, n_ky))).size
     n_expected = n_volumes * encoding.partitions.n_steps * encoding.rows.n_steps

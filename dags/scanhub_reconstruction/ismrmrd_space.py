@@ -81,6 +81,11 @@ def find_transform_shape(encoded: Space, recon: Space) -> tuple[int, int, int]:
             )
     if max(math.prod(encoded.shape), math.prod(sizes)) > MAX_SAMPLES:
         raise RawDataError("The matrix is too large for this reconstruction.")
+    if any(1 < n >= 2 * size for size, n in zip(sizes, encoded.shape, strict=True)):
+        raise RawDataError(
+            "The ISMRMRD header is inconsistent: the image is no more than half as fine as the "
+            "encoded matrix."
+        )
     return sizes[0], sizes[1], sizes[2]
 
 

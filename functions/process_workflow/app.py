@@ -40,25 +40,12 @@ def process_workflow(
 ) -> ProcessedWorkflowView:
     """Start the first task that is pending and ready, and DAG tasks that are ready beside it.
 
-    Before a scan starts, the whole workflow is checked: 422 if its definition cannot be carried
-    out, 409 if only the moment is wrong, a device that is offline, say. `problems` and `tasks` of
-    the answer have all reasons; what no service has answered within 3 s is no reason, and is listed
-    in `not_checked`. A call that the same user repeats within 10 s, or while his first call is at
-    work, is answered with the scan that the first one has started.
+    The whole workflow is checked before a scan: 422 or 409 has all reasons in `problems` and
+    `tasks`. What no service answers within 3 s is no reason, and is listed in `not_checked`. A call
+    that the same user repeats within 10 s is answered with the scan that the first has started.
     """
-    processed = use_case(
-        store,
-        queue,
-        orchestrator,
-        exam,
-        scan,
-        give_clock(),
-        give_settings(),
-        workflow_id,
-        caller.token,
-        caller.cause,
-        auto_advance,
-    )
+    ports = (store, queue, orchestrator, exam, scan, give_clock(), give_settings())
+    processed = use_case(*ports, workflow_id, caller.token, caller.cause, auto_advance)
     return ProcessedWorkflowView.of(processed)
 
 

@@ -1,5 +1,6 @@
 """An in-memory stand-in of ScanHub's neighbour services (contract generation A).
 
 One process on loopback answers for user-login-, exam-, patient-, sequence- and device-manager
-and for one simulated scanner, so that the laptop stack and the tests need no ScanHub.
+and for one simulated scanner, so that the laptop stack and the tests need no ScanHub. Devices may
+also connect to its socket. `faults.Fault` says how `POST /_control/faults` lets each of them fail.
 """

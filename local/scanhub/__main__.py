@@ -6,7 +6,6 @@ import sys
 from types import FrameType
 
 from local.scanhub.app import Settings, make_app, make_stand_in
-from local.scanhub.seed import OPERATOR_PASSWORD, OPERATOR_USERNAME, SERVICE_PASSWORD
 from local.scanhub.server import HOST, make_server, open_socket
 
 
@@ -22,9 +21,6 @@ def main() -> int:
     settings = Settings(
         address=address,
         workflow_manager_url=options.workflow_manager_url,
-        username=options.username,
-        password=options.password,
-        service_password=options.service_password,
         scan_duration_s=options.scan_duration_s,
     )
     # The server raises the signal again once it is down: that is an orderly end.
@@ -41,9 +37,6 @@ def _parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=8090, help="0 takes a free port")
     parser.add_argument("--workflow-manager-url", default="", help="where the scanner uploads")
-    parser.add_argument("--username", default=OPERATOR_USERNAME, help="the operator's name")
-    parser.add_argument("--password", default=OPERATOR_PASSWORD, help="the operator's password")
-    parser.add_argument("--service-password", default=SERVICE_PASSWORD)
     parser.add_argument("--scan-duration-s", type=float, default=3.0)
     return parser.parse_args()
 

@@ -11,6 +11,7 @@ from local.scanhub.models import Role, User
 TOKEN_LENGTH_BYTES = 256  # 512 hexadecimal characters
 IDLE_LIMIT_S = 3600
 LOGIN_LIMIT_S = 39600
+BEARER = {"token_type": "bearer"}
 
 
 @dataclass
@@ -26,19 +27,16 @@ class Account:
     last_activity_unixtime: int = 0
     last_login_unixtime: int = 0
 
-    def to_user(self) -> User:
+    def to_user(self, **told: str | None) -> User:
         """Return the user as ``getcurrentuser`` answers it: without the token."""
-        return User(
-            username=self.username,
-            first_name=self.first_name,
-            last_name=self.last_name,
-            email=f"{self.username}@scanhub.invalid",
-            role=self.role,
-            access_token="",
-            token_type="",
-            last_activity_unixtime=self.last_activity_unixtime,
-            last_login_unixtime=self.last_login_unixtime,
-        )
+        names = "username first_name last_name role last_activity_unixtime last_login_unixtime"
+        fields = {name: getattr(self, name) for name in names.split()}
+        fields |= {
+            "email": f"{self.username}@scanhub.invalid",
+            "access_token": "",
+            "token_type": "",
+        }
+        return User.model_validate(fields | told)
 
 
 class Accounts:
@@ -59,15 +57,8 @@ class Accounts:
                 account.token = secrets.token_hex(TOKEN_LENGTH_BYTES)
                 account.last_login_unixtime = now
             account.last_activity_unixtime = now
-            user = account.to_user()
-        return user.model_copy(
-            update={
-                "access_token": account.token,
-                "token_type": "bearer",
-                "last_activity_unixtime": None,
-                "last_login_unixtime": None,
-            }
-        )
+            times = {"last_activity_unixtime": None, "last_login_unixtime": None}
+            return account.to_user(access_token=account.token, **BEARER, **times)
 
     def check_token(self, token: str) -> User | None:
         """Return the user a token belongs to, and renew the session; ``None`` if refused."""

@@ -56,10 +56,8 @@ def make_stand_in(settings: Settings) -> StandIn:
         recorder=Recorder(),
         seed=seed_store(store),
         credentials={
-            "username": settings.username,
-            "password": settings.password,
-            "service_username": SERVICE_USERNAME,
-            "service_password": settings.service_password,
+            **{"username": settings.username, "password": settings.password},
+            **{"service_username": SERVICE_USERNAME, "service_password": settings.service_password},
         },
         scanner_address=settings.address,
     )

@@ -108,21 +108,12 @@ def create_fault(fault: Fault, stand_in: StandInDep) -> list[Fault]:
 @router.get("/{what}")
 def show(what: Literal["scans", "faults", "requests"], stand_in: StandInDep) -> Any:
     """Return the scans by task id, the faults that are on, or the requests, oldest first."""
-    match what:
-        case "scans":
-            return stand_in.scanner.list_scans()
-        case "faults":
-            return stand_in.faults.list_active()
-    return stand_in.recorder.to_json()
+    faults, recorder = stand_in.faults.list_active, stand_in.recorder.to_json
+    return {"scans": stand_in.scanner.list_scans, "faults": faults, "requests": recorder}[what]()
 
 
 @router.delete("/{what}", status_code=204)
 def clear(what: Literal["faults", "requests", "tokens"], stand_in: StandInDep) -> None:
     """Switch all faults off, forget all requests, or end all sessions as if they had expired."""
-    match what:
-        case "faults":
-            stand_in.faults.clear()
-        case "requests":
-            stand_in.recorder.clear()
-        case "tokens":
-            stand_in.accounts.log_out()
+    faults, recorder = stand_in.faults.clear, stand_in.recorder.clear
+    {"faults": faults, "requests": recorder, "tokens": stand_in.accounts.log_out}[what]()

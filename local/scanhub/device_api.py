@@ -11,12 +11,6 @@ public = APIRouter()
 router = APIRouter(prefix="/api/v1/device", dependencies=[Depends(check_user)])
 
 
-@public.get("/api/v1/device/health/readiness")
-def check_readiness() -> dict[str, str]:
-    """Answer as soon as the table is there."""
-    return {"status": "ok"}
-
-
 @public.post("/api/start-scan")
 def start_scan(device_task: DeviceTask, stand_in: StandInDep) -> dict[str, str]:
     """Begin a scan on the simulated scanner and answer at once; 409 while the device scans."""

@@ -21,6 +21,8 @@ WORDS = {
     "date": ("invalid date format", "value_error.date"),
     "string": ("str type expected", "type_error.str"),
 }
+ENUM = ("value is not a valid enumeration member", "type_error.enum")
+LITERAL = ("unexpected value", "value_error.const")
 NULL = ("none is not an allowed value", "type_error.none.not_allowed")
 
 
@@ -44,34 +46,21 @@ def answer_validation_error(request: Request, exc: Exception) -> JSONResponse:
 
 def _translate(error: dict[str, Any], body: Any) -> dict[str, Any]:
     kind, loc, context = error["type"], list(error["loc"]), error.get("ctx", {})
+    told: dict[str, Any] = {}
     if kind == "json_invalid":
         fault = json.JSONDecodeError(context["error"], body, loc[-1])
-        context = {key: getattr(fault, key) for key in ("msg", "doc", "pos", "lineno", "colno")}
-        told = {"msg": str(fault), "type": "value_error.jsondecode", "ctx": context}
+        words = str(fault), "value_error.jsondecode"
+        told = {key: getattr(fault, key) for key in ("msg", "doc", "pos", "lineno", "colno")}
     elif kind != "missing" and error["input"] is None:
-        told = dict(zip(("msg", "type"), NULL, strict=True))
+        words = NULL
     elif kind in ("enum", "literal_error"):
-        told = _refuse_choice(error["input"], context["expected"], is_enum=kind == "enum")
+        values = re.findall("'([^']*)'", context["expected"])
+        if kind == "enum":
+            (text, name), told = ENUM, {"enum_values": values}
+        else:
+            (text, name), told = LITERAL, {"given": error["input"], "permitted": values}
+        words = f"{text}; permitted: {str(values)[1:-1]}", name
     else:
-        family = kind.split("_")[0]
-        words = WORDS.get(kind) or WORDS.get(family) or (error["msg"], f"value_error.{kind}")
-        told = dict(zip(("msg", "type"), words, strict=True))
-    return {"loc": loc, **told}
-
-
-def _refuse_choice(given: Any, expected: str, *, is_enum: bool) -> dict[str, Any]:
-    values = re.findall("'([^']*)'", expected)
-    permitted = ", ".join(f"'{value}'" for value in values)
-    if is_enum:
-        text, kind = "value is not a valid enumeration member", "type_error.enum"
-        return {
-            "msg": f"{text}; permitted: {permitted}",
-            "type": kind,
-            "ctx": {"enum_values": values},
-        }
-    context = {"given": given, "permitted": values}
-    return {
-        "msg": f"unexpected value; permitted: {permitted}",
-        "type": "value_error.const",
-        "ctx": context,
-    }
+        known = WORDS.get(kind.split("_")[0])
+        words = known or (error["msg"], f"value_error.{kind}")
+    return {"loc": loc, "msg": words[0], "type": words[1]} | ({"ctx": told} if told else {})

@@ -9,15 +9,7 @@ from pydantic import BaseModel
 from local.scanhub import models
 from local.scanhub.dependencies import StandIn, StandInDep, UserDep, check_user, require_uuid
 from local.scanhub.errors import UnhandledError
-from local.scanhub.models import (
-    ExamOut,
-    ItemStatus,
-    PatientOut,
-    ResultOut,
-    TaskOut,
-    User,
-    WorkflowOut,
-)
+from local.scanhub.models import ExamOut, ItemStatus, ResultOut, TaskOut, User, WorkflowOut
 from local.scanhub.store import Store
 
 public = APIRouter(prefix="/api/v1/exam")
@@ -29,12 +21,6 @@ LINK = "Instance needs to refer to instance, template to template."
 NO_PARENT = "{} must be an existing id."
 ON_CREATE = "to create exam"
 UNKNOWN = "Could not {} {}, either because it does not exist, or for another reason."
-ABOVE: dict[str, type[BaseModel]] = {
-    "patient_id": PatientOut,
-    "exam_id": ExamOut,
-    "workflow_id": WorkflowOut,
-    "task_id": TaskOut,
-}
 
 
 class Kind(NamedTuple):
@@ -45,32 +31,27 @@ class Kind(NamedTuple):
     base: Any
     model: Any
     parent: str
+    above: type[BaseModel]
     malformed: str
     not_updated: str
 
 
 EXAM = Kind(
-    *("exam", "", models.BaseExam, ExamOut, "patient_id"),
+    *("exam", "", models.BaseExam, ExamOut, "patient_id", models.PatientOut),
     *("Badly formed exam_id", UNKNOWN.format("update", "exam")),
 )
 WORKFLOW = Kind(
-    *("workflow", "/workflow", models.BaseWorkflow, WorkflowOut, "exam_id"),
+    *("workflow", "/workflow", models.BaseWorkflow, WorkflowOut, "exam_id", ExamOut),
     *("Badly formed workflow_id.", "Workflow not found"),
 )
 TASK = Kind(
-    *("task", "/task", models.BaseTask, TaskOut, "workflow_id"),
+    *("task", "/task", models.BaseTask, TaskOut, "workflow_id", WorkflowOut),
     *("Badly formed task_id.", UNKNOWN.format("update", "workflow")),
 )
 RESULT = Kind(
-    *("result", "/result", models.BaseResult, ResultOut, "task_id"),
+    *("result", "/result", models.BaseResult, ResultOut, "task_id", TaskOut),
     *("Badly formed task_id.", UNKNOWN.format("update", "result")),
 )
-
-
-@public.get("/health/readiness")
-def check_readiness() -> dict[str, str]:
-    """Answer as soon as the tables are there."""
-    return {"status": "ok"}
 
 
 @public.get("/dicom/{result_id}")
@@ -226,7 +207,7 @@ def _show(items: list[Any]) -> list[Any]:
 def _check_parent(kind: Kind, item: Any, store: Store, why: str) -> None:
     column, is_template = kind.parent, getattr(item, "is_template", False)
     parent_id = getattr(item, column)
-    parent: Any = store.find(ABOVE[column], parent_id)
+    parent: Any = store.find(kind.above, parent_id)
     is_missing, is_unknown = parent_id is None, parent_id is not None and parent is None
     is_mixed = parent is not None and getattr(parent, "is_template", False) != is_template
     if kind is EXAM:

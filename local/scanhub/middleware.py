@@ -14,13 +14,7 @@ GARBAGE = b"<html>\x00 this is no JSON"
 
 
 class FaultyWire:
-    """Pure ASGI middleware; it does not touch the control API.
-
-    Parameters
-    ----------
-    recorder
-        Keeps all requests, also those that a fault keeps from their service.
-    """
+    """Pure ASGI middleware; it records also what a fault keeps from its service."""
 
     def __init__(self, app: ASGIApp, *, faults: FaultBoard, recorder: Recorder) -> None:
         self._app = app

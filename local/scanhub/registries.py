@@ -1,4 +1,4 @@
-"""patient-manager and sequence-manager."""
+"""patient-manager and sequence-manager, and the readiness of all."""
 
 import json
 import re
@@ -19,7 +19,10 @@ sequences = APIRouter(prefix="/api/v1/mri/sequences", dependencies=[Depends(chec
 DOCUMENT_ID = re.compile(r"[0-9a-fA-F]{24}")
 
 
+@public.get("/device/health/readiness")
+@public.get("/exam/health/readiness")
 @public.get("/patient/health/readiness")
+@public.get("/userlogin/health/readiness")
 @public.get("/mri/sequences/health")
 def check_readiness() -> dict[str, str]:
     """Answer as soon as the databases are there."""

@@ -41,19 +41,12 @@ class SocketLostError(Exception):
 class ScanRecord:
     """What happened to the scan of one task; state, error and upload are those of the last start.
 
-    Attributes
-    ----------
-    n_starts
-        Orders that the scanner carried out.
-    n_refused
-        Orders that it refused because it was scanning.
-    state
-        ``idle``, ``waiting``, ``scanning``, ``uploading``, ``finished`` or ``failed``.
+    Starts are orders that the scanner carried out; it refuses some while it is scanning.
     """
 
     n_starts: int = 0
     n_refused: int = 0
-    state: str = "idle"
+    state: str = "idle"  # or waiting, scanning, uploading, finished, failed
     error: str | None = None
     upload_id: str | None = None
 
@@ -68,20 +61,10 @@ def acquire_phantom(path: Path) -> None:
 
 @dataclass(kw_only=True)
 class ScannerSettings:
-    """How the scanner behaves.
+    """How the scanner behaves; tests replace the phantom and the network."""
 
-    Attributes
-    ----------
-    workflow_manager_url
-        Base URL of the API that takes the data; may be set later.
-    scan_duration_s
-        How long a scan takes without the upload [s].
-    acquire, transport
-        Tests replace the phantom and the network by these.
-    """
-
-    workflow_manager_url: str = ""
-    scan_duration_s: float = 3.0
+    workflow_manager_url: str = ""  # which takes the data; may be set later
+    scan_duration_s: float = 3.0  # without the upload
     acquire: Acquire = acquire_phantom
     transport: httpx.BaseTransport | None = None
 

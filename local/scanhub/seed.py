@@ -44,51 +44,26 @@ SEQUENCE_FILE = "# Pulseq sequence file\n[VERSION]\nmajor 1\nminor 4\nrevision 0
 # What all that can be seeded says when it is not told otherwise.
 PLAIN = {"description": "", "status": "NEW", "is_template": False}
 PATIENT = {
-    "id": PATIENT_ID,
-    "first_name": "Phan",
-    "last_name": "Tom",
-    "birth_date": "1985-07-14",
-    "sex": "OTHER",
-    "issuer": "ScanHub stand-in",
-    "status": "NEW",
+    **{"id": PATIENT_ID, "first_name": "Phan", "last_name": "Tom", "birth_date": "1985-07-14"},
+    **{"sex": "OTHER", "issuer": "ScanHub stand-in", "status": "NEW"},
 }
-EXAM = PLAIN | {
-    "patient_id": PATIENT_ID,
-    "name": "Phantom study",
-    "indication": "Demonstration",
-    "patient_height_cm": PATIENT_HEIGHT_CM,
-    "patient_weight_kg": PATIENT_WEIGHT_KG,
+EXAM = {
+    **(PLAIN | {"patient_id": PATIENT_ID, "name": "Phantom study", "indication": "Demonstration"}),
+    **{"patient_height_cm": PATIENT_HEIGHT_CM, "patient_weight_kg": PATIENT_WEIGHT_KG},
 }
 SEQUENCE = {
-    "_id": SEQUENCE_ID,
-    "name": "Cartesian spin echo",
-    "description": "Two-dimensional Cartesian sequence of the phantom",
-    "sequence_type": "pulseq",
-    "tags": ["phantom"],
-    "file": SEQUENCE_FILE,
-    "file_extension": ".seq",
+    **{"_id": SEQUENCE_ID, "name": "Cartesian spin echo", "sequence_type": "pulseq"},
+    **{"description": "Two-dimensional Cartesian sequence of the phantom", "tags": ["phantom"]},
+    **{"file": SEQUENCE_FILE, "file_extension": ".seq"},
 }
 DEVICE = {
-    "name": "Simulated scanner",
-    "manufacturer": "ScanHub",
-    "modality": "MRI",
-    "status": "ready",
-    "site": "Laptop",
+    **{"name": "Simulated scanner", "manufacturer": "ScanHub", "modality": "MRI"},
+    **{"status": "ready", "site": "Laptop"},
 }
 
 
 class TaskSpec(BaseModel):
-    """A task to seed; fields that are left out get defaults.
-
-    Attributes
-    ----------
-    id
-        Given when other tasks of the same workflow refer to it.
-    args
-        ``None``: the seeded device and sequence, or the seeded contrast.
-    destinations
-        ``None``: the seeded DAG, or nothing in a device task.
-    """
+    """A task to seed; args and destinations that are left out lead to what is seeded."""
 
     model_config = ConfigDict(extra="forbid")
 

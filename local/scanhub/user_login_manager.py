@@ -14,12 +14,6 @@ COOKIE = "access_token"
 COOKIE_PATH = "/api/v1/userlogin/loginfromcookie"
 
 
-@router.get("/health/readiness")
-def check_readiness() -> dict[str, str]:
-    """Answer as soon as the table is there."""
-    return {"status": "ok"}
-
-
 @router.post("/login")
 def log_in(
     username: Annotated[str, Form()],

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from workflow_manager.domain.errors import ConflictError, NeighbourRefusedError
+from workflow_manager.domain.errors import (
+    ConflictError,
+    NeighbourRefusedError,
+    UpstreamRefusedError,
+)
 from workflow_manager.domain.exam import (
     AcquisitionLimits,
     DeviceTask,
@@ -137,6 +141,25 @@ class ScanHubContract:
             hospital.exam.get_result(NOBODY)
         assert (caught.value.status, caught.value.is_own) == (404, True)
 
+    def test_what_is_told_of_an_unknown_task_is_refused_by_exam_manager(
+        self, hospital: Hospital
+    ) -> None:
+        with pytest.raises(NeighbourRefusedError) as caught:
+            hospital.exam.report_task(NOBODY, ItemStatus.FINISHED, 100)
+        assert (caught.value.status, caught.value.is_own) == (404, True)
+        with pytest.raises(NeighbourRefusedError) as caught:
+            hospital.exam.create_result(NOBODY, ResultType.DICOM, "result/run", "a.dcm")
+        assert (caught.value.status, caught.value.is_own) == (400, True)
+
+    def test_a_report_leaves_the_other_tasks_and_all_stay_in_the_workflow(
+        self, hospital: Hospital
+    ) -> None:
+        hospital.exam.report_task(hospital.task_ids[0], ItemStatus.FINISHED, 100)
+        tasks = hospital.exam.get_workflow(hospital.workflow_id).tasks
+        assert {task.id: task.progress for task in tasks} == dict(
+            zip(hospital.task_ids, (100, 0), strict=True)
+        )
+
     def test_a_scan_finds_patient_sequence_and_device(self, hospital: Hospital) -> None:
         scan = hospital.scan
         assert scan.get_patient(hospital.patient_id).birth_date.year == 1985
@@ -161,6 +184,14 @@ class ScanHubContract:
         checked: list[str] = []
         hospital.scan.start(task_type, hospital.order(), lambda: checked.append("checked"))
         assert checked == ["checked"]
+
+    def test_a_start_of_an_unknown_device_is_refused(self, hospital: Hospital) -> None:
+        order = hospital.order().model_copy(update={"device_id": NOBODY})
+        kinds = (TaskType.DEVICE_TASK_SDK, 503), (TaskType.DEVICE_TASK_SIMULATOR, 404)
+        for task_type, status in kinds:
+            with pytest.raises(UpstreamRefusedError) as caught:
+                hospital.scan.start(task_type, order, lambda: None)
+            assert caught.value.status == status
 
     def test_a_start_that_is_not_wanted_is_not_sent(self, hospital: Hospital) -> None:
         def refuse() -> None:

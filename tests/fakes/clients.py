@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
-from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError
+from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError, UpstreamRefusedError
 from workflow_manager.domain.exam import (
     Device,
     DeviceTask,
@@ -70,7 +70,9 @@ class FakeExam:
         if workflow_id not in self.workflows:
             raise NeighbourRefusedError(detail, 404, is_own=True)
         workflow = self.workflows[workflow_id]
-        tasks = [self.tasks.get(task.id, task) for task in workflow.tasks]
+        ids = {task.id for task in workflow.tasks}
+        # Unsorted, as from PostgreSQL: a task that was written is the last.
+        tasks = [task for task in self.tasks.values() if task.id in ids]
         return workflow.model_copy(update={"tasks": tasks})
 
     def get_task(self, task_id: str) -> ExamTask:
@@ -112,29 +114,32 @@ class FakeExam:
         word: str | None = None,
     ) -> None:
         self._fail("report_task")
-        task = self.tasks.get(task_id)
-        before = self.comments.get(task_id)
+        if task_id not in self.tasks:
+            raise NeighbourRefusedError(f"Failed to fetch task with id={task_id}", 404, is_own=True)
+        task, before = self.tasks[task_id], self.comments.get(task_id)
         comment = put_word(before, word)
-        is_scanned = task is not None and is_under_scan(task.type, task.progress)
-        if status is None and (comment == before or is_scanned):
+        if status is None and (comment == before or is_under_scan(task.type, task.progress)):
             return
         self.comments[task_id] = comment
         self.reports.append(TaskReport(task_id, status, progress, word))
-        if task and status is not None:
-            changes = {"status": status, "progress": progress}
-            self.tasks[task_id] = task.model_copy(update=changes)
+        changes = {} if status is None else {"status": status, "progress": progress}
+        # A write moves the row.
+        self.tasks[task_id] = self.tasks.pop(task_id).model_copy(update=changes)
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str
     ) -> None:
         self._fail("create_result")
+        task = self.tasks.get(task_id)
+        if task is None or task.is_template:
+            detail = f"Failed to create a result of task with id={task_id}"
+            raise NeighbourRefusedError(detail, 400, is_own=True)
         self.results.append(CreatedResult(task_id, result_type, directory, filename))
-        if task_id in self.tasks:
-            listed = ExamResult(
-                id=str(uuid4()), type=result_type, directory=directory, filename=filename
-            )
-            results = [*self.tasks[task_id].results, listed]
-            self.tasks[task_id] = self.tasks[task_id].model_copy(update={"results": results})
+        listed = ExamResult(
+            id=str(uuid4()), type=result_type, directory=directory, filename=filename
+        )
+        changes = {"results": [*task.results, listed]}
+        self.tasks[task_id] = task.model_copy(update=changes)
 
     def _fail(self, operation: str) -> None:
         if operation in self.fail_with:
@@ -181,6 +186,9 @@ class FakeScan:
         self.starts.append((task_type, device_task))
         if self.start_error:
             raise self.start_error
+        if device_task.device_id not in self.device_statuses:
+            is_sdk = task_type is TaskType.DEVICE_TASK_SDK
+            raise UpstreamRefusedError("Error at starting device task.", 503 if is_sdk else 404)
 
 
 @dataclass

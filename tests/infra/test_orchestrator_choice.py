@@ -9,6 +9,7 @@ CALLERS = {
     "FollowChanges",
     "GetDagRun",
     "ListAvailableTasks",
+    "ProcessWorkflow",
     "ReconcileRuns",
     "TriggerAirflow",
     "UploadAndTrigger",

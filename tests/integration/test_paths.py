@@ -106,6 +106,23 @@ def test_object_version_of_a_scan_completes_it(deployment: Deployment) -> None:
     assert shown_states(deployment) == ["COMPLETED", "IN_PROGRESS"]
 
 
+def test_copy_of_a_template_reconstructs_its_own_scan_in_any_order(deployment: Deployment) -> None:
+    # Given the copy of a template, made in another order, that names the template's scan
+    deployment.add_workflow(SCAN, RECONSTRUCTION, is_template=True)
+    args = {"input_task_ids": json.dumps([deployment.task_ids[0]])}
+    deployment.add_workflow(RECONSTRUCTION.model_copy(update={"args": args}), SCAN)
+    reconstruction_id, scan_id = deployment.task_ids
+
+    process(deployment)
+    assert deployment.airflow.runs == {}
+    assert end_upload(deployment, begin_upload(deployment, task_id=scan_id)) == 200
+    key = tell_of_newest_object(deployment)
+    deployment.drain_queue()
+
+    [run] = deployment.airflow.runs.values()
+    assert (run["conf"]["task_id"], run["conf"]["key"]) == (reconstruction_id, key)
+
+
 @pytest.mark.parametrize("target", ["dag", "task"])
 def test_upload_that_s3_has_lost_is_said_to_be_aborted(deployment: Deployment, target: str) -> None:
     # Given uploads whose parts S3 no longer has, as after 14 days

@@ -184,6 +184,38 @@ def test_a_start_is_never_sent_twice(
     assert len(failures) == 1
 
 
+@pytest.mark.parametrize(
+    ("start", "path"),
+    [
+        (lambda client: client.trigger_task("t", expected_attempt=0), "/trigger_task/t/"),
+        (
+            lambda client: client.retry_task("w", "t", expected_attempt=0),
+            "/workflows/w/tasks/t/retry/",
+        ),
+    ],
+)
+def test_start_of_an_attempt_that_is_named_is_sent_again(
+    make_client: MakeClient, start: Callable[[Client], Any], path: str
+) -> None:
+    # Given an API whose first answer is lost, and that refuses by then
+    requests: list[httpx.Request] = []
+    problem = {"title": "Conflict", "status": 409, "detail": "It is at attempt 1.", "attempt": 1}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(409, json=problem) if len(requests) > 1 else httpx.Response(504)
+
+    client = make_client(answer)
+
+    # When the start of the next attempt is sent, then again, and it says which one
+    with pytest.raises(errors.ConflictError, match="attempt 1"):
+        start(client)
+    assert len(requests) == 2
+    assert {(r.url.path.endswith(path), r.url.query) for r in requests} == {
+        (True, b"expected_attempt=0")
+    }
+
+
 BODY = CreateUploadBody(file_name="f", size_bytes=1, dag_id="d")
 
 

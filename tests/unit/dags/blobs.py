@@ -52,8 +52,10 @@ class Measurement:
     heads: NDArray[np.void]
     samples: NDArray[np.complex64]
 
-    def write(self, path: Path, *, group: str = "dataset", dtype: str = "<f4") -> None:
-        """Add a group to the file, in chunks of one acquisition."""
+    def write(
+        self, path: Path, *, group: str = "dataset", dtype: str = "<f4", chunk: int = 1
+    ) -> None:
+        """Add a group to the file, in chunks of so many acquisitions."""
         vector = h5py.vlen_dtype(np.dtype(dtype))
         records = np.empty(
             len(self.heads),
@@ -65,7 +67,7 @@ class Measurement:
             record["data"] = np.ascontiguousarray(readout).ravel().view(np.float32).astype(dtype)
         with h5py.File(path, "a") as file:
             place = file.create_group(group)
-            place.create_dataset("data", data=records, chunks=(1,), maxshape=(None,))
+            place.create_dataset("data", data=records, chunks=(chunk,), maxshape=(None,))
             document = self.document.encode("latin-1")
             text = h5py.special_dtype(vlen=bytes)
             place.create_dataset("xml", shape=(1,), dtype=text)[0] = document

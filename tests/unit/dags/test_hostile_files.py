@@ -94,3 +94,30 @@ def test_opened_files_sees_what_hdf5_opens_by_itself(
         assert file["dataset"]["data"].size
 
     assert opened.list_names() == ["other_patient.h5"]
+
+
+@pytest.mark.parametrize("place", ["dataset_1", "dataset_1/data", "dataset_1/xml"])
+@pytest.mark.parametrize("has_noise_group", [False, True])
+def test_a_group_of_another_name_is_not_looked_for_in_other_files(
+    tmp_path: Path, decoys: Decoys, opened: OpenedFiles, place: str, has_noise_group: bool
+) -> None:
+    path = tmp_path / "raw"
+    simulate_acquisition(path, n_coils=2, matrix_size=MATRIX_SIZE)
+    with h5py.File(path, "r+") as file:
+        file.move("dataset", "dataset_1")
+        if has_noise_group:
+            records = file["dataset_1/data"][:]
+            records["head"]["flags"] = 1 << 18
+            noise = file.create_group("dataset")
+            noise.create_dataset("data", data=records, dtype=file["dataset_1/data"].dtype)
+            file.copy("dataset_1/xml", noise)
+        del file[place]
+        other = place.replace("dataset_1", "dataset")
+        file[place] = h5py.ExternalLink(str(decoys.measurement), f"/{other}")
+    opened.list_names()
+
+    with pytest.raises(RawDataError) as caught:
+        read_here(path)
+
+    assert SENTENCE.fullmatch(str(caught.value))
+    assert opened.list_names() == []

@@ -82,6 +82,7 @@ def set_trajectory(header: Any) -> None:
 
 def set_3d(header: Any) -> None:
     header.encoding[0].encodedSpace.matrixSize.z = 16
+    header.encoding[0].reconSpace.matrixSize.z = 16
 
 
 def set_acceleration(header: Any) -> None:

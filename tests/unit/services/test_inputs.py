@@ -118,9 +118,12 @@ def test_a_task_with_a_problem_waits_until_it_is_mended(world: MemoryPorts) -> N
     with pytest.raises(InvalidInputError, match="Entry 1"):
         call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     call(trigger_task, world, SCAN_ID, TOKEN, at(0))
-    deliver(world, make_raw_data())
+    edit(world, SCAN.model_copy(update={"status": ItemStatus.FINISHED, "progress": 100}))
     with pytest.raises(InvalidInputError, match="Entry 1"):
-        call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(20))
+        call(trigger_task, world, RECONSTRUCTION_ID, TOKEN, at(5))
+    # The scanner is done, and the data of the scan may be what the task is to take.
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    deliver(world, make_raw_data())
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.PENDING
 
     edit(world, name_inputs(RECONSTRUCTION, SCAN_ID))

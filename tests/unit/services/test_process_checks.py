@@ -24,6 +24,7 @@ from tests.fakes.world import (
 from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
+    MisconfiguredError,
     NeighbourRefusedError,
     ScanHubError,
     UpstreamUnreachableError,
@@ -177,15 +178,17 @@ def test_dag_tasks_start_unchecked(world: MemoryPorts) -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "text"),
     [
-        UpstreamUnreachableError("It is away."),
-        NeighbourRefusedError("A proxy answers.", 404),
-        NeighbourRefusedError("It is broken.", 500),
+        (UpstreamUnreachableError("It is away."), "It is away."),
+        (NeighbourRefusedError("A proxy answers.", 404), "A proxy answers."),
+        (NeighbourRefusedError("It is broken.", 500), "It is broken."),
+        (MisconfiguredError("The secret cannot be used."), "The secret cannot be used."),
+        (RuntimeError("Nobody has foreseen this."), "An unexpected error."),
     ],
 )
 def test_what_no_service_has_answered_stops_no_scan_and_is_said(
-    world: MemoryPorts, error: ScanHubError, monkeypatch: pytest.MonkeyPatch
+    world: MemoryPorts, error: Exception, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> Any:
         raise error
@@ -196,7 +199,7 @@ def test_what_no_service_has_answered_stops_no_scan_and_is_said(
     processed = process(world)
 
     assert processed.is_started
-    assert processed.not_checked == (error.detail,)
+    assert processed.not_checked == (text,)
     problems = call(validate_workflow, make_world(), WORKFLOW_ID, at(0)).tasks
     assert not any(each.problems for each in problems)
 

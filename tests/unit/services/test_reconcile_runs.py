@@ -17,6 +17,7 @@ from tests.fakes.world import (
     get_status,
     get_task,
     make_dag_data,
+    make_exam_task,
     make_raw_data,
     make_world,
 )
@@ -208,6 +209,8 @@ def test_reconcile_runs_tells_all_that_waits_once_exam_manager_is_back(world: Me
     # Given an outage in which many tries fail
     tasks = [make_task(f"task-{n}", is_mirror_due=True, updated_at=at(0).at) for n in range(20)]
     world.store.commit([make_workflow(), *tasks])
+    known = [make_exam_task(task.task_id, task.task_type, 0) for task in tasks]
+    world.exam.tasks |= {task.id: task for task in known}
     world.exam.fail_with["report_task"] = UpstreamUnreachableError("away")
     for minute in range(1, 61):
         reconcile(world, 60 * minute)

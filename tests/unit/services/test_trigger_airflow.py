@@ -33,6 +33,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
 )
 from workflow_manager.domain.exam import ItemStatus
+from workflow_manager.domain.listing import ListQuery
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.ports import Dag
 from workflow_manager.services.create_upload import UploadRequest, create_upload
@@ -143,6 +144,9 @@ def test_trigger_airflow_keeps_a_second_object_of_a_scan_in_the_audit_trail(
     assert [data_id in (event.reason or "") for event in late] == [True]
     assert "upload-2" not in str(late)
     assert get_task(world, SCAN_ID).data == make_raw_data("upload-1")
+    query = ListQuery(since=at(-60).at, until=at(60).at, limit=10)
+    rejected = world.store.list_rejected_objects(query).items
+    assert [each.key for each in rejected] == [make_raw_data("upload-2").key]
 
 
 def test_trigger_airflow_takes_data_of_a_scan_that_was_started_elsewhere(

@@ -184,7 +184,9 @@ def make_tasks(
     definitions = {definition.id: definition for definition in workflow.tasks}
     followers: dict[str, list[ExamTask]] = {}
     for task_id, resolved in inputs.items():
-        for input_id in () if definitions[task_id].type.is_device_task else resolved.task_ids:
+        # Once it is known whose data a task takes, it may be anybody's.
+        taken = inputs if resolved.problems else resolved.task_ids
+        for input_id in () if definitions[task_id].type.is_device_task else taken:
             followers.setdefault(input_id, []).append(definitions[task_id])
     tasks: list[Task] = []
     for task_id, resolved in inputs.items():

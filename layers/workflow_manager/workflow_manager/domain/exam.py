@@ -69,6 +69,7 @@ class ResultType(StrEnum):
 class ExamResult(ScanHubModel):
     """A result that exam-manager lists with a task."""
 
+    id: str = ""
     type: str
     directory: str = ""
     filename: str = ""

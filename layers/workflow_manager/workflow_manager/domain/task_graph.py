@@ -94,9 +94,10 @@ class TaskGraph:
         )
 
     def has_followers(self, task: Task) -> bool:
-        """Tell whether a DAG task takes its data; a scan takes none."""
+        """Tell whether a DAG task takes its data, or may take it; a scan takes none."""
         return any(
-            task.task_id in each.input_task_ids and not each.task_type.is_device_task
+            (task.task_id in each.input_task_ids or each.input_problems)
+            and not each.task_type.is_device_task
             for each in self.tasks.values()
         )
 

@@ -38,7 +38,7 @@ from workflow_manager.steps.scans.follow_device_task import follow_device_task
 from workflow_manager.steps.scans.look_at_device import look_at_device
 from workflow_manager.steps.scans.watch_ended_scan import watch_ended_scan
 from workflow_manager.steps.tasks.mirror_task import mirror_task
-from workflow_manager.steps.turn import TURN_TIME, Turn
+from workflow_manager.steps.turn import Turn
 
 # Longer than the function's own timeout, shorter than its schedule: a crashed turn frees itself.
 LEASE_S = 55
@@ -259,16 +259,14 @@ def _follow_scans(
                 look(task, reported)
 
     def look(task: Task, reported: ExamTask) -> None:
-        nonlocal until, n_in_vain
+        nonlocal n_in_vain
         # A device-manager that is away costs a turn a few tries; next time others come first.
         if n_in_vain == MAX_N_IN_VAIN:
             return
-        n_in_vain, begun = n_in_vain + 1, turn.clock()
+        n_in_vain += 1
         with keep_going("device not looked at"):
             look_at_device(store, queue, exam, scan, task, reported, turn.cause)
             n_in_vain = 0
-        # Nor do other scans pay for it with their time.
-        until = min(until + (turn.clock() - begun), turn.cause.at + TURN_TIME)
 
     scans = [task for task in active.scans if not has_overdue_end(task, turn.cause)]
     for task in _rotate(scans, turn):

@@ -7,7 +7,8 @@ from threading import Thread
 from typing import TypeVar
 
 from workflow_manager.deadline import limit
-from workflow_manager.domain.errors import ScanHubError
+from workflow_manager.domain.errors import ScanHubError, UpstreamError
+from workflow_manager.observability import log_unexpected
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 # Of questions, by key, each asked when the one before it is answered.
@@ -40,8 +41,6 @@ def ask_side_by_side(lines: Iterable[Line[KeyT]], total_s: float) -> dict[KeyT, 
             key, answer = said.get(timeout=max(0.0, ends_at_s - time.monotonic()))
         except Empty:
             break
-        if isinstance(answer, BaseException) and not isinstance(answer, ScanHubError):
-            raise answer
         answers[key] = answer
     return answers
 
@@ -54,6 +53,9 @@ def _ask(line: Line[KeyT], ends_at_s: float, said: "SimpleQueue[tuple[KeyT, obje
             # The limit around the call is that of its thread.
             with limit(left_s):
                 answer = question()
-        except BaseException as error:  # noqa: BLE001 - the caller raises it, or looks at it
+        except ScanHubError as error:
             answer = error
+        except Exception as error:  # noqa: BLE001 - one that breaks says no more than one that hangs
+            log_unexpected(error)
+            answer = UpstreamError("An unexpected error.")
         said.put((key, answer))

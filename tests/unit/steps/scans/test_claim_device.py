@@ -174,3 +174,13 @@ def test_refusal_names_no_task_to_who_may_not_see_it(
 
     assert SCAN_ID not in refusal.value.detail
     assert WORKFLOW_ID not in refusal.value.detail
+
+
+def test_end_of_an_earlier_attempt_frees_no_scanner() -> None:
+    world = make_two_workflows()
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    end_in_exam_manager(world)
+    world.store.commit([get_task(world, SCAN_ID).evolve(is_mirror_due=True)])
+
+    with pytest.raises(ConflictError, match="scanning for another task"):
+        start_other(world, 2)

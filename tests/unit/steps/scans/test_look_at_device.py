@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from tests.contracts.samples import make_task
 from tests.fakes.ports import MemoryPorts, call
+from tests.fakes.stuck import KINDS, is_served
 from tests.fakes.world import (
     NOW,
     RECONSTRUCTION,
@@ -332,20 +334,29 @@ def test_scan_that_goes_on_costs_no_look_and_one_that_does_not_one_a_minute(
     assert world.scan.n_looks == 10
 
 
-def test_device_that_hangs_keeps_no_other_scan_from_being_followed(world: MemoryPorts) -> None:
-    start = at(60).at
-    clock = [start]
+def test_device_manager_that_hangs_keeps_no_other_scan_from_being_followed() -> None:
+    world, clock = make_world(), [at(60).at]
+    asked: list[str] = []
+    for n in range(15):
+        KINDS["lost_scan"](world, f"lost-{n}", NOW + timedelta(minutes=n))
+    KINDS["ended_scan"](world, "last", NOW + timedelta(days=1))
     world.clock = lambda: clock[0]
 
-    def hang(_: str) -> Device:
+    def hang(device_id: str) -> Device:
+        asked.append(device_id)
         clock[0] += timedelta(seconds=3)
         raise UpstreamTimeoutError("No answer.")
 
     world.scan.get_device = hang  # type: ignore[method-assign]
-    reconcile(world, 1)
+    call(reconcile_runs, world, at(60, "reconcile_runs"))
 
-    status = world.store.get_system_status()
-    assert (status.checked_at, status.n_stumbles) == (start, 0)
+    assert is_served(world, "ended_scan", "last")
+    assert (len(asked), world.store.get_system_status().n_stumbles) == (3, 0)
+    for minute in range(2, 20):
+        clock[0] = at(60 * minute).at
+        call(reconcile_runs, world, at(60 * minute, "reconcile_runs"))
+    # None is always behind three others.
+    assert len(set(asked)) == 15
 
 
 def test_free_text_of_a_device_is_not_kept(world: MemoryPorts) -> None:
@@ -425,3 +436,37 @@ def test_start_that_was_not_made_has_no_late_end() -> None:
         call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
     assert get_task(world, SCAN_ID).watched_until is None
+
+
+def test_next_attempt_has_neither_the_look_nor_the_watch_of_the_last_one(
+    world: MemoryPorts,
+) -> None:
+    lose_socket(world)
+    assert get_task(world, SCAN_ID).device_look is None
+
+    call(trigger_task, world, SCAN_ID, TOKEN, at(600))
+
+    assert get_task(world, SCAN_ID).watched_until is None
+
+
+def test_watch_that_an_older_release_has_left_makes_no_scan_due() -> None:
+    fields = {"deadline": at(99).at, "watched_until": at(9).at}
+    task = make_task("scan", status=TaskStatus.IN_PROGRESS, **fields)
+
+    assert task.due_at == at(99).at
+
+
+def test_scan_whose_time_is_over_is_not_watched(world: MemoryPorts) -> None:
+    task = reconcile(world, world.settings.device_task_timeout_s // 60 + 1)
+
+    assert (task.status, task.watched_until) == (TaskStatus.FAILED, None)
+
+
+def test_dag_task_that_others_have_started_is_no_scan_to_be_watched() -> None:
+    started = RECONSTRUCTION.model_copy(update={"status": ItemStatus.STARTED})
+    world = make_world(SDK_SCAN, started)
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+
+    task, _ = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION.id, at(30))
+
+    assert (task.status, task.watched_until) == (TaskStatus.CANCELLED, None)

@@ -10,8 +10,8 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     LoginExpiredError,
     NeighbourRefusedError,
+    NotFoundError,
     ScanHubError,
-    UpstreamError,
 )
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
@@ -46,7 +46,7 @@ class Complaint:
         return self.kind is not Kind.UNCHECKED
 
 
-def find_own_complaints(graph: TaskGraph, settings: Settings, task: Task) -> Iterator[Complaint]:
+def find_own_complaints(settings: Settings, graph: TaskGraph, task: Task) -> Iterator[Complaint]:
     """Yield what is wrong with a pending task, as far as no service need be asked."""
     if task.is_oversized:
         yield from find_complaints(task.check_size)
@@ -90,9 +90,11 @@ def find_complaints(check: Callable[[], object]) -> Iterator[Complaint]:
 
 def explain(error: ScanHubError) -> Complaint:
     """Return what an error says of the task for which it was raised."""
-    if isinstance(error, UpstreamError):
-        # Something else may have answered in the service's place, or nothing.
-        is_own = isinstance(error, NeighbourRefusedError) and error.is_own
-        is_answer = is_own or isinstance(error, LoginExpiredError)
-        return Complaint(error.detail, Kind.WRONG if is_answer else Kind.UNCHECKED)
-    return Complaint(error.detail, Kind.PASSING if isinstance(error, ConflictError) else Kind.WRONG)
+    if isinstance(error, ConflictError):
+        return Complaint(error.detail, Kind.PASSING)
+    # Else something has answered in the service's place, or nothing, or the deployment is wrong.
+    is_answer = isinstance(error, NeighbourRefusedError) and error.is_own
+    is_certain = is_answer or isinstance(
+        error, InvalidInputError | NotFoundError | LoginExpiredError
+    )
+    return Complaint(error.detail, Kind.WRONG if is_certain else Kind.UNCHECKED)

@@ -203,7 +203,7 @@ def check_workflow(
         The patient's age is that of this day.
     """
     pending = [task for task in graph.tasks.values() if task.status is TaskStatus.PENDING]
-    own = {task.task_id: list(find_own_complaints(graph, settings, task)) for task in pending}
+    own = {task.task_id: list(find_own_complaints(settings, graph, task)) for task in pending}
     asked = {task.task_id: list(_list_questions(settings, task)) for task in pending}
     general = _list_general_questions(graph, pending)
     questions = [*general, *(each for some in asked.values() for each in some)]
