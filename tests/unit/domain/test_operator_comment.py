@@ -157,3 +157,12 @@ def test_a_comment_of_any_length_is_kept_and_costs_no_time(text: str) -> None:
     begun_s = time.process_time()
     assert put_word(put_word(text, WORD), None) == text
     assert time.process_time() - begun_s < 1
+
+
+def test_lines_in_one_another_cost_no_time_however_many_there_are() -> None:
+    begin, _, end = (put_word("", "y") or "").strip().partition(": y")
+    begin += ": y"
+    begun_s = time.process_time()
+    assert put_word(begin * 5_000 + end * 5_000, None)
+    assert put_word(begin * 3 + end * 3, None) is None
+    assert time.process_time() - begun_s < 1

@@ -269,3 +269,15 @@ def test_limits_that_came_too_late_are_waited_for(
     assert processed.not_checked == ("Exam-manager or patient-manager did not answer in time.",)
     limits = world.scan.starts[0][1].parametrized_sequence.acquisition_limits
     assert limits.patient_height == 172
+
+
+def test_refusal_is_not_told_to_a_task_that_another_release_may_be_carrying_out(
+    world: MemoryPorts, told: list[tuple[str, str]]
+) -> None:
+    call(trigger_task, world, SCAN_ID, TOKEN, at(0))
+    world.store.commit([get_task(world, SCAN_ID).evolve(status=TaskStatus.UNKNOWN)])
+
+    with pytest.raises(ConflictError):
+        call(trigger_task, world, SCAN_ID, TOKEN, at(1))
+
+    assert told == []

@@ -10,6 +10,8 @@ from hashlib import sha256
 
 # A line is read at a glance; a DAG may give a reason of a thousand characters.
 MAX_WORD_CHARACTERS = 500
+# Of lines that were put into one another.
+MAX_N_NESTED = 10
 # Whether the line stands alone, in a comment that was null, or a line break of ours is before it.
 _ALONE, _BEHIND = "alone", "behind"
 _LINE = re.compile(
@@ -42,10 +44,11 @@ def put_word(comment: str | None, word: str | None) -> str | None:
 def _take_out(comment: str | None) -> str | None:
     if comment is None:
         return None
-    left, before = comment, None
-    # Again, because a line may have been put into another one.
-    while left != before:
-        left, before = _LINE.sub(_drop, left), left
+    left = comment
+    # Again, because a line may have been put into another one; not for as long as there are any,
+    # because a comment may hold a million of them.
+    for _ in range(MAX_N_NESTED):
+        left = _LINE.sub(_drop, left)
     was_null = not left and comment.startswith("[")
     return None if was_null else left
 

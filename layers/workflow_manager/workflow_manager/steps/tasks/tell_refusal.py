@@ -36,9 +36,11 @@ def tell_refusal(
 
 
 def _is_quiet(store: WorkflowStore, workflow_id: str, task_id: str) -> bool:
-    # Device-manager writes to a scan in progress, and a report that is due tells the reason itself.
+    # Device-manager writes to a scan in progress, which a task that we cannot read may be. A report
+    # that is due tells the reason itself.
     try:
         task = store.get_task(workflow_id, task_id)
     except ScanHubError:
         return False
-    return task is None or not (task.status is TaskStatus.IN_PROGRESS or task.is_mirror_due)
+    may_run = (TaskStatus.IN_PROGRESS, TaskStatus.UNKNOWN)
+    return task is None or not (task.status in may_run or task.is_mirror_due)
