@@ -261,7 +261,8 @@ class EngineMachine(RuleBasedStateMachine):
         if hasattr(self, "engine"):
             heal(self.engine)
             self.state_is_sound()
-            check_words(self.engine.read(), self.engine.real.exam.comments)
+            exam = self.engine.real.exam
+            check_words(self.engine.read(), exam.comments, exam.reports)
 
 
 def make_profile() -> settings:

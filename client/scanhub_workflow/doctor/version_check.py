@@ -63,6 +63,10 @@ def list_own_operations() -> set[str]:
     return {name for name in methods if not name.startswith("_")}
 
 
+# An image viewer asks for a file itself.
+FOR_VIEWERS = {"get_dicom"}
+
+
 def check_version(http: httpx.Client) -> Check:
     """Tell whether server and client have the same operations.
 
@@ -82,7 +86,11 @@ def check_version(http: httpx.Client) -> Check:
         detail = f"The server is older, without: {enumerate_names(missing)}."
         advice = "Do without these, or ask the operator to update the server."
         findings.append((detail, advice))
-    if unknown := {name for name, is_for_users in theirs.items() if is_for_users} - ours:
+    if (
+        unknown := {name for name, is_for_users in theirs.items() if is_for_users}
+        - ours
+        - FOR_VIEWERS
+    ):
         detail = f"The server is newer, with: {enumerate_names(unknown)}."
         findings.append((detail, "Update this client if you need these."))
     if findings:

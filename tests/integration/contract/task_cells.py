@@ -153,12 +153,17 @@ def before_the_start(scenario: Scenario, point: str, detail: str) -> list[Cell]:
 def scan_cells(scenario: Scenario) -> list[Cell]:
     """Return the lines of what every start of a scan asks, in the order of asking."""
     sequence = "401 400 400 400 504 502 502 502"
+    lost = FAILED | {"reason": SEQUENCE_REASONS}
+    if scenario is PROCESS_SCAN:
+        # It has asked before it claimed the task.
+        ours, reasons = ["-", *["FAILED"] * 7], [None, *SEQUENCE_REASONS[1:]]
+        lost = {"ours": ours, "exams": "NEW", "reason": reasons}
     return [
         *before_the_start(scenario, "exam", "Failed to fetch exam"),
         *before_the_start(scenario, "patient", "Failed to fetch patient"),
         # Who is not logged in any more could not see the scan either: it is not started.
         *failures(scenario, "update", UPDATE_STATUSES, ours=UPDATE_STATES),
-        *failures(scenario, "sequence", sequence, SEQUENCE, **FAILED, reason=SEQUENCE_REASONS),
+        *failures(scenario, "sequence", sequence, SEQUENCE, **lost),
     ]
 
 
