@@ -1,6 +1,6 @@
 """What must be true of the state at any time, whatever went wrong."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -175,12 +175,13 @@ def check_comments(typed: Mapping[str, str], comments: Mapping[str, str | None])
         assert set(letters) <= set(comments[task_id] or ""), task_id
 
 
-def check_words(state: State, comments: Mapping[str, str | None]) -> None:
-    """Once all is told, a task that waits or is completed has no line of ours."""
+def check_words(state: State, comments: Mapping[str, str | None], refused: Collection[str]) -> None:
+    """Once all is told, a task that waits or is completed has a line of ours for a refusal only."""
     for task in state.tasks:
         comment = comments.get(task.task_id)
         if task.status in (TaskStatus.PENDING, TaskStatus.COMPLETED):
-            assert put_word(comment, None) == comment, task
+            own = put_word(comment, None)
+            assert comment in {own, *(put_word(own, word) for word in refused)}, task
 
 
 def check_devices(state: State, exam_tasks: Mapping[str, ExamTask]) -> None:

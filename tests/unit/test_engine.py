@@ -261,7 +261,7 @@ class EngineMachine(RuleBasedStateMachine):
         if hasattr(self, "engine"):
             heal(self.engine)
             self.state_is_sound()
-            check_words(self.engine.read(), self.engine.real.exam.comments)
+            check_words(self.engine.read(), self.engine.real.exam.comments, self.engine.refused)
 
 
 def make_profile() -> settings:
