@@ -289,15 +289,17 @@ def check_state(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
     is_started_elsewhere = task is not None and is_in_progress and task.attempt == 0
     if task and not (task.is_mirror_due or is_gone_there or is_started_elsewhere):
         assert told["status"] in expected_there(task)
-        check_comment(told, task)
+        is_refused = outcome.answer["statusCode"] in (409, 422)
+        check_comment(told, task, str(outcome.body["detail"]) if is_refused else None)
     if task and task.is_mirror_due and not is_gone_there:
         heal(deployment, task)
 
 
-def check_comment(told: dict[str, Any], task: Task) -> None:
-    """Assert that the comment is the operator's, with a reason behind it if there is one."""
+def check_comment(told: dict[str, Any], task: Task, refusal: str | None = None) -> None:
+    """Assert that the comment is the operator's, with a reason or a refusal behind it."""
     if task.reason:
-        assert told["comment"] == put_word(TASK_COMMENT, task.reason)
+        words = (task.reason, refusal or task.reason)
+        assert told["comment"] in [put_word(TASK_COMMENT, word) for word in words]
     assert put_word(told["comment"], None) == TASK_COMMENT
 
 
