@@ -63,6 +63,7 @@ class Engine:
     callouts: list[Callout] = field(default_factory=list)
     planned_keys: list[str] = field(default_factory=list)
     typed: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     n_operator_starts: int = 0
     read: Callable[[], State] = field(init=False)
 
@@ -105,7 +106,10 @@ class Engine:
         except VersionConflictError as error:
             # One who overtakes is no reason to give up: callers decide again.
             raise AssertionError(f"{use_case} by {actor} gave up") from error
-        except (ScanHubError, Crash):
+        except Crash:
+            return False
+        except ScanHubError as error:
+            self.refused.add(error.detail)
             return False
         finally:
             self.faults.mishap = None

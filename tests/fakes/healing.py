@@ -55,7 +55,7 @@ def pass_a_minute(engine: Engine) -> None:
 
 
 def answer(engine: Engine) -> None:
-    """Do what operators do: mend scanners, start what is next, and bring the data of scans."""
+    """Do what operators do: mend devices, start what is next, and bring the data of scans."""
     for device_id in engine.scanner.device_statuses.keys() - engine.scanner.running.keys():
         engine.scanner.device_statuses[device_id] = "ready"
     for index, _ in enumerate(engine.workflow_ids):

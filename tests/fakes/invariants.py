@@ -1,11 +1,10 @@
 """What must be true of the state at any time, whatever went wrong."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from tests.fakes.clients import TaskReport
 from tests.fakes.store import MemoryStore
 from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
 from workflow_manager.domain.entity import Entity, Event
@@ -176,20 +175,13 @@ def check_comments(typed: Mapping[str, str], comments: Mapping[str, str | None])
         assert set(letters) <= set(comments[task_id] or ""), task_id
 
 
-def check_words(
-    state: State, comments: Mapping[str, str | None], reports: Sequence[TaskReport]
-) -> None:
-    """Once all is told, a task that waits or is completed has no line of ours.
-
-    Unless a call was refused since then, which is told without a status.
-    """
-    last = {report.task_id: report for report in reports}
-    refused = {task_id for task_id, report in last.items() if report.status is None}
+def check_words(state: State, comments: Mapping[str, str | None], refused: Collection[str]) -> None:
+    """Once all is told, a task that waits or is completed has a line of ours for a refusal only."""
     for task in state.tasks:
         comment = comments.get(task.task_id)
-        is_quiet = task.status in (TaskStatus.PENDING, TaskStatus.COMPLETED)
-        if is_quiet and task.task_id not in refused:
-            assert put_word(comment, None) == comment, task
+        if task.status in (TaskStatus.PENDING, TaskStatus.COMPLETED):
+            own = put_word(comment, None)
+            assert comment in {own, *(put_word(own, word) for word in refused)}, task
 
 
 def check_devices(state: State, exam_tasks: Mapping[str, ExamTask]) -> None:

@@ -261,8 +261,7 @@ class EngineMachine(RuleBasedStateMachine):
         if hasattr(self, "engine"):
             heal(self.engine)
             self.state_is_sound()
-            exam = self.engine.real.exam
-            check_words(self.engine.read(), exam.comments, exam.reports)
+            check_words(self.engine.read(), self.engine.real.exam.comments, self.engine.refused)
 
 
 def make_profile() -> settings:

@@ -296,11 +296,10 @@ def check_state(deployment: Deployment, cell: Cell, outcome: Outcome) -> None:
 
 
 def check_comment(told: dict[str, Any], task: Task, refusal: str | None = None) -> None:
-    """Assert that the comment is the operator's, with a reason behind it if there is one."""
+    """Assert that the comment is the operator's, with a reason or a refusal behind it."""
     if task.reason:
-        # A call that was refused since then is told instead.
-        words = {task.reason, refusal or task.reason}
-        assert told["comment"] in {put_word(TASK_COMMENT, word) for word in words}
+        words = (task.reason, refusal or task.reason)
+        assert told["comment"] in [put_word(TASK_COMMENT, word) for word in words]
     assert put_word(told["comment"], None) == TASK_COMMENT
 
 

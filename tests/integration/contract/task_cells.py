@@ -1,5 +1,6 @@
 """The table of the calls that start tasks: trigger_task and process_workflow."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,6 +35,12 @@ SCANNER_REASONS = [*REFUSED[:2], UNCLEAR, UNCLEAR, LATE, UNCLEAR, UNCLEAR, UNREA
 START_REASONS = [LOGIN_EXPIRED, *SCANNER_REASONS[1:]]
 ADDRESS_REASONS = [LOGIN_EXPIRED, *REFUSED[1:], OFFLINE, *[UNREACHABLE] * 4]
 SEQUENCE_REASONS = [LOGIN_EXPIRED, *[SEQUENCE] * 7]
+NO_SEQUENCE: dict[str, Any] = {"ours": "FAILED", "exams": "NEW", "reason": SEQUENCE_REASONS}
+# It is read before anything is claimed, and a login that has ended is certain.
+SEQUENCE_CHECKED = NO_SEQUENCE | {
+    "ours": ["-", *["FAILED"] * 7],
+    "reason": [None, *SEQUENCE_REASONS[1:]],
+}
 # The caller's own token is refused, or the start fails; a device is not sent the token.
 UPDATE_STATUSES = "401 200 200 200 200 200 200 200"
 UPDATE_STATES = ["FAILED", *["IN_PROGRESS"] * 7]
@@ -150,20 +157,15 @@ def before_the_start(scenario: Scenario, point: str, detail: str) -> list[Cell]:
     return failures(scenario, point, PASSED_THROUGH, detail, **NOTHING)
 
 
-def scan_cells(scenario: Scenario) -> list[Cell]:
+def scan_cells(scenario: Scenario, missing: Mapping[str, Any] | None = None) -> list[Cell]:
     """Return the lines of what every start of a scan asks, in the order of asking."""
     sequence = "401 400 400 400 504 502 502 502"
-    lost = FAILED | {"reason": SEQUENCE_REASONS}
-    if scenario is PROCESS_SCAN:
-        # It has asked before it claimed the task.
-        ours, reasons = ["-", *["FAILED"] * 7], [None, *SEQUENCE_REASONS[1:]]
-        lost = {"ours": ours, "exams": "NEW", "reason": reasons}
     return [
         *before_the_start(scenario, "exam", "Failed to fetch exam"),
         *before_the_start(scenario, "patient", "Failed to fetch patient"),
         # Who is not logged in any more could not see the scan either: it is not started.
         *failures(scenario, "update", UPDATE_STATUSES, ours=UPDATE_STATES),
-        *failures(scenario, "sequence", sequence, SEQUENCE, **lost),
+        *failures(scenario, "sequence", sequence, SEQUENCE, **(missing or NO_SEQUENCE)),
     ]
 
 
@@ -182,7 +184,7 @@ CELLS = [
     case(PROCESS_SCAN, "", 200, **SCANNING),
     *before_the_start(PROCESS_SCAN, "workflow", "Failed to fetch workflow data"),
     *failures(PROCESS_SCAN, "task", UPDATE_STATUSES, ours=UPDATE_STATES),
-    *scan_cells(PROCESS_SCAN),
+    *scan_cells(PROCESS_SCAN, SEQUENCE_CHECKED),
     *failures(PROCESS_SCAN, "start", START_STATUSES, START, **FAILED, reason=START_REASONS),
     case(SIMULATED, "", 200, **RUNNING),
     loss(SIMULATED, "simulation queue", 200, **WAITING),

@@ -194,11 +194,9 @@ def test_an_id_of_a_template_that_tells_nothing_is_a_problem(
     if case == "deleted":
         del copied.exam.tasks[TEMPLATE_SCAN_ID]
     elif case == "two":
-        edit(copied, name_inputs(RECONSTRUCTION, TEMPLATE_SCAN_ID))
         listed = copied.exam.workflows[WORKFLOW_ID]
         again = SCAN.model_copy(update={"id": "again"})
-        tasks = [*copied.exam.get_workflow(WORKFLOW_ID).tasks, again]
-        copied.exam.add_workflow(listed.model_copy(update={"tasks": tasks}))
+        copied.exam.add_workflow(listed.model_copy(update={"tasks": [*listed.tasks, again]}))
     else:
         foreign = copied.exam.tasks[TEMPLATE_SCAN_ID].model_copy(update={"is_template": False})
         copied.exam.tasks[TEMPLATE_SCAN_ID] = foreign

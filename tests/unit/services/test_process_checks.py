@@ -272,12 +272,13 @@ def test_limits_that_came_too_late_are_waited_for(
 
 
 def test_refusal_is_not_told_to_a_task_that_another_release_may_be_carrying_out(
-    world: MemoryPorts, told: list[tuple[str, str]]
+    world: MemoryPorts, told: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call(trigger_task, world, SCAN_ID, TOKEN, at(0))
-    world.store.commit([get_task(world, SCAN_ID).evolve(status=TaskStatus.UNKNOWN)])
+    unreadable = get_task(world, SCAN_ID).evolve(status=TaskStatus.UNKNOWN)
+    monkeypatch.setattr(world.store, "get_task", lambda *_: unreadable)
 
     with pytest.raises(ConflictError):
-        call(trigger_task, world, SCAN_ID, TOKEN, at(1))
+        call(trigger_task, world, SCAN_ID, TOKEN, at(1, "somebody-else"))
 
     assert told == []
