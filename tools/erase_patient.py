@@ -86,6 +86,7 @@ def read_settings(client: Any, stack_name: str, exam_manager_uri: str | None) ->
         table_name=outputs["TableName"],
         bucket_name=outputs["BucketName"],
         exam_manager_uri=exam_manager_uri or parameters["ExamManagerUri"],
+        patient_pseudonym_secret_arn=outputs["PatientPseudonymSecretArn"],
     )
 
 
@@ -117,7 +118,7 @@ def run(
 def show(found: PatientData) -> None:
     """Print counts and ids."""
     if not found.n_exams:
-        print("Exam-manager knows no exam of this patient, so there is no way to our data.")
+        print("Exam-manager knows no exam of this patient: only the pseudonym leads to our data.")
     for workflow in found.workflows:
         print(f"workflow {workflow.workflow_id}")
         print(f"  {workflow.n_items} items, {workflow.n_objects} object versions")

@@ -13,7 +13,7 @@ def estimate_idle_usd(values: Mapping[str, str]) -> dict[str, float]:
     estimate = Estimate(load_prices(), load_profile(), load_counts())
     usage = estimate.model.use_control_plane(0)
     usage["keys"] = 0 if values.get("KmsKeyArn") else usage["keys"]
-    usage["secrets"] = 1 + bool(values.get("AirflowSecretArn"))
+    usage["secrets"] = 2 + bool(values.get("AirflowSecretArn"))
     costs = estimate.model.prices.price(usage)
     groups = {group: sum(costs.get(name, 0.0) for name in names) for group, names in GROUPS.items()}
     if values.get("SnapStart") == "PublishedVersions":

@@ -15,7 +15,12 @@ from tools.aws import Aws
 from tools.checks.account import check_credentials, check_log_role, check_region
 from tools.checks.airflow import check_airflow
 from tools.checks.quotas import check_concurrency, check_roles
-from tools.checks.secrets import check_key, check_secret
+from tools.checks.secrets import (
+    PSEUDONYM_KEY,
+    check_key,
+    check_pseudonym_key,
+    check_secret,
+)
 from tools.checks.services import PREFIXES, check_service
 from tools.checks.stack import (
     EMPTY,
@@ -104,6 +109,8 @@ def list_looks(target: Target, aws: Aws) -> dict[str, Look]:
     looks |= {
         each: partial(check_secret, aws, each, values[each]) for each in _SECRETS if each in given
     }
+    if arn := read_pairs(target.stack, "Output").get("PatientPseudonymSecretArn"):
+        looks[PSEUDONYM_KEY] = partial(check_pseudonym_key, aws, arn)
     if "KmsKeyArn" in given:
         looks["KmsKeyArn"] = partial(check_key, aws, values["KmsKeyArn"])
     if not faulty & {"AirflowUrl", "MwaaEnvironmentName", "AirflowApiVersion"}:

@@ -83,6 +83,11 @@ class ScanHubContract:
         assert [workflow.id for workflow in found.workflows] == [hospital.workflow_id]
         assert hospital.exam.list_exams(NOBODY) == []
 
+    def test_a_patient_has_one_pseudonym_which_is_nobody_elses(self, hospital: Hospital) -> None:
+        pseudonym = hospital.exam.pseudonymize(hospital.patient_id)
+        assert pseudonym == hospital.exam.pseudonymize(hospital.patient_id)
+        assert pseudonym != hospital.exam.pseudonymize(NOBODY)
+
     def test_what_exam_manager_does_not_know_is_its_own_404(self, hospital: Hospital) -> None:
         for read in (hospital.exam.get_task, hospital.exam.get_workflow):
             with pytest.raises(NeighbourRefusedError) as caught:

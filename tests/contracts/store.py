@@ -267,6 +267,14 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         assert [_id(entity) for entity in (*first, *rest)] == ["run-0", "run-1", "run-2", "run-3"]
         assert end is None
 
+    def test_list_patient_workflows_returns_one_patients(self, store: WorkflowStore) -> None:
+        for workflow_id, pseudonym in (("1", "A"), ("2", "B"), ("3", "A"), ("4", None)):
+            store.commit([make_workflow(workflow_id, patient_pseudonym=pseudonym)])
+        # A run may have been made for another patient, before its workflow was moved.
+        store.commit([make_run("run-2", workflow_id="2", patient_pseudonym="A")])
+        assert sorted(store.list_patient_workflows("A")) == ["1", "3"]
+        assert store.list_patient_workflows("C") == []
+
     def test_delete_workflow_removes_tasks_and_audit_trail(self, store: WorkflowStore) -> None:
         trail = [make_event(at=NOW + timedelta(seconds=n)) for n in range(30)]
         store.commit([make_workflow(), make_task("a"), make_task("b")], trail)

@@ -23,7 +23,10 @@ from workflow_manager.domain.exam import (
 )
 from workflow_manager.domain.notification import Notification
 from workflow_manager.domain.operator_comment import put_word
+from workflow_manager.domain.pseudonym import make_pseudonym
 from workflow_manager.services.follow_changes import ReportTasks, StopDagRuns
+
+PSEUDONYM_KEY = "a key of thirty-two characters.."
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ class FakeExam:
         if exam_id not in self.exams:
             raise NeighbourRefusedError("Failed to fetch exam", 404, is_own=True)
         return self.exams[exam_id]
+
+    def pseudonymize(self, patient_id: str) -> str:
+        self._fail("pseudonymize")
+        return make_pseudonym(PSEUDONYM_KEY, patient_id)
 
     def list_exams(self, patient_id: str) -> list[PatientExam]:
         self._fail("list_exams")

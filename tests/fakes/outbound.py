@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from tests.contracts.samples import make_event
+from tests.fakes.clients import PSEUDONYM_KEY
 from tests.fakes.http import load_sample_credentials
 from tests.unit.clients.test_scan import DEVICE_TASK, agree
 from workflow_manager import wiring
@@ -57,12 +59,14 @@ class Ports:
 
     @property
     def exam(self) -> HttpExamClient:
-        return HttpExamClient(self.http, self.url, BearerAuth("token"))
+        return HttpExamClient(
+            self.http, self.url, BearerAuth("token"), lambda: SecretStr(PSEUDONYM_KEY)
+        )
 
     @property
     def service_exam(self) -> HttpExamClient:
         auth = ServiceAccountAuth(f"{self.url}/login", load_sample_credentials)
-        return HttpExamClient(self.http, self.url, auth)
+        return HttpExamClient(self.http, self.url, auth, lambda: SecretStr(PSEUDONYM_KEY))
 
     @property
     def scan(self) -> HttpScanClient:

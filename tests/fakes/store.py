@@ -122,6 +122,12 @@ class MemoryStore:
         cursor = items.encode_active_cursor(*behind[limit - 1][0]) if behind[limit:] else None
         return [entity for _, entity in behind[:limit]], cursor
 
+    def list_patient_workflows(self, pseudonym: str) -> list[str]:
+        """Return the ids of all workflows of a patient."""
+        with self._lock:
+            workflows = [each for each in self._entities.values() if isinstance(each, Workflow)]
+        return [each.workflow_id for each in workflows if each.patient_pseudonym == pseudonym]
+
     def delete_workflow(self, workflow_id: str) -> int:
         """Delete a workflow, its tasks and its audit trail; return the number of items."""
         return self._delete(items.workflow_key(workflow_id).pk)

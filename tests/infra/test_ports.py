@@ -16,6 +16,8 @@ from workflow_manager.wiring import PORTS
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/workflow_manager/workflow_manager"
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+# What makes pseudonyms of patients; nobody else may read the key.
+PSEUDONYMIZING = {"process_workflow", "retry_task", "trigger_airflow", "trigger_task"}
 PUBLIC = {"check_readiness", "get_openapi", "receive_results"}
 MAX_N_CLIENTS = 5
 # Looks after everything.
@@ -70,6 +72,8 @@ def test_role_names_the_services_of_the_signature_and_no_other(function: str) ->
     wanted = {SERVICES[name] for name in list_clients(function) if name in SERVICES}
     if is_service_account(function):
         wanted.add(SECRETS["SERVICE_ACCOUNT_SECRET_ARN"])
+    if function in PSEUDONYMIZING:
+        wanted.add(SECRETS["PATIENT_PSEUDONYM_SECRET_ARN"])
 
     assert list_services(role) == wanted
 

@@ -31,6 +31,7 @@ from local.scanhub.seed import (
 )
 from local.scanhub.server import open_socket, serve
 from tests.fakes.airflow import PASSWORD, USERNAME, FakeAirflow
+from tests.fakes.clients import PSEUDONYM_KEY
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.wire import AIRFLOW_URL, Wire
 from tests.integration.conftest import create_table
@@ -227,6 +228,9 @@ def create_resources(scanhub_url: str) -> dict[str, str]:
         "AIRFLOW_URL": AIRFLOW_URL,
         "AIRFLOW_SECRET_ARN": secrets.create_secret(Name="a", SecretString=airflow)["ARN"],
         "SERVICE_ACCOUNT_SECRET_ARN": secrets.create_secret(Name="s", SecretString=service)["ARN"],
+        "PATIENT_PSEUDONYM_SECRET_ARN": secrets.create_secret(Name="p", SecretString=PSEUDONYM_KEY)[
+            "ARN"
+        ],
         "WORKFLOW_MANAGER_URL": "http://api.test/api/v1/workflowmanager",
         "DEVICE_NETWORKS": "127.0.0.0/8",
     } | {f"{name}_MANAGER_URI": scanhub_url.rstrip("/") for name in NEIGHBOURS}

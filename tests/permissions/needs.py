@@ -191,6 +191,7 @@ def events_needs(operation: str, request: Any, names: dict[str, str]) -> Iterato
 SECRETS = {
     "AIRFLOW_SECRET_ARN": arn_of("secretsmanager", "secret:airflow-AbCdEf"),
     "SERVICE_ACCOUNT_SECRET_ARN": arn_of("secretsmanager", "secret:scanhub-AbCdEf"),
+    "PATIENT_PSEUDONYM_SECRET_ARN": arn_of("secretsmanager", "secret:PatientPseudonymSecret"),
 }
 
 

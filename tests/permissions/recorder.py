@@ -60,6 +60,7 @@ RESOURCES = {
     "EVENT_BUS_NAME",
     "AIRFLOW_SECRET_ARN",
     "SERVICE_ACCOUNT_SECRET_ARN",
+    "PATIENT_PSEUDONYM_SECRET_ARN",
     "MWAA_ENVIRONMENT_NAME",
 }
 """The variables of a function that name what it calls."""

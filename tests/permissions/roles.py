@@ -146,6 +146,8 @@ class Resolver:
         }
         if name in pseudo:
             return pseudo[name]
+        if self._resources.get(name, {}).get("Type") == "AWS::SecretsManager::Secret":
+            return arn_of("secretsmanager", f"secret:{name}")
         return self._parameters.get(name, name)
 
     def _get_att(self, given: Any) -> str:

@@ -10,7 +10,9 @@ from botocore.exceptions import ClientError
 
 from scanhub_workflow.doctor.checks import Check, failed, ok, skipped
 from tools.aws import DENIED, Aws, explain, get_code
+from workflow_manager.secrets import MIN_KEY_LENGTH
 
+PSEUDONYM_KEY = "key of the pseudonyms"
 _KEYS = ("username", "password")
 _AWS_KEY = "alias/aws/secretsmanager"
 _PUT_VALUE = (
@@ -43,6 +45,27 @@ def check_secret(aws: Aws, parameter: str, arn: str) -> Iterator[Check]:
         yield failed(parameter, *fault)
     else:
         yield skipped(parameter, fault[0])
+
+
+def check_pseudonym_key(aws: Aws, arn: str) -> Iterator[Check]:
+    """Tell whether functions can read the key of the patients' pseudonyms, which the stack made."""
+    client = aws.connect("secretsmanager")
+    try:
+        fault = _find_fault(aws, arn, client.describe_secret(SecretId=arn))
+        value = "" if fault else client.get_secret_value(SecretId=arn).get("SecretString", "")
+        is_whole = len(value.strip()) >= MIN_KEY_LENGTH
+    except ClientError as error:
+        if get_code(error) != "ResourceNotFoundException":
+            raise
+        fault, is_whole = None, False
+    if fault:
+        yield failed(PSEUDONYM_KEY, *fault)
+    elif is_whole:
+        yield ok(PSEUDONYM_KEY, "It is there.")
+    else:
+        detail = f"{arn} is gone, or holds none: runs of a workflow wait."
+        advice = "Put back the one that was there: docs/operations.md#key-of-the-pseudonyms"
+        yield failed(PSEUDONYM_KEY, detail, advice)
 
 
 def _find_elsewhere(aws: Aws, arn: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Credentials out of Secrets Manager."""
+"""Credentials and keys out of Secrets Manager."""
 
 from typing import Any
 
@@ -6,6 +6,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from workflow_manager.domain.errors import UpstreamError
+
+# Of the key of the pseudonyms, as the template makes it: letters and digits of 190 bits.
+MIN_KEY_LENGTH = 32
 
 
 class Credentials(BaseModel):
@@ -39,3 +42,27 @@ def load_credentials(secret_arn: str, client: Any) -> Credentials:
     except ValidationError:
         # Without its cause, in which pydantic quotes the input.
         raise UpstreamError("The secret does not hold a username and a password.") from None
+
+
+def load_pseudonym_key(secret_arn: str, client: Any) -> SecretStr:
+    """Read the key of the patients' pseudonyms; it never prints.
+
+    Parameters
+    ----------
+    secret_arn
+        The secret: text of 32 characters or more.
+
+    Raises
+    ------
+    UpstreamError
+        The secret cannot be read, or holds something else.
+    """
+    try:
+        answer = client.get_secret_value(SecretId=secret_arn)
+    except (ClientError, BotoCoreError) as error:
+        raise UpstreamError("The key of the patients' pseudonyms cannot be read.") from error
+    # Of a file, a line's end comes along.
+    key = answer.get("SecretString", "").strip()
+    if len(key) < MIN_KEY_LENGTH:
+        raise UpstreamError("The secret does not hold the key of the patients' pseudonyms.")
+    return SecretStr(key)

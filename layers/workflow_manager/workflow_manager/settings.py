@@ -26,6 +26,8 @@ class Settings(BaseModel):
         Shortest interval between two requests to Airflow [s]; MWAA takes about ten a second.
     airflow_secret_arn, service_account_secret_arn
         Secrets Manager: JSON with ``username`` and ``password``.
+    patient_pseudonym_secret_arn
+        Secrets Manager: the key of the patients' pseudonyms.
     workflow_manager_url
         Base URL of our own API, as DAGs reach it.
     web_origins
@@ -72,6 +74,7 @@ class Settings(BaseModel):
     mwaa_environment_name: str = ""
     airflow_secret_arn: str = ""
     service_account_secret_arn: str = ""
+    patient_pseudonym_secret_arn: str = ""
     workflow_manager_url: str = ""
     user_login_manager_uri: str = ""
     exam_manager_uri: str = ""

@@ -16,6 +16,7 @@ from workflow_manager.settings import get_settings
 if TYPE_CHECKING:
     import httpx
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+    from pydantic import SecretStr
 
     from workflow_manager.aws import AwsService
     from workflow_manager.ports import (
@@ -75,8 +76,9 @@ def build_exam(token: str | None = None, settings: "Settings | None" = None) -> 
     """Return exam-manager, on behalf of whose `token` it is; None: of the service account."""
     from workflow_manager.clients.exam import HttpExamClient
 
-    uri = (settings or get_settings()).exam_manager_uri
-    return HttpExamClient(_http_client(), uri, _auth(token))
+    known = settings or get_settings()
+    load_key = partial(_pseudonym_key, known.patient_pseudonym_secret_arn)
+    return HttpExamClient(_http_client(), known.exam_manager_uri, _auth(token), load_key)
 
 
 def build_scan(token: str | None = None) -> "ScanClient":
@@ -268,6 +270,13 @@ def _credentials(secret_arn: str) -> "Credentials":
     return load_credentials(secret_arn, _aws_client("secretsmanager"))
 
 
+@cache
+def _pseudonym_key(secret_arn: str) -> "SecretStr":
+    from workflow_manager.secrets import load_pseudonym_key
+
+    return load_pseudonym_key(secret_arn, _aws_client("secretsmanager"))
+
+
 _KEPT = (
     _aws_client,
     build_idempotency_store,
@@ -276,4 +285,5 @@ _KEPT = (
     _unpooled_http_client,
     _orchestrator,
     _service_account_auth,
+    _pseudonym_key,
 )

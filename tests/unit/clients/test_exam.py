@@ -5,7 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from tests.fakes.clients import PSEUDONYM_KEY
 from tests.fakes.http import FakeServer
 from workflow_manager.clients.auth import BearerAuth
 from workflow_manager.clients.exam import HttpExamClient
@@ -36,7 +38,8 @@ TASK = {
 
 
 def make_client(server: FakeServer) -> HttpExamClient:
-    return HttpExamClient(server.client, "http://exam-manager:8000/", BearerAuth("token-1"))
+    uri, auth = "http://exam-manager:8000/", BearerAuth("token-1")
+    return HttpExamClient(server.client, uri, auth, lambda: SecretStr(PSEUDONYM_KEY))
 
 
 def test_get_task_asks_with_the_callers_token() -> None:

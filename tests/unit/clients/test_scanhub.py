@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
+from pydantic import SecretStr
 
 from local.scanhub.app import Settings as StandInSettings
 from local.scanhub.app import make_app, make_stand_in
 from tests.contracts.scanhub import Hospital, ScanHubContract
 from tests.fakes.app import InProcess
+from tests.fakes.clients import PSEUDONYM_KEY
 from workflow_manager.clients.auth import BearerAuth
 from workflow_manager.clients.exam import HttpExamClient
 from workflow_manager.clients.http import build_http_client
@@ -54,7 +56,7 @@ class TestClients(ScanHubContract):
             build_http_client(InProcess(make_app(stand_in), portal)) as client,
         ):
             yield Hospital(
-                HttpExamClient(client, URL, auth),
+                HttpExamClient(client, URL, auth, lambda: SecretStr(PSEUDONYM_KEY)),
                 HttpScanClient(client, client, urls, auth),
                 HttpUserClient(client, URL),
                 user.access_token,

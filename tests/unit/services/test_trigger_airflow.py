@@ -107,6 +107,7 @@ def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
         "inputs": [{"bucket": "data-lake", "key": data.key, "version_id": "v1"}],
         "output_prefix": f"result/{run_id}",
         "study_instance_uid": None,
+        "patient_pseudonym": None,
         "series_number": None,
         "traceparent": run.traceparent,
     }

@@ -101,6 +101,7 @@ class StubCloudFormation:
 OUTPUTS = [
     {"OutputKey": "TableName", "OutputValue": "table"},
     {"OutputKey": "BucketName", "OutputValue": "bucket"},
+    {"OutputKey": "PatientPseudonymSecretArn", "OutputValue": "arn:key"},
 ]
 PARAMETERS = [{"ParameterKey": "ExamManagerUri", "ParameterValue": "https://exam-manager"}]
 
@@ -114,6 +115,7 @@ def test_read_settings_asks_the_stack(given: str | None, expected: str) -> None:
     settings = read_settings(client, "stack", given)
     assert (settings.table_name, settings.bucket_name) == ("table", "bucket")
     assert settings.exam_manager_uri == expected
+    assert settings.patient_pseudonym_secret_arn == "arn:key"
 
 
 def test_read_settings_refuses_another_stack() -> None:

@@ -12,7 +12,7 @@ from tests.fakes.aws_account import ACCOUNT, REGION, FakeAws
 from tools.checks.account import check_credentials, check_log_role, check_region, name_caller
 from tools.checks.airflow import check_airflow
 from tools.checks.quotas import check_concurrency, check_roles
-from tools.checks.secrets import check_key, check_secret
+from tools.checks.secrets import check_key, check_pseudonym_key, check_secret
 from tools.checks.services import PREFIXES, check_service
 from tools.checks.stack import check_names, check_stack, check_subnets, find_stack
 
@@ -167,6 +167,28 @@ def test_secret_of_bytes_is_no_json(aws: FakeAws) -> None:
     give_secret(aws, {})
     aws.say("secretsmanager", "get_secret_value", {"SecretBinary": PASSWORD.encode()})
     assert "no JSON" in one(check_secret(aws, "AirflowSecretArn", ARN)).detail
+
+
+def test_key_of_the_pseudonyms_is_there(aws: FakeAws) -> None:
+    give_secret(aws, "k" * 32)
+    assert one(check_pseudonym_key(aws, ARN)).outcome is OK
+
+
+@pytest.mark.parametrize(
+    ("value", "described"), [("too short", {}), ("k" * 32, {"DeletedDate": datetime.now(UTC)})]
+)
+def test_key_of_the_pseudonyms_that_functions_cannot_use_is_told(
+    aws: FakeAws, value: str, described: dict[str, Any]
+) -> None:
+    give_secret(aws, value, **described)
+    check = one(check_pseudonym_key(aws, ARN))
+    assert check.outcome is FAILED
+    assert value not in repr(check)
+
+
+def test_key_of_the_pseudonyms_is_gone(aws: FakeAws) -> None:
+    aws.refuse("secretsmanager", "describe_secret", "ResourceNotFoundException")
+    assert "is gone" in one(check_pseudonym_key(aws, ARN)).detail
 
 
 OWN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/own"

@@ -1,9 +1,10 @@
 """Exam-manager, the owner of exams, workflows and tasks."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-from pydantic import RootModel
+from pydantic import RootModel, SecretStr
 
 from workflow_manager.clients.http import read_json, read_model, send
 from workflow_manager.domain.errors import UpstreamError
@@ -18,6 +19,7 @@ from workflow_manager.domain.exam import (
     is_under_scan,
 )
 from workflow_manager.domain.operator_comment import put_word
+from workflow_manager.domain.pseudonym import make_pseudonym
 from workflow_manager.domain.urls import quote_segment
 
 TASK_NOT_FOUND = "Task not found"
@@ -54,12 +56,21 @@ class HttpExamClient:
         Scheme, host and port.
     auth
         On whose behalf.
+    load_pseudonym_key
+        Reads the key of the patients' pseudonyms; called when one is made.
     """
 
-    def __init__(self, client: httpx.Client, exam_manager_uri: str, auth: httpx.Auth) -> None:
+    def __init__(
+        self,
+        client: httpx.Client,
+        exam_manager_uri: str,
+        auth: httpx.Auth,
+        load_pseudonym_key: Callable[[], SecretStr],
+    ) -> None:
         self._client = client
         self._base_url = f"{exam_manager_uri.rstrip('/')}/api/v1/exam"
         self._auth = auth
+        self._load_pseudonym_key = load_pseudonym_key
 
     def get_workflow(
         self, workflow_id: str, detail: str = "Failed to fetch workflow data"
@@ -83,6 +94,10 @@ class HttpExamClient:
         """Return an exam."""
         detail = "Failed to fetch exam"
         return read_model(Exam, self._get(quote_segment(exam_id), detail), detail)
+
+    def pseudonymize(self, patient_id: str) -> str:
+        """Return the pseudonym of a patient, which is all of him that we keep."""
+        return make_pseudonym(self._load_pseudonym_key().get_secret_value(), patient_id)
 
     def list_exams(self, patient_id: str) -> list[PatientExam]:
         """Return all exams of a patient; empty if exam-manager knows of none."""

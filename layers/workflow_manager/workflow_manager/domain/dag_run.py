@@ -60,6 +60,8 @@ class DagRun(Entity):
         The data lake, where the run leaves its results.
     study_instance_uid
         DICOM study of its images: one per exam, so that repeated scans stay together.
+    patient_pseudonym
+        DICOM's PatientID of its images; None: not known yet, or there is no patient.
     series_number
         Tells the series of that study apart.
     is_simulated
@@ -102,6 +104,7 @@ class DagRun(Entity):
     dag_id: str
     bucket: str
     study_instance_uid: str | None = None
+    patient_pseudonym: str | None = None
     series_number: int | None = None
     is_simulated: bool = False
     data: ObjectVersion | None = None
@@ -315,6 +318,7 @@ def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, A
         "inputs": [each.model_dump(include={"bucket", "key", "version_id"}) for each in run.inputs],
         "output_prefix": result_prefix(run.dag_run_id),
         "study_instance_uid": run.study_instance_uid,
+        "patient_pseudonym": run.patient_pseudonym,
         "series_number": run.series_number,
         "traceparent": run.traceparent,
     }

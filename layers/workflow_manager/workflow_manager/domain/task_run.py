@@ -42,6 +42,7 @@ def make_task_run(graph: TaskGraph, task: Task, policy: ExecutionPolicy, cause: 
         dag_id=SIMULATED_DAG_ID if is_simulated else task.find_dag_id(policy),
         bucket=policy.bucket,
         study_instance_uid=derive_study_instance_uid(exam_id) if exam_id else None,
+        patient_pseudonym=graph.workflow.patient_pseudonym,
         series_number=make_series_number(task.workflow_id, graph.place(task), task.attempt),
         is_simulated=is_simulated,
         data=inputs[0] if inputs else None,

@@ -22,6 +22,8 @@ class Workflow(Entity):
 
     Attributes
     ----------
+    patient_pseudonym
+        Of the exam's patient; None: not known yet, or there is no patient.
     auto_advance
         Whether DAG tasks start by themselves once their inputs are there.
     last_event_id
@@ -36,6 +38,7 @@ class Workflow(Entity):
 
     workflow_id: str
     exam_id: str | None = None
+    patient_pseudonym: str | None = None
     status: WorkflowStatus = WorkflowStatus.RUNNING
     auto_advance: bool = True
     last_event_id: str | None = None

@@ -36,6 +36,15 @@ class ExamClient(Protocol):
     def get_exam(self, exam_id: str) -> Exam:
         """Return an exam."""
 
+    def pseudonymize(self, patient_id: str) -> str:
+        """Return the pseudonym of a patient, which is all of him that we keep.
+
+        Raises
+        ------
+        UpstreamError
+            The key of the pseudonyms cannot be read.
+        """
+
     def list_exams(self, patient_id: str) -> list[PatientExam]:
         """Return all exams of a patient; empty if exam-manager knows of none."""
 

@@ -75,6 +75,9 @@ class WorkflowStore(Protocol):
         at the end.
         """
 
+    def list_patient_workflows(self, pseudonym: str) -> list[str]:
+        """Return the ids of all workflows of a patient; it reads the whole table."""
+
     def delete_workflow(self, workflow_id: str) -> int:
         """Delete a workflow, its tasks and its audit trail; return the number of items.
 

@@ -16,6 +16,7 @@ from workflow_manager.ports import (
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.know_patient import note_patient
 from workflow_manager.steps.patients.load_limits import load_patient, make_limits
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
@@ -178,10 +179,12 @@ def _make_order(
     cause: Cause,
 ) -> ScanOrder:
     exam_id = execution.graph.workflow.exam_id
-    # No scan without them: what did not come in the time of the checks is waited for.
-    limits = answers.limits(exam_id) or make_limits(
-        *load_patient(exam, scan, exam_id), cause.at.date()
-    )
+    record, limits = answers.exam_record(exam_id), answers.limits(exam_id)
+    if record is None or limits is None:
+        # No scan without them: what did not come in the time of the checks is waited for.
+        record, patient = load_patient(exam, scan, exam_id)
+        limits = make_limits(record, patient, cause.at.date())
+    note_patient(exam, execution, record)
     return ScanOrder(exam_id, limits, token, answers.sequence)
 
 

@@ -62,7 +62,9 @@ def trigger_airflow(
 ) -> None:
     """Do what a message asks for; a message that comes again changes nothing."""
     if isinstance(command, StartDagRun):
-        start_dag_run(store, lake, queue, orchestrator, clock, settings, command.dag_run_id, cause)
+        start_dag_run(
+            store, lake, queue, orchestrator, exam, clock, settings, command.dag_run_id, cause
+        )
         return
     if reason := explain_misfit(command.data):
         reject_object(store, command.data, reason, cause)
@@ -75,6 +77,7 @@ def trigger_airflow(
                 lake,
                 queue,
                 orchestrator,
+                exam,
                 clock,
                 settings,
                 dag_run_id,

@@ -1,6 +1,6 @@
 """Start one task on an operator's call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from workflow_manager.domain.entity import UNREADABLE, Cause
@@ -9,7 +9,7 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     InvalidTransitionError,
 )
-from workflow_manager.domain.exam import ItemStatus
+from workflow_manager.domain.exam import Exam, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import (
@@ -20,6 +20,7 @@ from workflow_manager.ports import (
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.know_patient import note_patient
 from workflow_manager.steps.patients.load_limits import load_patient, make_limits
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.claim_device import claim_device
@@ -48,11 +49,14 @@ class Wanted:
         The task's attempt as the caller knows it; None: he does not say.
     order
         What a scan takes besides; None for a DAG task.
+    exam_record
+        The exam as the call has seen it.
     """
 
     task: Task
     expected_attempt: int | None
     order: ScanOrder | None
+    exam_record: Exam = field(repr=False)
 
 
 def trigger_task(
@@ -110,7 +114,7 @@ def trigger_task(
         is_scan = seen.task_type.is_device_task
         limits = make_limits(*found, cause.at.date()) if is_scan else None
         order = ScanOrder(exam_id, limits, token) if limits else None
-        wanted = Wanted(seen, expected_attempt, order)
+        wanted = Wanted(seen, expected_attempt, order, found[0])
         return _start(store, queue, exam, scan, clock, settings, [execution], wanted, cause)
 
 
@@ -146,6 +150,7 @@ def _start(
         return task
     check = partial(_check_claim, store, exam, settings, task, cause)
     execution = reset_task(store, queue, execution, task.task_id, check, cause)
+    note_patient(exam, execution, wanted.exam_record)
     task = execution.graph.tasks[seen.task_id]
     if order is None:
         return handle_processing_task(store, queue, settings, execution, task, cause)

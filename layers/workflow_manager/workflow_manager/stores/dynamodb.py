@@ -131,6 +131,19 @@ class DynamoDBStore:
         """Return runs and scans that the reconciler must look at some day, in that order."""
         return read_active(self._table, after, limit)
 
+    def list_patient_workflows(self, pseudonym: str) -> list[str]:
+        """Return the ids of all workflows of a patient; it reads the whole table."""
+        found = self._table.scan(
+            ConsistentRead=True,
+            FilterExpression="patient_pseudonym = :pseudonym AND SK = :sk",
+            ExpressionAttributeValues={
+                ":pseudonym": {"S": pseudonym},
+                ":sk": {"S": items.workflow_key("").sk},
+            },
+            ProjectionExpression="workflow_id",
+        )
+        return [item["workflow_id"]["S"] for item in found]
+
     def delete_workflow(self, workflow_id: str) -> int:
         """Delete a workflow, its tasks and its audit trail; return the number of items."""
         return self._delete(items.workflow_key(workflow_id))

@@ -1,6 +1,6 @@
 """The table as DynamoDB offers it: requests, rounds for what is left over, errors."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,17 +56,21 @@ class Table:
 
     def query(self, **request: Any) -> Iterator[Item]:
         """Yield the items of a query, page by page as they are wanted."""
-        # botocore's paginator takes as long again as the call, to find the end of a single page.
-        page = self.query_page(**request)
-        yield from page["Items"]
-        while last := page.get("LastEvaluatedKey"):
-            page = self.query_page(**request | {"ExclusiveStartKey": last})
-            yield from page["Items"]
+        return _walk(self.query_page, request)
+
+    def scan(self, **request: Any) -> Iterator[Item]:
+        """Yield the items of the whole table that a request accepts; no function may."""
+        return _walk(self._scan_page, request)
 
     def query_page(self, **request: Any) -> dict[str, Any]:
         """Return the answer to one request."""
         with _store_errors(_NOT_READ):
             answer: dict[str, Any] = self._client.query(TableName=self._name, **request)
+        return answer
+
+    def _scan_page(self, **request: Any) -> dict[str, Any]:
+        with _store_errors(_NOT_READ):
+            answer: dict[str, Any] = self._client.scan(TableName=self._name, **request)
         return answer
 
     def read(self, keys: Sequence[Item], is_complete: bool = False) -> Iterator[Item]:
@@ -134,6 +138,15 @@ class Table:
                     break
             if request:
                 raise StoreUnavailableError(_NOT_WRITTEN)
+
+
+def _walk(read_page: Callable[..., dict[str, Any]], request: dict[str, Any]) -> Iterator[Item]:
+    # botocore's paginator takes as long again as the call, to find the end of a single page.
+    page = read_page(**request)
+    yield from page["Items"]
+    while last := page.get("LastEvaluatedKey"):
+        page = read_page(**request | {"ExclusiveStartKey": last})
+        yield from page["Items"]
 
 
 def put_new(item: Item) -> dict[str, Any]:

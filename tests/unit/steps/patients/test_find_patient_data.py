@@ -17,8 +17,8 @@ from tests.fakes.world import (
 )
 from workflow_manager.domain.dag_run import task_dag_run_id
 from workflow_manager.domain.data_lake import acquisition_prefixes
-from workflow_manager.domain.errors import UpstreamUnreachableError
-from workflow_manager.domain.exam import ItemStatus, TaskType
+from workflow_manager.domain.errors import NeighbourRefusedError, UpstreamUnreachableError
+from workflow_manager.domain.exam import Exam, ItemStatus, TaskType
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
@@ -80,6 +80,44 @@ def test_find_patient_data_finds_nothing_before_anything_happened(world: MemoryP
     found = call(find_patient_data, world, PATIENT_ID)
     assert [workflow.workflow_id for workflow in found.workflows] == [WORKFLOW_ID]
     assert found.is_empty
+
+
+def test_find_patient_data_finds_a_workflow_that_exam_manager_has_deleted(
+    world: MemoryPorts,
+) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    scan(world, "upload-1")
+    reconstruct(world)
+    [before] = call(find_patient_data, world, PATIENT_ID).workflows
+    world.exam.exams.clear()
+    # Of the exam alone, or of the workflow too.
+    for _ in range(2):
+        found = call(find_patient_data, world, PATIENT_ID)
+        assert (found.n_exams, found.workflows) == (0, (before,))
+        assert call(find_patient_data, world, "patient-2").is_empty
+        world.exam.workflows.clear()
+
+
+def test_find_patient_data_leaves_a_workflow_that_is_another_patients_by_now(
+    world: MemoryPorts,
+) -> None:
+    # Given a scan of the wrong exam, which somebody has put right in exam-manager
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    moved = world.exam.workflows[WORKFLOW_ID].model_copy(update={"exam_id": "exam-2"})
+    world.exam.workflows[WORKFLOW_ID] = moved
+    world.exam.exams["exam-2"] = Exam(id="exam-2", patient_id="patient-2")
+
+    assert call(find_patient_data, world, PATIENT_ID).workflows == ()
+    [found] = call(find_patient_data, world, "patient-2").workflows
+    assert found.workflow_id == WORKFLOW_ID
+
+
+def test_find_patient_data_takes_an_outage_for_no_answer(world: MemoryPorts) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    world.exam.exams.clear()
+    world.exam.fail_with["get_workflow"] = NeighbourRefusedError("Not found", 404, is_own=False)
+    with pytest.raises(NeighbourRefusedError):
+        call(find_patient_data, world, PATIENT_ID)
 
 
 def test_find_patient_data_finds_every_attempt(world: MemoryPorts) -> None:

@@ -1,4 +1,4 @@
-"""Find all data of a patient: exam-manager knows the workflows, as we store no patient's id."""
+"""Find all data of a patient: by the workflows of exam-manager, and by our pseudonym."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from workflow_manager.domain.data_lake import (
     parse_key,
     result_prefix,
 )
+from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import TaskStatus
@@ -68,8 +69,26 @@ def find_patient_data(
 ) -> PatientData:
     """Find all items and objects that came of the exams of a patient, by patient-manager's id."""
     exams = exam.list_exams(patient_id)
-    workflows = (workflow for each in exams for workflow in each.workflows)
-    return PatientData(len(exams), tuple(_find_workflow(store, lake, each) for each in workflows))
+    workflows = {workflow.id: workflow for each in exams for workflow in each.workflows}
+    pseudonym = exam.pseudonymize(patient_id)
+    for workflow_id in store.list_patient_workflows(pseudonym):
+        if workflow_id not in workflows and not _is_of_another(exam, workflow_id, pseudonym):
+            workflows[workflow_id] = ExamWorkflow(id=workflow_id)
+    found = tuple(_find_workflow(store, lake, each) for each in workflows.values())
+    return PatientData(len(exams), found)
+
+
+def _is_of_another(exam: ExamClient, workflow_id: str, pseudonym: str) -> bool:
+    # Since we have read it, the workflow may have been moved to an exam of another patient.
+    try:
+        exam_id = exam.get_workflow(workflow_id).exam_id
+        patient_id = exam.get_exam(exam_id).patient_id if exam_id else None
+    except NeighbourRefusedError as error:
+        # What was deleted is nobody else's. A proxy's refusal is no word of exam-manager.
+        if not error.is_own:
+            raise
+        return False
+    return patient_id is not None and exam.pseudonymize(patient_id) != pseudonym
 
 
 def _find_workflow(store: WorkflowStore, lake: DataLake, definition: ExamWorkflow) -> WorkflowData:

@@ -26,11 +26,13 @@ from workflow_manager.observability import MetricUnit, logger, metrics, switch_t
 from workflow_manager.ports import (
     Clock,
     DataLake,
+    ExamClient,
     MessageQueue,
     Orchestrator,
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
+from workflow_manager.steps.patients.know_patient import know_patient
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.runs.check_content import InputStart, check_content, read_inputs
 from workflow_manager.steps.runs.check_dag import require_dag, require_data
@@ -46,6 +48,7 @@ def start_dag_run(
     lake: DataLake,
     queue: MessageQueue,
     orchestrator: Orchestrator,
+    exam: ExamClient,
     clock: Clock,
     settings: Settings,
     dag_run_id: str,
@@ -71,6 +74,7 @@ def start_dag_run(
             lake,
             queue,
             orchestrator,
+            exam,
             clock,
             settings,
             run,
@@ -84,6 +88,7 @@ def _start(
     lake: DataLake,
     queue: MessageQueue,
     orchestrator: Orchestrator,
+    exam: ExamClient,
     clock: Clock,
     settings: Settings,
     run: DagRun,
@@ -100,6 +105,7 @@ def _start(
             starts = read_inputs(lake, run.inputs)
             run = _join_trace(run, starts)
             check_content(dag, starts)
+            run = know_patient(store, exam, run)
             _trigger(orchestrator, settings, *_note_attempt(store, run, cause))
             latency_ms = milliseconds_between(since, clock())
             metrics.add_metric("TriggerLatency", MetricUnit.Milliseconds, latency_ms)

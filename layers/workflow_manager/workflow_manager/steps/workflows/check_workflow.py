@@ -16,7 +16,7 @@ from workflow_manager.domain.errors import (
     NotFoundError,
     ScanHubError,
 )
-from workflow_manager.domain.exam import AcquisitionLimits
+from workflow_manager.domain.exam import AcquisitionLimits, Exam
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.ports import ExamClient, Orchestrator, ScanClient
@@ -80,8 +80,15 @@ class Answers:
 
     def limits(self, exam_id: str | None) -> AcquisitionLimits | None:
         """Return the limits of an exam's patient; None: not read."""
+        return found[1] if (found := self._find_limits(exam_id)) else None
+
+    def exam_record(self, exam_id: str | None) -> Exam | None:
+        """Return the exam; None: it, or its patient's limits, were not read."""
+        return found[0] if (found := self._find_limits(exam_id)) else None
+
+    def _find_limits(self, exam_id: str | None) -> tuple[Exam, AcquisitionLimits] | None:
         found = self.said.get(("limits", exam_id or ""))
-        return found if isinstance(found, AcquisitionLimits) else None
+        return found if isinstance(found, tuple) else None
 
     def require_login(self) -> None:
         """Return unless a service has refused the caller's token.
@@ -259,8 +266,9 @@ def _arrange(questions: Line[Question]) -> list[Line[Question]]:
 
 def _load_limits(
     exam: ExamClient, scan: ScanClient, today: date, exam_id: str
-) -> AcquisitionLimits:
-    return make_limits(*load_patient(exam, scan, exam_id or None), today)
+) -> tuple[Exam, AcquisitionLimits]:
+    record, patient = load_patient(exam, scan, exam_id or None)
+    return record, make_limits(record, patient, today)
 
 
 def _read_sequence(scan: ScanClient, kept_id: str | None, sequence_id: str) -> str | None:
