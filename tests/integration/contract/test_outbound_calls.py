@@ -27,7 +27,7 @@ LOGIN = "POST /api/v1/userlogin/login"
 CONF_KEYS = (
     "directory file_name workflow_manager_endpoint user_token "
     "bucket key version_id dag_run_id task_id inputs output_prefix "
-    "study_instance_uid series_number traceparent"
+    "study_instance_uid patient_pseudonym series_number traceparent"
 ).split()
 
 
@@ -172,6 +172,7 @@ def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: S
         "inputs": [],
         "output_prefix": f"result/{dag_run_id}",
         "study_instance_uid": conf["study_instance_uid"],
+        "patient_pseudonym": conf["patient_pseudonym"],
         "series_number": conf["series_number"],
         "traceparent": conf["traceparent"],
     }
