@@ -190,7 +190,8 @@ def log_in(client: httpx.Client, stand_in: StandIn) -> str:
 
 
 def forget_logins() -> None:
-    """Let the next call log in again, in ScanHub and in Airflow."""
+    """Let the next call read its secrets and log in again, in ScanHub and in Airflow."""
+    wiring._pseudonym_key.cache_clear()
     wiring._service_account_auth.cache_clear()
     wiring._orchestrator.cache_clear()
 

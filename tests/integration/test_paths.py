@@ -206,7 +206,8 @@ def test_simulated_tasks_follow_each_other(
     # Given steps that follow at once: moto would hold delayed messages back
     monkeypatch.setattr(simulate_reconstruction, "SIMULATION_STEP_S", 0)
     monkeypatch.setattr(start_dag_run, "SIMULATION_STEP_S", 0)
-    deployment.add_workflow(SIMULATION, SIMULATION)
+    behind = TaskSpec(type=TaskType.PROCESSING_TASK, args=SIMULATION.args)
+    deployment.add_workflow(SIMULATION, behind)
 
     process(deployment)
     for _ in deployment.task_ids:

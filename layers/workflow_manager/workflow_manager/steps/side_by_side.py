@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable, Iterable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
@@ -34,7 +35,9 @@ def ask_side_by_side(lines: Iterable[Line[KeyT]], total_s: float) -> dict[KeyT, 
     for line in lines:
         n_left += len(line)
         # Daemons, for the end of a process does not wait for them.
-        Thread(target=_ask, args=(line, ends_at_s, said), daemon=True).start()
+        # What is known of the call is known to its threads, too.
+        run, asked = copy_context().run, (_ask, line, ends_at_s, said)
+        Thread(target=run, args=asked, daemon=True).start()
     answers: dict[KeyT, object] = {}
     while len(answers) < n_left:
         try:
