@@ -51,7 +51,8 @@ def test_no_variable_of_a_function_is_secret(resources: dict[str, Any]) -> None:
         for variable, value in function["Environment"]["Variables"].items():
             if any(word in variable for word in SECRET_WORDS):
                 assert variable.endswith("_ARN"), (name, variable)
-                assert value["Ref"].endswith(("SecretArn", "Secret"))
+                given = value.get("Ref") or "".join(value["Fn::GetAtt"])
+                assert given.endswith(("SecretArn", "SecretId"))
             assert "resolve:secretsmanager" not in str(value)
             assert "resolve:ssm-secure" not in str(value)
 

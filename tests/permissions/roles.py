@@ -146,8 +146,6 @@ class Resolver:
         }
         if name in pseudo:
             return pseudo[name]
-        if self._resources.get(name, {}).get("Type") == "AWS::SecretsManager::Secret":
-            return arn_of("secretsmanager", f"secret:{name}")
         return self._parameters.get(name, name)
 
     def _get_att(self, given: Any) -> str:
@@ -156,6 +154,8 @@ class Resolver:
         if attribute == "Arn" and kind in ARNS:
             service, place = ARNS[kind]
             return arn_of(service, place.format(name))
+        if (attribute, kind) == ("Id", "AWS::SecretsManager::Secret"):
+            return arn_of("secretsmanager", f"secret:{name}")
         return f"{name}.{attribute}"
 
     def _sub(self, given: Any) -> str:
