@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from typing import Any
-from uuid import uuid4
 
 from local.config import DAG_ID, ROOT, aws_environ, clean_environ
 from tests.e2e.laptop import Laptop
@@ -13,8 +12,16 @@ from tests.e2e.laptop import Laptop
 TIMEOUT_S = 60
 
 
+def make_patient(laptop: Laptop) -> str:
+    """Return the id of somebody of their own."""
+    person = {"first_name": "Erika", "last_name": "Muster", "birth_date": "1985-07-14"}
+    body = {**person, "sex": "OTHER", "issuer": "", "status": "NEW"}
+    answer = laptop.scanhub.post("/api/v1/patient/", json=body)
+    return str(answer.raise_for_status().json()["id"])
+
+
 def make_patients_workflow(laptop: Laptop, patient_id: str) -> tuple[str, str]:
-    """Return the ids of a workflow of somebody's own, and of its device task."""
+    """Return the ids of the patient's workflow, and of its device task."""
 
     def create(what: str, **content: Any) -> str:
         body = {"name": what, "description": "", "status": "NEW", "is_template": False, **content}
@@ -65,7 +72,7 @@ def test_erase_patient_leaves_no_trace_in_table_and_bucket(
     laptop: Laptop, small_kspace: bytes
 ) -> None:
     # Given a patient of whom a scan was reconstructed
-    patient_id = str(uuid4())
+    patient_id = make_patient(laptop)
     workflow_id, scan_id = make_patients_workflow(laptop, patient_id)
     upload_id = send_raw_data(laptop, scan_id, small_kspace)
     workflow = laptop.wait_for_workflow(workflow_id, "completed")
