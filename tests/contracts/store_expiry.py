@@ -104,7 +104,7 @@ class StoreExpiryContract:
             told_at += 100 * DAY
             task = store.get_task("workflow-1", "a")
             assert task is not None
-            store.commit([task.evolve(updated_at=told_at)])
+            store.commit([task.put_off_report(told_at, has_failed=True)])
             self.expire(store, told_at + 99 * DAY)
 
         assert list_tasks(store) == ["a"]

@@ -61,10 +61,14 @@ def list_renewals(entities: Sequence[Entity]) -> dict[str, datetime]:
         for workflow_id, each in workflows.items()
         if each.version and each.updated_at - each.created_at > PARTS_KEPT / 2
     }
-    # A report that fails for a year is written to its task alone.
-    tasks = (each for each in entities if isinstance(each, Task) and each.due_at is not None)
-    alone = (each for each in tasks if each.workflow_id not in workflows)
-    return renewals | {each.workflow_id: each.updated_at for each in alone}
+    # A report that fails for a year is put off by a write of its task alone.
+    tasks = (each for each in entities if isinstance(each, Task))
+    alone = [each for each in tasks if each.workflow_id not in workflows]
+    return renewals | {
+        each.workflow_id: used_at
+        for each in alone
+        if (used_at := _last_use(each, each.updated_at)) - each.updated_at > PARTS_KEPT / 2
+    }
 
 
 def renewed_expiry(
