@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.child import Child
 from benchmarks.report import describe_machine, make_table, run_command, take_medians
 
-N_ROUNDS = 5
+N_ROUNDS = 3
 # Coils, partitions, and rows and columns; readouts have twice as many samples.
 SCANS = {"2D, 32 coils, 512 x 512": (32, 1, 512), "3D, 8 coils, 48 x 192 x 192": (8, 48, 192)}
 QUICK_SCANS = {"2D, 8 coils, 256 x 256": (8, 1, 256)}
