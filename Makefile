@@ -178,8 +178,9 @@ transitions: setup ## Draw the state machines into docs/transitions.md
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m tools.transitions
 
 .PHONY: pictures
-pictures: setup ## Picture the command line on the stack that is up into docs/images
+pictures: setup ## Picture the command line on the stack that is up, and image orientation, into docs/images
 	@$(BIN)/python -m tools.terminal_pictures
+	@PYTHONPATH=dags:. $(BIN)/python -m tests.unit.dags.orientation_picture
 
 .PHONY: sizing
 sizing: setup ## Memory and durations of every function, as Lambda runs it; QUICK=1 for three
@@ -196,6 +197,11 @@ benchmark-cold-start: setup ## Start of every function beside the usual Lambda; 
 .PHONY: benchmark-requests
 benchmark-requests: setup ## Warm requests beside a server as ScanHub's; QUICK=1 for fewer, WRITE=1 into docs
 	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.requests \
+	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
+.PHONY: benchmark-reconstruction
+benchmark-reconstruction: setup ## Reconstruction beside NumPy, SigPy, BART and OLD=checkout; QUICK=1, WRITE=1 into docs
+	@PYTHONPATH=dags $(BIN)/python -m benchmarks.reconstruction \
 	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 .PHONY: benchmark-cost

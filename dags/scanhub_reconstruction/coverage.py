@@ -10,9 +10,14 @@ from scanhub_reconstruction.model import RawDataError
 PARTIAL_PHASE, PARTIAL_FREQUENCY = "PFP", "PFF"  # DICOM PS3.3 C.8.3.1, Scan Options
 ZERO_FILLED = "ZERO_FILLED"
 _LEAST_CORNERS = 0.1  # of the lines; an ellipse leaves out a fifth
+_MOST_HOLES = 0.1  # of the samples; noise of one step of a converter is zero as often
 LINES_OF_ZEROS = (
     "The measurement holds lines of zeros, which nobody measured: it is undersampled "
     "and needs an unfolding, which this reconstruction does not do."
+)
+_HOLES = (
+    "The measurement holds samples of zeros between others, which nobody measured: it is "
+    "undersampled and needs an unfolding, which this reconstruction does not do."
 )
 
 
@@ -70,13 +75,19 @@ def describe_scan_options(
     return tuple(sorted(set(options)))
 
 
-def check_measured_lines(is_measured: NDArray[np.bool_]) -> tuple[str, ...]:
+def check_measured_lines(
+    is_measured: NDArray[np.bool_], columns: slice, n_columns: int
+) -> tuple[str, ...]:
     """Check that lines of zeros lie around what was measured, and not between.
 
     Parameters
     ----------
     is_measured
         Which lines are not only zeros, at least one, shape (partitions, rows).
+    columns
+        As of `check_measured_samples`.
+    n_columns
+        How many there are.
 
     Returns
     -------
@@ -101,7 +112,48 @@ def check_measured_lines(is_measured: NDArray[np.bool_]) -> tuple[str, ...]:
     is_full = bool(within.all())
     if not is_full and not (sizes[0] > 1 and is_elliptical(within, (center[0], center[1]))):
         raise RawDataError(LINES_OF_ZEROS)
-    return describe_scan_options(box, is_measured.shape, is_filled=not is_full)
+    return describe_scan_options(
+        (*box, columns), (*is_measured.shape, n_columns), is_filled=not is_full
+    )
+
+
+def check_measured_samples(is_measured: NDArray[np.bool_]) -> slice:
+    """Check that samples of zeros lie around what was measured, whichever way a mask has its lines.
+
+    Parameters
+    ----------
+    is_measured
+        Which samples of a volume are not zero, at least one, shape (kz, ky, kx).
+
+    Returns
+    -------
+    slice
+        The columns along kx that are not only zeros.
+
+    Raises
+    ------
+    RawDataError
+        If it is undersampled.
+    """
+    columns = is_measured.any(axis=(0, 1))
+    measured = slice(int(np.argmax(columns)), columns.size - int(np.argmax(columns[::-1])))
+    check_covers_half((measured.stop - measured.start,), columns.shape)
+    if not columns[measured].all():
+        raise RawDataError(LINES_OF_ZEROS)
+    n_holes = sum(_count_holes(plane) for plane in is_measured if not plane.all())
+    if n_holes > _MOST_HOLES * (n_holes + np.count_nonzero(is_measured)):
+        raise RawDataError(_HOLES)
+    return measured
+
+
+def _count_holes(plane: NDArray[np.bool_]) -> int:
+    """Return how many zeros have something else on all four sides, near or far."""
+    is_hole = ~plane
+    for axis in (0, 1):
+        for way in (plane, np.flip(plane, axis)):
+            before = np.logical_or.accumulate(way, axis=axis)
+            is_hole &= before if way is plane else np.flip(before, axis)
+    return int(np.count_nonzero(is_hole))
 
 
 def is_elliptical(is_measured: NDArray[np.bool_], center: tuple[int, int]) -> bool:

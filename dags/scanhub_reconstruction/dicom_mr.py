@@ -25,7 +25,8 @@ def add_mr_image(
     dataset.SOPClassUID = MRImageStorage
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
     # ISMRMRD does not tell the sequence in DICOM's terms; "research mode" claims none.
-    dataset.ScanningSequence = "RM"
+    # Only an inversion has a time of its own.
+    dataset.ScanningSequence = ["RM", "IR"] if scan.inversion_time_ms is not None else "RM"
     dataset.SequenceVariant = "NONE"
     dataset.ScanOptions = list(raw.scan_options) or None
     dataset.MRAcquisitionType = "3D" if scan.is_3d else "2D"

@@ -10,7 +10,7 @@ from ismrmrd import xsd
 from scanhub_reconstruction.ismrmrd_header import CartesianEncoding
 from scanhub_reconstruction.ismrmrd_layout import Layout
 from scanhub_reconstruction.model import ScanDescription
-from scanhub_reconstruction.run_conf import is_uid
+from scanhub_reconstruction.values import optional_uid
 
 # Lengths of DICOM's value representations (PS3.5 6.2).
 _SHORT_STRING, _LONG_STRING = 16, 64
@@ -52,7 +52,7 @@ def read_description(
         protocol_name=_read_text(measurement, "protocolName", _LONG_STRING),
         sequence_name=_read_text(header.sequenceParameters, "sequence_type", _SHORT_STRING)
         or _read_text(measurement, "sequenceName", _SHORT_STRING),
-        frame_of_reference_uid=_read_uid(measurement, "frameOfReferenceUID"),
+        frame_of_reference_uid=optional_uid(getattr(measurement, "frameOfReferenceUID", None)),
         echo_train_length=n_train if is_train else None,
         pixel_bandwidth_hz=_read_bandwidth_hz(head, layout),
         n_acquired_samples=_count_samples(layout, encoding),
@@ -84,11 +84,6 @@ def _read_time(element: Any, name: str) -> str | None:
         return value.to_time().strftime("%H%M%S.%f") if value is not None else None
     except (AttributeError, ValueError):
         return None
-
-
-def _read_uid(element: Any, name: str) -> str | None:
-    value = getattr(element, name, None)
-    return str(value) if is_uid(value) else None
 
 
 def _read_bandwidth_hz(head: np.void, layout: Layout) -> float | None:

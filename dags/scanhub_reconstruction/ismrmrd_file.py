@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,10 +22,10 @@ from scanhub_reconstruction.ismrmrd_geometry import (
 from scanhub_reconstruction.ismrmrd_groups import Measurement, find_measurement, translate_damage
 from scanhub_reconstruction.ismrmrd_header import (
     CartesianEncoding,
+    list_implausible,
     read_echo_times_ms,
     read_encoding,
     read_scan_parameters,
-    tells_field_strength,
 )
 from scanhub_reconstruction.ismrmrd_layout import (
     Layout,
@@ -48,7 +49,14 @@ _MAX_NOISE_READOUTS = 1024
 _ELLIPTICAL = "The corners of k-space were not acquired (elliptical) and are zeros."
 _OUTER_ZEROS = "The outer lines of k-space are zeros in the file."
 _NO_PLACE = "The acquisitions do not tell where all images lie, so no image has a place."
-_NO_FIELD = "The header's field strength is not plausible in tesla and is left out."
+_TOO_CLOSE = (
+    "The slices are hardly apart for their thickness, as if their places were not in millimetres, "
+    "so no image has a place."
+)
+_LEAST_SPACING = 0.05  # of the thickness; slices overlap by half at most
+_AVERAGED = "Lines were acquired several times, uncounted as averages, and were averaged."
+_BLACK = "Some slices or repetitions of k-space are zeros in the file."
+_PRESCAN = "Lines of a scan for surface coil correction beside the image are left out."
 _NO_NOISE = "The file's noise scan does not tell the noise of the coils and is not used."
 
 
@@ -92,19 +100,17 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         kspace, mapping = scratch.allocate(layout.shape)
         has_signal = _sort_readouts(measurement, layout, whitening, kspace, mapping)
     is_filled = _check_zeros(layout, has_signal, encoding)
-    spacing_mm = measure_slice_spacing_mm(geometries[: layout.n_slices])
-    thickness_mm, thickness_mends = read_slice_thickness_mm(encoding, layout.n_slices, spacing_mm)
-    if encoding.image_shape[0] > 1:
-        spacing_mm = thickness_mm
+    places, thickness_mm, spacing_mm, place_mends = _measure_stack(geometries, layout, encoding)
     scan = read_scan_parameters(header, encoding, thickness_mm, spacing_mm)
     said = {
         _ELLIPTICAL: layout.is_elliptical,
         _OUTER_ZEROS: is_filled,
-        _NO_PLACE: geometries[0] is None,
         _NO_NOISE: noise.noise.size > 0 and whitening is None,
-        _NO_FIELD: scan.field_strength_t is None and tells_field_strength(header),
+        _AVERAGED: layout.n_averages > np.unique(heads["idx"]["average"]).size,
+        _BLACK: np.unique(layout.lines[0, has_signal.any(axis=1)]).size < layout.shape[0],
+        _PRESCAN: measurement.has_prescan,
     }
-    mends += header_mends + encoding.mends + thickness_mends
+    mends += header_mends + list_implausible(header) + encoding.mends + place_mends
     return RawData(
         kspace,
         encoding.transform_shape,
@@ -112,7 +118,7 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         source_format="ISMRMRD",
         scan=scan,
         n_averages=layout.n_averages,
-        volumes=_build_volumes(layout, read_echo_times_ms(header, layout.contrasts), geometries),
+        volumes=_build_volumes(layout, read_echo_times_ms(header, layout.contrasts), places),
         mapping=mapping,
         scan_options=describe_scan_options(
             (*encoding.measured, layout.columns),
@@ -123,6 +129,21 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         is_prewhitened=whitening is not None,
         description=read_description(header, heads[0], layout, encoding),
     )
+
+
+def _measure_stack(
+    geometries: list[SliceGeometry | None], layout: Layout, encoding: CartesianEncoding
+) -> tuple[list[SliceGeometry | None], float | None, float | None, tuple[str, ...]]:
+    """Return where the volumes lie, thickness and spacing in mm, and what is wrong with them."""
+    spacing_mm = measure_slice_spacing_mm(geometries[: layout.n_slices])
+    thickness_mm, mends = read_slice_thickness_mm(encoding, layout.n_slices, spacing_mm)
+    if (spacing_mm or math.inf) < _LEAST_SPACING * (thickness_mm or 0.0):
+        return [None] * len(geometries), thickness_mm, None, (*mends, _TOO_CLOSE)
+    if geometries[0] is None:
+        mends = (*mends, _NO_PLACE)
+    if encoding.image_shape[0] > 1:
+        spacing_mm = thickness_mm
+    return geometries, thickness_mm, spacing_mm, mends
 
 
 def _build_volumes(
@@ -142,21 +163,26 @@ def _build_volumes(
 def _check_zeros(
     layout: Layout, has_signal: NDArray[np.bool_], encoding: CartesianEncoding
 ) -> bool:
-    """Check that lines of zeros lie around what was measured, and return whether there are any."""
+    """Check that lines of zeros lie around what was measured, and return whether there are any.
+
+    `has_signal` has shape (acquisitions, coils), without coils that are dead.
+    """
     if has_signal.all():
         return False
     is_measured = np.zeros((layout.shape[0], *layout.shape[2:4]), np.bool_)
-    is_measured[tuple(layout.lines[:, has_signal])] = True
+    is_whole = has_signal.all(axis=1)
+    is_measured[tuple(layout.lines[:, is_whole])] = True
+    volumes_with_signal = layout.lines[0, has_signal.any(axis=1)]
     center = (layout.shape[2] // 2, layout.shape[3] // 2)
     is_filled = False
-    for volume in np.unique(layout.lines[0, ~has_signal]):
-        if not is_measured[volume].any():  # as slices beyond a simulated object are
-            continue
+    # Slices beyond a simulated object have no signal at all.
+    for volume in np.intersect1d(layout.lines[0, ~is_whole], volumes_with_signal):
         within = is_measured[volume][encoding.measured]
         start = tuple(part.start for part in encoding.measured)
         if not within.all():
             is_filled = True
-            if not is_filled_up(within, (center[0] - start[0], center[1] - start[1])):
+            middle = (center[0] - start[0], center[1] - start[1])
+            if not within.any() or not is_filled_up(within, middle):
                 raise RawDataError(LINES_OF_ZEROS)
     return is_filled
 
@@ -203,21 +229,21 @@ def _sort_readouts(
     kspace: NDArray[np.complex64],
     mapping: mmap.mmap,
 ) -> NDArray[np.bool_]:
-    """Write the acquisitions where the layout says; return which of them are not only zeros."""
+    """Write the acquisitions where the layout says; return in which coils they have signal."""
     numbers = measurement.imaging
     head = measurement.heads[numbers[0]]
     n_coils, n_samples = int(head["active_channels"]), int(head["number_of_samples"])
     n_readouts = max(1, _BLOCK_BYTES // (8 * n_coils * n_samples))
-    has_signal = np.empty(numbers.size, np.bool_)
+    has_signal = np.empty((numbers.size, n_coils), np.bool_)
     for block, vectors in _read_blocks(measurement.data, numbers, n_readouts):
         readouts = _stack_readouts(vectors, n_coils, n_samples)[:, :, layout.samples]
-        has_signal[block] = readouts.any(axis=(1, 2))
+        has_signal[block] = readouts.any(axis=2)
         if whitening is not None:
             with np.errstate(invalid="ignore", over="ignore"):
                 readouts = whitening @ readouts
         _place_readouts(readouts, layout, block, kspace)
         release_pages(mapping)
-    return has_signal
+    return has_signal[:, has_signal.any(axis=0)]
 
 
 def _stack_readouts(

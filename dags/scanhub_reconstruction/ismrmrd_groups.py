@@ -33,6 +33,16 @@ _NOT_IMAGING_FLAGS = (
     ismrmrd.ACQ_IS_PHASE_STABILIZATION_REFERENCE,
     ismrmrd.ACQ_IS_PHASE_STABILIZATION,
 )
+_PLACE_COUNTERS = (
+    "kspace_encode_step_1",
+    "kspace_encode_step_2",
+    "average",
+    "slice",
+    "contrast",
+    "phase",
+    "repetition",
+    "set",
+)
 _HEADS_PER_BLOCK = 64
 _MAX_HEAD_BYTES = 4096  # ISMRMRD's have 340
 _MAX_LINKS, _MAX_GROUPS = 1024, 16
@@ -63,7 +73,28 @@ class Measurement:
     @property
     def imaging(self) -> NDArray[np.int64]:
         """Numbers of the acquisitions to make an image of."""
+        numbers = self._unflagged
+        return numbers[~self._is_prescan(numbers)] if self.has_prescan else numbers
+
+    @property
+    def has_prescan(self) -> bool:
+        """Whether a scan for surface coil correction is there beside the image.
+
+        Elsewhere, lines with its flag are the image.
+        """
+        numbers = self._unflagged
+        is_prescan = self._is_prescan(numbers)
+        if not is_prescan.any() or is_prescan.all():
+            return False
+        places = self.heads["idx"][numbers][list(_PLACE_COUNTERS)]
+        return set(places[is_prescan].tolist()) <= set(places[~is_prescan].tolist())
+
+    @property
+    def _unflagged(self) -> NDArray[np.int64]:
         return np.flatnonzero(~self._has_flag(*_NOT_IMAGING_FLAGS))
+
+    def _is_prescan(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return self._has_flag(ismrmrd.ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA)[numbers]
 
     @property
     def noise(self) -> NDArray[np.int64]:

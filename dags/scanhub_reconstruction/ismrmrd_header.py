@@ -17,11 +17,19 @@ from scanhub_reconstruction.ismrmrd_limits import Counters, StepLimits, is_2d, r
 from scanhub_reconstruction.ismrmrd_space import find_transform_shape, find_voxel_mm, read_space
 from scanhub_reconstruction.ismrmrd_support import check_is_supported
 from scanhub_reconstruction.model import RawDataError, ScanParameters
-from scanhub_reconstruction.orientation import decide_by_vendor
+from scanhub_reconstruction.orientation import decide_orientation
 from scanhub_reconstruction.values import optional_positive
 
-# From the Earth's field to the strongest magnets, and hydrogen's frequency (42.58 MHz/T) in them.
-_FIELD_STRENGTH_T, _HYDROGEN_HZ = (1e-5, 30.0), (400.0, 1.3e9)
+# What is outside of these is in another unit: seconds for milliseconds, hertz for tesla.
+_PLAUSIBLE = {
+    "repetition time": (1.0, 1e5, "milliseconds"),
+    "echo time": (0.02, 5e3, "milliseconds"),
+    "inversion time": (1.0, 1e5, "milliseconds"),
+    "flip angle": (0.1, 360.0, "degrees"),
+    # From the Earth's field to the strongest magnets, and hydrogen's 42.58 MHz/T in them.
+    "field strength": (1e-5, 30.0, "tesla"),
+    "resonance frequency": (400.0, 1.3e9, "hertz"),
+}
 _MAX_VENDOR_LENGTH = 64
 
 
@@ -155,22 +163,20 @@ def read_scan_parameters(
     ScanParameters
         Values that are missing or not plausible are None.
     """
-    sequence, system = header.sequenceParameters, header.acquisitionSystemInformation
+    told = _list_told(header)
     measurement = header.measurementInformation
     position = getattr(measurement, "patientPosition", None)
-    vendor = _read_vendor(system)
-    orientation_convention, decided_by = decide_by_vendor(vendor)
+    vendor = _read_vendor(header.acquisitionSystemInformation)
+    orientation_convention, decided_by = decide_orientation(vendor, header)
     return ScanParameters(
         field_of_view_mm=encoding.field_of_view_mm,
         slice_thickness_mm=slice_thickness_mm,
         slice_spacing_mm=slice_spacing_mm,
-        repetition_time_ms=_first_positive(getattr(sequence, "TR", ())),
-        inversion_time_ms=_first_positive(getattr(sequence, "TI", ())),
-        flip_angle_deg=_first_positive(getattr(sequence, "flipAngle_deg", ())),
-        field_strength_t=_within(_FIELD_STRENGTH_T, getattr(system, "systemFieldStrength_T", None)),
-        resonance_frequency_hz=_within(
-            _HYDROGEN_HZ, getattr(header.experimentalConditions, "H1resonanceFrequency_Hz", None)
-        ),
+        repetition_time_ms=_read_first("repetition time", told),
+        inversion_time_ms=_read_first("inversion time", told),
+        flip_angle_deg=_read_first("flip angle", told),
+        field_strength_t=_read_first("field strength", told),
+        resonance_frequency_hz=_read_first("resonance frequency", told),
         patient_position=position.value if isinstance(position, xsd.patientPositionType) else None,
         is_3d=encoding.is_3d,
         vendor=vendor,
@@ -179,10 +185,27 @@ def read_scan_parameters(
     )
 
 
-def tells_field_strength(header: xsd.ismrmrdHeader) -> bool:
-    """Return whether the header has a field strength, plausible or not."""
-    system = header.acquisitionSystemInformation
-    return getattr(system, "systemFieldStrength_T", None) is not None
+def list_implausible(header: xsd.ismrmrdHeader) -> tuple[str, ...]:
+    """Return a sentence for each parameter that cannot be what the header says; 0 says nothing."""
+    return tuple(
+        f"The header's {name} is not plausible in {_PLAUSIBLE[name][2]} and is left out."
+        for name, values in _list_told(header).items()
+        if any(value != 0 and _read_plausible(name, value) is None for value in values)
+    )
+
+
+def _list_told(header: xsd.ismrmrdHeader) -> dict[str, list[Any]]:
+    sequence, system = header.sequenceParameters, header.acquisitionSystemInformation
+    strength_t = getattr(system, "systemFieldStrength_T", None)
+    frequency_hz = getattr(header.experimentalConditions, "H1resonanceFrequency_Hz", None)
+    return {
+        "repetition time": list(getattr(sequence, "TR", ())),
+        "echo time": list(getattr(sequence, "TE", ())),
+        "inversion time": list(getattr(sequence, "TI", ())),
+        "flip angle": list(getattr(sequence, "flipAngle_deg", ())),
+        "field strength": [] if strength_t is None else [strength_t],
+        "resonance frequency": [] if frequency_hz is None else [frequency_hz],
+    }
 
 
 def read_echo_times_ms(
@@ -202,18 +225,24 @@ def read_echo_times_ms(
     tuple[float | None, ...]
         TE in ms by contrast; None where the header does not tell it.
     """
-    times = getattr(header.sequenceParameters, "TE", ())
+    told = _list_told(header)
+    times = told["echo time"]
     if len(contrasts) == 1 and contrasts[0] >= len(times):
-        return (_first_positive(times),)
+        return (_read_first("echo time", told),)
     return tuple(
-        optional_positive(times[contrast]) if contrast < len(times) else None
+        _read_plausible("echo time", times[contrast]) if contrast < len(times) else None
         for contrast in contrasts
     )
 
 
-def _within(bounds: tuple[float, float], value: Any) -> float | None:
+def _read_plausible(name: str, value: Any) -> float | None:
+    least, most, _ = _PLAUSIBLE[name]
     number = optional_positive(value)
-    return number if number is not None and bounds[0] <= number <= bounds[1] else None
+    return number if number is not None and least <= number <= most else None
+
+
+def _read_first(name: str, told: dict[str, list[Any]]) -> float | None:
+    return _read_plausible(name, told[name][0]) if told[name] else None
 
 
 def _read_vendor(system: Any) -> str | None:
@@ -221,7 +250,3 @@ def _read_vendor(system: Any) -> str | None:
     if not isinstance(vendor, str):
         return None
     return "".join(c for c in vendor if c.isprintable()).strip()[:_MAX_VENDOR_LENGTH] or None
-
-
-def _first_positive(values: Sequence[Any]) -> float | None:
-    return optional_positive(values[0]) if values else None

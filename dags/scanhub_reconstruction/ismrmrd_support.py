@@ -74,7 +74,7 @@ def check_is_supported(
     _check_trajectory(encoding, heads)
     factor = getattr(encoding.parallelImaging, "accelerationFactor", None)
     steps = ("kspace_encoding_step_1", "kspace_encoding_step_2")
-    if any(getattr(factor, step, 1) not in (1, None) for step in steps):
+    if any(getattr(factor, step, 1) not in (0, 1, None) for step in steps):
         raise RawDataError(
             "The measurement is undersampled for parallel imaging; it needs GRAPPA or SENSE, "
             "which this reconstruction does not do."

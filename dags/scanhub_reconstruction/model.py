@@ -82,7 +82,8 @@ class ScanParameters:
         is right, whichever it is.
     orientation_decided_by
         What told that: the run's configuration, the deployment's, the vendor, or nothing
-        ("assumption", for vendors whose convention is not known).
+        ("assumption", for vendors whose convention is not known); "header" is another trace of
+        the vendor.
     """
 
     field_of_view_mm: tuple[float, float]
@@ -97,7 +98,9 @@ class ScanParameters:
     is_3d: bool = False
     vendor: str | None = None
     orientation_convention: OrientationConvention = "inverse"
-    orientation_decided_by: Literal["run", "deployment", "vendor", "assumption"] = "assumption"
+    orientation_decided_by: Literal["run", "deployment", "vendor", "header", "assumption"] = (
+        "assumption"
+    )
 
 
 @dataclass(frozen=True, slots=True)

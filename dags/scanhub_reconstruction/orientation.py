@@ -8,8 +8,11 @@ request 1003.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
+
+from ismrmrd import xsd
 
 from scanhub_reconstruction.model import OrientationConvention, RawData
 
@@ -20,28 +23,60 @@ _CONVENTIONS: dict[str, OrientationConvention] = {
     "scanhub": "inverse",
     "simulation": "inverse",
 }
+# Where the vendor's name was removed: Siemens' names of models and sequences, and of what
+# siemens_to_ismrmrd adds (https://github.com/ismrmrd/siemens_to_ismrmrd, parameter_maps).
+_SIEMENS_MODEL = re.compile(
+    r"\b(magnetom|avanto|aera|skyra|prisma|trio|triotim|verio|espree|vida|sola|altea|lumina|terra)"
+    r"(_?fit)?\b",
+    re.IGNORECASE,
+)
+_SIEMENS_SEQUENCE = re.compile(r"%(SiemensSeq|CustomerSeq)%", re.IGNORECASE)
+_SIEMENS_PARAMETER = re.compile(r"MaxwellCoefficient_\d+|EmbeddedRefLinesE[12]")
+_PARAMETER_KINDS = ("Long", "Double", "String", "Base64")
 
 
-def decide_by_vendor(
-    vendor: str | None,
-) -> tuple[OrientationConvention, Literal["vendor", "assumption"]]:
-    """Return the convention, and whether the vendor tells it.
+def decide_orientation(
+    vendor: str | None, header: xsd.ismrmrdHeader
+) -> tuple[OrientationConvention, Literal["vendor", "header", "assumption"]]:
+    """Return the convention, and whether the vendor tells it, or other traces of one.
 
     Parameters
     ----------
     vendor
-        The header's systemVendor.
+        The header's systemVendor; None where it was removed.
+    header
+        The parsed header.
 
     Returns
     -------
     tuple
         For vendors whose convention is not known, our own is assumed.
     """
+    if vendor is None and _is_of_siemens(header):
+        return "forward", "header"
     name = (vendor or "").strip().lower()
     for beginning, convention in _CONVENTIONS.items():
         if name.startswith(beginning):
             return convention, "vendor"
     return "inverse", "assumption"
+
+
+def _is_of_siemens(header: xsd.ismrmrdHeader) -> bool:
+    system, measurement = header.acquisitionSystemInformation, header.measurementInformation
+    model, sequence = (
+        str(getattr(element, name, None) or "")
+        for element, name in ((system, "systemModel"), (measurement, "sequenceName"))
+    )
+    parameters: list[Any] = [
+        parameter
+        for kind in _PARAMETER_KINDS
+        for parameter in getattr(header.userParameters, f"userParameter{kind}", ())
+    ]
+    return bool(
+        _SIEMENS_MODEL.search(model)
+        or _SIEMENS_SEQUENCE.search(sequence)
+        or any(_SIEMENS_PARAMETER.fullmatch(str(parameter.name)) for parameter in parameters)
+    )
 
 
 def override_orientation(

@@ -7,6 +7,9 @@ from typing import Any
 from scanhub_reconstruction.model import RawData
 
 _MAX_MENDS = 8  # a result takes 30 facts
+_UNKNOWN_CONVENTION = (
+    "The vendor's convention is not known and was assumed: check the orientation by a phantom."
+)
 
 
 def describe_provenance(raw: RawData) -> dict[str, Any]:
@@ -30,6 +33,8 @@ def describe_provenance(raw: RawData) -> dict[str, Any]:
     if raw.scan is not None:
         facts["orientation_convention"] = raw.scan.orientation_convention
         facts["orientation_decided_by"] = raw.scan.orientation_decided_by
+        if raw.scan.orientation_decided_by == "assumption":
+            facts["orientation_warning"] = _UNKNOWN_CONVENTION
         if raw.scan.vendor is not None:
             facts["vendor"] = raw.scan.vendor
     n_told = _MAX_MENDS if len(raw.mends) <= _MAX_MENDS else _MAX_MENDS - 1

@@ -6,7 +6,6 @@ import math
 import mmap
 import warnings
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from tokenize import TokenError
 from typing import BinaryIO
@@ -15,7 +14,11 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.coverage import check_measured_lines
+from scanhub_reconstruction.coverage import (
+    check_measured_lines,
+    check_measured_samples,
+    describe_scan_options,
+)
 from scanhub_reconstruction.ismrmrd_process import read_ismrmrd_apart
 from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError, release_pages
 
@@ -59,25 +62,48 @@ def read_raw_data(path: Path) -> RawData:
         If the file cannot be reconstructed, with a sentence that says why.
     """
     raw = _read_by_content(path)
-    peak = 0.0
-    is_measured = np.zeros(raw.kspace.shape[2:4], np.bool_)
-    for volume, coil in product(range(len(raw.volumes)), range(raw.n_coils)):
-        samples = raw.read_coil(volume, coil)
-        if raw.source_format == "NumPy":  # the other format's reader has looked at the lines
-            is_measured |= samples.any(axis=2)
-        parts: NDArray[np.float32] = samples.view(np.float32)
-        # The smallest and the largest are NaN when any is.
-        with np.errstate(invalid="ignore"):
-            extremes = np.array([np.min(parts), np.max(parts)])
-        release_pages(raw.mapping)
-        if not np.isfinite(extremes).all():
-            raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
-        peak = max(peak, float(np.abs(extremes).max()))
+    peak, columns = 0.0, []
+    is_measured = np.ones(raw.kspace.shape[2:4], np.bool_)
+    for volume in range(len(raw.volumes)):
+        has_signal = np.zeros(raw.kspace.shape[2:], np.bool_)
+        for coil in range(raw.n_coils):
+            samples = raw.read_coil(volume, coil)
+            peak = max(peak, _find_peak(samples))
+            is_there = samples != 0
+            release_pages(raw.mapping)
+            has_signal |= is_there
+            if is_there.any():  # a coil may be dead
+                is_measured &= is_there.any(axis=2)
+        if has_signal.any():  # as slices beyond a simulated object have none
+            columns.append(check_measured_samples(has_signal))
     if peak == 0:
         raise RawDataError("The k-space holds zeros only: there is no signal to reconstruct.")
+    options = _describe_zeros(raw, is_measured, columns)
+    return replace(raw, peak=peak, scan_options=options)
+
+
+def _find_peak(samples: NDArray[np.complex64]) -> float:
+    parts: NDArray[np.float32] = samples.view(np.float32)
+    # The smallest and the largest are NaN when any is.
+    with np.errstate(invalid="ignore"):
+        extremes = np.array([np.min(parts), np.max(parts)])
+    if not np.isfinite(extremes).all():
+        raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
+    return float(np.abs(extremes).max())
+
+
+def _describe_zeros(
+    raw: RawData, is_measured: NDArray[np.bool_], columns: list[slice]
+) -> tuple[str, ...]:
+    """Return the scan options, of which the other format's reader does not know the columns."""
+    widest = slice(min(part.start for part in columns), max(part.stop for part in columns))
+    n_columns = raw.kspace.shape[4]
     if raw.source_format == "NumPy":
-        raw = replace(raw, scan_options=check_measured_lines(is_measured))
-    return replace(raw, peak=peak)
+        return check_measured_lines(is_measured, widest, n_columns)
+    if raw.scan_options or widest == slice(0, n_columns):
+        return raw.scan_options
+    planes = tuple(slice(0, size) for size in is_measured.shape)
+    return describe_scan_options((*planes, widest), raw.kspace.shape[2:], is_filled=False)
 
 
 def _read_by_content(path: Path) -> RawData:

@@ -12,7 +12,6 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.coil_combination import combine_adaptively
 from scanhub_reconstruction.model import RawData, RawDataError, release_pages
 from scanhub_reconstruction.scratch import Scratch, find_room
 
@@ -90,6 +89,9 @@ def _combine_by_squares(
 def _combine_adaptively(
     raw: RawData, coils: Iterator[NDArray[np.complex64]]
 ) -> NDArray[np.float32]:
+    # SciPy's filters take a while to load, and are rarely wanted.
+    from scanhub_reconstruction.coil_combination import combine_adaptively
+
     n_partitions, *matrix = raw.image_shape
     with tempfile.TemporaryFile() as file:
         scratch = Scratch(file.fileno(), find_room(Path(tempfile.gettempdir())))

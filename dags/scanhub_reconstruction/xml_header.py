@@ -26,7 +26,12 @@ _NAMESPACE = "http://www.ismrm.org/ISMRMRD"
 _CONTEXT = XmlContext()  # what xsdata has learned of the schema
 _DECLARATION = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)")
 # How the schema, its predecessors and vendors' own parameters name it.
-_MULTIBAND = re.compile(r"(multi_?band|mb|sms)(_?factor)?$", re.IGNORECASE)
+_MULTIBAND = re.compile(
+    r"(multi_?band|(^|[^a-z])(mb|sms)|simultaneous_?slices?|slice_?accel(eration)?|"
+    r"accel(eration)?_?fact(or)?_?slice)(_?factor)?$",
+    re.IGNORECASE,
+)
+_OFF = ("", "off", "no", "none", "false", "single", "singleband")
 
 
 def parse_header(document: bytes) -> tuple[xsd.ismrmrdHeader, tuple[str, ...]]:
@@ -55,14 +60,18 @@ def parse_header(document: bytes) -> tuple[xsd.ismrmrdHeader, tuple[str, ...]]:
         with warnings.catch_warnings():
             # The warning quotes the value, which may be a patient's.
             warnings.simplefilter("ignore")
-            root, mends = _parse_tree(document.rstrip(b"\0"))
+            root, mends = _parse_tree(document.rstrip(b"\0").lstrip(b" \t\r\n"))
             _check_is_single_band(root)
             mends += _fit_to_schema(root)
             config = ParserConfig(class_factory=builder.build)
             parser = XmlParser(config=config, context=_CONTEXT, handler=XmlEventHandler)
             header = parser.parse(ElementTree.ElementTree(root), xsd.ismrmrdHeader)
-    # Malformed XML, an unknown encoding, or text where the schema has elements.
-    except (expat.ExpatError, LookupError, ValueError, TypeError, AttributeError):
+    except expat.ExpatError as error:
+        raise RawDataError(
+            f"The ISMRMRD header is invalid: it is not well-formed XML (line {error.lineno})."
+        ) from None
+    # An unknown encoding, or text where the schema has elements.
+    except (LookupError, ValueError, TypeError, AttributeError):
         raise RawDataError(
             "The ISMRMRD header is invalid: it does not follow the ISMRMRD schema."
         ) from None
@@ -99,21 +108,25 @@ def _check_is_single_band(root: ElementTree.Element) -> None:
     for element in root.iter():
         name = _split_tag(element)[1]
         value = element.text
+        if name == "multiband":  # the schema's element holds its factor
+            factors = [each.text for each in element if _split_tag(each)[1] == "multiband_factor"]
+            value = factors[0] if len(factors) == 1 else "unknown"
         if name.startswith("userParameter"):
             texts = {_split_tag(child)[1]: child.text for child in element}
             name, value = (texts.get("name") or "").strip(), texts.get("value")
-        if _MULTIBAND.search(name) and _is_above_one(value):
+        if _MULTIBAND.search(name) and not _is_one_or_off(value):
             raise RawDataError(
                 "The slices were acquired several at a time (multiband); "
                 "they need to be separated, which this reconstruction does not do."
             )
 
 
-def _is_above_one(text: str | None) -> bool:
+def _is_one_or_off(text: str | None) -> bool:
+    word = (text or "").strip().lower()
     try:
-        return float(text or "") > 1
+        return float(word) <= 1
     except ValueError:
-        return False
+        return word in _OFF
 
 
 def _split_tag(element: ElementTree.Element) -> tuple[str, str]:
@@ -135,6 +148,7 @@ def _fit_to_schema(root: ElementTree.Element) -> list[str]:
     while to_do:
         parent, parent_type = to_do.pop()
         known = _list_children(parent_type)
+        _check_is_single(parent, parent_type)
         for child in list(parent):
             child_namespace, name = _split_tag(child)
             if name not in known or child_namespace not in ("", namespace, _NAMESPACE):
@@ -148,12 +162,22 @@ def _fit_to_schema(root: ElementTree.Element) -> list[str]:
     return mends
 
 
+def _check_is_single(parent: ElementTree.Element, parent_type: type) -> None:
+    names = [_split_tag(child)[1] for child in parent]
+    for name, hint in _get_hints(parent_type).items():
+        if names.count(name) > 1 and typing.get_origin(hint) is not list:
+            raise RawDataError(f"The ISMRMRD header is invalid: it holds {name} more than once.")
+
+
+@cache
+def _get_hints(parent: type) -> dict[str, Any]:
+    return typing.get_type_hints(parent) if is_dataclass(parent) else {}
+
+
 @cache
 def _list_children(parent: type) -> dict[str, type]:
     """Return the type of each element that may stand in an element of this type."""
-    if not is_dataclass(parent):
-        return {}
-    return {name: _strip_hint(hint) for name, hint in typing.get_type_hints(parent).items()}
+    return {name: _strip_hint(hint) for name, hint in _get_hints(parent).items()}
 
 
 def _strip_hint(hint: Any) -> type:
@@ -168,6 +192,7 @@ class _Builder:
     def __init__(self) -> None:
         self._lacking: dict[str, None] = {}
         self._misspelt: dict[str, None] = {}
+        self._unknown: dict[str, None] = {}
 
     def build(self, clazz: type, params: dict[str, Any]) -> Any:
         for field in fields(clazz):
@@ -192,6 +217,8 @@ class _Builder:
         elif issubclass(wanted, enum.Enum):
             word = text.strip().lower()
             value = next((term for term in wanted if term.value.lower() == word), text)
+            if value is text:
+                self._unknown[name] = None
         if value is not text:
             self._misspelt[name] = None
         return value
@@ -200,4 +227,5 @@ class _Builder:
         return [
             *(f"The header lacks {name}, which the schema requires." for name in self._lacking),
             *(f"The header does not write {name} as the schema has it." for name in self._misspelt),
+            *(f"The header has a {name} that the schema does not know." for name in self._unknown),
         ]

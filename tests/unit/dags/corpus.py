@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 from ismrmrd import hdf5, xsd
 from numpy.typing import NDArray
+from xsdata.models.datatype import XmlDate, XmlTime
 
 BLOB_MM = 5.0  # standard deviation
 _TURN = np.array([[0.8, 0.48, 0.36], [-0.6, 0.64, 0.48], [0.0, -0.6, 0.8]])  # read, phase, slice
@@ -38,6 +39,7 @@ class Case:
     n_repetitions: int = 1
     t2_ms: float = 40.0
     vendor: str | None = None
+    has_all_facts: bool = False
 
     def find_blob_mm(self, index: int) -> NDArray[np.float64]:
         """Return where the blob of a slice (or of the slab) lies in the patient."""
@@ -64,6 +66,7 @@ CASES = {
     "Siemens 4D": Case((3, 32, 40), directions=_TURN, n_repetitions=3, vendor="SIEMENS"),
     "Philips 4D": Case((3, 32, 40), directions=_TURN, n_repetitions=3, vendor="Philips"),
     "GE 4D": Case((3, 32, 40), directions=_TURN, n_repetitions=3, vendor="GE MEDICAL SYSTEMS"),
+    "all that a header tells": Case(vendor="osi2", has_all_facts=True),
     "echoes": Case((2, 32, 32), echo_times_ms=(10.0, 30.0, 60.0, 90.0)),
 }
 
@@ -136,7 +139,7 @@ def _build_header(case: Case) -> xsd.ismrmrdHeader:
             fieldOfView_mm=xsd.fieldOfViewMm(x=x_mm, y=y_mm, z=z_mm),
         )
 
-    return xsd.ismrmrdHeader(
+    header = xsd.ismrmrdHeader(
         acquisitionSystemInformation=xsd.acquisitionSystemInformationType(systemVendor=case.vendor),
         experimentalConditions=xsd.experimentalConditionsType(H1resonanceFrequency_Hz=63_866_000),
         encoding=[
@@ -152,3 +155,39 @@ def _build_header(case: Case) -> xsd.ismrmrdHeader:
         ),
         sequenceParameters=xsd.sequenceParametersType(TR=[500.0], TE=list(case.echo_times_ms)),
     )
+    if case.has_all_facts:
+        _add_facts(header)
+    return header
+
+
+def _add_facts(header: xsd.ismrmrdHeader) -> None:
+    date, time = XmlDate(2026, 11, 28), XmlTime(10, 12, 13)
+    header.studyInformation = xsd.studyInformationType(studyDate=date, studyTime=time)
+    header.encoding[0].echoTrainLength = 4
+    facts: list[tuple[Any, dict[str, Any]]] = [
+        (
+            header.measurementInformation,
+            {
+                "seriesDate": date,
+                "seriesTime": time,
+                "protocolName": "Head",
+                "frameOfReferenceUID": "1.2.3",
+            },
+        ),
+        (
+            header.acquisitionSystemInformation,
+            {
+                "systemModel": "Nexus",
+                "systemFieldStrength_T": 1.5,
+                "stationName": "one",
+                "deviceSerialNumber": "42",
+            },
+        ),
+        (
+            header.sequenceParameters,
+            {"TI": [100.0], "flipAngle_deg": [90.0], "sequence_type": "TurboSpinEcho"},
+        ),
+    ]
+    for element, values in facts:
+        for name, value in values.items():
+            setattr(element, name, value)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from tests.unit.dags.blobs import (
+    AXIAL,
     BRIGHT_MM,
     Measurement,
     Slice,
@@ -199,19 +200,53 @@ def write_fastmri(path: Path) -> Truth:
     return []
 
 
-def write_masked_numpy(path: Path) -> Truth:
-    kspace = measure([Slice()]).samples.transpose(1, 0, 2).copy()
-    kspace[:, 1:8:2] = 0
-    with path.open("wb") as file:
-        np.save(file, kspace)
-    return []
+def write_masked_numpy(*mask: slice) -> Callable[[Path], Truth]:
+    def write(path: Path) -> Truth:
+        kspace = measure([Slice()]).samples.transpose(1, 0, 2).copy()
+        kspace[mask] = 0
+        with path.open("wb") as file:
+            np.save(file, kspace)
+        return []
+
+    return write
+
+
+def drop_points(measurement: Measurement) -> Measurement:
+    is_lost = np.random.default_rng(0).random(measurement.samples[:, 0].shape) < 0.4
+    measurement.samples[np.broadcast_to(is_lost[:, np.newaxis], measurement.samples.shape)] = 0
+    return measurement
+
+
+def blank_other_coil(measurement: Measurement) -> Measurement:
+    measurement.samples[::2, 0] = measurement.samples[1::2, 1] = 0
+    return measurement
+
+
+def repeat(flags: int = 0) -> Callable[[Measurement], Measurement]:
+    """Return what acquires each line again, with another signal where it has flags."""
+
+    def change(measurement: Measurement) -> Measurement:
+        heads, samples = measurement.heads.copy(), measurement.samples
+        heads["flags"] = np.uint64(flags)
+        return replace(
+            measurement,
+            heads=np.concatenate([heads, measurement.heads]),
+            samples=np.concatenate([samples[:, :, ::-1] if flags else samples, samples]),
+        )
+
+    return change
 
 
 MULTIBAND = (
     "<parallelImaging><accelerationFactor><kspace_encoding_step_1>{}</kspace_encoding_step_1>"
     "<kspace_encoding_step_2>1</kspace_encoding_step_2></accelerationFactor>{}</parallelImaging>"
 )
+SLICE_ACCELERATION = (
+    "<userParameters><userParameterLong><name>SliceAccelerationFactor</name><value>3</value>"
+    "</userParameterLong></userParameters>"
+)
 TRAJECTORY = "<trajectory>cartesian</trajectory>"
+LEVELS = stack(3, AXIAL, 6)
 
 TAKEN = [
     Situation("One slice", slices_of([Slice()])),
@@ -250,6 +285,14 @@ TAKEN = [
     ),
     Situation("Siemens, 3D", slab_of(sign=1, vendor="SIEMENS")),
     Situation(
+        "Siemens, the vendor's name removed: told by the model, or by what its converter adds",
+        slices_of(
+            [Slice()],
+            say("<systemVendor>osi2</systemVendor>", "<systemModel>MAGNETOM Vida</systemModel>"),
+            sign=1,
+        ),
+    ),
+    Situation(
         "Siemens, an oblique 3D volume",
         slab_of(slab=replace(SLAB, directions=OBLIQUE), sign=1, vendor="SIEMENS"),
     ),
@@ -271,6 +314,32 @@ TAKEN = [
     ),
 ]
 MENDED = [
+    Situation(
+        "A position of the patient that does not exist",
+        slices_of([Slice()], say(">HFS<", ">HFX<")),
+        "The header has a patientPosition that the schema does not know.",
+    ),
+    Situation(
+        "Times in seconds, and whatever else cannot be in its unit",
+        slices_of([Slice()], say("<TR>500</TR>", "<TR>0.5</TR>")),
+        "The header's repetition time is not plausible in milliseconds and is left out.",
+    ),
+    Situation(
+        "Places of slices in metres (images without orientation)",
+        slices_of([replace(part, center_mm=(0, 0, i * 0.02)) for i, part in enumerate(LEVELS)]),
+        "The slices are hardly apart for their thickness, as if their places were not in "
+        "millimetres, so no image has a place.",
+    ),
+    Situation(
+        "Lines that were acquired again, and no counter says why",
+        slices_of([Slice()], repeat()),
+        "Lines were acquired several times, uncounted as averages, and were averaged.",
+    ),
+    Situation(
+        "A scan for surface coil correction beside the image",
+        slices_of([Slice()], repeat(1 << (ismrmrd.ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA - 1))),
+        "Lines of a scan for surface coil correction beside the image are left out.",
+    ),
     Situation(
         "No patientPosition, as of ScanHub's console",
         slices_of([Slice()], say("<patientPosition>HFS</patientPosition>", "")),
@@ -352,6 +421,12 @@ REFUSED = [
         "this reconstruction does not do.",
     ),
     Situation(
+        "The same by a vendor's own parameter",
+        slices_of([Slice()], say("</ismrmrdHeader>", f"{SLICE_ACCELERATION}</ismrmrdHeader>")),
+        "The slices were acquired several at a time (multiband); they need to be separated, which "
+        "this reconstruction does not do.",
+    ),
+    Situation(
         "Parallel imaging",
         slices_of([Slice()], keep(is_odd), more=MULTIBAND.format(2, "")),
         "The measurement is undersampled for parallel imaging; it needs GRAPPA or SENSE, which "
@@ -404,8 +479,26 @@ REFUSED = [
         "an unfolding, which this reconstruction does not do.",
     ),
     Situation(
-        "The same in NumPy k-space",
-        write_masked_numpy,
+        "The same in one coil, and other lines in another",
+        slices_of([Slice()], blank_other_coil),
+        "The measurement holds lines of zeros, which nobody measured: it is undersampled and needs "
+        "an unfolding, which this reconstruction does not do.",
+    ),
+    Situation(
+        "A mask of points",
+        slices_of([Slice()], drop_points),
+        "The measurement holds samples of zeros between others, which nobody measured: it is "
+        "undersampled and needs an unfolding, which this reconstruction does not do.",
+    ),
+    Situation(
+        "Columns of zeros in NumPy k-space, as fastMRI's masks make them",
+        write_masked_numpy(slice(None), slice(None), slice(1, None, 2)),
+        "The measurement holds lines of zeros, which nobody measured: it is undersampled and needs "
+        "an unfolding, which this reconstruction does not do.",
+    ),
+    Situation(
+        "Lines of zeros in NumPy k-space",
+        write_masked_numpy(slice(None), slice(1, 8, 2)),
         "The measurement holds lines of zeros, which nobody measured: it is undersampled and needs "
         "an unfolding, which this reconstruction does not do.",
     ),
@@ -420,6 +513,16 @@ REFUSED = [
         slices_of([Slice()], say("<y>24</y>", "<y>many</y>")),
         "The ISMRMRD header is invalid: a matrix size is out of range or missing "
         "(encodedSpace.matrixSize.y).",
+    ),
+    Situation(
+        "An element that stands there twice",
+        slices_of([Slice()], say(TRAJECTORY, f"{TRAJECTORY}<trajectory>radial</trajectory>")),
+        "The ISMRMRD header is invalid: it holds trajectory more than once.",
+    ),
+    Situation(
+        "A header that is no XML",
+        slices_of([Slice()], say("osi2", "T1 & T2")),
+        "The ISMRMRD header is invalid: it is not well-formed XML (line 1).",
     ),
     Situation(
         "Partitions that the header does not have",

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ismrmrd import xsd
 
-from scanhub_reconstruction.orientation import decide_by_vendor, override_orientation
+from scanhub_reconstruction.orientation import decide_orientation, override_orientation
 from scanhub_reconstruction.provenance import describe_provenance
 from scanhub_reconstruction.raw_data import read_raw_data
 from scanhub_reconstruction.reconstruction import reconstruct_volume
@@ -22,11 +23,60 @@ from tests.unit.dags.test_pipeline import CONF
         ("osi2", ("inverse", "vendor")),
         ("GE MEDICAL SYSTEMS", ("inverse", "assumption")),
         ("Not Siemens", ("inverse", "assumption")),
-        (None, ("inverse", "assumption")),
     ],
 )
-def test_decide_by_vendor_says_what_it_knows(vendor: str | None, decision: tuple[str, str]) -> None:
-    assert decide_by_vendor(vendor) == decision
+def test_decide_orientation_says_what_the_vendor_means(
+    vendor: str, decision: tuple[str, str]
+) -> None:
+    assert decide_orientation(vendor, build_header(systemModel="MAGNETOM Vida")) == decision
+
+
+@pytest.mark.parametrize(
+    ("facts", "decision"),
+    [
+        ({"systemModel": "MAGNETOM Free.Max"}, ("forward", "header")),
+        ({"systemModel": "Prisma_fit"}, ("forward", "header")),
+        ({"parameter": "EmbeddedRefLinesE1"}, ("forward", "header")),
+        ({"parameter": "MaxwellCoefficient_0"}, ("forward", "header")),
+        ({"sequenceName": "%SiemensSeq%\\gre"}, ("forward", "header")),
+        ({"systemModel": "Solar"}, ("inverse", "assumption")),
+        ({"sequenceName": "gre"}, ("inverse", "assumption")),
+        ({}, ("inverse", "assumption")),
+    ],
+)
+def test_decide_orientation_finds_other_traces_where_the_vendor_was_removed(
+    facts: dict[str, str], decision: tuple[str, str]
+) -> None:
+    assert decide_orientation(None, build_header(**facts)) == decision
+
+
+def build_header(
+    systemModel: str | None = None,  # noqa: N803 - the schema's name
+    sequenceName: str | None = None,  # noqa: N803
+    parameter: str = "gain",
+) -> xsd.ismrmrdHeader:
+    return xsd.ismrmrdHeader(
+        acquisitionSystemInformation=xsd.acquisitionSystemInformationType(systemModel=systemModel),
+        measurementInformation=xsd.measurementInformationType(
+            patientPosition=xsd.patientPositionType.HFS, sequenceName=sequenceName
+        ),
+        userParameters=xsd.userParametersType(
+            userParameterLong=[xsd.userParameterLongType(name=parameter, value=1)]
+        ),
+        experimentalConditions=xsd.experimentalConditionsType(H1resonanceFrequency_Hz=63_866_000),
+        encoding=[],
+    )
+
+
+@pytest.mark.parametrize(("vendor", "is_known"), [("osi2", True), ("Philips", False)])
+def test_a_result_says_that_its_convention_was_assumed(
+    tmp_path: Path, vendor: str, is_known: bool
+) -> None:
+    measure([Slice()], vendor=vendor).write(tmp_path / "raw")
+
+    facts = describe_provenance(read_raw_data(tmp_path / "raw"))
+
+    assert ("orientation_warning" not in facts) == is_known
 
 
 def test_an_override_turns_the_image_and_is_told(tmp_path: Path) -> None:

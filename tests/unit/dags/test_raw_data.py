@@ -165,7 +165,7 @@ def test_read_raw_data_refuses_bad_headers(
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        (b"", "does not follow the ISMRMRD schema"),
+        (b"", "not well-formed XML"),
         (b"<patientName>Jane Doe</patientName>", "does not follow the ISMRMRD schema"),
         (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "document type"),
     ],

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from scanhub_reconstruction.ismrmrd_file import read_ismrmrd
 from scanhub_reconstruction.model import RawDataError
+from scanhub_reconstruction.provenance import describe_provenance
 from scanhub_reconstruction.reconstruction import reconstruct_volume
 from scanhub_reconstruction.scratch import Scratch
 from tests.unit.dags.blobs import Measurement, Slice, draw_blobs, measure, write_limits
@@ -41,15 +42,24 @@ def list_measurements() -> dict[str, Measurement]:
             [SLAB], (6, 8, 12), limits=write_limits(1, 0, 7, 4) + write_limits(2, 0, 5, 3)
         ),
         "elliptical": keep(is_in_ellipse)(measure([SLAB], (12, 24, 32))),
+        "Siemens": measure(stack(2, OBLIQUE, 6), (1, 12, 16), sign=1, vendor="SIEMENS"),
     }
 
 
 def reconstruct(measurement: Measurement, chunk: int = 1) -> NDArray[np.float32]:
+    return reconstruct_and_ask(measurement, chunk)[0]
+
+
+def reconstruct_and_ask(
+    measurement: Measurement, chunk: int = 1
+) -> tuple[NDArray[np.float32], bool]:
+    """Return the images, and whether their orientation is said to be assumed."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as scratch:
         path = Path(folder) / "raw"
         measurement.write(path, chunk=chunk)
         raw = read_ismrmrd(path, Scratch(scratch.fileno(), room_bytes=2**24))
-        return np.stack([reconstruct_volume(raw, index) for index in range(len(raw.volumes))])
+        images = np.stack([reconstruct_volume(raw, index) for index in range(len(raw.volumes))])
+        return images, "orientation_warning" in describe_provenance(raw)
 
 
 @cache
@@ -57,7 +67,7 @@ def reconstruct_whole(name: str) -> NDArray[np.float32]:
     return reconstruct(list_measurements()[name])
 
 
-names = st.sampled_from(["slices", "noise", "partial Fourier", "volume", "elliptical"])
+names = st.sampled_from(["slices", "noise", "partial Fourier", "volume", "elliptical", "Siemens"])
 
 
 @settings(max_examples=25, deadline=None)
@@ -83,13 +93,33 @@ def test_no_header_that_lacks_something_makes_another_image(name: str, data: st.
     for index in data.draw(st.sets(st.integers(0, len(places) - 1), max_size=4)):
         parent, child = places[index]
         parent.remove(child)
-    document = ElementTree.tostring(root, encoding="unicode")
+    check_is_same_image(name, root)
 
+
+@settings(max_examples=60, deadline=None)
+@given(names, st.sampled_from(["", "0", "-5", "nan", "inf", "1e300", "some", "²"]), st.data())
+def test_no_header_with_a_value_that_cannot_be_makes_another_image(
+    name: str, value: str, data: st.DataObject
+) -> None:
+    document = list_measurements()[name].document
+    root = ElementTree.fromstring(document.split("?>", 1)[1])  # noqa: S314 - ours
+    leaves = [element for element in root.iter() if len(element) == 0]
+    data.draw(st.sampled_from(leaves)).text = value
+
+    check_is_same_image(name, root)
+
+
+def check_is_same_image(name: str, root: ElementTree.Element) -> None:
+    document = ElementTree.tostring(root, encoding="unicode")
     try:
-        image = reconstruct(replace(measurement, document=document))
+        image, is_assumed = reconstruct_and_ask(
+            replace(list_measurements()[name], document=document)
+        )
     except RawDataError as error:
         assert SENTENCE.fullmatch(str(error))
     else:
+        if name == "Siemens" and is_assumed:  # said, as nothing else tells
+            return
         np.testing.assert_array_equal(image, reconstruct_whole(name))
 
 
