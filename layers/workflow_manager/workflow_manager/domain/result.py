@@ -25,21 +25,14 @@ Fact = (
 
 _TYPE_BY_SUFFIX = {
     ".h5": ResultType.MRD,
-    ".hdf5": ResultType.MRD,
     ".mrd": ResultType.MRD,
     ".npy": ResultType.NUMPY,
-    ".dcm": ResultType.DICOM,
 }
 
 
 def result_type_of(key: str) -> ResultType:
     """Return the type of a result by the extension of its key or path, by default DICOM."""
     return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower(), ResultType.DICOM)
-
-
-def data_type_of(key: str) -> ResultType | None:
-    """Return the type of data that nobody reported, by the extension of its key; None: unknown."""
-    return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower())
 
 
 class Result(BaseModel):
