@@ -89,6 +89,30 @@ def test_lost_callback_of_success_is_healed_with_the_files_that_the_run_left(
     assert world.exam.results[0].filename == "image.dcm"
 
 
+def test_lost_callback_of_a_series_brings_all_of_it(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    for number in range(499):
+        world.lake.put(f"result/{run_id}/image-{number:04}.dcm", b"1", "")
+    end_in_airflow(world, run_id, 30)
+
+    reconcile(world, 120)
+
+    assert len(get_run(world, run_id).results) == 500
+
+
+def test_lost_callback_of_more_than_can_be_told_is_no_half_series(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    for number in range(1001):
+        world.lake.put(f"result/{run_id}/image-{number:04}.dcm", b"1", "")
+    end_in_airflow(world, run_id, 30)
+
+    reconcile(world, 120)
+
+    run = get_run(world, run_id)
+    assert (run.state, run.results) == (DagRunState.FAILED, ())
+    assert run.reason == "The DAG left more files than can be told of without its callback."
+
+
 def test_lost_callback_of_success_starts_the_next_task() -> None:
     then = make_exam_task("then", TaskType.PROCESSING_TASK, 3, args={"dag_id": DAG_ID})
     world = make_world(*make_world().exam.tasks.values(), then)
