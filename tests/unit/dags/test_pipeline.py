@@ -24,10 +24,10 @@ from scanhub_reconstruction.run_conf import RunConf, RunConfError
 from tests.unit.dags.measurement import draw_ellipsoids, write_measurement
 from workflow_manager.domain.dag_run import (
     DagRun,
-    dag_run_conf,
     derive_study_instance_uid,
     make_series_number,
 )
+from workflow_manager.domain.dag_run_conf import dag_run_conf
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.services.receive_results import Callback
 
@@ -304,7 +304,7 @@ def test_run_conf_takes_what_the_workflow_manager_says_of_a_task() -> None:
         created_at=at,
     )
 
-    conf = RunConf.from_mapping(dag_run_conf(run, CONF["workflow_manager_endpoint"], "token"))
+    conf = RunConf.from_mapping(dag_run_conf(run, [], CONF["workflow_manager_endpoint"], "token"))
 
     assert (conf.study_instance_uid, conf.series_number) == (
         run.study_instance_uid,
