@@ -15,7 +15,9 @@ from scanhub_dag.errors import RunError
 
 ResultType = Literal["DICOM", "MRD", "NUMPY", "CALIBRATION"]
 
-MAX_RESULTS, MAX_RESULTS_BYTES, MAX_KEY_LENGTH = 20, 100_000, 1024
+# The second: of a workflow manager that tells no version of its conf.
+MAX_RESULTS, MAX_RESULTS_BEFORE = 1000, 20
+MAX_RESULTS_BYTES, MAX_KEY_LENGTH = 100_000, 1024
 MAX_FACTS, MAX_FACT_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_NUMBERS = 30, 100, 200, 16
 # Folders are allowed, a way out of the run's own is not; no letter that a URL would change.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
@@ -52,18 +54,18 @@ class Results:
         RunError
             If the file is not there, or its name is taken or leads elsewhere.
         """
-        if not path.is_file():
-            raise RunError(f"The DAG named a result that it has not written: {_show(name)}.")
         key = f"{self.prefix.rstrip('/')}/{name}"
         if not _NAME.fullmatch(name) or len(key) > MAX_KEY_LENGTH:
             raise RunError(
                 "The DAG named a result in another way than letters, digits, '.', '_' and '-', "
                 "with '/' between folders, below the run's own."
             )
+        if not path.is_file():
+            raise RunError("The DAG named a result that it has not written.")
         is_new = name not in self._paths
         owner = path.absolute() if is_preview else None
         if not is_new and (owner is None or self._paths[name] != owner):
-            raise RunError(f"The DAG left two files of the name {name}.")
+            raise RunError("The DAG left two files of one name.")
         self._paths[name] = owner
         return key, is_new
 
@@ -85,27 +87,35 @@ class Results:
             entry["preview_key"] = preview_key
         self._entries.append(entry | {"metadata": _check_metadata(metadata)})
 
-    def describe(self) -> list[dict[str, Any]]:
-        """Return what to report: each result, or the first one of each series if they are many.
+    def describe(self, max_results: int) -> list[dict[str, Any]]:
+        """Return what to report: all, else the facts of a series once, else its first file only.
 
-        A series are results after each other that have type, picture and facts in common.
+        A series are results after each other that have type, preview and facts in common.
+
+        Parameters
+        ----------
+        max_results
+            How many the workflow manager takes.
 
         Raises
         ------
         RunError
-            If they are more than the workflow manager takes.
+            If even that is too much.
         """
-        told = self._entries
-        if len(told) > MAX_RESULTS:
-            told = [next(series) for _, series in groupby(told, _series_of)]
-        if len(told) > MAX_RESULTS:
-            raise RunError(
-                f"The DAG left {len(told)} results; {MAX_RESULTS} can be told. Files with the same "
-                "type, preview and metadata count as one."
-            )
-        if sum(map(_count_bytes, told)) > MAX_RESULTS_BYTES:
-            raise RunError(f"The DAG's results have more than {MAX_RESULTS_BYTES} bytes of facts.")
-        return told
+        series = [list(each) for _, each in groupby(self._entries, _series_of)]
+        briefly = [
+            entry if entry is each[0] else entry | {"metadata": {}}
+            for each in series
+            for entry in each
+        ]
+        for told in (self._entries, briefly, [each[0] for each in series]):
+            if len(told) <= max_results and sum(map(_count_bytes, told)) <= MAX_RESULTS_BYTES:
+                return told
+        raise RunError(
+            f"The DAG left more than can be told: {max_results} results and {MAX_RESULTS_BYTES} "
+            "bytes of their facts at most, where files with the same type, preview and metadata "
+            "count as one."
+        )
 
 
 def media_type_of(path: Path) -> str:
@@ -147,10 +157,6 @@ def _check_fact(name: str, value: Any) -> Any:
         if all(type(each) in (int, float) and math.isfinite(each) for each in numbers):
             return numbers
     raise RunError(
-        f"The fact {_show(name)} is none of: a text of {MAX_TEXT_LENGTH} letters at most, a finite "
+        f"The fact {name} is none of: a text of {MAX_TEXT_LENGTH} letters at most, a finite "
         f"number, a bool, nothing, or {MAX_NUMBERS} numbers at most."
     )
-
-
-def _show(name: str) -> str:
-    return name[:MAX_FACT_NAME_LENGTH]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,13 @@ from scanhub_dag.conf import DagRunConf, read_text
 from scanhub_dag.errors import RunError
 from scanhub_dag.inputs import Input, make_inputs
 from scanhub_dag.progress import Progress
-from scanhub_dag.results import Results, ResultType, media_type_of
+from scanhub_dag.results import (
+    MAX_RESULTS,
+    MAX_RESULTS_BEFORE,
+    Results,
+    ResultType,
+    media_type_of,
+)
 from scanhub_dag.version import NAME, __version__
 
 if TYPE_CHECKING:
@@ -24,7 +31,9 @@ if TYPE_CHECKING:
     from scanhub_dag.object_store import ObjectStore
 
 RESULTS_OPTIONAL_TAG = "results:optional"
-_MAX_SENTENCE_LENGTH, _MAX_ENGINE_LENGTH = 1000, 100
+_MAX_SENTENCE_LENGTH = 1000
+_ENGINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+ -]{0,63}")
+_ENGINE_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
 
 _logger = logging.getLogger(__name__)
 
@@ -117,11 +126,12 @@ class Run:
     def _report_results(self, *, is_result_needed: bool) -> None:
         from scanhub_dag.callback import CallbackError, CallbackLostError, RunEndedError
 
-        results = self._results.describe()
+        is_versioned = self._facts.version is not None
+        results = self._results.describe(MAX_RESULTS if is_versioned else MAX_RESULTS_BEFORE)
         if not results and is_result_needed:
             raise RunError("The DAG ended without a result.")
-        # A workflow manager that does not tell a version refuses what it does not know.
-        engine = None if self._facts.version is None else _describe_engine(self.engine)
+        # A workflow manager that tells no version refuses a field that it does not know.
+        engine = _describe_engine(self.engine) if is_versioned else None
         try:
             self._callback.report_results(self._facts.bucket, results, engine)
         except RunEndedError:
@@ -245,6 +255,9 @@ def _tell_failure(
         _logger.error("%s", error)
 
 
-def _describe_engine(engine: tuple[str, str]) -> dict[str, str]:
-    name, version = (str(part)[:_MAX_ENGINE_LENGTH] for part in engine)
-    return {"name": name, "version": version}
+def _describe_engine(engine: tuple[str, str]) -> dict[str, str] | None:
+    name, version = map(str, engine)
+    if _ENGINE_NAME.fullmatch(name) and _ENGINE_VERSION.fullmatch(version):
+        return {"name": name, "version": version}
+    _logger.warning("The engine is not told: its name and version are to be terms, no free text.")
+    return None
