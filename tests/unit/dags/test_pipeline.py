@@ -21,10 +21,10 @@ from tests.unit.dags.measurement import draw_ellipsoids, write_measurement
 from tests.unit.dags.open_runs import BUCKET, CONF, DAG_ID, KEY, StartedRun, WorkflowManager
 from workflow_manager.domain.dag_run import (
     DagRun,
-    dag_run_conf,
     derive_study_instance_uid,
     make_series_number,
 )
+from workflow_manager.domain.dag_run_conf import dag_run_conf
 from workflow_manager.domain.data_lake import ObjectVersion
 
 Acquire = Callable[..., Path]
@@ -199,7 +199,7 @@ def test_run_conf_takes_what_the_workflow_manager_says_of_a_task() -> None:
         created_at=at,
     )
 
-    conf = RunConf.from_mapping(dag_run_conf(run, CONF["workflow_manager_endpoint"], "token"))
+    conf = RunConf.from_mapping(dag_run_conf(run, [], CONF["workflow_manager_endpoint"], "token"))
 
     assert (conf.study_instance_uid, conf.series_number) == (
         run.study_instance_uid,
