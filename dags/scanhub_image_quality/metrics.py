@@ -1,8 +1,8 @@
 """Signal-to-noise ratio, ghosting and uniformity, as published standards define them.
 
-NEMA MS 1-2008 (R2020), Determination of Signal-to-Noise Ratio (SNR) in Diagnostic MRI.
-NEMA MS 3-2008 (R2020), Determination of Image Uniformity in Diagnostic MR Images.
-ACR, Large and Medium Phantom Test Guidance for the ACR MRI Accreditation Program (2022).
+NEMA MS 1-2008, Determination of Signal-to-Noise Ratio (SNR) in Diagnostic Magnetic Resonance
+Imaging. NEMA MS 3-2008, Determination of Image Uniformity in Diagnostic Magnetic Resonance Images.
+ACR, Phantom Test Guidance for Use of the Large MRI Phantom (2018), 5 and 6.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from scanhub_image_quality.measure import Measure, NotMeasurableError
-from scanhub_image_quality.regions import Image, Regions, is_noise, smooth
+from scanhub_image_quality.regions import Image, Mask, Regions, is_noise, smooth
 from scanhub_image_quality.surroundings import PhaseEncodingDirection, find_noise, find_strips
 
 # Of the signal's region: ACR's 1 cm² of about 200 cm²; NEMA MS 3 takes nine pixels at least.
@@ -27,7 +27,7 @@ _DEVIATION_PER_MEDIAN, _MAX_EXCESS = 1.4826, 1.2
 # What is left of other differences then makes the noise a tenth larger at most.
 _MAX_STRUCTURE_OF_PAIR = 0.45
 
-_MAX_DARKEST = 0.5  # of the pixels beside the object
+_MAX_DARKEST = 0.5  # of the pixels on each side of the object
 _MASKED = "The background is masked: most of it has the lowest value of the image."
 _NOT_NOISE = (
     "The background is not noise as a magnitude image has it: it may be masked or filtered."
@@ -55,16 +55,17 @@ def measure_snr(
         None: not known.
     """
     try:
-        region = find_noise(regions, (image.shape[0], image.shape[1]), phase_direction)
-        deviation, mean = float(image[region].std()), float(image[region].mean())
-        if deviation == 0 or not is_noise(image, region):
-            raise NotMeasurableError(_NOT_NOISE)
-        n_channels, correction = _find_noise_channels(mean / deviation)
+        candidates = find_noise(regions, (image.shape[0], image.shape[1]), phase_direction)
     except NotMeasurableError as error:
         return Measure(None, str(error))
-    noise = deviation / correction
-    snr = float(image[regions.signal].mean()) / noise
-    return Measure(snr, None, {"method": "single_image", "n_noise_channels": n_channels})
+    signal = float(image[regions.signal].mean())
+    for region in candidates:
+        if (found := _measure_noise(image, region)) is not None:
+            noise, n_channels = found
+            return Measure(
+                signal / noise, None, {"method": "single_image", "n_noise_channels": n_channels}
+            )
+    return Measure(None, _NOT_NOISE)
 
 
 def measure_snr_of_pair(image: Image, other: Image, regions: Regions) -> Measure | None:
@@ -113,8 +114,8 @@ def measure_ghosting(image: Image, regions: Regions) -> Measure:
         strips = find_strips(regions, (image.shape[0], image.shape[1]))
     except NotMeasurableError as error:
         return Measure(None, str(error))
-    beside = np.concatenate([image[strip].ravel() for strip in strips.values()])
-    if np.mean(beside == np.min(image)) > _MAX_DARKEST:
+    darkest = float(np.min(image))
+    if all(np.mean(image[strip] == darkest) > _MAX_DARKEST for strip in strips.values()):
         return Measure(None, _MASKED)
     means = {side: float(image[strip].mean()) for side, strip in strips.items()}
     difference = means["top"] + means["bottom"] - means["left"] - means["right"]
@@ -145,14 +146,17 @@ def measure_uniformity(image: Image, regions: Regions) -> Measure:
     return Measure(100 * (1 - (high - low) / (high + low)))
 
 
-def _find_noise_channels(ratio: float) -> tuple[int, float]:
-    """Return how many channels have noise of such a mean over standard deviation, and their c."""
+def _measure_noise(image: Image, region: Mask) -> tuple[float, int] | None:
+    """Return σ and the number of channels; None if the background is no noise."""
+    deviation, mean = float(image[region].std()), float(image[region].mean())
+    if deviation == 0 or not is_noise(image, region):
+        return None
     n = np.arange(1, _MAX_CHANNELS + 1)
     means = math.sqrt(2) * np.exp(special.gammaln(n + 0.5) - special.gammaln(n))
     deviations = np.sqrt(2 * n - means**2)
-    ratios = means / deviations
+    ratio, ratios = mean / deviation, means / deviations
     low, high = ratios[0] * (1 - _RATIO_TOLERANCE), ratios[-1] * (1 + _RATIO_TOLERANCE)
     if not low <= ratio <= high:
-        raise NotMeasurableError(_NOT_NOISE)
+        return None
     index = int(np.argmin(np.abs(ratios - ratio)))
-    return int(n[index]), float(deviations[index])
+    return deviation / float(deviations[index]), int(n[index])

@@ -56,10 +56,10 @@ def find_strips(regions: Regions, shape: tuple[int, int]) -> dict[str, tuple[sli
 
 def find_noise(
     regions: Regions, shape: tuple[int, int], phase_direction: PhaseEncodingDirection | None
-) -> Mask:
-    """Return the background that ghosts of the object do not reach.
+) -> list[Mask]:
+    """Return the parts of the background that ghosts of the object do not reach, the best first.
 
-    That is the corners, which rings at the object's edges do not reach either, else what lies
+    That are the corners, which rings at the object's edges do not reach either, then what lies
     beside the object along the direction in which no phases are encoded.
 
     Parameters
@@ -74,24 +74,30 @@ def find_noise(
     Raises
     ------
     NotMeasurableError
-        If that are too few pixels.
+        If all have too few pixels.
     """
-    is_row, is_column = (np.zeros(size, np.bool_) for size in shape)
-    for is_beside, parts in zip((is_row, is_column), _split(regions, shape), strict=True):
+    rows, columns = (np.zeros(size, np.bool_) for size in shape)
+    for is_beside, parts in zip((rows, columns), _split(regions, shape), strict=True):
         for part in parts:
             is_beside[part] = True
-    inside = np.zeros(shape, np.bool_)
-    margins = [_find_margin(size) for size in shape]
-    inside[margins[0] : -margins[0], margins[1] : -margins[1]] = True
-    candidates = [is_row[:, np.newaxis] & is_column]
-    if phase_direction == "COL":
-        candidates.append(inside & is_column)
-    if phase_direction == "ROW":
-        candidates.append(inside & is_row[:, np.newaxis])
-    for candidate in candidates:
-        if np.count_nonzero(candidate) >= _MIN_NOISE_PX:
-            return candidate
-    raise NotMeasurableError(_NO_NOISE)
+    beside = {
+        "COL": (_span(regions.rows, shape[0]), columns),
+        "ROW": (rows, _span(regions.columns, shape[1])),
+    }
+    pairs = [(rows, columns), *([beside[phase_direction]] if phase_direction else [])]
+    candidates = [np.logical_and.outer(*pair) for pair in pairs]
+    large = [each for each in candidates if np.count_nonzero(each) >= _MIN_NOISE_PX]
+    if not large:
+        raise NotMeasurableError(_NO_NOISE)
+    return large
+
+
+def _span(extent: tuple[int, int], size: int) -> Mask:
+    """Return which of the rows or columns are the object's, without margins of the image."""
+    margin = _find_margin(size)
+    places = np.arange(size)
+    first, end = max(extent[0], margin), min(extent[1], size - margin)
+    return (places >= first) & (places < end)
 
 
 def _split(regions: Regions, shape: tuple[int, int]) -> list[tuple[slice, slice]]:

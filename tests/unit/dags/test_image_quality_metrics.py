@@ -151,6 +151,14 @@ def test_masked_background_is_neither_noise_nor_free_of_ghosts() -> None:
     assert "masked" in str(measure_ghosting(image, regions).reason)
 
 
+def test_noise_is_taken_beside_the_object_where_the_corners_are_masked() -> None:
+    # As scanners do that correct for the gradients' distortion
+    image = add_noise(draw_disk((256, 256), 0.4), 2.0) * (draw_disk((256, 256), 1.1) > 0)
+
+    assert measure_snr(image, find_regions(image), "COL").value == pytest.approx(50, rel=0.05)
+    assert "masked" in str(measure_snr(image, find_regions(image), None).reason)
+
+
 def test_noise_below_one_stored_value_is_not_measured() -> None:
     image = np.round(add_noise(draw_disk(), 0.5))
 
