@@ -22,9 +22,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
 )
-from scanhub_dag import RunError
 
 from local.phantom import draw_phantom
+from scanhub_dag import RunError
 from scanhub_image_quality import mr_image
 from scanhub_image_quality.regions import find_regions
 from scanhub_image_quality.report import DEFINITIONS, measure_series
@@ -269,7 +269,7 @@ def test_what_is_no_dicom_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(changes=st.lists(st.tuples(st.integers(0, 900), st.binary(min_size=1, max_size=8))))
 def test_damaged_file_is_refused_or_measured_and_quoted_nowhere(
