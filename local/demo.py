@@ -117,13 +117,14 @@ def show_scan(operator: Operator, stack: Stack, client: Client, token: str) -> N
     operator.type("process", workflow_id, "--watch")
     workflow = client.get_workflow(workflow_id)
     run_ids = [task.dag_run_id for task in workflow.tasks if task.dag_run_id]
-    for dag_id, run_id in zip((DAG_ID, QUALITY_DAG_ID), run_ids, strict=True):
-        operator.type("download", run_id, "-o", str(OUT))
+    dags = ((DAG_ID, OUT), (QUALITY_DAG_ID, OUT / "quality"))
+    for (dag_id, folder), run_id in zip(dags, run_ids, strict=True):
+        operator.type("download", run_id, "-o", str(folder))
         check_once_in_airflow(stack, dag_id, run_id)
     check_audit_trail(workflow)
     check_exam_manager(stack, token, workflow_id)
     check_images(OUT)
-    show_quality(operator.console, read_quality(OUT))
+    show_quality(operator.console, read_quality(OUT / "quality"))
     steps = [(f"{e.entity.split(':')[0]} {e.name}", e.at) for e in workflow.events]
     show_steps(operator.console, steps)
 

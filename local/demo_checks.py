@@ -13,7 +13,6 @@ from local.state import Stack
 from scanhub_workflow.models import WorkflowView
 
 TIMEOUT_S = 10.0
-QUALITY_NAME = "image_quality.json"
 
 
 class DemoError(Exception):
@@ -22,7 +21,7 @@ class DemoError(Exception):
 
 def check_images(folder: Path) -> None:
     """Check that there are an image and a preview, each of the format that its name says."""
-    paths = [path for path in folder.rglob("[!.]*") if path.is_file() and path.name != QUALITY_NAME]
+    paths = [path for path in folder.glob("[!.]*") if path.is_file()]
     if {path.suffix for path in paths} != {".dcm", ".png"}:
         raise DemoError("The run did not leave a DICOM image and a preview.")
     for path in paths:
@@ -36,7 +35,7 @@ def check_images(folder: Path) -> None:
 
 def read_quality(folder: Path) -> dict[str, float]:
     """Return the measures of the image, all of which the phantom has."""
-    series = json.loads((folder / QUALITY_NAME).read_text(encoding="utf-8"))["series"]
+    series = json.loads((folder / "image_quality.json").read_text(encoding="utf-8"))["series"]
     for name, measure in series.items():
         if measure["median"] is None:
             raise DemoError(f"The image has no {name}: {measure['reason']}")
