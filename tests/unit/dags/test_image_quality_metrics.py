@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.config import ROOT
 from local.phantom import draw_phantom
 from scanhub_image_quality.measure import NotMeasurableError
 from scanhub_image_quality.metrics import (
@@ -23,6 +24,8 @@ from tests.unit.dags.mr_objects import SIGNAL, Image, add_ghost, add_noise, draw
 # Corners of this matrix hold 3,000 pixels beside the disk: their standard deviation is known to
 # 1.3 %, and four times that is a bound which no seed is near.
 SNR_TOLERANCE = 0.05
+# Where each reason is explained.
+DOCUMENT = (ROOT / "docs" / "image-quality.md").read_text(encoding="utf-8")
 
 
 def measure_all(image: Image, direction: str | None = "COL") -> tuple[float | None, ...]:
@@ -130,16 +133,22 @@ def test_uniformity_is_that_of_the_simulation(fall: float) -> None:
     ],
 )
 def test_image_without_an_object_on_a_background_is_not_measured(image: Image, reason: str) -> None:
-    with pytest.raises(NotMeasurableError, match=reason):
+    with pytest.raises(NotMeasurableError, match=reason) as error:
         find_regions(image)
+
+    assert str(error.value) in DOCUMENT
 
 
 def test_object_that_reaches_the_edges_is_measured_for_uniformity_only() -> None:
     image = add_noise(draw_disk(radius=1.0), 1.0)
     regions = find_regions(image)
 
-    assert "too little room to the top edge" in str(measure_ghosting(image, regions).reason)
-    assert "too little background" in str(measure_snr(image, regions, "COL").reason)
+    no_ghosting = measure_ghosting(image, regions).reason
+    no_snr = measure_snr(image, regions, "COL").reason
+    assert no_ghosting == "The object leaves too little room to the top edge of the image."
+    assert no_snr == "The object leaves too little background that is free of its ghosts."
+    assert no_ghosting in DOCUMENT
+    assert no_snr in DOCUMENT
     assert measure_uniformity(image, regions).value == pytest.approx(98.5, abs=1)
 
 
@@ -147,8 +156,9 @@ def test_masked_background_is_neither_noise_nor_free_of_ghosts() -> None:
     image = add_noise(draw_disk(), 1.0) * (draw_disk() > 0)
     regions = find_regions(image)
 
-    assert "masked" in str(measure_snr(image, regions, "COL").reason)
-    assert "masked" in str(measure_ghosting(image, regions).reason)
+    for measure in (measure_snr(image, regions, "COL"), measure_ghosting(image, regions)):
+        assert "masked" in str(measure.reason)
+        assert str(measure.reason) in DOCUMENT
 
 
 def test_noise_is_taken_beside_the_object_where_the_corners_are_masked() -> None:
