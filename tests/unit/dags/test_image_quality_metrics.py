@@ -81,8 +81,10 @@ def test_snr_is_not_taken_of_images_that_differ_by_more_than_noise() -> None:
     regions = find_regions(image)
     moved = add_noise(np.roll(draw_phantom(128), 1, axis=0) * SIGNAL, 1.0, seed=2)
     brighter = add_noise(draw_phantom(128) * SIGNAL * np.linspace(1, 1.2, 128), 1.0, seed=3)
+    is_vessel = np.random.default_rng(4).random(image.shape) < 0.01
+    pulsating = np.where(is_vessel, 2, 1) * add_noise(draw_phantom(128) * SIGNAL, 1.0, seed=5)
 
-    for other in (moved, brighter, image):
+    for other in (moved, brighter, pulsating, image):
         assert measure_snr_of_pair(image, other, regions) is None
 
 
