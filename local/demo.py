@@ -1,4 +1,4 @@
-"""From scan to image on the laptop stack: ``python -m local.demo [path]``.
+"""From scan to image and its quality on the laptop stack: ``python -m local.demo [path]``.
 
 It types an operator's commands, `scanhub-workflow …`, and then checks what they have caused.
 """
@@ -28,7 +28,9 @@ from local.demo_checks import (
     check_exam_manager,
     check_images,
     check_once_in_airflow,
+    read_quality,
 )
+from local.scanhub.seed import QUALITY_DAG_ID, QUALITY_TASKS
 from local.stack import Stack, up
 from scanhub_workflow import Client, ScanHubError
 from scanhub_workflow.login import log_in
@@ -106,18 +108,23 @@ def main() -> int:
 
 
 def show_scan(operator: Operator, stack: Stack, client: Client, token: str) -> None:
-    """Scan a phantom as the operator and show its way to the image."""
-    # A fresh copy of the seeded workflow, so that the demo runs as often as you like.
+    """Scan a phantom as the operator and show its way to the image and its quality."""
+    # A fresh workflow, so that the demo runs as often as you like.
     url = f"{stack.scanhub_url}/_control/workflows"
-    workflow_id = httpx.post(url, timeout=10).raise_for_status().json()["workflow_id"]
+    tasks = {"tasks": [task.model_dump(mode="json", exclude_none=True) for task in QUALITY_TASKS]}
+    answer = httpx.post(url, json=tasks, timeout=10).raise_for_status()
+    workflow_id = answer.json()["workflow_id"]
     operator.type("process", workflow_id, "--watch")
     workflow = client.get_workflow(workflow_id)
-    run_id = next(task.dag_run_id for task in workflow.tasks if task.dag_run_id)
-    operator.type("download", run_id, "-o", str(OUT))
+    run_ids = [task.dag_run_id for task in workflow.tasks if task.dag_run_id]
+    dags = ((DAG_ID, OUT), (QUALITY_DAG_ID, OUT / "quality"))
+    for (dag_id, folder), run_id in zip(dags, run_ids, strict=True):
+        operator.type("download", run_id, "-o", str(folder))
+        check_once_in_airflow(stack, dag_id, run_id)
     check_audit_trail(workflow)
     check_exam_manager(stack, token, workflow_id)
-    check_once_in_airflow(stack, DAG_ID, run_id)
     check_images(OUT)
+    show_quality(operator.console, read_quality(OUT / "quality"))
     steps = [(f"{e.entity.split(':')[0]} {e.name}", e.at) for e in workflow.events]
     show_steps(operator.console, steps)
 
@@ -135,6 +142,17 @@ def show_reconstruction(operator: Operator, stack: Stack, client: Client, path: 
         "results": run.finished_at,
     }
     show_steps(operator.console, [(name, at) for name, at in steps.items() if at])
+
+
+def show_quality(console: Console, quality: Mapping[str, float]) -> None:
+    """Print the measures of the image in plain English."""
+    console.print(
+        f"Signal-to-noise: the signal is {quality['snr']:.0f} times the noise.\n"
+        f"Ghosting: ghosts have {quality['percent_signal_ghosting']:.1f} % of the signal.\n"
+        f"Uniformity: {quality['percent_integral_uniformity']:.0f} % "
+        "(100 % is the same signal everywhere; this phantom has bright and dark parts).",
+        soft_wrap=True,
+    )
 
 
 def show_steps(console: Console, steps: list[Step]) -> None:

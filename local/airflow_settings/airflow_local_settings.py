@@ -12,7 +12,10 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-HEAVY_PACKAGES = ("boto3", "h5py", "httpx", "ismrmrd", "numpy", "PIL.Image", "pydicom", "scipy.fft")
+HEAVY_PACKAGES = (
+    *("boto3", "h5py", "httpx", "ismrmrd", "numpy", "PIL.Image", "pydicom"),
+    *("scipy.fft", "scipy.ndimage", "scipy.special"),
+)
 
 if os.environ.get("SCANHUB_PRELOAD"):
     for package in HEAVY_PACKAGES:

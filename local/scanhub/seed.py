@@ -83,6 +83,16 @@ DEFAULT_TASKS = (
     TaskSpec(name="Acquisition", type=TaskType.DEVICE_TASK_SIMULATOR),
     TaskSpec(name="Reconstruction", type=TaskType.RECONSTRUCTION_TASK),
 )
+# The demo's: the image is measured too.
+QUALITY_DAG_ID = "image_quality"
+QUALITY_TASKS = (
+    *DEFAULT_TASKS,
+    TaskSpec(
+        name="Image quality",
+        type=TaskType.PROCESSING_TASK,
+        destinations={"dag_id": QUALITY_DAG_ID},
+    ),
+)
 
 
 @dataclass(frozen=True)

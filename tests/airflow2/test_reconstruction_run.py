@@ -100,3 +100,10 @@ def _wait_for_end(airflow2: Airflow2) -> str:
         if run["state"] in {"success", "failed"} or time.monotonic() > deadline:
             return str(run["state"])
         time.sleep(0.2)
+
+
+def test_image_quality_is_listed_on_airflow_2(airflow2: Airflow2) -> None:
+    dag = airflow2.api.get("/dags/image_quality").raise_for_status().json()
+
+    assert dag["has_import_errors"] is False
+    assert {tag["name"] for tag in dag["tags"]} == {"accepts:dicom", "processing"}

@@ -125,17 +125,19 @@ class Laptop:
 
     # ------------------------------------------------------------------ ScanHub's neighbours
 
-    def make_workflow(self) -> Json:
+    def make_workflow(self, *tasks: Json) -> Json:
         """Return the ids of a fresh workflow on a scanner of its own: no other scan is in its way.
 
         Returns
         -------
         Json
-            ``workflow_id`` and ``task_ids``: the device task, then the reconstruction.
+            ``workflow_id`` and ``task_ids``: those of the tasks, by default the device task, then
+            the reconstruction.
         """
         device_id = f"scanner-{uuid4().hex[:8]}"
         self.scanhub.post("/_control/devices", json={"id": device_id}).raise_for_status()
-        answer = self.scanhub.post("/_control/workflows", json={"device_id": device_id})
+        workflow = {"device_id": device_id, "tasks": tasks or None}
+        answer = self.scanhub.post("/_control/workflows", json=workflow)
         return dict(answer.raise_for_status().json())
 
     def define_workflow(self, *tasks: Json) -> Json:
