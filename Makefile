@@ -17,6 +17,8 @@ export SKIP_PULL ?=
 # What `make invoke` runs.
 export FUNCTION ?=
 export EVENT ?=
+# A folder with DAGs of your own, for `make up` and `make demo`.
+export DAGS ?=
 # Where `make deploy` deploys to: an environment of samconfig.toml.
 export TO ?=
 # What `make smoke` examines, if it is neither that nor the laptop stack: an API's URL.
@@ -46,12 +48,16 @@ demo: setup ## Scan a phantom, or reconstruct FILE=path.h5 or .npy, on the lapto
 	exec $(BIN)/python -m local.demo
 
 .PHONY: up
-up: setup ## Start the laptop stack; returns when everything is ready
+up: setup ## Start the laptop stack, DAGS=folder with your own DAGs too; returns when all is ready
 	@$(BIN)/python -m local.stack up
 
 .PHONY: down
-down: setup ## Stop the laptop stack, also one that is just starting
+down: setup ## Stop the laptop stack, also one that is just starting; the next make up finds its data
 	@$(BIN)/python -m local.stack down
+
+.PHONY: reset
+reset: setup ## Stop the laptop stack and delete its workflows, runs and data
+	@$(BIN)/python -m local.stack reset
 
 .PHONY: status
 status: setup ## Show what runs; fails unless all is well

@@ -67,5 +67,5 @@ def airflow2() -> Iterator[Airflow2]:
     finally:
         processes.stop()
         (config.folder / "airflow-secrets.json").unlink(missing_ok=True)
-        shutil.rmtree(config.folder / "airflow", ignore_errors=True)
+        shutil.rmtree(config.data_folder, ignore_errors=True)
         aws.remove_aws_files(config)

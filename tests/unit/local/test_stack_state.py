@@ -29,6 +29,7 @@ KEYS = [
     "token",
     "workflow_id",
     "log_dir",
+    "dags_folders",
 ]
 
 
