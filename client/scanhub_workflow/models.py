@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: f54d8f8395cbbfc975adb9ced53bdd3111ab4be2eb8005349e1dcf8e4b72a83e
+# SHA-256 of its schemas: 9d97b37b7013e330965ebaf0c857f28f672cbab1ced897d93a771b85958c39f9
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -113,11 +113,25 @@ class Dag(BaseModel):
     tags: list[str] = []
 
 
+class DagImportError(BaseModel):
+    """A DAG file that Airflow cannot read, and why."""
+
+    filename: str
+    error: str
+
+
 class DagList(BaseModel):
-    """The DAGs, as Airflow's own list begins."""
+    """The DAGs, as Airflow's own list begins, and what is missing from it."""
 
     dags: list[Dag]
     total_entries: int
+    import_errors: Annotated[
+        list[DagImportError],
+        Field(
+            description="The newest 20 DAG files that Airflow cannot read.",
+            validate_default=True,
+        ),
+    ] = []
 
 
 class DagRunDetail(BaseModel):
