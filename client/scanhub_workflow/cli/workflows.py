@@ -46,7 +46,7 @@ def tasks(context: typer.Context, as_json: AsJson = False) -> None:
         ]
     )
     for broken in available.tasks.import_errors:
-        session.output.say(f"Airflow cannot read {broken.filename}: {broken.error}")
+        session.output.note(f"Airflow cannot read {broken.filename}: {broken.error}")
 
 
 def process(
