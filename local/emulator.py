@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -99,6 +100,8 @@ def save_often() -> None:
 
 def main() -> None:
     """Run ministack."""
+    # It tells of every file that it has written.
+    persistence.logger.setLevel(logging.WARNING)
     signal.signal(SAVE_SIGNAL, lambda number, frame: threading.Thread(target=save).start())
     threading.Thread(target=save_often, daemon=True).start()
     # Otherwise the data lake's policy, which demands TLS, would refuse everybody.
