@@ -152,7 +152,8 @@ def _judge_dags(listed: DagList, readiness: Readiness) -> Check:
     findings = []
     if paused := enumerate_names(dag.dag_id for dag in dags if dag.is_paused):
         findings.append((f"Paused: {paused}.", "Unpause in Airflow the DAGs that you need."))
-    if broken := enumerate_names(dag.dag_id for dag in dags if dag.has_import_errors):
+    broken = enumerate_names(dag.dag_id for dag in dags if dag.has_import_errors)
+    if broken and not errors:
         advice = "Have the import errors mended: Airflow's first page shows them."
         findings.append((f"With import errors: {broken}.", advice))
     if errors:
