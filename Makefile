@@ -17,11 +17,24 @@ export SKIP_PULL ?=
 # What `make invoke` runs.
 export FUNCTION ?=
 export EVENT ?=
+# A folder with DAGs of your own, for `make up` and `make demo`.
+export DAGS ?=
+# Where `make sample` writes to.
+export OUT ?= .
 # Where `make deploy` deploys to: an environment of samconfig.toml.
 export TO ?=
 # What `make smoke` examines, if it is neither that nor the laptop stack: an API's URL.
 export URL ?=
 # Any Python that can run the setup; local/interpreter.py then looks for the newest.
+# DAGs that somebody tries below dags/ are not the project's: git does not have them.
+define FIND_FOREIGN_DAGS
+foreign=(); while IFS= read -r -d '' file; do foreign+=(--extend-exclude "$$file"); \
+done < <(git ls-files -z --others -- 'dags/*.py' 2>/dev/null)
+endef
+define FIND_OWN_DAGS
+mapfile -d '' -t own < <(git ls-files -z -- 'dags/*.py' 2>/dev/null); \
+if [ $${#own[@]} -eq 0 ]; then own=(dags); fi
+endef
 define FIND_PYTHON
 for python in "$${PYTHON:-}" python3.14 python3.13 python3.12 python3.11 python3 \
     "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-4]*/bin/python; do \
@@ -46,12 +59,24 @@ demo: setup ## Scan a phantom, or reconstruct FILE=path.h5 or .npy, on the lapto
 	exec $(BIN)/python -m local.demo
 
 .PHONY: up
-up: setup ## Start the laptop stack; returns when everything is ready
+up: setup ## Start the laptop stack, DAGS=folder with your own DAGs too; returns when all is ready
 	@$(BIN)/python -m local.stack up
 
 .PHONY: down
-down: setup ## Stop the laptop stack, also one that is just starting
+down: setup ## Stop the laptop stack, also one that is just starting; the next make up finds its data
 	@$(BIN)/python -m local.stack down
+
+.PHONY: reset
+reset: setup ## Stop the laptop stack and delete its workflows, runs and data
+	@$(BIN)/python -m local.stack reset
+
+.PHONY: workflow
+workflow: setup ## Make a new workflow on the stack that is up and print its id; DIAMOND=1: two reconstructions that meet
+	@$(BIN)/python -m local.sample workflow $(if $(filter 1,$(DIAMOND)),--diamond)
+
+.PHONY: sample
+sample: setup ## Write scan.h5, scan-accelerated.h5 and kspace.npy into the folder OUT=, or here
+	@$(BIN)/python -m local.sample files "$$OUT"
 
 .PHONY: status
 status: setup ## Show what runs; fails unless all is well
@@ -108,10 +133,10 @@ audit: setup ## Look for known vulnerabilities in every lock; asks PyPI
 
 .PHONY: check
 check: setup ## Lint, types, architecture, template, unit and integration tests; offline
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local tools functions benchmarks \
-	  client/scanhub_workflow
+	@$(FIND_FOREIGN_DAGS); set -x; $(BIN)/ruff check "$${foreign[@]}"; \
+	$(BIN)/ruff format --check "$${foreign[@]}"
+	@$(FIND_OWN_DAGS); $(BIN)/mypy layers/workflow_manager/workflow_manager "$${own[@]}" local tools \
+	  functions benchmarks client/scanhub_workflow
 	PYTHONPATH=layers/workflow_manager:client:dags $(BIN)/lint-imports
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 	rm -rf $(RECORDED)
@@ -143,6 +168,10 @@ test-sam-local: setup ## sam local with a container engine, on the laptop stack;
 test-load: setup ## A thousand events and a hundred workflows on the laptop stack
 	$(BIN)/pytest tests/e2e -m load
 
+.PHONY: test-restart
+test-restart: setup ## make down and make up keep everything, make reset forgets it
+	$(BIN)/pytest tests/restart
+
 .PHONY: test-browser
 test-browser: setup ## /docs in Chromium, which is to be on the PATH
 	$(BIN)/pytest tests/browser
@@ -161,6 +190,7 @@ test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov; /doc
 	else echo "NOT TESTED: /docs in a browser, for there is no chromium."; fi
 	$(MAKE) test-airflow2
 	$(MAKE) test-load
+	$(MAKE) test-restart
 	$(MAKE) checkov
 	@if docker info >/dev/null 2>&1; then $(MAKE) test-sam-local; \
 	else echo "NOT TESTED: sam local, for no container engine runs."; fi
@@ -211,8 +241,8 @@ benchmark-cost: setup ## Cost of a scan at list prices; COUNT=1 counts a scan's 
 
 .PHONY: format
 format: setup ## Format the code and fix what can be fixed
-	$(BIN)/ruff check --fix
-	$(BIN)/ruff format
+	@$(FIND_FOREIGN_DAGS); set -x; $(BIN)/ruff check --fix "$${foreign[@]}"; \
+	$(BIN)/ruff format "$${foreign[@]}"
 
 .PHONY: lock
 lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
@@ -222,7 +252,7 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-client-models .local-checkov \
-	  .local-dynamodb .local-permissions .local-test-dags .aws-sam out \
+	  .local-dynamodb .local-permissions .local-test-dags .local-test-own-dags .local-restart .aws-sam out \
 	  functions/get_openapi/swagger_ui \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

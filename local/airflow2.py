@@ -52,9 +52,9 @@ def check_ports(config: StackConfig) -> None:
 def prepare_airflow2(config: StackConfig, processes: Processes) -> None:
     """Make a new database with the DAGs and the only user in it."""
     secrets = AirflowSecrets.read(config.folder)
-    home = config.folder / "airflow"
+    home = config.airflow_home
     shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(mode=0o700)
+    home.mkdir(mode=0o700, parents=True)
     environ = make_airflow2_environ(config, secrets)
     python = str(VENV / "bin" / "python")
     # The password travels by environment: ps shows arguments to everybody.

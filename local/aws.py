@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import sys
 from typing import Any
 
@@ -41,10 +43,12 @@ REQUIRED_OUTPUTS = ("ApiUrl", "BucketName", "TableName", "QueueUrl", "DlqUrl")
 
 
 def start_aws(config: StackConfig, processes: Processes) -> None:
-    """Start ministack with nothing in it and wait for it."""
+    """Start ministack with what it has kept, and wait for it."""
     remove_aws_files(config)
     temporary = config.folder / "aws" / "tmp"
     temporary.mkdir(mode=0o700, parents=True)
+    kept = config.data_folder / "aws"
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     environ = clean_environ(
         BIND_HOST=HOST,
         GATEWAY_PORT=str(config.aws_port),
@@ -55,12 +59,21 @@ def start_aws(config: StackConfig, processes: Processes) -> None:
         IOT_MTLS_ENABLED="0",
         # Roles and permissions boundary are enforced as in an account.
         AUTH="true",
-        STATE_DIR=str(config.folder / "aws" / "state"),
+        PERSIST_STATE="1",
+        STATE_DIR=str(kept / "state"),
+        S3_PERSIST="1",
+        S3_DATA_DIR=str(kept / "s3"),
         TMPDIR=str(temporary),
         **config.function_environ,
     )
     processes.start("aws", [sys.executable, "-m", "local.emulator"], environ)
     processes.wait_until("aws", lambda: is_aws_ready(config), "its first answer", READY_TIMEOUT_S)
+
+
+def save(processes: Processes) -> None:
+    """Let ministack write down what is deployed, so that a kill does not cost it."""
+    if pid := processes.pid_of("aws"):
+        os.kill(pid, signal.SIGUSR1)
 
 
 def remove_aws_files(config: StackConfig) -> None:
@@ -86,7 +99,7 @@ def deploy(config: StackConfig, processes: Processes) -> dict[str, str]:
 
 
 def create_secrets(config: StackConfig) -> dict[str, str]:
-    """Create both secrets that the template refers to; return parameter → ARN."""
+    """Write both secrets that the template refers to; return parameter → ARN."""
     airflow_password = AirflowSecrets.read(config.folder).password
     secrets = {
         "AirflowSecretArn": (AIRFLOW_USERNAME, airflow_password),
@@ -94,12 +107,18 @@ def create_secrets(config: StackConfig) -> dict[str, str]:
     }
     client = make_client(config, "secretsmanager")
     return {
-        parameter: client.create_secret(
-            Name=f"scanhub/{parameter}",
-            SecretString=json.dumps({"username": username, "password": password}),
-        )["ARN"]
+        parameter: _put_secret(
+            client, f"scanhub/{parameter}", json.dumps({"username": username, "password": password})
+        )
         for parameter, (username, password) in secrets.items()
     }
+
+
+def _put_secret(client: Any, name: str, text: str) -> str:
+    try:
+        return str(client.create_secret(Name=name, SecretString=text)["ARN"])
+    except client.exceptions.ResourceExistsException:
+        return str(client.put_secret_value(SecretId=name, SecretString=text)["ARN"])
 
 
 def make_parameters(config: StackConfig, secret_arns: dict[str, str]) -> list[str]:

@@ -14,6 +14,8 @@ HOST = "127.0.0.1"
 REGION = "us-east-1"
 STACK_NAME = "scanhub-workflow-manager"
 DAG_ID = "cartesian_reconstruction"
+DAGS_VARIABLE = "DAGS"
+"""Environment variable with a folder of DAGs beside the project's own."""
 
 PORT_VARIABLES: Mapping[str, tuple[str, int]] = {
     "scanhub": ("SCANHUB_PORT", 18090),
@@ -34,11 +36,15 @@ class StackConfig:
     Attributes
     ----------
     folder
-        Holds state, logs and process records; if it is deleted, the next start is a fresh one.
+        Holds data, logs and process records; if it is deleted, the next start is a fresh one.
     build_folder
         Where ``sam build`` puts the deployable artefact.
     dags_folder
         The folder that Airflow reads.
+    own_dags_folder
+        One more, with the user's own DAGs.
+    data_name
+        The part of `folder` that outlives the stack; the tests keep theirs apart.
     dag_id
         The stack is ready once Airflow lists this DAG.
     function_environ
@@ -52,6 +58,8 @@ class StackConfig:
     template: Path = ROOT / "template.yaml"
     build_folder: Path = ROOT / ".aws-sam" / "build"
     dags_folder: Path = ROOT / "dags"
+    own_dags_folder: Path | None = None
+    data_name: str = "data"
     dag_id: str = DAG_ID
     function_environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,7 +70,7 @@ class StackConfig:
         Raises
         ------
         StackError
-            A variable holds no port number, or two services share one.
+            A variable holds no port number or no folder, or two services share a port.
         """
         ports = {service: _read_port(service, environ) for service in PORT_VARIABLES}
         if len(set(ports.values())) < len(ports):
@@ -73,6 +81,7 @@ class StackConfig:
             scanhub_port=ports["scanhub"],
             aws_port=ports["aws"],
             airflow_port=ports["airflow"],
+            own_dags_folder=_read_dags_folder(environ, cls.dags_folder),
         )
 
     @property
@@ -83,6 +92,11 @@ class StackConfig:
             "aws": self.aws_port,
             "airflow": self.airflow_port,
         }
+
+    @property
+    def dags_folders(self) -> tuple[Path, ...]:
+        """Return all folders that Airflow reads."""
+        return (self.dags_folder, *([self.own_dags_folder] if self.own_dags_folder else []))
 
     @property
     def scanhub_url(self) -> str:
@@ -105,6 +119,16 @@ class StackConfig:
         return self.folder / "log"
 
     @property
+    def data_folder(self) -> Path:
+        """Return the folder with all that the next start finds again."""
+        return self.folder / self.data_name
+
+    @property
+    def airflow_home(self) -> Path:
+        """Return the folder of Airflow's database, and of its tasks' logs."""
+        return self.data_folder / "airflow"
+
+    @property
     def sam_local_folder(self) -> Path:
         """Return the folder with the files that `sam local` needs for a running stack."""
         return self.folder / "sam-local"
@@ -121,6 +145,19 @@ def _read_port(service: str, environ: Mapping[str, str]) -> int:
     if not text.isdecimal() or not 1024 <= int(text) <= 65535:
         raise StackError(f"{variable} must be a port from 1024 to 65535, not {text!r}.")
     return int(text)
+
+
+def _read_dags_folder(environ: Mapping[str, str], shipped: Path) -> Path | None:
+    text = environ.get(DAGS_VARIABLE)
+    if not text:
+        return None
+    folder = Path(text).expanduser().resolve()
+    if not folder.is_dir():
+        raise StackError(f"{DAGS_VARIABLE}={text} is not a folder.")
+    if shipped.is_relative_to(folder) and folder != shipped:
+        raise StackError(f"{DAGS_VARIABLE}={text} holds the project itself: name a folder of DAGs.")
+    # What is below the project's own is read there already; twice, each would hide the other.
+    return None if folder.is_relative_to(shipped) else folder
 
 
 def python_runtime() -> str:

@@ -1,5 +1,9 @@
 """ministack, with AWS's checksums and FIFO queues, and with loopback in place of TLS.
 
+It writes its state when it ends. Killed, it would lose all of it, so tables and queues are also
+written every few seconds, and everything on `SAVE_SIGNAL`, which the stack sends once it has
+deployed. Objects are on disk in any case.
+
 ministack computes the CRC-64/NVME of an upload from its parts as if it were a hash, and takes two
 minutes for a gibibyte. S3's is that of the whole object:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
@@ -7,16 +11,28 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.
 
 from __future__ import annotations
 
+import logging
+import signal
+import threading
+import time
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 from awscrt.checksums import crc64nvme
 from ministack import app
+from ministack.core import persistence
 from ministack.core.iam_evaluator import pin_request_origin
 from ministack.services import lambda_svc, s3
 
 Answer = tuple[Any, ...]
 HEADER = "x-amz-checksum-crc64nvme"
+# As `aws.save` sends it.
+SAVE_SIGNAL = signal.SIGUSR1
+SAVED_OFTEN = {"dynamodb", "sqs"}
+SAVE_INTERVAL_S = 5.0
+# Saving holds up whatever is asked meanwhile: it takes this share of the time at most.
+SAVE_SHARE = 0.02
 
 join_parts = s3._complete_multipart_upload
 limit_concurrency = lambda_svc._sqs_esm_concurrency
@@ -66,8 +82,28 @@ def count_batches(
     return limit
 
 
+def save(is_wanted: Callable[[str], bool] = lambda service: True) -> None:
+    """Write the state of services."""
+    states = app._build_persistence_save_dict()
+    persistence.save_all({name: state for name, state in states.items() if is_wanted(name)})
+
+
+def save_often() -> None:
+    """Write tables and queues for ever, seldom enough to take no time from others."""
+    pause_s = SAVE_INTERVAL_S
+    while True:
+        time.sleep(pause_s)
+        started = time.monotonic()
+        save(SAVED_OFTEN.__contains__)
+        pause_s = max(SAVE_INTERVAL_S, (time.monotonic() - started) / SAVE_SHARE)
+
+
 def main() -> None:
     """Run ministack."""
+    # It tells of every file that it has written.
+    persistence.logger.setLevel(logging.WARNING)
+    signal.signal(SAVE_SIGNAL, lambda number, frame: threading.Thread(target=save).start())
+    threading.Thread(target=save_often, daemon=True).start()
     # Otherwise the data lake's policy, which demands TLS, would refuse everybody.
     app.pin_request_origin = pin_origin
     s3._crc64nvme = crc64nvme

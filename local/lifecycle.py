@@ -23,6 +23,7 @@ from local.state import AirflowSecrets, Stack, write_stack
 
 API_TIMEOUT_S = 90
 INTERRUPTED_UP_WAIT_S = 45
+MAY_BE_THE_DATA = "If what the stack has kept may be the cause: make reset deletes it."
 Report = Callable[[str], None]
 
 
@@ -40,13 +41,16 @@ def bring_up(config: StackConfig, report: Report) -> Stack:
     with _only_one_up(config), _signals_as_interrupt():
         processes.stop()
         check_ports(config)
+        had_data = config.data_folder.exists()
         try:
             return _start_all(config, processes, report)
-        except BaseException:
-            # BaseException, as Ctrl-C is no Exception: leave nothing behind, whatever the reason.
+        except BaseException as error:
+            # BaseException, as Ctrl-C is no Exception: leave no process, whatever the reason.
             with _signals_ignored():
                 processes.cancel()
                 clean_up(config, processes)
+            if had_data and isinstance(error, StackError):
+                raise StackError(f"{error}\n{MAY_BE_THE_DATA}") from None
             raise
 
 
@@ -61,15 +65,21 @@ def take_down(config: StackConfig) -> int:
     return clean_up(config, Processes(config.folder))
 
 
+def forget(config: StackConfig) -> int:
+    """Stop everything and delete all that the stack has kept; return the number of processes."""
+    n_stopped = take_down(config)
+    shutil.rmtree(config.data_folder, ignore_errors=True)
+    return n_stopped
+
+
 def clean_up(config: StackConfig, processes: Processes) -> int:
-    """Stop all processes and delete the secrets and data that a stopped stack must not leave."""
+    """Stop all processes and delete what a stopped stack must not leave; its data stay."""
     save_function_logs(config)
     n_stopped = processes.stop()
     config.stack_file.unlink(missing_ok=True)
     (config.folder / "airflow-secrets.json").unlink(missing_ok=True)
     shutil.rmtree(config.sam_local_folder, ignore_errors=True)
     aws.remove_aws_files(config)
-    shutil.rmtree(config.folder / "airflow", ignore_errors=True)
     return n_stopped
 
 
@@ -97,6 +107,7 @@ def _start_all(config: StackConfig, processes: Processes, report: Report) -> Sta
         stacks.append(stack)
 
     _run_together(config, processes, bring_up_airflow, bring_up_aws)
+    aws.save(processes)
     write_stack(stacks[0], config)
     return stacks[0]
 
@@ -144,6 +155,7 @@ def _describe(config: StackConfig, outputs: dict[str, str]) -> Stack:
         token=neighbours.log_in(config, seed["username"], seed["password"]),
         workflow_id=seed["workflow_id"],
         log_dir=str(config.log_folder),
+        dags_folders=os.pathsep.join(map(str, config.dags_folders)),
     )
 
 

@@ -14,7 +14,10 @@ READY_TIMEOUT_S = 60
 
 def start_scanhub(config: StackConfig, processes: Processes, api_url: str) -> None:
     """Start the stand-in with the URL of the API that its scanner uploads to, and wait for it."""
+    config.data_folder.mkdir(mode=0o700, exist_ok=True)
+    file = str(config.data_folder / "scanhub.sqlite")
     command = [sys.executable, "-m", "local.scanhub", "--port", str(config.scanhub_port)]
+    command += ["--file", file]
     processes.start("scanhub", [*command, "--workflow-manager-url", api_url], clean_environ())
     processes.wait_until(
         "scanhub", lambda: is_scanhub_ready(config), "its first answer", READY_TIMEOUT_S

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import ismrmrd
@@ -36,6 +38,33 @@ RESONANCE_FREQUENCY_HZ = 63_866_000
 READ_DIR = (1.0, 0.0, 0.0)
 PHASE_DIR = (0.0, 1.0, 0.0)
 SLICE_DIR = (0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Undersampling:
+    """Which lines parallel imaging leaves out.
+
+    Attributes
+    ----------
+    factor
+        Every how many lines one is acquired, with the centre of k-space among them.
+    n_reference_lines
+        Lines around the centre that are acquired all the same.
+    """
+
+    factor: int
+    n_reference_lines: int
+
+    def list_flags(self, n_lines: int) -> dict[int, tuple[int, ...]]:
+        """Return acquired line → ISMRMRD's flags of parallel calibration, in order."""
+        first = n_lines // 2 - self.n_reference_lines // 2
+        reference = range(max(first, 0), min(first + self.n_reference_lines, n_lines))
+        imaging = range(n_lines // 2 % self.factor, n_lines, self.factor)
+        flags: dict[int, tuple[int, ...]] = dict.fromkeys(imaging, ())
+        for line in reference:
+            both = ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING
+            flags[line] = (both if line in imaging else ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,)
+        return dict(sorted(flags.items()))
 
 
 def draw_phantom(matrix_size: int | tuple[int, int] = 256) -> NDArray[np.float64]:
@@ -101,8 +130,15 @@ def simulate_acquisition(
     oversampling: float = 2.0,
     noise_std: float = 0.01,
     seed: int = 0,
+    undersampling: Undersampling | None = None,
 ) -> None:
-    """Write the phantom's k-space as an ISMRMRD file; an existing file is replaced."""
+    """Write the phantom's k-space as an ISMRMRD file; an existing file is replaced.
+
+    Parameters
+    ----------
+    undersampling
+        Which lines are left out; none: none.
+    """
     kspace = simulate_kspace(
         n_coils=n_coils,
         matrix_size=matrix_size,
@@ -112,8 +148,15 @@ def simulate_acquisition(
     )
     header = _build_header(_to_shape(matrix_size), kspace.shape[2], n_coils)
     n_lines = kspace.shape[1]
+    flags: dict[int, tuple[int, ...]] = dict.fromkeys(range(n_lines), ())
+    if undersampling:
+        flags = undersampling.list_flags(n_lines)
+        header.encoding[0].parallelImaging = _build_parallel_imaging(undersampling)
     # All lines at once: appending them one by one takes ten times as long.
-    acquisitions = [_build_acquisition(kspace[:, step], step, n_lines) for step in range(n_lines)]
+    acquisitions = [_build_acquisition(kspace[:, step], step, flags[step]) for step in flags]
+    acquisitions[0].setFlag(ismrmrd.ACQ_FIRST_IN_SLICE)
+    acquisitions[-1].setFlag(ismrmrd.ACQ_LAST_IN_SLICE)
+    acquisitions[-1].setFlag(ismrmrd.ACQ_LAST_IN_MEASUREMENT)
     with ismrmrd.File(str(path), "w") as file:
         file["dataset"].header = header
         file["dataset"].acquisitions = acquisitions
@@ -201,8 +244,17 @@ def _build_limit(size: int) -> xsd.limitType:
     return xsd.limitType(minimum=0, maximum=size - 1, center=size // 2)
 
 
+def _build_parallel_imaging(undersampling: Undersampling) -> xsd.parallelImagingType:
+    return xsd.parallelImagingType(
+        accelerationFactor=xsd.accelerationFactorType(
+            kspace_encoding_step_1=undersampling.factor, kspace_encoding_step_2=1
+        ),
+        calibrationMode=xsd.calibrationModeType.EMBEDDED,
+    )
+
+
 def _build_acquisition(
-    samples: NDArray[np.complex64], step: int, n_lines: int
+    samples: NDArray[np.complex64], step: int, flags: Iterable[int]
 ) -> ismrmrd.Acquisition:
     acquisition = ismrmrd.Acquisition.from_array(
         samples,
@@ -214,9 +266,6 @@ def _build_acquisition(
         sample_time_us=5.0,
     )
     acquisition.idx.kspace_encode_step_1 = step
-    if step == 0:
-        acquisition.setFlag(ismrmrd.ACQ_FIRST_IN_SLICE)
-    if step == n_lines - 1:
-        acquisition.setFlag(ismrmrd.ACQ_LAST_IN_SLICE)
-        acquisition.setFlag(ismrmrd.ACQ_LAST_IN_MEASUREMENT)
+    for flag in flags:
+        acquisition.setFlag(flag)
     return acquisition

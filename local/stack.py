@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from local import airflow, neighbours
-from local.config import HOST, PORT_VARIABLES, StackConfig, StackError
+from local.config import DAGS_VARIABLE, HOST, PORT_VARIABLES, StackConfig, StackError
 from local.function_logs import save_function_logs
-from local.lifecycle import bring_up, take_down
+from local.lifecycle import bring_up, forget, take_down
 from local.probes import is_airflow_ready, is_api_ready, is_aws_ready, is_scanhub_ready
 from local.processes import Processes
 from local.state import Stack, read_stack, write_stack
 
-__all__ = ["Stack", "down", "is_up", "read_stack", "start_service", "stop_service", "up"]
+__all__ = ["Stack", "down", "is_up", "read_stack", "reset", "start_service", "stop_service", "up"]
 
 SERVICES = {"aws": ("aws",), "airflow": airflow.SERVICES, "scanhub": ("scanhub",)}
 """Name for ``stop_service`` → names of its processes."""
@@ -29,12 +29,16 @@ def up(config: StackConfig | None = None) -> Stack:
     Raises
     ------
     StackError
-        Something did not start; nothing is left running.
+        Something did not start; nothing is left running. Or the stack is up without the DAGs
+        that were asked for.
     """
     config = config or StackConfig.from_environ()
     if is_up(config):
         print("The stack is up already; make down first to deploy changes.")
-        return read_stack(config)
+        stack = read_stack(config)
+        if str(config.own_dags_folder or "") not in ["", *stack.dags_folders.split(os.pathsep)]:
+            raise StackError(f"It does not read {config.own_dags_folder}: make down, then again.")
+        return stack
     started = time.monotonic()
     stack = bring_up(config, lambda text: print(f"{time.monotonic() - started:5.1f} s  {text}"))
     print(f"The stack is up; {config.stack_file} says how to reach it.")
@@ -42,9 +46,16 @@ def up(config: StackConfig | None = None) -> Stack:
 
 
 def down(config: StackConfig | None = None) -> None:
-    """Stop everything; it is no error if nothing runs."""
+    """Stop everything and keep its data; it is no error if nothing runs."""
     n_stopped = take_down(config or StackConfig.from_environ())
     print(f"Stopped {n_stopped} processes." if n_stopped else "Nothing was running.")
+
+
+def reset(config: StackConfig | None = None) -> None:
+    """Stop everything and delete its data: workflows, runs, uploads, logins."""
+    config = config or StackConfig.from_environ()
+    n_stopped = forget(config)
+    print(f"Stopped {n_stopped} processes; the next start is a fresh one.")
 
 
 def is_up(config: StackConfig) -> bool:
@@ -81,8 +92,8 @@ def stop_service(service: str, config: StackConfig | None = None) -> None:
 def start_service(service: str, config: StackConfig | None = None) -> None:
     """Start a stopped service again and wait for it.
 
-    Airflow finds its database as it was; the stand-in of ScanHub begins with its seed and new
-    tokens. The laptop's AWS lives in memory, so only ``up`` brings it back, and this raises.
+    Airflow and the stand-in of ScanHub find their data as they were. The laptop's AWS would come
+    back without what the deployment changes in its memory, so only ``up`` starts it: this raises.
     """
     config = config or StackConfig.from_environ()
     processes = Processes(config.folder)
@@ -129,6 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             up(config)
         elif options.command == "down":
             down(config)
+        elif options.command == "reset":
+            reset(config)
         elif options.command == "status":
             return 0 if print_status(config) else 1
         else:
@@ -151,7 +164,8 @@ def make_parser() -> argparse.ArgumentParser:
         for service, (variable, port) in PORT_VARIABLES.items()
     ]
     lines += [
-        f"  {'SCANHUB_LOCAL_DIR':<22}state, logs and stack.json (default {defaults.folder.name}/)",
+        f"  {'SCANHUB_LOCAL_DIR':<22}data, logs and stack.json (default {defaults.folder.name}/)",
+        f"  {DAGS_VARIABLE:<22}a folder of DAGs that Airflow reads too",
         "",
         "up writes stack.json, owner-only, with: "
         + ", ".join(field.name for field in fields(Stack)),
@@ -164,7 +178,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start everything and wait until it is ready")
-    commands.add_parser("down", help="stop everything, also an up that is under way")
+    commands.add_parser("down", help="stop everything, also an up that is under way; keep data")
+    commands.add_parser("reset", help="stop everything and delete all data")
     commands.add_parser("status", help="show what runs; exit status 1 unless all is well")
     logs = commands.add_parser("logs", help="print the end of every log")
     logs.add_argument("-f", "--follow", action="store_true", help="go on printing")

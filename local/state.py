@@ -21,6 +21,8 @@ class Stack:
         Base of the API, ending in ``/v1/workflowmanager``.
     scanhub_url
         Base URL of all of ScanHub's services.
+    dags_folders
+        What Airflow reads, separated as a `PATH`.
     username, password, token
         The seeded operator, who is logged in.
     """
@@ -41,6 +43,7 @@ class Stack:
     token: str
     workflow_id: str
     log_dir: str
+    dags_folders: str
 
     def __repr__(self) -> str:
         """Return a text without secrets, fit for a log or a failed assertion."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: 055d839d8b497c980899a15ebedebe3b9d3678c8bffe321058608433b0926a4a
+# SHA-256 of its schemas: ec2f9b4f446b4b505ab5b4e96383744dbbd4ef99584cc912947e042c95194e6e
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -123,11 +123,25 @@ class Dag(BaseModel):
     tags: list[str] = []
 
 
+class DagImportError(BaseModel):
+    """A DAG file that Airflow cannot read, and why."""
+
+    filename: str
+    error: str
+
+
 class DagList(BaseModel):
-    """The DAGs, as Airflow's own list begins."""
+    """The DAGs, as Airflow's own list begins, and what is missing from it."""
 
     dags: list[Dag]
     total_entries: int
+    import_errors: Annotated[
+        list[DagImportError],
+        Field(
+            description="The newest 20 DAG files that Airflow cannot read.",
+            validate_default=True,
+        ),
+    ] = []
 
 
 class DagRunDetail(BaseModel):

@@ -13,8 +13,8 @@ router = ScanHubRouter(401, 403, 502, 503, 504, dependencies=[Depends(get_caller
 
 @router.get("/tasks/", operation_id="list_available_tasks")
 def list_available_tasks(orchestrator: OrchestratorDep) -> AvailableTasks:
-    """List the DAGs that a task can name."""
-    return AvailableTasks.of(use_case(orchestrator))
+    """List the DAGs that a task can name, and the files that Airflow cannot read."""
+    return AvailableTasks.of(*use_case(orchestrator))
 
 
 lambda_handler = create_handler(router)

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 from local.scanhub.app import Settings, make_app, make_stand_in
@@ -22,6 +23,7 @@ def main() -> int:
         address=address,
         workflow_manager_url=options.workflow_manager_url,
         scan_duration_s=options.scan_duration_s,
+        file=options.file,
     )
     # The server raises the signal again once it is down: that is an orderly end.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -33,10 +35,11 @@ def main() -> int:
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m local.scanhub", description="ScanHub's neighbour services, in memory"
+        prog="python -m local.scanhub", description="ScanHub's neighbour services"
     )
     parser.add_argument("--port", type=int, default=8090, help="0 takes a free port")
     parser.add_argument("--workflow-manager-url", default="", help="where the scanner uploads")
+    parser.add_argument("--file", type=Path, help="where it keeps its data; default: nowhere")
     parser.add_argument("--scan-duration-s", type=float, default=3.0)
     return parser.parse_args()
 

@@ -7,10 +7,12 @@ import time
 from dataclasses import dataclass
 
 from local.scanhub.models import Role, User
+from local.scanhub.store import Store
 
 TOKEN_LENGTH_BYTES = 256  # 512 hexadecimal characters
 IDLE_LIMIT_S = 3600
 LOGIN_LIMIT_S = 39600
+SESSION = ("token", "last_activity_unixtime", "last_login_unixtime")
 BEARER = {"token_type": "bearer"}
 
 
@@ -40,11 +42,16 @@ class Account:
 
 
 class Accounts:
-    """The users who may log in, and who is logged in; at first nobody."""
+    """The users who may log in, and who is logged in: those whose session the store knows."""
 
-    def __init__(self, *accounts: Account) -> None:
+    def __init__(self, store: Store, *accounts: Account) -> None:
         self._lock = threading.Lock()
+        self._store = store
         self._accounts = {account.username: account for account in accounts}
+        for account in accounts:
+            if session := store.recall(_name_session(account)):
+                for name, value in zip(SESSION, session, strict=True):
+                    setattr(account, name, value)
 
     def log_in(self, username: str, password: str) -> User | None:
         """Return the user with its token, the same one during a session; ``None`` if refused."""
@@ -57,6 +64,7 @@ class Accounts:
                 account.token = secrets.token_hex(TOKEN_LENGTH_BYTES)
                 account.last_login_unixtime = now
             account.last_activity_unixtime = now
+            self._note(account)
             times = {"last_activity_unixtime": None, "last_login_unixtime": None}
             return account.to_user(access_token=account.token, **BEARER, **times)
 
@@ -67,6 +75,7 @@ class Accounts:
             for account in self._accounts.values():
                 if _is_logged_in(account, now) and _is_same(account.token, token):
                     account.last_activity_unixtime = now
+                    self._note(account)
                     return account.to_user()
         return None
 
@@ -76,6 +85,17 @@ class Accounts:
             for account in self._accounts.values():
                 if username in (None, account.username):
                     account.token = ""
+                    self._note(account)
+
+    def _note(self, account: Account) -> None:
+        session = [getattr(account, name) for name in SESSION]
+        # Most calls come within the second of the one before.
+        if self._store.recall(_name_session(account)) != session:
+            self._store.note(_name_session(account), session)
+
+
+def _name_session(account: Account) -> str:
+    return f"session of {account.username}"
 
 
 def _is_logged_in(account: Account, now: int) -> bool:

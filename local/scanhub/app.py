@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -10,12 +11,12 @@ from starlette.types import ASGIApp
 
 from local.scanhub import control, device_api, exam_manager, registries, user_login_manager
 from local.scanhub.accounts import Account, Accounts
-from local.scanhub.dependencies import StandIn
+from local.scanhub.dependencies import AWAY, StandIn
 from local.scanhub.device_manager import DeviceManager
 from local.scanhub.errors import UnhandledError, answer_unhandled, answer_validation_error
 from local.scanhub.faults import FaultBoard
 from local.scanhub.middleware import FaultyWire
-from local.scanhub.models import Role
+from local.scanhub.models import Device, Role
 from local.scanhub.recorder import Recorder
 from local.scanhub.scanner import ScannerSettings, SimulatedScanner
 from local.scanhub.seed import (
@@ -24,6 +25,7 @@ from local.scanhub.seed import (
     OPERATOR_USERNAME,
     SERVICE_PASSWORD,
     SERVICE_USERNAME,
+    Seed,
     seed_store,
 )
 from local.scanhub.store import Store
@@ -31,18 +33,23 @@ from local.scanhub.store import Store
 
 @dataclass
 class Settings(ScannerSettings):
-    """The settings of a stand-in; its address is ``host:port``, and that of its devices."""
+    """The settings of a stand-in; its address is ``host:port``, and that of its devices.
+
+    What it keeps for its next start is in ``file``.
+    """
 
     address: str
+    file: Path | None = None
     username: str = OPERATOR_USERNAME
     password: str = OPERATOR_PASSWORD
     service_password: str = SERVICE_PASSWORD
 
 
 def make_stand_in(settings: Settings) -> StandIn:
-    """Return the seeded state of a new stand-in."""
-    store, faults = Store(), FaultBoard()
+    """Return the state of a stand-in: what it has kept, or else the seed."""
+    store, faults = Store(settings.file), FaultBoard()
     accounts = Accounts(
+        store,
         Account(settings.username, settings.password, "Olivia", "Operator", Role.MEDICAL),
         Account(SERVICE_USERNAME, settings.service_password, "Workflow", "Manager", Role.ENGINEER),
     )
@@ -54,15 +61,25 @@ def make_stand_in(settings: Settings) -> StandIn:
         scanner=SimulatedScanner(settings, devices, accounts, faults),
         faults=faults,
         recorder=Recorder(),
-        seed=seed_store(store),
+        seed=_recall_seed(store),
         credentials={
             **{"username": settings.username, "password": settings.password},
             **{"service_username": SERVICE_USERNAME, "service_password": settings.service_password},
         },
         scanner_address=settings.address,
     )
-    stand_in.add_device(DEVICE_ID)
+    # Devices that were there before have the same scanner, which forgot what it was scanning.
+    known = {device.id for device in store.select(Device) if device.status not in AWAY}
+    for device_id in sorted(known | {DEVICE_ID}):
+        stand_in.add_device(device_id)
     return stand_in
+
+
+def _recall_seed(store: Store) -> Seed:
+    if (noted := store.recall("seed")) is None:
+        noted = seed_store(store).to_json()
+        store.note("seed", noted)
+    return Seed.from_json(noted)
 
 
 def make_app(stand_in: StandIn) -> ASGIApp:
@@ -72,6 +89,7 @@ def make_app(stand_in: StandIn) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         stand_in.scanner.stop()
+        stand_in.store.close()
 
     # Generation A's framework read JSON whatever the Content-Type said; clients rely on it.
     app = FastAPI(title="ScanHub stand-in", lifespan=lifespan, strict_content_type=False)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from local.scanhub.models import (
     BaseExam,
@@ -110,6 +110,11 @@ class Seed:
         """Return the ids as JSON values."""
         ids = {name: str(value) for name, value in asdict(self).items()}
         return ids | {"task_ids": [str(task_id) for task_id in self.task_ids]}
+
+    @classmethod
+    def from_json(cls, ids: dict[str, Any]) -> "Seed":
+        """Return the ids that `to_json` has written."""
+        return TypeAdapter(cls).validate_python(ids)
 
 
 def seed_store(store: Store) -> Seed:

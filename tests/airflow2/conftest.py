@@ -18,9 +18,10 @@ from local.airflow2 import (
     start_airflow2,
     wait_for_airflow2,
 )
-from local.config import ROOT, StackConfig
+from local.config import StackConfig
 from local.processes import Processes
 from local.state import AirflowSecrets
+from tests.own_dags import copy_own_dags
 from workflow_manager.secrets import Credentials
 
 
@@ -51,7 +52,7 @@ def airflow2() -> Iterator[Airflow2]:
     shutil.rmtree(config.folder, ignore_errors=True)
     for folder in (config.folder, config.folder / "run", config.log_folder):
         folder.mkdir(mode=0o700)
-    shutil.copytree(ROOT / "dags", config.dags_folder)
+    copy_own_dags(config.dags_folder)
     shutil.copytree(Path(__file__).parent / "dags", config.dags_folder, dirs_exist_ok=True)
     secrets = AirflowSecrets.generate()
     secrets.write(config.folder)
@@ -67,5 +68,5 @@ def airflow2() -> Iterator[Airflow2]:
     finally:
         processes.stop()
         (config.folder / "airflow-secrets.json").unlink(missing_ok=True)
-        shutil.rmtree(config.folder / "airflow", ignore_errors=True)
+        shutil.rmtree(config.data_folder, ignore_errors=True)
         aws.remove_aws_files(config)

@@ -83,6 +83,8 @@ def test_list_dags_marks_a_broken_dag(airflow2: Airflow2, orchestrator: Orchestr
         assert time.monotonic() < deadline
         time.sleep(0.5)
     assert dag in orchestrator.list_dags()
+    errors = {error.filename: error.error for error in orchestrator.list_import_errors()}
+    assert errors["breaking.py"] == "RuntimeError (line 2)"
     with pytest.raises((InvalidInputError, NotFoundError)):
         orchestrator.trigger_dag_run("contract_broken", "run", {})
 

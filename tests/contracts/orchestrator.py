@@ -70,6 +70,10 @@ class OrchestratorContract:
         assert all(dag.dag_display_name for dag in dags)
         assert [dag.dag_id for dag in dags] == sorted({dag.dag_id for dag in dags})
 
+    def test_list_import_errors_names_files_and_reasons(self, orchestrator: Orchestrator) -> None:
+        errors = orchestrator.list_import_errors()
+        assert all(error.filename and error.error for error in errors)
+
     def test_get_dag_returns_what_the_list_holds(
         self, orchestrator: Orchestrator, dag_id: str
     ) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from local.config import ROOT, StackConfig
 from local.phantom import simulate_kspace
-from local.stack import down, is_up, up
+from local.stack import is_up, reset, up
 from tests.e2e.laptop import Json, Laptop
+from tests.own_dags import copy_own_dags
 from tests.permissions.recorder import FOLDER_VARIABLE
 
 INJECTED = ROOT / "tests" / "permissions" / "injected"
@@ -62,18 +63,36 @@ def dags_folder() -> Path:
     # Always the same: a stack that is up goes on looking there.
     folder = ROOT / ".local-test-dags"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "dags", folder)
+    copy_own_dags(folder)
     shutil.copytree(Path(__file__).with_name("dags"), folder, dirs_exist_ok=True)
     return folder
 
 
 @pytest.fixture(scope="session")
-def laptop(dags_folder: Path) -> Iterator[Laptop]:
+def own_dags_folder() -> Path:
+    """Return an empty folder for DAGs of a user's own."""
+    folder = ROOT / ".local-test-own-dags"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def laptop(dags_folder: Path, own_dags_folder: Path) -> Iterator[Laptop]:
     """Return the stack, brought up unless it is up already, and left as it was found."""
-    config = replace(
-        StackConfig.from_environ(), dags_folder=dags_folder, function_environ=record_calls()
-    )
+    config = StackConfig.from_environ()
     was_up = is_up(config)
+    # A stack of the tests' own begins with nothing, and leaves the user's data alone.
+    own = {} if was_up else {"data_name": "test-data"}
+    config = replace(
+        config,
+        dags_folder=dags_folder,
+        own_dags_folder=own_dags_folder,
+        function_environ=record_calls(),
+        **own,
+    )
+    if not was_up:
+        reset(config)
     stack = up(config)
     try:
         with Laptop.connect(config, stack) as connected:
@@ -85,7 +104,7 @@ def laptop(dags_folder: Path) -> Iterator[Laptop]:
             connected.set_scan_duration(duration_s)
     finally:
         if not was_up:
-            down(config)
+            reset(config)
 
 
 def record_calls() -> dict[str, str]:

@@ -62,9 +62,8 @@ def find_secrets(secrets: re.Pattern[bytes], content: bytes) -> list[bytes]:
 
 def read_logs(laptop: Laptop) -> Iterator[Path]:
     save_function_logs(laptop.config)
-    for path in sorted(Path(laptop.stack.log_dir).rglob("*")):
-        if path.is_file():
-            yield path
+    for folder in (Path(laptop.stack.log_dir), laptop.config.airflow_home / "logs"):
+        yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def test_logs_hold_no_secret_after_scans_and_uploads(

@@ -28,6 +28,7 @@ STACK_KEYS = {
     "token",
     "workflow_id",
     "log_dir",
+    "dags_folders",
 }
 
 

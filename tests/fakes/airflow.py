@@ -39,6 +39,8 @@ class FakeAirflow:
         The same → fields of its document that are not as usual.
     logs
         Task id → what it has logged, of every run; the others have no log.
+    import_errors
+        What it answers for files that it cannot read, the oldest first; None: it refuses.
     n_tasks
         How many tasks every run has.
     """
@@ -51,6 +53,7 @@ class FakeAirflow:
         self.run_states: dict[tuple[str, str], dict[str, Any]] = {}
         self.dates: dict[tuple[str, str], str] = {}
         self.logs: dict[str, Any] = {}
+        self.import_errors: list[dict[str, Any]] | None = []
         self.n_tasks = 1
         self.requests: list[httpx.Request] = []
         self.token = "token-0"
@@ -71,6 +74,8 @@ class FakeAirflow:
             return refusal
         if path == "/dags":
             return self._list_dags(request.url.params)
+        if path == "/importErrors":
+            return self._list_import_errors(request.url.params)
         if path == LIST_RUNS:
             return self._list_runs(json.loads(request.content))
         if path == TASK_INSTANCES:
@@ -110,6 +115,14 @@ class FakeAirflow:
             dags = [dag for dag in dags if dag[field] is not out_of_use]
         page = dags[offset : offset + limit]
         return httpx.Response(200, json={"dags": page, "total_entries": len(dags)})
+
+    def _list_import_errors(self, params: httpx.QueryParams) -> httpx.Response:
+        if self.import_errors is None:
+            return httpx.Response(403, json={"detail": "Forbidden"})
+        newest_first = params.get("order_by") == "-import_error_id"
+        found = self.import_errors[:: -1 if newest_first else 1]
+        page = found[: min(int(params["limit"]), 100)]
+        return httpx.Response(200, json={"import_errors": page, "total_entries": len(found)})
 
     def _list_runs(self, body: dict[str, Any]) -> httpx.Response:
         date = RUN_DATE[self.version]

@@ -1,7 +1,7 @@
 """The API and S3 as the doctor sees them, in memory: all well, but for what a test changes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -22,8 +22,11 @@ def make_dag(dag_id: str, **fields: object) -> dict[str, object]:
     return {"dag_id": dag_id, "dag_display_name": dag_id, **fields}
 
 
-def list_dags(*dags: dict[str, object]) -> httpx.Response:
-    return httpx.Response(200, json={"tasks": {"dags": dags, "total_entries": len(dags)}})
+def list_dags(*dags: dict[str, object], errors: Sequence[str] = ()) -> httpx.Response:
+    tasks: dict[str, object] = {"dags": dags, "total_entries": len(dags)}
+    if errors:
+        tasks["import_errors"] = [{"filename": name, "error": "No."} for name in errors]
+    return httpx.Response(200, json={"tasks": tasks})
 
 
 def make_problem(status: int, detail: str = "No.", **more: str) -> httpx.Response:

@@ -20,7 +20,7 @@ from workflow_manager.domain.orchestrator_run import (
     RunKey,
     TaskInstance,
 )
-from workflow_manager.ports import Dag
+from workflow_manager.ports import Dag, DagImportError
 
 # Airflow's own rule, [scheduler] allowed_run_id_pattern
 _DAG_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
@@ -36,6 +36,8 @@ class MemoryOrchestrator:
 
     Attributes
     ----------
+    import_errors
+        The files that it cannot read.
     dag_runs
         Conf of every run, by DAG id and run id.
     states
@@ -56,6 +58,7 @@ class MemoryOrchestrator:
 
     def __init__(self, dags: Iterable[Dag] = ()) -> None:
         self.dags = {dag.dag_id: dag for dag in dags}
+        self.import_errors: list[DagImportError] = []
         self.dag_runs: dict[tuple[str, str], dict[str, Any]] = {}
         self.states: dict[tuple[str, str], OrchestratorRun] = {}
         self.task_instances: dict[tuple[str, str], list[TaskInstance]] = {}
@@ -70,6 +73,11 @@ class MemoryOrchestrator:
         """Return all DAGs."""
         self._fail("list_dags")
         return [self.dags[dag_id] for dag_id in sorted(self.dags)]
+
+    def list_import_errors(self) -> list[DagImportError]:
+        """Return the files that it cannot read."""
+        self._fail("list_import_errors")
+        return self.import_errors
 
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it."""

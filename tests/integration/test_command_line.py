@@ -16,6 +16,7 @@ from tests.fakes.command_line import URL, CommandLine
 from tests.fakes.doctor_server import WEB_ORIGIN, FakeDoctorServer
 from tests.fakes.ports import MemoryPorts, find_ports
 from tests.fakes.world import DAG_ID, RECONSTRUCTION_ID, SCAN_ID, WORKFLOW_ID, make_world
+from workflow_manager.ports import DagImportError
 
 
 @pytest.fixture
@@ -82,6 +83,19 @@ def test_raw_data_of_a_scan_names_its_workflow(command_line: CommandLine, tmp_pa
     sent = command_line.run("upload", str(path), "--task", SCAN_ID)
     assert sent.code == 0, sent.err
     assert f"scanhub-workflow workflow {WORKFLOW_ID}" in sent.out
+
+
+def test_tasks_says_which_files_airflow_cannot_read(
+    command_line: CommandLine, world: MemoryPorts
+) -> None:
+    error = "SyntaxError: invalid syntax (line 3)"
+    world.orchestrator.import_errors = [DagImportError(filename="mine.py", error=error)]
+    # Not among the lines that a script reads.
+    listed = command_line.run("tasks")
+    assert f"Airflow cannot read mine.py: {error}" in listed.err
+    assert "mine.py" not in listed.out
+    document = command_line.run("tasks", "--json").document
+    assert document["import_errors"] == [{"filename": "mine.py", "error": error}]
 
 
 def test_lists_are_the_apis_documents(command_line: CommandLine) -> None:

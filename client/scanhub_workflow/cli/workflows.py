@@ -45,6 +45,8 @@ def tasks(context: typer.Context, as_json: AsJson = False) -> None:
             for dag in available.tasks.dags
         ]
     )
+    for broken in available.tasks.import_errors:
+        session.output.note(f"Airflow cannot read {broken.filename}: {broken.error}")
 
 
 def process(

@@ -21,7 +21,7 @@ from scanhub_workflow.errors import (
     UnreachableError,
 )
 from scanhub_workflow.http import Api
-from scanhub_workflow.models import Dag
+from scanhub_workflow.models import Dag, DagList
 from scanhub_workflow.operations import WorkflowOperations
 
 _LOG_IN = "Log in: scanhub-workflow login"
@@ -124,7 +124,7 @@ def check_airflow(api: Api, readiness: Readiness) -> tuple[Check, list[Dag]]:
         The server's word: a list of DAGs comes from an Airflow without a scheduler too.
     """
     try:
-        dags = ask(WorkflowOperations(api).list_available_tasks).tasks.dags
+        listed = ask(WorkflowOperations(api).list_available_tasks).tasks
     except PermissionDeniedError:
         return check_airflow_unasked(readiness, "Your role may not list DAGs."), []
     except UnreachableError:
@@ -136,23 +136,30 @@ def check_airflow(api: Api, readiness: Readiness) -> tuple[Check, list[Dag]]:
         return failed("airflow", detail, advice), []
     except ScanHubError as error:
         return failed("airflow", *explain_error(error)), []
-    return _judge_dags(dags, readiness), dags
+    return _judge_dags(listed, readiness), listed.dags
 
 
-def _judge_dags(dags: list[Dag], readiness: Readiness) -> Check:
+def _judge_dags(listed: DagList, readiness: Readiness) -> Check:
+    dags = listed.dags
     count = f"Airflow has {len(dags)} DAG{'' if len(dags) == 1 else 's'}"
     if "airflow" in (readiness.degraded or ()):
         detail, advice = _AIRFLOW
         return failed("airflow", f"{count}, but: {detail}", advice)
-    if not dags:
+    errors = [f"{broken.filename}: {broken.error}" for broken in listed.import_errors]
+    if not dags and not errors:
         advice = "Ask the operator to give Airflow its DAGs; without Airflow, runs are simulated."
         return warning("airflow", "The server knows no DAG.", advice)
     findings = []
     if paused := enumerate_names(dag.dag_id for dag in dags if dag.is_paused):
         findings.append((f"Paused: {paused}.", "Unpause in Airflow the DAGs that you need."))
-    if broken := enumerate_names(dag.dag_id for dag in dags if dag.has_import_errors):
+    broken = enumerate_names(dag.dag_id for dag in dags if dag.has_import_errors)
+    if broken and not errors:
         advice = "Have the import errors mended: Airflow's first page shows them."
         findings.append((f"With import errors: {broken}.", advice))
+    if errors:
+        more = f" And {len(errors) - 1} more: scanhub-workflow tasks." if errors[1:] else ""
+        advice = "Mend the file; Airflow reads it again by itself."
+        findings.append((f"Airflow cannot read {errors[0]}{more}", advice))
     if findings:
         return warn_of("airflow", findings, f"{count}. ")
     return ok("airflow", f"{count}, none of them paused or broken.")

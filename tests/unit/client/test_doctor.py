@@ -680,6 +680,12 @@ def test_server_without_description_is_told(server: FakeDoctorServer, answer: An
         (list_dags(make_dag("p", is_paused=True), make_dag("d")), WARNING, "2 DAGs. Paused: p."),
         (list_dags(make_dag("b", has_import_errors=True)), WARNING, "import errors: b."),
         (list_dags(), WARNING, "no DAG"),
+        (
+            list_dags(make_dag("d"), errors=["a.py"]),
+            WARNING,
+            "1 DAG. Airflow cannot read a.py: No.",
+        ),
+        (list_dags(errors=["a.py", "b.py", "c.py"]), WARNING, "a.py: No. And 2 more: scanhub"),
         (make_problem(403), SKIPPED, "Your role"),
         (make_problem(401), FAILED, "HTTP 401"),
         (make_problem(502, reason="Airflow answered with status 401."), FAILED, "status 401."),

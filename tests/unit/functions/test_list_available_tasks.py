@@ -3,12 +3,13 @@ import pytest
 from tests.fakes.ports import MemoryPorts
 from tests.unit.functions.conftest import Invoke, load_event, read_body
 from workflow_manager.domain.errors import (
+    MissingPermissionError,
     UpstreamError,
     UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from workflow_manager.ports import Dag
+from workflow_manager.ports import Dag, DagImportError
 
 
 def test_list_available_tasks_nests_the_dags_as_clients_read_them(
@@ -52,3 +53,31 @@ def test_list_available_tasks_says_that_airflow_failed(
     assert answer["statusCode"] == status
     assert body["detail"] == "Failed to retrieve Airflow DAGs"
     assert body["reason"] == reason
+
+
+def test_list_available_tasks_says_what_airflow_cannot_read(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    world.orchestrator.import_errors = [DagImportError(filename="mine.py", error="SyntaxError: x")]
+
+    answer = invoke("list_available_tasks", load_event("list_available_tasks", "success"))
+
+    tasks = read_body(answer)["tasks"]
+    assert tasks["import_errors"] == [{"filename": "mine.py", "error": "SyntaxError: x"}]
+    assert tasks["total_entries"] == len(tasks["dags"]) == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UpstreamRefusedError("x", 403), UpstreamTimeoutError("late"), MissingPermissionError()],
+)
+def test_list_available_tasks_does_without_import_errors(
+    invoke: Invoke, world: MemoryPorts, error: UpstreamError
+) -> None:
+    # Given an account whose role may not see them, or an Airflow that is slow
+    world.orchestrator.fail_with["list_import_errors"] = error
+
+    answer = invoke("list_available_tasks", load_event("list_available_tasks", "success"))
+
+    assert answer["statusCode"] == 200
+    assert read_body(answer)["tasks"]["import_errors"] == []

@@ -1,5 +1,6 @@
 """Ports and variables of the laptop stack."""
 
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local.config import HOST, StackConfig, StackError, aws_environ, clean_environ
+from local.airflow import make_bundles
+from local.config import HOST, ROOT, StackConfig, StackError, aws_environ, clean_environ
 from local.probes import check_ports
 from local.stack import make_parser
 
@@ -44,6 +46,33 @@ def test_from_environ_refuses_one_port_for_two_services() -> None:
         StackConfig.from_environ({"SCANHUB_AWS_PORT": "18090"})
 
 
+def test_from_environ_reads_a_folder_of_dags_beside_the_projects_own(tmp_path: Path) -> None:
+    config = StackConfig.from_environ({"DAGS": str(tmp_path)})
+
+    assert config.dags_folders == (ROOT / "dags", tmp_path)
+    assert json.loads(make_bundles(config))[1]["kwargs"]["path"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", str(ROOT / "dags"), str(ROOT / "dags" / "scanhub_reconstruction")]
+)
+def test_from_environ_reads_no_dag_twice(text: str) -> None:
+    assert StackConfig.from_environ({"DAGS": text}).dags_folders == (ROOT / "dags",)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("no/such/folder", "not a folder"),
+        (__file__, "not a folder"),
+        (str(ROOT), "the project itself"),
+    ],
+)
+def test_from_environ_refuses_what_is_no_folder_of_dags(text: str, reason: str) -> None:
+    with pytest.raises(StackError, match=f"DAGS=.*{reason}"):
+        StackConfig.from_environ({"DAGS": text})
+
+
 def test_check_ports_names_port_and_variable_when_taken(
     config: StackConfig, taken_port: int
 ) -> None:
@@ -64,5 +93,11 @@ def test_clean_environ_drops_what_the_shell_holds(monkeypatch: pytest.MonkeyPatc
 def test_help_names_every_parameter() -> None:
     text = make_parser().format_help()
 
-    for word in ("SCANHUB_PORT", "SCANHUB_AWS_PORT", "SCANHUB_AIRFLOW_PORT", "SCANHUB_LOCAL_DIR"):
+    for word in (
+        "SCANHUB_PORT",
+        "SCANHUB_AWS_PORT",
+        "SCANHUB_AIRFLOW_PORT",
+        "SCANHUB_LOCAL_DIR",
+        "DAGS",
+    ):
         assert word in text

@@ -1,7 +1,7 @@
 """What the stack tells its clients, and how it comes down."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ KEYS = [
     "token",
     "workflow_id",
     "log_dir",
+    "dags_folders",
 ]
 
 
@@ -90,6 +91,54 @@ def test_down_is_idempotent_and_removes_secrets(
 
     assert list(config.folder.iterdir()) == []
     assert capsys.readouterr().out == "Nothing was running.\n" * 2
+
+
+def test_down_keeps_data_and_reset_deletes_them(config: StackConfig, description: Stack) -> None:
+    write_stack(description, config)
+    kept = config.data_folder / "aws" / "state" / "dynamodb.json"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+
+    stack.down(config)
+    assert kept.exists()
+
+    stack.reset(config)
+    stack.reset(config)
+    assert list(config.folder.iterdir()) == []
+
+
+def test_up_says_that_the_stack_does_not_read_a_folder_of_dags(
+    config: StackConfig, description: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a stack that is up and reads two folders
+    monkeypatch.setattr(stack, "is_up", lambda _: True)
+    read, other = tmp_path / "read", tmp_path / "other"
+    description = replace(description, dags_folders=f"/project/dags:{read}")
+    write_stack(description, config)
+    # When it is asked for one of them, or for none; then it is the same stack
+    assert stack.up(replace(config, own_dags_folder=read)) == description
+    assert stack.up(config) == description
+    # When it is asked for another; then the user learns what to do
+    with pytest.raises(StackError, match=r"other.*make down"):
+        stack.up(replace(config, own_dags_folder=other))
+
+
+def test_up_names_the_way_out_when_kept_data_may_be_the_cause(
+    config: StackConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a stack that does not start
+    def fail(*_: object) -> None:
+        raise StackError("It does not start.")
+
+    monkeypatch.setattr("local.lifecycle._start_all", fail)
+    # When nothing was kept; then the user is told nothing about it
+    with pytest.raises(StackError, match=r"^It does not start\.$"):
+        stack.up(config)
+    # When something was; then that it may be the cause, and it is kept all the same
+    config.data_folder.mkdir()
+    with pytest.raises(StackError, match="make reset"):
+        stack.up(config)
+    assert config.data_folder.exists()
 
 
 def test_up_starts_nothing_when_a_port_is_taken(

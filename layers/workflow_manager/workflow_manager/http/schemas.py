@@ -10,7 +10,7 @@ from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
-from workflow_manager.ports import Dag
+from workflow_manager.ports import Dag, DagImportError
 
 if TYPE_CHECKING:
     # Lists show workflows too, and need not load what starts a scan.
@@ -142,10 +142,14 @@ class CancelledWorkflowView(BaseModel):
 
 
 class DagList(BaseModel):
-    """The DAGs, as Airflow's own list begins."""
+    """The DAGs, as Airflow's own list begins, and what is missing from it."""
 
     dags: list[Dag]
     total_entries: int
+    import_errors: tuple[DagImportError, ...] = Field(
+        default=(),
+        description="The newest 20 DAG files that Airflow cannot read.",
+    )
 
 
 class AvailableTasks(BaseModel):
@@ -154,6 +158,7 @@ class AvailableTasks(BaseModel):
     tasks: DagList
 
     @classmethod
-    def of(cls, dags: list[Dag]) -> "AvailableTasks":
+    def of(cls, dags: list[Dag], import_errors: list[DagImportError]) -> "AvailableTasks":
         """Return the list of DAGs."""
-        return cls(tasks=DagList(dags=dags, total_entries=len(dags)))
+        listed = DagList(dags=dags, total_entries=len(dags), import_errors=tuple(import_errors))
+        return cls(tasks=listed)

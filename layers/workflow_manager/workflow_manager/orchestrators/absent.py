@@ -6,13 +6,17 @@ from pydantic import JsonValue
 
 from workflow_manager.domain.errors import NotFoundError
 from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
-from workflow_manager.ports import Dag
+from workflow_manager.ports import Dag, DagImportError
 
 
 class NoOrchestrator:
     """Knows no DAG and is never unwell; `Settings.has_orchestrator` tells it from an empty one."""
 
     def list_dags(self) -> list[Dag]:
+        """Return nothing."""
+        return []
+
+    def list_import_errors(self) -> list[DagImportError]:
         """Return nothing."""
         return []
 

@@ -34,8 +34,9 @@ from workflow_manager.orchestrators.airflow_api import (
     check_success,
 )
 from workflow_manager.orchestrators.answers import DETAIL, Answer, check_is_of, read_pages
+from workflow_manager.orchestrators.import_errors import MAX_N_IMPORT_ERRORS, ImportErrorPage
 from workflow_manager.orchestrators.pace import Pace
-from workflow_manager.ports import Dag
+from workflow_manager.ports import Dag, DagImportError
 from workflow_manager.settings import AirflowApiVersion
 
 TRANSIENT_STATUSES = frozenset({502, 503, 504})
@@ -49,6 +50,8 @@ _DAG_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
 LIST_S = 25
 # A worker that is gone keeps Airflow waiting for its log; a failure can be told without.
 LOG_S = 3
+# What a list of DAGs can do without may not keep it waiting.
+IMPORT_ERRORS_S = 5
 _RUNS = "/dagRuns"
 _LIST_RUNS = "/dags/~/dagRuns/list"
 _LIST_TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
@@ -99,6 +102,24 @@ class AirflowOrchestrator(ABC):
         pages = read_pages(DagPage, ask, MAX_N_PAGES)
         with limit(LIST_S):
             return [dag.to_dag() for page in pages for dag in page.items if dag.is_known]
+
+    def list_import_errors(self) -> list[DagImportError]:
+        """Return the DAG files that Airflow cannot read, the newest errors first.
+
+        Raises
+        ------
+        UpstreamError
+            Airflow failed, or does not show them to our account. Nothing depends on it, so this is
+            no missing permission that an operator should be woken for.
+        """
+        params: dict[str, str | int] = {
+            "limit": MAX_N_IMPORT_ERRORS,
+            "order_by": "-import_error_id",
+        }
+        with limit(IMPORT_ERRORS_S), self._pace.keep():
+            answer = self._exchange("GET", "/importErrors", params)
+        check_success(answer.status)
+        return [document.to_import_error() for document in answer.read(ImportErrorPage).items]
 
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it (any more)."""

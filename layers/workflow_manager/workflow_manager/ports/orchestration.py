@@ -36,11 +36,23 @@ class Dag(BaseModel):
         return RESULTS_OPTIONAL_TAG not in self.tags
 
 
+class DagImportError(BaseModel):
+    """A DAG file that Airflow cannot read, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    filename: str
+    error: str
+
+
 class Orchestrator(Protocol):
     """Airflow. Every call may raise an `UpstreamError`."""
 
     def list_dags(self) -> list[Dag]:
         """Return all DAGs, whatever the page size of the server."""
+
+    def list_import_errors(self) -> list[DagImportError]:
+        """Return the DAG files that Airflow cannot read, the newest errors first, at most 20."""
 
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it."""
