@@ -17,8 +17,8 @@ from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from scanhub_dag import RunError
 
+from scanhub_dag import RunError
 from scanhub_image_quality.surroundings import PhaseEncodingDirection
 
 MAX_FILE_BYTES, MAX_PIXELS = 2**26, 2**22

@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from scanhub_dag import RunError
 
+from scanhub_dag import RunError
 from scanhub_image_quality import __version__
 from scanhub_image_quality.measure import Measure, NotMeasurableError
 from scanhub_image_quality.metrics import (

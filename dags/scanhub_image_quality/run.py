@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from scanhub_dag import Run, RunError
-
 from scanhub_image_quality import __version__
 from scanhub_image_quality.report import DEFINITIONS, measure_series
 
