@@ -33,6 +33,11 @@ _NOT_IMAGING_FLAGS = (
     ismrmrd.ACQ_IS_PHASE_STABILIZATION_REFERENCE,
     ismrmrd.ACQ_IS_PHASE_STABILIZATION,
 )
+_REFERENCE_FLAGS = (
+    ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,
+    ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING,
+)
+_NEITHER_FLAGS = tuple(flag for flag in _NOT_IMAGING_FLAGS if flag not in _REFERENCE_FLAGS)
 _HEADS_PER_BLOCK = 64
 _MAX_HEAD_BYTES = 4096  # ISMRMRD's have 340
 _MAX_LINKS, _MAX_GROUPS = 1024, 16
@@ -64,6 +69,12 @@ class Measurement:
     def imaging(self) -> NDArray[np.int64]:
         """Numbers of the acquisitions to make an image of."""
         return np.flatnonzero(~self._has_flag(*_NOT_IMAGING_FLAGS))
+
+    @property
+    def references(self) -> NDArray[np.int64]:
+        """Numbers of the acquisitions that tell the coils' sensitivities."""
+        is_reference = self._has_flag(*_REFERENCE_FLAGS)
+        return np.flatnonzero(is_reference & ~self._has_flag(*_NEITHER_FLAGS))
 
     @property
     def noise(self) -> NDArray[np.int64]:

@@ -39,7 +39,7 @@ _NPY_HEADER_ERRORS = (
 )
 
 
-def read_raw_data(path: Path) -> RawData:
+def read_raw_data(path: Path, *, is_acceleration_taken: bool = False) -> RawData:
     """Read and check the raw data of one Cartesian measurement.
 
     Parameters
@@ -47,6 +47,8 @@ def read_raw_data(path: Path) -> RawData:
     path
         An ISMRMRD file, or a `.npy` file of shape (coils, kz, ky, kx), (coils, ky, kx) or
         (ky, kx). The samples stay in a file, which may be deleted while it is in use.
+    is_acceleration_taken
+        Whether an engine unfolds what is undersampled.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def read_raw_data(path: Path) -> RawData:
     RawDataError
         If the file cannot be reconstructed, with a sentence that says why.
     """
-    raw = _read_by_content(path)
+    raw = _read_by_content(path, is_acceleration_taken=is_acceleration_taken)
     peak = 0.0
     is_measured = np.zeros(raw.kspace.shape[2:4], np.bool_)
     for volume, coil in product(range(len(raw.volumes)), range(raw.n_coils)):
@@ -80,7 +82,7 @@ def read_raw_data(path: Path) -> RawData:
     return replace(raw, peak=peak)
 
 
-def _read_by_content(path: Path) -> RawData:
+def _read_by_content(path: Path, *, is_acceleration_taken: bool) -> RawData:
     if path.stat().st_size == 0:
         raise RawDataError("The file is empty.")
     with path.open("rb") as file:
@@ -88,7 +90,7 @@ def _read_by_content(path: Path) -> RawData:
     if is_npy:
         return _read_npy(path)
     if _is_hdf5(path):
-        return read_ismrmrd_apart(path)
+        return read_ismrmrd_apart(path, is_acceleration_taken=is_acceleration_taken)
     raise RawDataError(
         "The file is not ISMRMRD (HDF5) or NumPy k-space: neither format's signature was found."
     )

@@ -1,0 +1,126 @@
+"""Which program reconstructs: the deployment's choice, never the run's."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from scanhub_pipe.errors import EngineError
+
+COMMAND_VARIABLE = "SCANHUB_PIPE_COMMAND"
+AIRFLOW_VARIABLE = "scanhub_pipe_command"
+_TIMEOUT_VARIABLE, _MEMORY_VARIABLE = "SCANHUB_PIPE_TIMEOUT_S", "SCANHUB_PIPE_MEMORY_MIB"
+_DEFAULT_TIMEOUT_S = 1500
+_MIB = 2**20
+# Programs that start another one, whose name says more.
+_NOT_A_NAME = re.compile(r"(env|nice|time|sh|bash|python[\d.]*)$|-|.*=")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The engine, and what it may take.
+
+    Parameters
+    ----------
+    arguments
+        The program and its arguments, which no shell reads.
+    timeout_s
+        For the whole reconstruction, in seconds.
+    memory_bytes
+        Address space of each of its processes; None leaves it unlimited.
+    """
+
+    arguments: tuple[str, ...]
+    timeout_s: float = _DEFAULT_TIMEOUT_S
+    memory_bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the program, as far as the command tells it."""
+        words = (PurePath(word).name for word in self.arguments)
+        found = next((word for word in words if not _NOT_A_NAME.match(word)), "engine")
+        return "".join(c for c in found if c.isprintable())[:64] or "engine"
+
+
+def find_command() -> Command:
+    """Return the command of this deployment.
+
+    The environment of the worker comes before the Airflow Variable.
+
+    Raises
+    ------
+    EngineError
+        If there is none, with what is to be set.
+    """
+    text = _find_text()
+    if text is None:
+        raise EngineError(
+            "No reconstruction engine is installed: the Airflow Variable "
+            f"{AIRFLOW_VARIABLE}, or {COMMAND_VARIABLE} in the worker's environment, "
+            "is to hold its command."
+        )
+    memory_mib = _read_number(_MEMORY_VARIABLE)
+    return Command(
+        _split(text),
+        _read_number(_TIMEOUT_VARIABLE) or _DEFAULT_TIMEOUT_S,
+        memory_mib and memory_mib * _MIB,
+    )
+
+
+def has_command() -> bool:
+    """Return whether an engine is installed here."""
+    return _find_text() is not None
+
+
+def _find_text() -> str | None:
+    text = os.environ.get(COMMAND_VARIABLE) or _get_variable()
+    return text if text and text.strip() else None
+
+
+def _get_variable() -> str | None:
+    """Return Airflow's Variable; None where it is not set, or where there is no Airflow."""
+    try:
+        variables: Any = importlib.import_module("airflow.sdk").Variable
+    except ImportError:
+        try:
+            variables = importlib.import_module("airflow.models").Variable
+        except ImportError:
+            return None
+    try:
+        value = variables.get(AIRFLOW_VARIABLE)
+    except KeyError:  # Airflow 2
+        return None
+    except Exception as error:
+        if type(error).__name__ == "AirflowRuntimeError" and "VARIABLE_NOT_FOUND" in str(error):
+            return None
+        raise
+    return value if isinstance(value, str) else None
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """Read a JSON list of words, or words as a shell would part them."""
+    try:
+        words = json.loads(text) if text.lstrip().startswith("[") else shlex.split(text)
+    except ValueError:
+        words = []
+    if not words or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise EngineError(
+            "The command of the reconstruction engine is not understood: it is a JSON list of "
+            "words, or words with blanks between."
+        )
+    return tuple(words)
+
+
+def _read_number(variable: str) -> int | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,8}", text):
+        raise EngineError(f"{variable} of the worker is to be a positive whole number.")
+    return int(text)
