@@ -27,8 +27,6 @@ _REFERENCE_FLAGS = (
 )
 _LEAST_REFERENCE_LINES, _MOST_REFERENCE_LINES = 8, 24
 _N_ITERATIONS = 30
-# Below it, a pixel counts as background; 1 where the coils agree fully.
-_LEAST_EIGENVALUE = 0.8
 _KERNEL_WIDTH = 6
 
 
@@ -120,7 +118,6 @@ def _unfold(volume: Measured, reference: Measured, encoding: Any) -> NDArray[np.
         calibration,
         calib_width=width,
         kernel_width=min(_KERNEL_WIDTH, width // 2),
-        crop=_LEAST_EIGENVALUE,
         show_pbar=False,
     ).run()
     image = SenseRecon(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
 import shlex
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 from scanhub_pipe.errors import EngineError
+from scanhub_reconstruction.engine_command import (
+    AIRFLOW_VARIABLE,
+    COMMAND_VARIABLE,
+    find_engine_command,
+)
 
-COMMAND_VARIABLE = "SCANHUB_PIPE_COMMAND"
-AIRFLOW_VARIABLE = "scanhub_pipe_command"
 _TIMEOUT_VARIABLE, _MEMORY_VARIABLE = "SCANHUB_PIPE_TIMEOUT_S", "SCANHUB_PIPE_MEMORY_MIB"
 _DEFAULT_TIMEOUT_S = 1500
 _MIB = 2**20
@@ -51,14 +52,12 @@ class Command:
 def find_command() -> Command:
     """Return the command of this deployment.
 
-    The environment of the worker comes before the Airflow Variable.
-
     Raises
     ------
     EngineError
         If there is none, with what is to be set.
     """
-    text = _find_text()
+    text = find_engine_command()
     if text is None:
         raise EngineError(
             "No reconstruction engine is installed: the Airflow Variable "
@@ -71,36 +70,6 @@ def find_command() -> Command:
         _read_number(_TIMEOUT_VARIABLE) or _DEFAULT_TIMEOUT_S,
         memory_mib and memory_mib * _MIB,
     )
-
-
-def has_command() -> bool:
-    """Return whether an engine is installed here."""
-    return _find_text() is not None
-
-
-def _find_text() -> str | None:
-    text = os.environ.get(COMMAND_VARIABLE) or _get_variable()
-    return text if text and text.strip() else None
-
-
-def _get_variable() -> str | None:
-    """Return Airflow's Variable; None where it is not set, or where there is no Airflow."""
-    try:
-        variables: Any = importlib.import_module("airflow.sdk").Variable
-    except ImportError:
-        try:
-            variables = importlib.import_module("airflow.models").Variable
-        except ImportError:
-            return None
-    try:
-        value = variables.get(AIRFLOW_VARIABLE)
-    except KeyError:  # Airflow 2
-        return None
-    except Exception as error:
-        if type(error).__name__ == "AirflowRuntimeError" and "VARIABLE_NOT_FOUND" in str(error):
-            return None
-        raise
-    return value if isinstance(value, str) else None
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -14,7 +14,8 @@ from scanhub_pipe.errors import EngineError
 
 # What a program needs to find others; not the worker's keys and tokens.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
-_TERMINATE_S, _LOOK_S = 5.0, 0.02
+# Orphans that have ended stay in the group where nobody waits for them, as in some containers.
+_TERMINATE_S, _KILL_S, _LOOK_S = 5.0, 1.0, 0.02
 
 
 def start(command: Command, folder: Path) -> subprocess.Popen[bytes]:
@@ -34,41 +35,31 @@ def start(command: Command, folder: Path) -> subprocess.Popen[bytes]:
     """
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= {"HOME": str(folder), "TMPDIR": str(folder)}
-    name = command.arguments[0]
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the deployment's words, no shell
-            command.arguments,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=environment,
-            cwd=folder,
-            start_new_session=True,
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        raise EngineError(f"The reconstruction engine is not there: {name}.") from None
-    except PermissionError:
-        raise EngineError(f"The reconstruction engine may not be executed: {name}.") from None
-    except OSError as error:  # such as a file that is no program
-        raise EngineError(
-            f"The reconstruction engine cannot be started ({error.strerror}): {name}."
-        ) from None
-    _limit(process.pid, command.memory_bytes)
-    return process
+    limits = "ulimit -c 0"
+    if command.memory_bytes is not None:
+        limits += f"; ulimit -v {command.memory_bytes // 1024}"
+    program = _find(command.arguments[0])
+    # The shell sets limits before the program begins; it does not read the program's words.
+    return subprocess.Popen(  # noqa: S603
+        ("/bin/sh", "-c", f'{limits}; exec "$@"', "sh", program, *command.arguments[1:]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        env=environment,
+        cwd=folder,
+        start_new_session=True,
+    )
 
 
-def _limit(pid: int, memory_bytes: int | None) -> None:
-    limits = {resource.RLIMIT_CORE: 0}
-    if memory_bytes is not None:
-        limits[resource.RLIMIT_AS] = memory_bytes
-    for kind, most in limits.items():
-        try:
-            _, before = resource.prlimit(pid, kind)
-            limit = most if before == resource.RLIM_INFINITY else min(most, before)
-            resource.prlimit(pid, kind, (limit, limit))
-        except ProcessLookupError:  # it has ended already
-            return
+def _find(name: str) -> str:
+    """Return the program's path."""
+    found = shutil.which(name)
+    if found is not None:
+        return str(Path(found).absolute())
+    if "/" in name and Path(name).exists():
+        raise EngineError(f"The reconstruction engine may not be executed: {name}.")
+    raise EngineError(f"The reconstruction engine is not there: {name}.")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -81,12 +72,17 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """
     try:
         if _signal(process, signal.SIGTERM):
-            ends_at_s = time.monotonic() + _TERMINATE_S
-            while time.monotonic() < ends_at_s and _signal(process, 0):
-                time.sleep(_LOOK_S)
+            _wait(process, _TERMINATE_S)
     finally:  # Airflow may end the task while we wait
-        _signal(process, signal.SIGKILL)
+        if _signal(process, signal.SIGKILL):
+            _wait(process, _KILL_S)
         process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], longest_s: float) -> None:
+    ends_at_s = time.monotonic() + longest_s
+    while time.monotonic() < ends_at_s and _signal(process, 0):
+        time.sleep(_LOOK_S)
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> bool:

@@ -25,6 +25,8 @@ class EngineLog:
         data
             Any number of lines, the last of which may go on.
         """
+        if self._n_left <= 0:
+            data = data[-2 * _MAX_LINE_BYTES :]
         *lines, rest = data.split(b"\n")
         for line in lines:
             self._add(line)

@@ -63,10 +63,14 @@ class EngineProcess:
         self._ended_at_s: float | None = None
         self._ends_at_s = time.monotonic() + command.timeout_s
         self._process = start(command, folder)
-        self._selector = selectors.DefaultSelector()
-        self._input = self._watch(self._process.stdin, selectors.EVENT_WRITE, self._feed)
-        self._outlet = self._watch(self._process.stdout, selectors.EVENT_READ, self._take)
-        self._errors = self._watch(self._process.stderr, selectors.EVENT_READ, self._listen)
+        try:
+            self._selector = selectors.DefaultSelector()
+            self._input = self._watch(self._process.stdin, selectors.EVENT_WRITE, self._feed)
+            self._outlet = self._watch(self._process.stdout, selectors.EVENT_READ, self._take)
+            self._errors = self._watch(self._process.stderr, selectors.EVENT_READ, self._listen)
+        except BaseException:  # Airflow may end the task at any time
+            end(self._process)
+            raise
 
     def _watch(self, pipe: IO[bytes] | None, event: int, serve: Callable[[], None]) -> IO[bytes]:
         assert pipe is not None  # noqa: S101 - all three are pipes
@@ -140,7 +144,9 @@ class EngineProcess:
             With its exit code or signal.
         """
         ends_at_s = time.monotonic() + _FAILING_S
-        while time.monotonic() < ends_at_s and not self._errors.closed:
+        while time.monotonic() < ends_at_s and (
+            self._process.poll() is None or not self._errors.closed
+        ):
             self._output.clear()
             self._serve()
         self._check_end()

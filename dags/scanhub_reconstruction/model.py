@@ -208,6 +208,8 @@ class RawData:
         How the coils' images are made one.
     parallel
         How k-space is undersampled; None when it is not.
+    engine
+        What made the images, in units of its own; None for this package.
     """
 
     kspace: NDArray[np.complexfloating]
@@ -225,6 +227,7 @@ class RawData:
     description: ScanDescription = ScanDescription()
     coil_combination: CoilCombination = "sum_of_squares"
     parallel: ParallelImaging | None = None
+    engine: str | None = None
 
     @property
     def n_coils(self) -> int:

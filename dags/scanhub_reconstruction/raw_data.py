@@ -16,8 +16,15 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from scanhub_reconstruction.coverage import check_measured_lines
+from scanhub_reconstruction.engine_command import describe_door
 from scanhub_reconstruction.ismrmrd_process import read_ismrmrd_apart
-from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError, release_pages
+from scanhub_reconstruction.model import (
+    MAX_SAMPLES,
+    NeedsEngineError,
+    RawData,
+    RawDataError,
+    release_pages,
+)
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NPY_HEADER_READERS = {
@@ -60,7 +67,10 @@ def read_raw_data(path: Path, *, is_acceleration_taken: bool = False) -> RawData
     RawDataError
         If the file cannot be reconstructed, with a sentence that says why.
     """
-    raw = _read_by_content(path, is_acceleration_taken=is_acceleration_taken)
+    try:
+        raw = _read_by_content(path, is_acceleration_taken=is_acceleration_taken)
+    except NeedsEngineError as error:
+        raise NeedsEngineError(f"{error}{describe_door()}") from None
     peak = 0.0
     is_measured = np.zeros(raw.kspace.shape[2:4], np.bool_)
     for volume, coil in product(range(len(raw.volumes)), range(raw.n_coils)):
