@@ -13,37 +13,11 @@ try:
 except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.decorators import task
-try:
-    from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
-except ImportError:  # Airflow before 3.2
-    from airflow.exceptions import AirflowFailException, AirflowTaskTimeout
 
-DAG_ID = "cartesian_reconstruction"
-EXECUTION_TIMEOUT_MINUTES = 30
-
-
-def report_failure(context: Any) -> None:
-    """Tell the workflow manager why the task failed, in a sentence without internals.
-
-    Parameters
-    ----------
-    context
-        Airflow's task context.
-    """
-    from scanhub_reconstruction.pipeline import report_failure
-
-    error = context.get("exception")
-    if isinstance(error, AirflowFailException):
-        sentence = str(error)
-    elif isinstance(error, AirflowTaskTimeout):
-        sentence = f"The reconstruction took longer than {EXECUTION_TIMEOUT_MINUTES} minutes."
-    else:
-        sentence = f"The reconstruction failed unexpectedly ({type(error).__name__})."
-    report_failure(context["dag_run"].conf or {}, DAG_ID, sentence)
-
+from scanhub_dag import open_run, report_failure
 
 with DAG(
-    dag_id=DAG_ID,
+    dag_id="cartesian_reconstruction",
     dag_display_name="Cartesian reconstruction",
     description="2D or 3D Cartesian raw data (ISMRMRD, NumPy) to DICOM: FFT, sum of squares.",
     schedule=None,
@@ -56,17 +30,14 @@ with DAG(
     @task(  # type: ignore[untyped-decorator]
         retries=2,
         retry_delay=timedelta(seconds=5),
-        execution_timeout=timedelta(minutes=EXECUTION_TIMEOUT_MINUTES),
+        execution_timeout=timedelta(minutes=30),
         on_failure_callback=report_failure,
     )
     def reconstruct(dag_run: Any = None) -> None:
         """Run the reconstruction."""
-        from scanhub_reconstruction.model import RawDataError
         from scanhub_reconstruction.pipeline import run_reconstruction
 
-        try:
-            run_reconstruction(dag_run.conf or {}, DAG_ID)
-        except RawDataError as error:
-            raise AirflowFailException(str(error)) from None
+        with open_run(dag_run) as run:
+            run_reconstruction(run)
 
     reconstruct()

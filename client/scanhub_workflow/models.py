@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: f54d8f8395cbbfc975adb9ced53bdd3111ab4be2eb8005349e1dcf8e4b72a83e
+# SHA-256 of its schemas: 055d839d8b497c980899a15ebedebe3b9d3678c8bffe321058608433b0926a4a
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class AbortedUpload(BaseModel):
@@ -35,6 +35,16 @@ class CancelledDagRunView(BaseModel):
     attempt: int
     reason: str | None
     results: list[Result]
+    dag_version: Annotated[
+        str | None,
+        Field(
+            description="Of the DAG: as Airflow 3 counts it, with the version of its files behind a plus sign if they have one; else as the DAG itself told it."
+        ),
+    ] = None
+    engine: Annotated[
+        Engine | None,
+        Field(description="The program that made the results, as the DAG told it."),
+    ] = None
     deadline: AwareDatetime
     created_at: AwareDatetime
     started_at: AwareDatetime | None
@@ -132,6 +142,16 @@ class DagRunDetail(BaseModel):
     attempt: int
     reason: str | None
     results: list[Result]
+    dag_version: Annotated[
+        str | None,
+        Field(
+            description="Of the DAG: as Airflow 3 counts it, with the version of its files behind a plus sign if they have one; else as the DAG itself told it."
+        ),
+    ] = None
+    engine: Annotated[
+        Engine | None,
+        Field(description="The program that made the results, as the DAG told it."),
+    ] = None
     deadline: AwareDatetime
     created_at: AwareDatetime
     started_at: AwareDatetime | None
@@ -188,6 +208,16 @@ class DagRunView(BaseModel):
     attempt: int
     reason: str | None
     results: list[Result]
+    dag_version: Annotated[
+        str | None,
+        Field(
+            description="Of the DAG: as Airflow 3 counts it, with the version of its files behind a plus sign if they have one; else as the DAG itself told it."
+        ),
+    ] = None
+    engine: Annotated[
+        Engine | None,
+        Field(description="The program that made the results, as the DAG told it."),
+    ] = None
     deadline: AwareDatetime
     created_at: AwareDatetime
     started_at: AwareDatetime | None
@@ -198,6 +228,16 @@ class DagRunView(BaseModel):
             description="When Airflow confirmed that a run which was cancelled, or ran past its deadline, has stopped; null until then."
         ),
     ] = None
+
+
+class Engine(BaseModel):
+    """The program that made the results, as the DAG names it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: str
+    version: str | None = None
 
 
 class EventList(BaseModel):

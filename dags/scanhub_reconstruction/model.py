@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scanhub_dag import RunError
 from scanhub_reconstruction.parallel import ParallelImaging
 
 # Of one coil and one volume, of which a worker holds about three at a time: 512 × 512 × 512.
@@ -22,7 +23,7 @@ OrientationConvention = Literal["inverse", "forward"]
 CoilCombination = Literal["sum_of_squares", "adaptive"]
 
 
-class RawDataError(Exception):
+class RawDataError(RunError):
     """The raw data cannot be reconstructed; the message is a sentence for the operator.
 
     The message never quotes the file: no names, no header values that could identify a patient.

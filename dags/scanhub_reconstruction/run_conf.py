@@ -1,11 +1,11 @@
-"""What the workflow manager tells a DAG run."""
+"""What the workflow manager tells a run of its images."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -18,7 +18,7 @@ _PROTOCOL_VARIABLE = "SCANHUB_PROTOCOL_NAME_IN_DICOM"
 
 
 class RunConfError(RawDataError):
-    """The run's configuration is incomplete; trying again does not help."""
+    """The run's configuration is not what it is to be; trying again does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,8 @@ class RunConf:
     ----------
     dag_run_id
         Identifies the run; UIDs derive from it.
-    bucket, key
-        The raw data in S3.
-    output_prefix
-        Where the results go in the same bucket.
-    workflow_manager_endpoint
-        Full URL of `/results_ready/`.
-    user_token
-        The run's callback token; never shown.
-    version_id
-        The object's version; None takes the latest.
     study_instance_uid
         DICOM study that the images belong to; None makes one of the run's own.
-    traceparent
-        W3C Trace Context of the run, for its callback.
     patient_pseudonym
         DICOM's PatientID; None makes one of the study's own.
     study_date, study_time
@@ -59,14 +47,7 @@ class RunConf:
     """
 
     dag_run_id: str
-    bucket: str
-    key: str
-    output_prefix: str
-    workflow_manager_endpoint: str
-    user_token: str = field(repr=False)
-    version_id: str | None = None
     study_instance_uid: str | None = None
-    traceparent: str | None = None
     patient_pseudonym: str | None = None
     study_date: str | None = None
     study_time: str | None = None
@@ -88,34 +69,21 @@ class RunConf:
         Returns
         -------
         RunConf
-            All required values, not empty.
+            As far as it is told.
 
         Raises
         ------
         RunConfError
-            If a value is missing or not what it is to be; the message names the keys only.
+            If a value is not what it is to be; the message names the keys only.
         """
-        required = (
-            "dag_run_id",
-            "bucket",
-            "key",
-            "output_prefix",
-            "workflow_manager_endpoint",
-            "user_token",
-        )
-        missing = [name for name in required if not is_text(conf.get(name))]
-        if missing:
-            raise RunConfError(f"The run's configuration lacks {', '.join(missing)}.")
         optional: dict[str, Any] = {name: conf.get(name) for name in _OPTIONAL}
         for name, value in optional.items():
             kind, is_right = _OPTIONAL[name]
             if value is not None and not is_right(value):
                 raise RunConfError(f"The run's configuration has a {name} that is no {kind}.")
         return cls(
-            **{name: conf[name] for name in required},
+            conf["dag_run_id"],
             **optional,
-            version_id=conf.get("version_id"),
-            traceparent=conf.get("traceparent"),
             has_protocol_name=conf.get("has_protocol_name", _is_wanted(_PROTOCOL_VARIABLE)) is True,
             orientation_convention=_choose(conf, "orientation_convention", OrientationConvention),
             orientation_decided_by="run" if conf.get("orientation_convention") else "deployment",
@@ -136,11 +104,6 @@ def _choose(conf: Mapping[str, Any], name: str, terms: Any) -> Any:
 def is_uid(value: object) -> bool:
     """Return whether the value is a DICOM UID (PS3.5 9.1)."""
     return isinstance(value, str) and len(value) <= 64 and bool(re.fullmatch(RE_VALID_UID, value))
-
-
-def is_text(value: object) -> bool:
-    """Return whether the value is a string that is not empty."""
-    return isinstance(value, str) and value != ""
 
 
 def _is_wanted(variable: str) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scanhub_dag import Run
 from scanhub_reconstruction.dicom import write_dicom
-from scanhub_reconstruction.model import RawData
-from scanhub_reconstruction.object_store import ObjectStore
+from scanhub_reconstruction.model import RawData, RawDataError
 from scanhub_reconstruction.preview import draw_preview
 from scanhub_reconstruction.provenance import describe_provenance
 from scanhub_reconstruction.reconstruction import reconstruct_volume
@@ -20,13 +20,9 @@ from scanhub_reconstruction.run_conf import RunConf
 from scanhub_reconstruction.scratch import check_room, find_room
 from scanhub_reconstruction.series_scale import SeriesScale
 
-_MAX_RESULTS = 20  # what one callback may carry
 
-
-def store_images(
-    raw: RawData, run: RunConf, store: ObjectStore, report_coil: Callable[[], None]
-) -> None:
-    """Reconstruct all volumes; store each image as DICOM, and the middle one as a preview.
+def store_images(raw: RawData, conf: RunConf, run: Run, report_coil: Callable[[], None]) -> None:
+    """Reconstruct all volumes; add each image as DICOM, with the middle one as a preview.
 
     The images wait in a file, because their common scale is known when the last one is made.
 
@@ -34,71 +30,73 @@ def store_images(
     ----------
     raw
         The raw data.
+    conf
+        What the images are labelled with.
     run
-        Where the images go.
-    store
-        The bucket.
+        Takes them, each with the same facts: as results of one series.
     report_coil
         Called after each coil of each volume.
     """
-    with tempfile.TemporaryFile() as file:
-        check_room(4 * raw.n_images * raw.n_pixels, find_room(Path(tempfile.gettempdir())))
-        scale = _reconstruct(raw, file, report_coil)
-        for index, image in enumerate(_read_images(raw, file)):
-            if index == raw.n_images // 2:
-                store.upload(_name_preview(run.output_prefix), draw_preview(image), "image/png")
-            store.upload(
-                _name_image(run.output_prefix, index, raw.n_images),
-                write_dicom(image, raw, run, scale, index),
-                "application/dicom",
-            )
+    with open_images(raw, run) as file:
+        for volume in range(len(raw.volumes)):
+            file.write(np.ascontiguousarray(reconstruct_volume(raw, volume, report_coil)).data)
+        add_images(raw, conf, run, file)
 
 
-def _reconstruct(raw: RawData, file: IO[bytes], report_coil: Callable[[], None]) -> SeriesScale:
-    """Write all images to the file, and return the scale that they have in common."""
-    scale = SeriesScale()
-    for volume in range(len(raw.volumes)):
-        for image in reconstruct_volume(raw, volume, report_coil):
-            scale = scale.include(image)
-            file.write(np.ascontiguousarray(image).data)
-    return scale
-
-
-def _read_images(raw: RawData, file: IO[bytes]) -> Iterator[NDArray[np.float32]]:
-    file.seek(0)
-    for _ in range(raw.n_images):
-        pixels = np.frombuffer(file.read(4 * raw.n_pixels), np.float32)
-        yield pixels.reshape(raw.image_shape[1:])
-
-
-def describe_results(raw: RawData, output_prefix: str) -> list[dict[str, Any]]:
-    """Return what to report: each image, or the first one for all when they are too many.
+@contextmanager
+def open_images(raw: RawData, run: Run) -> Iterator[IO[bytes]]:
+    """Open a temporary file for the images of a measurement.
 
     Parameters
     ----------
     raw
-        The raw data of the images.
-    output_prefix
-        Where they are stored.
+        The raw data.
+    run
+        Has the folder.
 
-    Returns
-    -------
-    list[dict]
-        JSON-ready, the same for every try of a run.
+    Raises
+    ------
+    RawDataError
+        If the disk is too small.
     """
-    facts = describe_image(raw)
-    if raw.n_images > 1:
-        facts["n_images"] = raw.n_images
-    n_results = raw.n_images if raw.n_images <= _MAX_RESULTS else 1
-    return [
-        {
-            "type": "DICOM",
-            "key": _name_image(output_prefix, index, raw.n_images),
-            "preview_key": _name_preview(output_prefix),
-            "metadata": facts,
-        }
-        for index in range(n_results)
-    ]
+    check_room(4 * raw.n_images * raw.n_pixels, find_room(run.folder))
+    with tempfile.TemporaryFile(dir=run.folder) as file:
+        yield file
+
+
+def add_images(raw: RawData, conf: RunConf, run: Run, file: IO[bytes]) -> None:
+    """Add each image as DICOM, all in one scale, with the middle one as a preview.
+
+    Parameters
+    ----------
+    raw, conf, run
+        As of `store_images`.
+    file
+        The magnitudes, float32.
+
+    Raises
+    ------
+    RawDataError
+        If they are all zero.
+    """
+    facts, scale = describe_image(raw), SeriesScale()
+    for index in range(raw.n_images):
+        scale = scale.include(_read_image(raw, file, index))
+    if scale.peak == 0:
+        raise RawDataError("The images hold zeros only.")
+    preview = run.folder / "preview.png"
+    preview.write_bytes(draw_preview(_read_image(raw, file, raw.n_images // 2)))
+    for index in range(raw.n_images):
+        path = run.folder / _name_image(index, raw.n_images)
+        path.write_bytes(write_dicom(_read_image(raw, file, index), raw, conf, scale, index))
+        run.add_result(path, type="DICOM", metadata=facts, preview=preview)
+        path.unlink()
+
+
+def _read_image(raw: RawData, file: IO[bytes], index: int) -> NDArray[np.float32]:
+    file.seek(4 * raw.n_pixels * index)
+    pixels = np.frombuffer(file.read(4 * raw.n_pixels), np.float32)
+    return pixels.reshape(raw.image_shape[1:])
 
 
 def describe_image(raw: RawData) -> dict[str, Any]:
@@ -126,13 +124,10 @@ def describe_image(raw: RawData) -> dict[str, Any]:
         facts["pixel_spacing_mm"] = list(raw.pixel_spacing_mm)
     if raw.scan is not None and raw.scan.slice_thickness_mm is not None:
         facts["slice_thickness_mm"] = raw.scan.slice_thickness_mm
+    if raw.n_images > 1:
+        facts["n_images"] = raw.n_images
     return facts | describe_provenance(raw)
 
 
-def _name_preview(output_prefix: str) -> str:
-    return f"{output_prefix.rstrip('/')}/preview.png"
-
-
-def _name_image(output_prefix: str, index: int, n_images: int) -> str:
-    name = "image.dcm" if n_images == 1 else f"image-{index + 1:04d}.dcm"
-    return f"{output_prefix.rstrip('/')}/{name}"
+def _name_image(index: int, n_images: int) -> str:
+    return "image.dcm" if n_images == 1 else f"image-{index + 1:04d}.dcm"

@@ -246,7 +246,8 @@ class Engine:
         self.airflow.finish(*ids, state, self.now)
         if is_told:
             results = (Result(type=ResultType.DICOM, key=key),)
-            success, failure = Callback(success=True, results=results), Callback(success=False)
+            success = Callback(success=True, results=results)
+            failure = Callback(success=False, error="told")
             token = self.airflow.dag_runs[ids]["user_token"]
             self.callouts.append(Callout(token, success if is_success else failure))
 

@@ -29,9 +29,10 @@ class LivingAirflow(MemoryOrchestrator):
         super().__init__()
         self.tokens: list[str] = []
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Any) -> None:
-        super().trigger_dag_run(dag_id, dag_run_id, conf)
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Any) -> str | None:
+        version = super().trigger_dag_run(dag_id, dag_run_id, conf)
         self.tokens.append(conf["user_token"])
+        return version
 
     def lose(self, dag_id: str, dag_run_id: str) -> None:
         """Forget a run, as after an operator's click."""

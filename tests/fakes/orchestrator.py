@@ -40,6 +40,10 @@ class MemoryOrchestrator:
         Conf of every run, by DAG id and run id.
     states
         Runs as they are by now, by the same; the others are queued.
+    dag_version
+        Of every DAG, for runs that are triggered from now on; None: this Airflow counts none.
+    exception_types
+        What a failed task ended with, by run id and task id; its log of others tells nothing.
     task_instances
         Tasks of a run, by the same; a run without has one that is not scheduled.
     cancelled
@@ -55,6 +59,9 @@ class MemoryOrchestrator:
         self.dag_runs: dict[tuple[str, str], dict[str, Any]] = {}
         self.states: dict[tuple[str, str], OrchestratorRun] = {}
         self.task_instances: dict[tuple[str, str], list[TaskInstance]] = {}
+        self.dag_version: str | None = "1"
+        self.exception_types: dict[tuple[str, str], str] = {}
+        self.versions: dict[tuple[str, str], str | None] = {}
         self.cancelled: list[tuple[str, str]] = []
         self.outage: UpstreamError | None = None
         self.fail_with: dict[str, ScanHubError] = {}
@@ -69,8 +76,10 @@ class MemoryOrchestrator:
         self._fail("get_dag")
         return self.dags.get(dag_id)
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
-        """Create a run.
+    def trigger_dag_run(
+        self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]
+    ) -> str | None:
+        """Create a run, and return the version of its DAG.
 
         Raises
         ------
@@ -89,6 +98,8 @@ class MemoryOrchestrator:
         if (dag_id, dag_run_id) in self.dag_runs:
             raise ConflictError("Airflow says that such a DAG run exists.")
         self.dag_runs[dag_id, dag_run_id] = dict(conf)
+        self.versions[dag_id, dag_run_id] = self.dag_version
+        return self.dag_version
 
     def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
         """Tell whether Airflow knows the run."""
@@ -104,6 +115,11 @@ class MemoryOrchestrator:
         """Return the tasks of these runs."""
         self._fail("list_task_instances")
         return [task for ids in self._find(runs) for task in self._get_tasks(*ids)]
+
+    def find_exception_type(self, dag_id: str, task: TaskInstance) -> str | None:
+        """Return what a failed task ended with, if its log tells."""
+        self._fail("find_exception_type")
+        return self.exception_types.get((task.dag_run_id, task.task_id))
 
     def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
         """End a run as failed; one that has ended stays as it is.
@@ -157,10 +173,12 @@ class MemoryOrchestrator:
         )
 
     def _get_state(self, dag_id: str, dag_run_id: str) -> OrchestratorRun:
+        ids = (dag_id, dag_run_id)
         queued = OrchestratorRun(
             dag_id=dag_id, dag_run_id=dag_run_id, state=OrchestratorRunState.QUEUED
         )
-        return self.states.get((dag_id, dag_run_id), queued)
+        version = {"dag_version": self.versions.get(ids)}
+        return self.states.get(ids, queued).model_copy(update=version)
 
     def _get_tasks(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
         first = TaskInstance(dag_run_id=dag_run_id, task_id="reconstruct")

@@ -18,6 +18,7 @@ from workflow_manager.domain.exam import (
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Dag
 from workflow_manager.services.follow_changes import follow_changes
+from workflow_manager.services.receive_results import Callback
 from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun, trigger_airflow
 
 NOW = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
@@ -74,6 +75,11 @@ def make_world(*tasks: ExamTask) -> MemoryPorts:
 def make_raw_data(upload_id: str = "upload-1", version_id: str = "v1") -> ObjectVersion:
     key = f"acquisition/{WORKFLOW_ID}/{SCAN_ID}/{upload_id}/raw.h5"
     return ObjectVersion(bucket="data-lake", key=key, version_id=version_id, size_bytes=1000)
+
+
+def make_success(dag_run_id: str) -> Callback:
+    """Return the callback of a run that has left one image."""
+    return Callback(success=True, result_file=f"s3://data-lake/result/{dag_run_id}/image.dcm")
 
 
 def make_dag_data(upload_id: str = "upload-1", version_id: str = "v1") -> ObjectVersion:

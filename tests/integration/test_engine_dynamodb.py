@@ -30,6 +30,7 @@ from tests.fakes.world import (
     make_dag_data,
     make_exam_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from tests.integration.conftest import create_table
@@ -37,7 +38,7 @@ from workflow_manager.domain.dag_run import DagRunState
 from workflow_manager.domain.errors import ConflictError, DeviceStartError, UpstreamTimeoutError
 from workflow_manager.domain.exam import ExamWorkflow, TaskType
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.receive_results import receive_results
 from workflow_manager.settings import Settings
 from workflow_manager.steps import retry_on_conflict
 from workflow_manager.stores.dynamodb import DynamoDBStore
@@ -161,9 +162,9 @@ class LockedAirflow(LivingAirflow):
         super().__init__()
         self._lock = Lock()
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Any) -> None:
+    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Any) -> str | None:
         with self._lock:
-            super().trigger_dag_run(dag_id, dag_run_id, conf)
+            return super().trigger_dag_run(dag_id, dag_run_id, conf)
 
 
 @pytest.fixture
@@ -267,7 +268,7 @@ def test_many_callbacks_of_one_workflow_are_all_taken(
 
     # When all end at the same moment
     def call_back(token: str) -> None:
-        call(receive_results, world, token, Callback(success=True), at(100))
+        call(receive_results, world, token, make_success(token.partition(".")[0]), at(100))
 
     with ThreadPoolExecutor(N_CALLBACKS) as pool:
         list(pool.map(call_back, tokens))

@@ -19,6 +19,7 @@ from tests.fakes.world import (
     deliver_queue,
     get_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from workflow_manager.domain.dag_run import DagRunState
@@ -37,7 +38,7 @@ from workflow_manager.services.cancel_task import cancel_task
 from workflow_manager.services.cancel_workflow import LEFT_ALONE, cancel_workflow
 from workflow_manager.services.get_workflow import get_workflow
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.receive_results import receive_results
 from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.services.retry_task import retry_task
 from workflow_manager.services.trigger_task import trigger_task
@@ -208,7 +209,7 @@ def test_unknown_run_is_shown_and_left_alone(
     with pytest.raises(InvalidTransitionError, match="Another version"):
         call(cancel_dag_run, world, dag_run_id, at(20))
     with pytest.raises(StoreUnavailableError):
-        call(receive_results, world, token, Callback(success=True), at(21))
+        call(receive_results, world, token, make_success(dag_run_id), at(21))
 
     assert read(items.dag_run_key(dag_run_id)) == paused
 
@@ -220,10 +221,10 @@ def test_run_of_an_unknown_task_ends_when_a_version_knows_the_task(
     token = callback_token(world, dag_run_id)
     change(RECONSTRUCTION, status={"S": "PAUSED"})
     with pytest.raises(StoreUnavailableError):
-        call(receive_results, world, token, Callback(success=True), at(21))
+        call(receive_results, world, token, make_success(dag_run_id), at(21))
 
     change(RECONSTRUCTION, status={"S": "IN_PROGRESS"})
-    call(receive_results, world, token, Callback(success=True), at(22))
+    call(receive_results, world, token, make_success(dag_run_id), at(22))
 
     assert get_task(world, RECONSTRUCTION_ID).status is TaskStatus.COMPLETED
 

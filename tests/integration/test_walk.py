@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import httpx
 import pytest
 
-from scanhub_reconstruction.pipeline import report_failure
+from scanhub_dag import RunError, report_failure
 from tests.fakes.log import capture_log, read_log
 from tests.integration.deployment import BUCKET, DAG_ID, TABLE, Deployment, deploy, put_part
 from tests.integration.patient import PATIENT_WORDS
@@ -95,7 +96,9 @@ def call_back_from_dag(deployment: Deployment, conf: dict[str, Any]) -> httpx.Re
         return httpx.Response(answer["statusCode"])
 
     transport = httpx.MockTransport(serve)
-    report_failure(conf, DAG_ID, "The file is empty.", transport=transport)
+    dag_run = SimpleNamespace(conf=conf, dag_id=DAG_ID)
+    context = {"dag_run": dag_run, "exception": RunError("The file is empty.")}
+    report_failure(context, transport=transport)
     [request] = sent
     return request
 

@@ -232,7 +232,7 @@ def test_calls_are_bounded_over_tls_too(
     assert used
 
 
-@pytest.mark.parametrize("folder", ["client/scanhub_workflow", "dags/scanhub_reconstruction"])
+@pytest.mark.parametrize("folder", ["client/scanhub_workflow", "dags/scanhub_dag"])
 def test_client_and_dags_have_the_same_sockets(folder: str) -> None:
     source = Path(deadline.__file__)
     assert filecmp.cmp(source, ROOT / folder / source.name, shallow=False), f"cp {source} {folder}"

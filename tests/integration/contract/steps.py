@@ -7,7 +7,7 @@ from tests.integration.contract.cells import Ids, Prepare, Scenario
 from tests.integration.contract.data_cells import UPLOAD, end_upload, send_data, start_run
 from tests.integration.contract.runner import clear_failures, deliver, fail
 from tests.integration.contract.task_cells import PROCESS_SCAN, drop_arg, trigger_before
-from tests.integration.deployment import Deployment
+from tests.integration.deployment import BUCKET, Deployment
 
 
 def scan(deployment: Deployment, ids: Ids) -> None:
@@ -64,7 +64,8 @@ def fail_upload_run(deployment: Deployment, ids: Ids) -> None:
 
 def end_upload_run(deployment: Deployment, ids: Ids) -> None:
     upload_run(deployment, ids)
-    assert deployment.call_back({"user_token": ids["callback_token"]}, {"success": True}) == 200
+    callback = {"result_file": f"s3://{BUCKET}/result/{ids['dag_run_id']}/image.dcm"}
+    assert deployment.call_back({"user_token": ids["callback_token"]}, callback) == 200
 
 
 def remember_run(deployment: Deployment, ids: Ids) -> None:

@@ -26,8 +26,9 @@ START_PATH = "/api/v1/device/start_scan_via_websocket"
 LOGIN = "POST /api/v1/userlogin/login"
 CONF_KEYS = (
     "directory file_name workflow_manager_endpoint user_token "
-    "bucket key version_id dag_run_id task_id inputs output_prefix "
-    "study_instance_uid patient_pseudonym series_number traceparent"
+    "conf_version bucket key version_id dag_run_id task_id inputs parameters "
+    "orientation_convention coil_combination output_prefix "
+    "study_instance_uid study_date study_time patient_pseudonym series_number traceparent"
 ).split()
 
 
@@ -156,6 +157,8 @@ def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: S
     [(dag_id, dag_run_id)] = sent.deployment.airflow.runs
     body = sent.deployment.airflow.runs[dag_id, dag_run_id]
     conf = body["conf"]
+    exam = sent.deployment.scanhub.get(f"/api/v1/exam/{sent.deployment.exam_id}").json()
+    made_at = datetime.fromisoformat(exam["datetime_created"])
     assert dag_id == DAG_ID
     assert body.keys() == {"dag_run_id", "logical_date", "conf"} and body["logical_date"] is None
     assert list(conf) == CONF_KEYS
@@ -164,14 +167,20 @@ def test_trigger_task_tells_exam_manager_and_airflow_of_a_reconstruction(sent: S
         "file_name": "",
         "workflow_manager_endpoint": "http://api.test/api/v1/workflowmanager/results_ready/",
         "user_token": conf["user_token"],
+        "conf_version": 1,
         "bucket": BUCKET,
         "key": None,
         "version_id": None,
         "dag_run_id": dag_run_id,
         "task_id": sent.deployment.task_ids[0],
         "inputs": [],
+        "parameters": {},
+        "orientation_convention": None,
+        "coil_combination": None,
         "output_prefix": f"result/{dag_run_id}",
         "study_instance_uid": conf["study_instance_uid"],
+        "study_date": f"{made_at:%Y%m%d}",
+        "study_time": f"{made_at:%H%M%S}",
         "patient_pseudonym": conf["patient_pseudonym"],
         "series_number": conf["series_number"],
         "traceparent": conf["traceparent"],

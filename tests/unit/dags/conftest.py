@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from scanhub_reconstruction import raw_data
 from scanhub_reconstruction.ismrmrd_file import read_ismrmrd
 from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.scratch import Scratch, find_room
+from tests.unit.dags.open_runs import serve_s3
 
 Acquire = Callable[..., Path]
 EditHeader = Callable[[Path, Callable[[Any], None]], None]
@@ -34,6 +35,17 @@ def read_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
             return read_ismrmrd(path, scratch, is_acceleration_taken=is_acceleration_taken)
 
     monkeypatch.setattr(raw_data, "read_ismrmrd_apart", read)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Yield a client of the S3 that the kit uses, with an empty data lake."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sample")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sample")
+    with serve_s3() as client:
+        yield client
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,37 +11,42 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
+from scanhub_dag import Run
 from scanhub_reconstruction.model import RawData
-from scanhub_reconstruction.object_store import ObjectStore
 from scanhub_reconstruction.raw_data import read_raw_data
 from scanhub_reconstruction.run_conf import RunConf
 from scanhub_reconstruction.series import store_images
 
 
-class MemoryStore:
-    """Keeps what is uploaded, in the order of its keys' names."""
+class MemoryRun:
+    """Takes the results of a run, and keeps each file as it is then."""
 
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+        self.dicom_files: list[bytes] = []
+        self.facts: list[dict[str, Any]] = []
 
-    def upload(self, key: str, body: bytes, content_type: str) -> None:
-        assert content_type in ("application/dicom", "image/png")
-        self.objects[key] = body
-
-    @property
-    def dicom_files(self) -> list[bytes]:
-        return [body for key, body in sorted(self.objects.items()) if key.endswith(".dcm")]
+    def add_result(self, path: Path, *, type: str, metadata: dict[str, Any], preview: Path) -> None:
+        assert (type, preview.suffix) == ("DICOM", ".png")
+        assert preview.is_file()
+        self.dicom_files.append(path.read_bytes())
+        self.facts.append(metadata)
 
 
 def make_run(dag_run_id: str = "run-1", **facts: Any) -> RunConf:
-    return RunConf(dag_run_id, "lake", "raw", "result", "https://scanhub.test/", "token", **facts)
+    return RunConf(dag_run_id, **facts)
+
+
+def leave_series(raw: RawData | Path, conf: RunConf | None = None) -> MemoryRun:
+    raw = read_raw_data(raw) if isinstance(raw, Path) else raw
+    with tempfile.TemporaryDirectory() as folder:
+        run = MemoryRun(folder)
+        store_images(raw, conf or make_run(), cast(Run, run), lambda: None)
+    return run
 
 
 def write_series(raw: RawData | Path, run: RunConf | None = None) -> list[bytes]:
-    store = MemoryStore()
-    raw = read_raw_data(raw) if isinstance(raw, Path) else raw
-    store_images(raw, run or make_run(), cast(ObjectStore, store), lambda: None)
-    return store.dicom_files
+    return leave_series(raw, run).dicom_files
 
 
 def read_series(raw: RawData | Path, run: RunConf | None = None) -> list[pydicom.FileDataset]:

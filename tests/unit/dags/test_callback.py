@@ -8,8 +8,13 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from scanhub_reconstruction import callback
-from scanhub_reconstruction.callback import CallbackError, CallbackLostError, ResultsCallback
+from scanhub_dag import callback
+from scanhub_dag.callback import (
+    CallbackError,
+    CallbackLostError,
+    ResultsCallback,
+    RunEndedError,
+)
 from tests.fakes.slow_server import HUGE, SLOW, Answer
 from tests.fakes.slow_server import Server as SlowServer
 
@@ -63,7 +68,7 @@ def test_report_results_sends_token_and_body(connect: Connect) -> None:
     server = Server(200)
 
     with connect(server) as callback:
-        callback.report_results("s3://b/k.dcm", [{"type": "DICOM"}])
+        callback.report_results("b", [{"type": "DICOM", "key": "k.dcm"}])
 
     (request,) = server.requests
     assert str(request.url) == ENDPOINT
@@ -72,7 +77,7 @@ def test_report_results_sends_token_and_body(connect: Connect) -> None:
         "dag_id": "some_dag",
         "result_file": "s3://b/k.dcm",
         "success": True,
-        "results": [{"type": "DICOM"}],
+        "results": [{"type": "DICOM", "key": "k.dcm"}],
     }
 
 
@@ -84,7 +89,7 @@ def test_callback_sends_the_trace_of_its_run() -> None:
         ENDPOINT, TOKEN, "some_dag", traceparent=TRACEPARENT, transport=transport
     ) as callback:
         callback.report_progress(25)
-        callback.report_results("s3://b/k.dcm", [])
+        callback.report_results("b", [])
 
     assert [request.headers["traceparent"] for request in server.requests] == [TRACEPARENT] * 2
 
@@ -108,7 +113,7 @@ def test_callback_tells_of_one_end_however_often_it_is_tried(connect: Connect) -
     before = datetime.now(UTC)
 
     with connect(server) as callback:
-        callback.report_results("s3://b/k.dcm", [])
+        callback.report_results("b", [])
 
     [ended_at] = {request.headers["ScanHub-Ended-At"] for request in server.requests}
     assert before <= datetime.fromisoformat(ended_at) <= datetime.now(UTC)
@@ -131,7 +136,7 @@ def test_report_results_tries_again_with_back_off(connect: Connect, waits_s: lis
     server = Server(httpx.ConnectError, 503, httpx.ReadTimeout, 502, 200)
 
     with connect(server) as callback:
-        callback.report_results("s3://b/k.dcm", [])
+        callback.report_results("b", [])
 
     assert len(server.requests) == 5
     assert waits_s == [0.5, 1.0, 2.0, 4.0]
@@ -144,7 +149,7 @@ def test_report_results_is_repeated_when_the_server_may_take_it_later(
     server = Server(status, status, 200)
 
     with connect(server) as callback:
-        callback.report_results("s3://b/k.dcm", [])
+        callback.report_results("b", [])
 
     assert len(server.requests) == 3
 
@@ -153,7 +158,7 @@ def test_report_results_gives_up_after_two_minutes(connect: Connect, waits_s: li
     server = Server(*[504] * 100)
 
     with connect(server) as callback, pytest.raises(CallbackLostError, match="status 504"):
-        callback.report_results("s3://b/k.dcm", [])
+        callback.report_results("b", [])
 
     assert waits_s == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
@@ -176,13 +181,13 @@ def test_report_results_waits_as_the_server_asks_within_bounds(
     connect: Connect, waits_s: list[float], retry_after: str, wait_s: float
 ) -> None:
     with connect(Server(503, 200, retry_after=retry_after)) as callback:
-        callback.report_results("s3://b/k.dcm", [])
+        callback.report_results("b", [])
 
     assert waits_s == [wait_s]
 
 
 @pytest.mark.parametrize(
-    "answer", [307, 400, 401, 403, 404, 409, 410, 413, 422, httpx.UnsupportedProtocol]
+    "answer", [307, 400, 401, 403, 404, 410, 413, 422, httpx.UnsupportedProtocol]
 )
 def test_report_results_does_not_repeat_what_cannot_succeed(
     connect: Connect, answer: int | type[httpx.HTTPError]
@@ -190,10 +195,15 @@ def test_report_results_does_not_repeat_what_cannot_succeed(
     server = Server(answer)
 
     with connect(server) as callback, pytest.raises(CallbackError) as caught:
-        callback.report_results("s3://b/k.dcm", [])
+        callback.report_results("b", [])
 
     assert type(caught.value) is CallbackError
     assert len(server.requests) == 1
+
+
+def test_report_results_tells_that_the_run_has_ended_before(connect: Connect) -> None:
+    with connect(Server(409)) as callback, pytest.raises(RunEndedError):
+        callback.report_results("b", [])
 
 
 @pytest.mark.parametrize("answer", [SLOW["head"], SLOW["body"], HUGE["chunks"]])
@@ -212,7 +222,7 @@ def test_callback_ends_when_the_answer_does_not(
         sent.report_progress(25)
 
         with pytest.raises(CallbackLostError):
-            sent.report_results("s3://b/k.dcm", [])
+            sent.report_results("b", [])
 
 
 @pytest.mark.parametrize("answer", [200, 401, 503, httpx.ConnectError, httpx.ReadTimeout])
@@ -233,7 +243,7 @@ def test_callback_never_logs_the_token(connect: Connect, caplog: pytest.LogCaptu
     with connect(Server(httpx.ConnectError, 503, 401)) as callback:
         callback.report_progress(25)
         with pytest.raises(CallbackError) as caught:
-            callback.report_results("s3://b/k.dcm", [])
+            callback.report_results("b", [])
 
     assert "secret" not in caplog.text
     assert "secret" not in str(caught.value)

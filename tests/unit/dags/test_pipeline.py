@@ -1,98 +1,46 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
-import httpx
 import numpy as np
 import pydicom
 import pytest
-from moto import mock_aws
 from PIL import Image
 
-from scanhub_reconstruction import object_store, series
-from scanhub_reconstruction.callback import CallbackError
+from scanhub_dag import open_run
+from scanhub_reconstruction import series
 from scanhub_reconstruction.model import RawDataError
-from scanhub_reconstruction.pipeline import report_failure, run_reconstruction
+from scanhub_reconstruction.pipeline import run_reconstruction
 from scanhub_reconstruction.run_conf import RunConf, RunConfError
 from tests.unit.dags.measurement import draw_ellipsoids, write_measurement
+from tests.unit.dags.open_runs import BUCKET, CONF, DAG_ID, KEY, StartedRun, WorkflowManager
 from workflow_manager.domain.dag_run import (
     DagRun,
-    dag_run_conf,
     derive_study_instance_uid,
     make_series_number,
 )
+from workflow_manager.domain.dag_run_conf import dag_run_conf
 from workflow_manager.domain.data_lake import ObjectVersion
-from workflow_manager.services.receive_results import Callback
-
-BUCKET, KEY, DAG_ID = "data-lake", "upload/cartesian_reconstruction/u/raw.h5", "some_dag"
-CONF: dict[str, Any] = {
-    "directory": "upload/cartesian_reconstruction/u",
-    "file_name": "raw.h5",
-    "workflow_manager_endpoint": "https://scanhub.test/results_ready/",
-    "user_token": "run.secret-of-the-run",
-    "bucket": BUCKET,
-    "key": KEY,
-    "version_id": None,
-    "dag_run_id": "run-1",
-    "task_id": None,
-    "output_prefix": "result/run-1",
-}
 
 Acquire = Callable[..., Path]
 
 
-class WorkflowManager:
-    """Keeps the bodies sent to `/results_ready/`, if the real one would understand them."""
-
-    def __init__(self, status_code: int = 200) -> None:
-        self.status_code = status_code
-        self.bodies: list[dict[str, Any]] = []
-        self.transport = httpx.MockTransport(self._answer)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        Callback.model_validate_json(request.content)
-        self.bodies.append(json.loads(request.content))
-        return httpx.Response(self.status_code)
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sample")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sample")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(
-            Bucket=BUCKET,
-            CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
-        )
-        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        yield client
-
-
-def test_run_reconstruction_leaves_an_object_that_the_disk_cannot_hold(
-    s3: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    s3.put_object(Bucket=BUCKET, Key=KEY, Body=bytes(1001))
-    monkeypatch.setattr(object_store, "find_room", lambda _: 1000)
-
-    with pytest.raises(RawDataError, match="too large for the disk"):
-        run_reconstruction(CONF, DAG_ID, transport=WorkflowManager().transport)
+def reconstruct(manager: WorkflowManager, **conf: Any) -> None:
+    """Do as the DAG does."""
+    with open_run(StartedRun(**conf), transport=manager.transport) as run:
+        run_reconstruction(run)
 
 
 def test_run_reconstruction_stores_images_and_reports_them(s3: Any, acquire: Acquire) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
     manager = WorkflowManager()
 
-    run_reconstruction(CONF, DAG_ID, transport=manager.transport)
+    reconstruct(manager)
 
     dicom = s3.get_object(Bucket=BUCKET, Key="result/run-1/image.dcm")
     preview = s3.get_object(Bucket=BUCKET, Key="result/run-1/preview.png")
@@ -101,10 +49,7 @@ def test_run_reconstruction_stores_images_and_reports_them(s3: Any, acquire: Acq
     with Image.open(io.BytesIO(preview["Body"].read())) as png:
         assert png.size == (32, 32)
     *progress, result = manager.bodies
-    assert progress == [
-        {"dag_id": DAG_ID, "progress": 25},
-        {"dag_id": DAG_ID, "progress": 75},
-    ]
+    assert progress == [{"dag_id": DAG_ID, "progress": 25}]
     assert result == {
         "dag_id": DAG_ID,
         "result_file": "s3://data-lake/result/run-1/image.dcm",
@@ -136,8 +81,8 @@ def test_run_reconstruction_reports_the_same_when_it_runs_again(s3: Any, acquire
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
     first, second = WorkflowManager(), WorkflowManager()
 
-    run_reconstruction(CONF, DAG_ID, transport=first.transport)
-    run_reconstruction(CONF, DAG_ID, transport=second.transport)
+    reconstruct(first)
+    reconstruct(second)
 
     assert first.bodies == second.bodies
 
@@ -152,7 +97,7 @@ def test_run_reconstruction_stores_a_series_and_reports_what_fits(
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=path.read_bytes())
     manager = WorkflowManager()
 
-    run_reconstruction(CONF, DAG_ID, transport=manager.transport)
+    reconstruct(manager)
 
     names = [f"result/run-1/image-{number:04d}.dcm" for number in range(1, n_slices + 1)]
     stored = s3.list_objects_v2(Bucket=BUCKET, Prefix="result/")["Contents"]
@@ -179,7 +124,7 @@ def test_run_reconstruction_writes_the_same_series_when_it_runs_again(
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=path.read_bytes())
 
     def run_and_read() -> list[bytes]:
-        run_reconstruction(CONF, DAG_ID, transport=WorkflowManager().transport)
+        reconstruct(WorkflowManager())
         stored = s3.list_objects_v2(Bucket=BUCKET, Prefix="result/")["Contents"]
         return [s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read() for item in stored]
 
@@ -191,17 +136,9 @@ def test_run_reconstruction_takes_the_version_it_is_told(s3: Any, acquire: Acqui
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"something else")
     manager = WorkflowManager()
 
-    run_reconstruction({**CONF, "version_id": version}, DAG_ID, transport=manager.transport)
+    reconstruct(manager, version_id=version)
 
     assert manager.bodies[-1]["success"] is True
-
-
-@pytest.mark.parametrize("version_id", [None, "00000000-0000-0000-0000-000000000000"])
-def test_run_reconstruction_says_that_the_object_is_gone(s3: Any, version_id: str | None) -> None:
-    conf = {**CONF, "version_id": version_id}
-
-    with pytest.raises(RawDataError, match="not in the data lake any more"):
-        run_reconstruction(conf, DAG_ID, transport=WorkflowManager().transport)
 
 
 def test_run_reconstruction_logs_neither_conf_nor_token(
@@ -210,60 +147,18 @@ def test_run_reconstruction_logs_neither_conf_nor_token(
     caplog.set_level(logging.INFO)
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
 
-    run_reconstruction(CONF, DAG_ID, transport=WorkflowManager().transport)
+    reconstruct(WorkflowManager())
 
     assert "Reconstructed 2 coils to 32 by 32 pixels." in caplog.messages
     assert "secret" not in caplog.text
     assert KEY not in caplog.text
 
 
-def test_run_reconstruction_fails_when_the_result_is_refused(s3: Any, acquire: Acquire) -> None:
-    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
-
-    with pytest.raises(CallbackError, match="status 401"):
-        run_reconstruction(CONF, DAG_ID, transport=WorkflowManager(401).transport)
-
-
-def test_run_reconstruction_leaves_its_files_when_nobody_takes_the_callback(
-    s3: Any, acquire: Acquire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("scanhub_reconstruction.callback._TOTAL_S", 0)
-    s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
-
-    run_reconstruction(CONF, DAG_ID, transport=WorkflowManager(503).transport)
-
-    assert s3.head_object(Bucket=BUCKET, Key="result/run-1/image.dcm")["ContentLength"] > 0
-
-
-@pytest.mark.parametrize("name", ["bucket", "user_token", "output_prefix"])
-@pytest.mark.parametrize("value", [None, "", 3])
-def test_run_reconstruction_names_what_the_conf_lacks(name: str, value: object) -> None:
-    with pytest.raises(RunConfError, match=f"configuration lacks {name}."):
-        run_reconstruction({**CONF, name: value}, DAG_ID)
-
-
-def test_run_conf_does_not_show_the_token() -> None:
-    assert "secret" not in repr(RunConf.from_mapping(CONF))
-
-
-def test_report_failure_sends_the_sentence() -> None:
-    manager = WorkflowManager()
-
-    report_failure(CONF, DAG_ID, "The file is empty.", transport=manager.transport)
-
-    assert manager.bodies == [{"dag_id": DAG_ID, "success": False, "error": "The file is empty."}]
-
-
-@pytest.mark.parametrize("conf", [CONF, {}, {**CONF, "user_token": None}])
-def test_report_failure_never_fails(conf: dict[str, Any]) -> None:
-    report_failure(conf, DAG_ID, "The file is empty.", transport=WorkflowManager(401).transport)
-
-
 def test_run_reconstruction_keeps_to_the_study_it_is_told(s3: Any, acquire: Acquire) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=acquire().read_bytes())
     manager = WorkflowManager()
 
-    run_reconstruction(CONF | {"study_instance_uid": "2.25.1"}, DAG_ID, transport=manager.transport)
+    reconstruct(manager, study_instance_uid="2.25.1")
 
     stored = s3.get_object(Bucket=BUCKET, Key="result/run-1/image.dcm")["Body"].read()
     assert pydicom.dcmread(io.BytesIO(stored)).StudyInstanceUID == "2.25.1"
@@ -304,7 +199,7 @@ def test_run_conf_takes_what_the_workflow_manager_says_of_a_task() -> None:
         created_at=at,
     )
 
-    conf = RunConf.from_mapping(dag_run_conf(run, CONF["workflow_manager_endpoint"], "token"))
+    conf = RunConf.from_mapping(dag_run_conf(run, [], CONF["workflow_manager_endpoint"], "token"))
 
     assert (conf.study_instance_uid, conf.series_number) == (
         run.study_instance_uid,
@@ -338,6 +233,6 @@ def test_run_reconstruction_leaves_images_that_the_disk_cannot_hold(
     monkeypatch.setattr(series, "find_room", lambda _: 4 * 32 * 32 - 1)
 
     with pytest.raises(RawDataError, match="too large for the disk"):
-        run_reconstruction(CONF, DAG_ID, transport=WorkflowManager().transport)
+        reconstruct(WorkflowManager())
 
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix="result/")

@@ -12,30 +12,15 @@ from numpy.typing import NDArray
 
 from scanhub_reconstruction.model import RawDataError
 from scanhub_reconstruction.raw_data import read_raw_data
-from scanhub_reconstruction.run_conf import RunConf
-from scanhub_reconstruction.series import describe_results, store_images
+from tests.unit.dags.dicom_series import leave_series
 from tests.unit.dags.situations import MENDED, REFUSED, TAKEN, Situation, render_tables
 
-RUN = RunConf("run", "bucket", "key", "results", "http://localhost", "token")
 ROOT = Path(__file__).resolve().parents[3]
 
 
-class Images:
-    """Takes the images of a series."""
-
-    def __init__(self) -> None:
-        self.series: list[pydicom.FileDataset] = []
-
-    def upload(self, key: str, body: bytes, _content_type: str) -> None:
-        if key.endswith(".dcm"):
-            self.series.append(pydicom.dcmread(BytesIO(body)))
-
-
 def reconstruct(path: Path) -> tuple[list[pydicom.FileDataset], dict[str, object]]:
-    images = Images()
-    raw = read_raw_data(path)
-    store_images(raw, RUN, images, lambda: None)  # type: ignore[arg-type] - no bucket
-    return images.series, describe_results(raw, "results")[0]["metadata"]
+    run = leave_series(path)
+    return [pydicom.dcmread(BytesIO(body)) for body in run.dicom_files], run.facts[0]
 
 
 def find_bright_mm(dataset: pydicom.FileDataset) -> NDArray[np.float64]:

@@ -76,6 +76,7 @@ def live_through_everything(invoke: Invoke, world: MemoryPorts) -> None:
     deliver(world, make_raw_data(), now_s - 600)
     deliver_queue(world, now_s - 590)
     ended_at = datetime.now(UTC) - timedelta(minutes=5)
+    world.lake.put(f"result/{RUN_ID}/image.dcm", b"1", "")
     world.orchestrator.finish(DAG_ID, RUN_ID, OrchestratorRunState.SUCCESS, ended_at)
     invoke("reconcile_runs", EVERY_MINUTE)
     # An object that fits nothing, a run that is cancelled, and one that is past its deadline.

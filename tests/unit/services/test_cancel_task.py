@@ -17,6 +17,7 @@ from tests.fakes.world import (
     get_status,
     get_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from workflow_manager.domain.dag_run import STOP_GRACE, DagRun, DagRunState
@@ -149,7 +150,7 @@ def test_cancel_task_wins_over_results_that_come_later(world: MemoryPorts) -> No
     call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, at(20))
 
     with pytest.raises(ConflictError, match="CANCELLED already"):
-        call(receive_results, world, token, Callback(success=True), at(21))
+        call(receive_results, world, token, make_success(run_id), at(21))
     # Airflow's own word that it failed agrees.
     call(receive_results, world, token, Callback(success=False, error="killed"), at(22))
 

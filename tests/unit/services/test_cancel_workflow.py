@@ -16,6 +16,7 @@ from tests.fakes.world import (
     get_task,
     make_exam_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from workflow_manager.domain.errors import (
@@ -25,7 +26,7 @@ from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.cancel_workflow import cancel_workflow
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.receive_results import receive_results
 from workflow_manager.services.retry_task import retry_task
 
 
@@ -93,6 +94,6 @@ def test_retry_task_takes_a_cancelled_workflow_up_again(world: MemoryPorts) -> N
     deliver(world, make_raw_data())
     deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
-    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(20))
+    call(receive_results, world, callback_token(world, run_id), make_success(run_id), at(20))
 
     assert get_status(world) == "completed"

@@ -15,6 +15,7 @@ from tests.fakes.world import (
     get_status,
     get_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from workflow_manager.domain.errors import NotFoundError
@@ -48,7 +49,7 @@ def test_retry_task_starts_a_new_run_with_a_new_id(world: MemoryPorts) -> None:
     assert (task.status, task.attempt) == (TaskStatus.IN_PROGRESS, first.attempt + 1)
     assert task.dag_run_id != first.dag_run_id
     assert len(world.orchestrator.dag_runs) == 2
-    call_back(world, Callback(success=True), 40)
+    call_back(world, make_success(task.dag_run_id or ""), 40)
     assert get_status(world) == "completed"
 
 

@@ -50,7 +50,9 @@ def world() -> MemoryPorts:
 class LosesAnswers(MemoryOrchestrator):
     """Creates the run, then the answer is lost."""
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
+    def trigger_dag_run(
+        self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]
+    ) -> str | None:
         super().trigger_dag_run(dag_id, dag_run_id, conf)
         raise UpstreamTimeoutError("No answer in time.")
 
@@ -94,19 +96,26 @@ def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
     run_id = object_dag_run_id(data)
     run = world.store.get_dag_run(run_id)
     assert run is not None
+    file = {"bucket": "data-lake", "key": data.key, "version_id": "v1", "type": "MRD"}
     assert conf == {
         "directory": f"/upload/{DAG_ID}/upload-1",
         "file_name": "raw.h5",
         "workflow_manager_endpoint": "https://scanhub.invalid/api/v1/workflowmanager/results_ready/",
         "user_token": callback_token(world, run_id),
+        "conf_version": 1,
         "bucket": "data-lake",
         "key": data.key,
         "version_id": "v1",
         "dag_run_id": run_id,
         "task_id": None,
-        "inputs": [{"bucket": "data-lake", "key": data.key, "version_id": "v1"}],
+        "inputs": [{"task_id": None, "dag_run_id": None, **file, "results": [file]}],
+        "parameters": {},
+        "orientation_convention": None,
+        "coil_combination": None,
         "output_prefix": f"result/{run_id}",
         "study_instance_uid": None,
+        "study_date": None,
+        "study_time": None,
         "patient_pseudonym": None,
         "series_number": None,
         "traceparent": run.traceparent,
@@ -183,7 +192,7 @@ def test_trigger_airflow_keeps_the_run_pending_on_a_conflict_that_is_not_its_own
     class Conflicts(MemoryOrchestrator):
         def trigger_dag_run(
             self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]
-        ) -> None:
+        ) -> str | None:
             raise ConflictError("Airflow has such a run.")
 
     world.orchestrator = Conflicts(world.orchestrator.dags.values())

@@ -23,6 +23,7 @@ from tests.fakes.world import (
     get_task,
     make_exam_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from workflow_manager.domain.device import DeviceLock
@@ -39,7 +40,7 @@ from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.cancel_task import cancel_task
 from workflow_manager.services.cancel_workflow import cancel_workflow
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.receive_results import receive_results
 from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.services.trigger_task import trigger_task
 from workflow_manager.steps.scans.handle_device_task import EARLIER_SCAN
@@ -54,7 +55,7 @@ def scan_and_reconstruct(world: MemoryPorts, upload_id: str = "upload-1") -> Non
     deliver(world, make_raw_data(upload_id))
     deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
-    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(20))
+    call(receive_results, world, callback_token(world, run_id), make_success(run_id), at(20))
 
 
 @pytest.mark.parametrize("task_type", [TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR])
@@ -133,7 +134,7 @@ def test_new_data_of_a_rescan_stops_a_run_on_the_old_data(world: MemoryPorts) ->
 
     deliver(world, make_raw_data("upload-2"), 20)
     with pytest.raises(ConflictError):
-        call(receive_results, world, token, Callback(success=True), at(21))
+        call(receive_results, world, token, make_success(old_run_id), at(21))
 
     follow(world)
     assert world.orchestrator.cancelled == [(DAG_ID, old_run_id)]

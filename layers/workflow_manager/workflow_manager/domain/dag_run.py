@@ -4,16 +4,16 @@ import hashlib
 import hmac
 import secrets
 from base64 import b32encode
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
+from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Entity
-from workflow_manager.domain.result import Result
+from workflow_manager.domain.parameters import Parameter
+from workflow_manager.domain.result import Engine, Result
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
 
 DAG_RUN_ID_LENGTH = 20
@@ -51,6 +51,24 @@ class DagRunState(StrEnum):
         return self not in (DagRunState.PENDING, DagRunState.RUNNING)
 
 
+class InputTask(BaseModel):
+    """A task whose data a run takes.
+
+    Attributes
+    ----------
+    dag_run_id
+        The run that has left the data; None: a scan, or unknown.
+    has_data
+        Whether it has left any: then the next of the run's `inputs` is the first of it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: str
+    dag_run_id: str | None = None
+    has_data: bool = True
+
+
 class DagRun(Entity):
     """One run of one DAG, for an object of its own or for a task's attempt.
 
@@ -64,12 +82,23 @@ class DagRun(Entity):
         DICOM's PatientID of its images; None: not known yet, or there is no patient.
     series_number
         Tells the series of that study apart.
+    study_at
+        When the exam was made, naive server-local as exam-manager tells it; None: not known.
     is_simulated
         `simulate_reconstruction` plays the run; Airflow never hears of it.
     data
         What the run works on; None if its task takes no input.
     inputs
-        All of it: what each input task of a join has left, in the order in which it names them.
+        All of it: the first file of each input task, in the order in which the task names them;
+        one that has left none has none here.
+    input_tasks
+        Those tasks, each in its place; none: the run works on an object of its own, or was made
+        before they were kept.
+    parameters
+        What the task's args hold for the DAG.
+    needs_results
+        Whether a success without results is a failure; a run that was made before this was asked
+        needs none.
     attempt
         Counts from 1; of a run for an object of its own, each retry is the next one.
     timeout_s
@@ -90,6 +119,10 @@ class DagRun(Entity):
         How often it was asked without a word that the run has stopped.
     stopped_at
         When a run that was cancelled, or ran past its deadline, is known to have ended in Airflow.
+    dag_version
+        Of the DAG, as Airflow 3 counts it, else as the DAG itself tells it.
+    engine
+        The program that made the results, as the DAG tells it.
     outcome_hash
         Tells a repeated result from a different one.
     last_event_id
@@ -106,9 +139,13 @@ class DagRun(Entity):
     study_instance_uid: str | None = None
     patient_pseudonym: str | None = None
     series_number: int | None = None
+    study_at: datetime | None = None
     is_simulated: bool = False
     data: ObjectVersion | None = None
     inputs: tuple[ObjectVersion, ...] = ()
+    input_tasks: tuple[InputTask, ...] = ()
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    needs_results: bool = False
     attempt: int = 1
     timeout_s: int = 7200
     workflow_id: str | None = None
@@ -117,6 +154,8 @@ class DagRun(Entity):
     progress: int = 0
     reason: str | None = None
     results: tuple[Result, ...] = ()
+    dag_version: str | None = None
+    engine: Engine | None = None
     outcome_hash: str | None = None
     is_overdue: bool = False
     traceparent: str | None = None
@@ -289,39 +328,6 @@ def new_callback_token(dag_run_id: str) -> str:
 def hash_token(token: str) -> str:
     """Return the SHA-256 of a token, in hexadecimal."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def dag_run_conf(run: DagRun, endpoint: str, callback_token: str) -> dict[str, Any]:
-    """Return the conf a DAG is started with: ScanHub's four keys, then ours.
-
-    Parameters
-    ----------
-    run
-        The run to start.
-    endpoint
-        Full URL of ``/results_ready/``.
-    callback_token
-        Stands where ScanHub put the user's token, which goes nowhere.
-    """
-    key = run.data.key if run.data else ""
-    directory, _, file_name = key.rpartition("/")
-    return {
-        "directory": f"/{directory}",
-        "file_name": file_name,
-        "workflow_manager_endpoint": endpoint,
-        "user_token": callback_token,
-        "bucket": run.bucket,
-        "key": key or None,
-        "version_id": run.data.version_id if run.data else None,
-        "dag_run_id": run.dag_run_id,
-        "task_id": run.task_id,
-        "inputs": [each.model_dump(include={"bucket", "key", "version_id"}) for each in run.inputs],
-        "output_prefix": result_prefix(run.dag_run_id),
-        "study_instance_uid": run.study_instance_uid,
-        "patient_pseudonym": run.patient_pseudonym,
-        "series_number": run.series_number,
-        "traceparent": run.traceparent,
-    }
 
 
 def derive_study_instance_uid(exam_id: str) -> str:

@@ -123,6 +123,14 @@ def result_prefix(dag_run_id: str) -> str:
     return f"{RESULT_PREFIX}/{dag_run_id}"
 
 
+def dag_run_id_of(key: str) -> str | None:
+    """Return the run that has written a result's key; None if it is none."""
+    match key.split("/"):
+        case [prefix, dag_run_id, _, *_] if prefix == RESULT_PREFIX and dag_run_id:
+            return dag_run_id
+    return None
+
+
 def acquisition_prefixes(workflow_id: str) -> list[str]:
     """Return the prefixes of all raw data of a workflow: ``acquisition/{id}``, in both cases."""
     # Only a UUID is the same in upper case; any other id would be another workflow's.

@@ -69,7 +69,8 @@ def refresh_execution(
         execution.put_workflow(is_partial=False)
     # The patient, and with that the limits of the next scan, follow from the exam.
     if definition.exam_id != execution.graph.workflow.exam_id:
-        execution.put_workflow(exam_id=definition.exam_id, patient_pseudonym=None)
+        of_patient = {"patient_pseudonym": None, "study_at": None}
+        execution.put_workflow(exam_id=definition.exam_id, **of_patient)
     for task in current:
         known = execution.graph.tasks.get(task.task_id)
         if known is None:

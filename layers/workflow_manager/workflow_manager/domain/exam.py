@@ -109,12 +109,19 @@ class ExamWorkflow(ScanHubModel):
 
 
 class Exam(ScanHubModel):
-    """What starting a scan needs of an exam."""
+    """What starting a scan, and a DAG, need of an exam.
+
+    Attributes
+    ----------
+    datetime_created
+        Naive, in the server's own time.
+    """
 
     id: str
     patient_id: str | None = None
     patient_height_cm: int | None = None
     patient_weight_kg: int | None = None
+    datetime_created: datetime | None = None
 
 
 class PatientExam(ScanHubModel):

@@ -48,6 +48,8 @@ class OrchestratorRun(BaseModel):
         Running if we do not know the state: a new word of a newer Airflow must not end a run.
     ended_at
         UTC; None until it has ended.
+    dag_version
+        Of its DAG; None where Airflow counts none, as Airflow 2.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +58,7 @@ class OrchestratorRun(BaseModel):
     dag_run_id: str
     state: OrchestratorRunState
     ended_at: AwareDatetime | None = None
+    dag_version: str | None = None
 
 
 class TaskInstance(BaseModel):
@@ -69,6 +72,8 @@ class TaskInstance(BaseModel):
         Times of the present try, UTC.
     try_number
         Counts from 1; 0 before the first try.
+    map_index
+        Which instance of a mapped task it is, from 0; -1: it is not mapped.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -79,6 +84,7 @@ class TaskInstance(BaseModel):
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     try_number: int = 0
+    map_index: int = -1
 
     @property
     def is_done(self) -> bool:

@@ -1,4 +1,4 @@
-"""The files that a run leaves."""
+"""The files that a run leaves, and what made them."""
 
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -7,8 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.exam import ResultType
 
+# A series of 500 images, of which each is reported, and more.
+MAX_N_RESULTS = 1000
 # All results of a run, in UTF-8: with its inputs they must fit into one item of 400 KB.
 MAX_RESULTS_BYTES = 100_000
+# A term, not a text: nothing that may be a patient's stands in it.
+VersionText = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$")]
 FactName = Annotated[str, Field(max_length=100)]
 Fact = (
     Annotated[str, Field(max_length=200)]
@@ -21,14 +25,21 @@ Fact = (
 
 _TYPE_BY_SUFFIX = {
     ".h5": ResultType.MRD,
+    ".hdf5": ResultType.MRD,
     ".mrd": ResultType.MRD,
     ".npy": ResultType.NUMPY,
+    ".dcm": ResultType.DICOM,
 }
 
 
 def result_type_of(key: str) -> ResultType:
     """Return the type of a result by the extension of its key or path, by default DICOM."""
     return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower(), ResultType.DICOM)
+
+
+def data_type_of(key: str) -> ResultType | None:
+    """Return the type of data that nobody reported, by the extension of its key; None: unknown."""
+    return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower())
 
 
 class Result(BaseModel):
@@ -50,3 +61,12 @@ class Result(BaseModel):
     key: str = Field(min_length=1, max_length=1024)
     preview_key: str | None = Field(default=None, max_length=1024)
     metadata: dict[FactName, Fact] = Field(default_factory=dict, max_length=30)
+
+
+class Engine(BaseModel):
+    """The program that made the results, as the DAG names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+ -]{0,63}$")
+    version: VersionText | None = None

@@ -35,7 +35,7 @@ class TaskGraph:
 
     def is_ready(self, task: Task) -> bool:
         """Tell whether a pending task has what it waits for."""
-        is_fed = all(each.status is TaskStatus.COMPLETED for each in self._inputs(task))
+        is_fed = all(each.status is TaskStatus.COMPLETED for each in self.input_tasks(task))
         return task.status is TaskStatus.PENDING and is_fed and not task.input_problems
 
     def place(self, task: Task) -> int:
@@ -90,7 +90,7 @@ class TaskGraph:
         """Tell whether there is data to work on, if only of the scan before a rescan in vain."""
         return all(
             each.status is TaskStatus.COMPLETED or (each.status.has_ended and each.data is not None)
-            for each in self._inputs(task)
+            for each in self.input_tasks(task)
         )
 
     def has_followers(self, task: Task) -> bool:
@@ -109,7 +109,7 @@ class TaskGraph:
         InvalidInputError
             It has inputs, and none has left anything.
         """
-        found = tuple(each.data for each in self._inputs(task) if each.data)
+        found = tuple(each.data for each in self.input_tasks(task) if each.data)
         if task.input_task_ids and not found:
             raise InvalidInputError("The task before it has left no data to work on.")
         return found
@@ -141,7 +141,8 @@ class TaskGraph:
             return False
         return task.task_id in {each.task_id for each in self.dag_tasks_behind(remade)}
 
-    def _inputs(self, task: Task) -> list[Task]:
+    def input_tasks(self, task: Task) -> list[Task]:
+        """Return the tasks whose data a task takes, in the order in which it names them."""
         return [self.tasks[input_id] for input_id in task.input_task_ids]
 
 

@@ -1,5 +1,6 @@
 """A workflow that we carry out."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime
@@ -24,6 +25,8 @@ class Workflow(Entity):
     ----------
     patient_pseudonym
         Of the exam's patient; None: not known yet, or there is no patient.
+    study_at
+        When the exam was made, naive server-local; None: not known yet.
     auto_advance
         Whether DAG tasks start by themselves once their inputs are there.
     last_event_id
@@ -39,6 +42,7 @@ class Workflow(Entity):
     workflow_id: str
     exam_id: str | None = None
     patient_pseudonym: str | None = None
+    study_at: datetime | None = None
     status: WorkflowStatus = WorkflowStatus.RUNNING
     auto_advance: bool = True
     last_event_id: str | None = None

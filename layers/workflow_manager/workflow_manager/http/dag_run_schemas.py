@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
-from workflow_manager.domain.result import Result
+from workflow_manager.domain.result import Engine, Result
 from workflow_manager.services.get_dag_run import OrchestratorView
 
 
@@ -21,6 +21,14 @@ class DagRunView(BaseModel):
     attempt: int
     reason: str | None
     results: tuple[Result, ...]
+    dag_version: str | None = Field(
+        default=None,
+        description="Of the DAG: as Airflow 3 counts it, with the version of its files behind a "
+        "plus sign if they have one; else as the DAG itself told it.",
+    )
+    engine: Engine | None = Field(
+        default=None, description="The program that made the results, as the DAG told it."
+    )
     deadline: datetime
     created_at: datetime
     started_at: datetime | None

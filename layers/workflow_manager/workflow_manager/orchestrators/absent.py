@@ -20,7 +20,9 @@ class NoOrchestrator:
         """Return None."""
         return None
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
+    def trigger_dag_run(
+        self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]
+    ) -> str | None:
         """Refuse.
 
         Raises
@@ -41,6 +43,10 @@ class NoOrchestrator:
     def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
         """Return nothing."""
         return []
+
+    def find_exception_type(self, dag_id: str, task: TaskInstance) -> str | None:
+        """Return None."""
+        return None
 
     def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
         """Refuse.

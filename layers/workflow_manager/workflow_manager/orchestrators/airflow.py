@@ -26,6 +26,7 @@ from workflow_manager.orchestrators.airflow_api import (
     DagRunDocument,
     DagRunPage,
     HealthDocument,
+    LogDocument,
     TaskInstancePage,
     check_found,
     check_permission,
@@ -46,6 +47,8 @@ _DECISIVE_STATUSES = frozenset({400, 403, 404, 409, 422})
 _DAG_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
 # All pages of a list together, however many an Airflow says there are.
 LIST_S = 25
+# A worker that is gone keeps Airflow waiting for its log; a failure can be told without.
+LOG_S = 3
 _RUNS = "/dagRuns"
 _LIST_RUNS = "/dags/~/dagRuns/list"
 _LIST_TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
@@ -106,7 +109,9 @@ class AirflowOrchestrator(ABC):
         document = answer.read(DagDocument)
         return document.to_dag() if document.is_known else None
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
+    def trigger_dag_run(
+        self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]
+    ) -> str | None:
         """Create a run; never repeated here, for the queue repeats it under the same id.
 
         Raises
@@ -127,6 +132,7 @@ class AirflowOrchestrator(ABC):
         answer = self._send("POST", path, body=body)
         check_status(answer.status, dag_id)
         check_is_of(answer, dag_run_id)
+        return answer.read(DagRunDocument).dag_version
 
     def has_dag_run(self, dag_id: str, dag_run_id: str) -> bool:
         """Tell whether Airflow knows the run."""
@@ -147,6 +153,21 @@ class AirflowOrchestrator(ABC):
     def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
         """Return the tasks of these runs."""
         return [found for batch in _split(runs) for found in self._list_tasks(batch)]
+
+    def find_exception_type(self, dag_id: str, task: TaskInstance) -> str | None:
+        """Return the type of the exception that a failed task ended with.
+
+        Airflow 2 logs texts, in which the exception's own text cannot be told from its type.
+        """
+        run_path = self._run_path(dag_id, task.dag_run_id)
+        path = f"{run_path}/taskInstances/{quote_segment(task.task_id)}/logs/{task.try_number}"
+        if not self._api.has_structured_logs or self._is_too_long(path):
+            return None
+        with limit(LOG_S):
+            answer = self._send("GET", path, {"map_index": task.map_index})
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return None
+        return answer.read(LogDocument).exception_type
 
     def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
         """End a run as failed, after its teardown tasks; one that has ended stays as it is.

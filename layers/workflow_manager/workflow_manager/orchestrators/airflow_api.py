@@ -1,5 +1,6 @@
 """Airflow's REST API: documents and statuses that all versions share, and where versions differ."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,6 +36,8 @@ MAX_N_RUN_PAGES = 20
 _CLOCK_SKEW = timedelta(minutes=5)
 # The longest that `Settings.dag_start_timeout_s` may be, and the same skew the other way.
 _START_WINDOW = timedelta(days=2) + _CLOCK_SKEW
+MAX_VERSION_LENGTH = 100
+_TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
 _RUN_STATES = {state.value: state for state in OrchestratorRunState}
 
 
@@ -54,6 +57,8 @@ class AirflowApi:
         Where its own pages show a run, with `dag_id` and `dag_run_id` to be filled in.
     run_defaults
         What the body of a new run must hold beside id and conf.
+    has_structured_logs
+        Whether the log of a task tells the type of an exception apart from its text.
     """
 
     health_path: str
@@ -61,6 +66,7 @@ class AirflowApi:
     run_date: str
     run_page: str
     run_defaults: Mapping[str, None] = field(default_factory=dict)
+    has_structured_logs: bool = False
 
     def make_window(self, runs: Sequence[RunKey]) -> dict[str, str]:
         """Return the bounds between which Airflow dates these runs.
@@ -92,6 +98,7 @@ AIRFLOW_APIS: Mapping[AirflowApiVersion, AirflowApi] = {
         "run_after",
         "/dags/{dag_id}/runs/{dag_run_id}",
         {"logical_date": None},
+        has_structured_logs=True,
     ),
 }
 
@@ -126,13 +133,38 @@ class DagDocument(BaseModel):
         )
 
 
+class DagVersionDocument(BaseModel):
+    """A version of a DAG as Airflow 3 describes it.
+
+    Attributes
+    ----------
+    bundle_version
+        Of all DAG files together, a commit of Git for example; None where they have none.
+    """
+
+    version_number: int
+    bundle_version: str | None = None
+
+    def __str__(self) -> str:
+        """Return it as ``3``, or ``3+1a2b3c`` with the version of the bundle."""
+        bundle = f"+{self.bundle_version}" if self.bundle_version else ""
+        return f"{self.version_number}{bundle}"[:MAX_VERSION_LENGTH]
+
+
 class DagRunDocument(BaseModel):
-    """A run as Airflow describes it."""
+    """A run as Airflow describes it.
+
+    Attributes
+    ----------
+    dag_versions
+        Oldest first: a DAG that was exchanged during a run has run in several.
+    """
 
     dag_id: str
     dag_run_id: str
     state: str | None = None
     end_date: AwareDatetime | None = None
+    dag_versions: list[DagVersionDocument] = Field(default_factory=list)
 
     def to_run(self) -> OrchestratorRun:
         """Return the run; a state that we do not know is not the end of it."""
@@ -141,7 +173,13 @@ class DagRunDocument(BaseModel):
             dag_run_id=self.dag_run_id,
             state=_RUN_STATES.get(self.state or "", OrchestratorRunState.RUNNING),
             ended_at=self.end_date,
+            dag_version=self.dag_version,
         )
+
+    @property
+    def dag_version(self) -> str | None:
+        """The version of its DAG that ran last; None where Airflow tells none."""
+        return str(self.dag_versions[-1]) if self.dag_versions else None
 
 
 class TaskInstanceDocument(BaseModel):
@@ -154,6 +192,7 @@ class TaskInstanceDocument(BaseModel):
     start_date: AwareDatetime | None = None
     end_date: AwareDatetime | None = None
     try_number: int | None = None
+    map_index: int | None = None
 
     def to_task_instance(self) -> TaskInstance:
         """Return the task."""
@@ -164,7 +203,28 @@ class TaskInstanceDocument(BaseModel):
             started_at=self.start_date,
             ended_at=self.end_date,
             try_number=self.try_number or 0,
+            map_index=-1 if self.map_index is None else self.map_index,
         )
+
+
+class LogDocument(BaseModel):
+    """What a task has logged, as Airflow 3 answers it: structured lines, or texts."""
+
+    content: list[Any] = Field(default_factory=list)
+
+    @property
+    def exception_type(self) -> str | None:
+        """The type of the last exception in it; its text is never looked at."""
+        for line in reversed(self.content):
+            try:
+                # https://www.structlog.org/en/stable/api.html#structlog.tracebacks.Trace: the
+                # exception first, then its causes.
+                name = line["error_detail"][0]["exc_type"]
+            except (TypeError, LookupError):
+                continue
+            if isinstance(name, str) and _TYPE_NAME.fullmatch(name):
+                return name
+        return None
 
 
 class Page(BaseModel):

@@ -9,6 +9,7 @@ from workflow_manager.domain.notification import Notification
 from workflow_manager.domain.orchestrator_run import OrchestratorRun, RunKey, TaskInstance
 
 ACCEPTS_TAG = "accepts:"
+RESULTS_OPTIONAL_TAG = "results:optional"
 
 
 class Dag(BaseModel):
@@ -29,6 +30,11 @@ class Dag(BaseModel):
         found = (tag.removeprefix(ACCEPTS_TAG) for tag in self.tags if tag.startswith(ACCEPTS_TAG))
         return tuple(found)
 
+    @property
+    def needs_results(self) -> bool:
+        """Whether a success without results is a failure: unless its tag says otherwise."""
+        return RESULTS_OPTIONAL_TAG not in self.tags
+
 
 class Orchestrator(Protocol):
     """Airflow. Every call may raise an `UpstreamError`."""
@@ -39,8 +45,10 @@ class Orchestrator(Protocol):
     def get_dag(self, dag_id: str) -> Dag | None:
         """Return a DAG, or None if Airflow does not know it."""
 
-    def trigger_dag_run(self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]) -> None:
-        """Create a run.
+    def trigger_dag_run(
+        self, dag_id: str, dag_run_id: str, conf: Mapping[str, JsonValue]
+    ) -> str | None:
+        """Create a run, and return the version of its DAG if Airflow counts versions.
 
         Raises
         ------
@@ -64,6 +72,12 @@ class Orchestrator(Protocol):
 
     def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
         """Return the tasks of these runs."""
+
+    def find_exception_type(self, dag_id: str, task: TaskInstance) -> str | None:
+        """Return the type of the exception that a failed task ended with, by Airflow's log of it.
+
+        Never its text, which may name a patient. None if Airflow does not tell.
+        """
 
     def cancel_dag_run(self, dag_id: str, dag_run_id: str) -> None:
         """End a run as failed, after its teardown tasks; one that has ended stays as it is.

@@ -14,12 +14,21 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     StoreUnavailableError,
 )
-from workflow_manager.domain.result import MAX_RESULTS_BYTES, Result, result_type_of
+from workflow_manager.domain.result import (
+    MAX_N_RESULTS,
+    MAX_RESULTS_BYTES,
+    Engine,
+    Result,
+    VersionText,
+    result_type_of,
+)
 from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.ports import MessageQueue, WorkflowStore
 from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.explain_failure import explain_no_results
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.note_progress import note_progress
+from workflow_manager.steps.runs.replace_reason import replace_reason
 
 
 class Callback(BaseModel):
@@ -33,6 +42,8 @@ class Callback(BaseModel):
         False: the run failed for `error`. Left out with `progress`: it goes on.
     progress
         0 to 100 [%].
+    dag_version, engine
+        What made the results; a DAG may tell once its conf has a ``conf_version``.
     """
 
     # A misspelt field must not turn a failure into a success.
@@ -53,11 +64,13 @@ class Callback(BaseModel):
     success: bool | None = None
     error: str | None = Field(default=None, max_length=1000)
     progress: int | None = Field(default=None, ge=0, le=100)
-    results: tuple[Result, ...] = Field(default=(), max_length=20)
+    results: tuple[Result, ...] = Field(default=(), max_length=MAX_N_RESULTS)
+    dag_version: VersionText | None = None
+    engine: Engine | None = None
 
     @model_validator(mode="after")
     def _check_meaning(self) -> Self:
-        has_results = bool(self.results) or self.result_file is not None
+        has_results = self.has_results
         if self.error is not None and self.success is not False:
             raise ValueError("an error goes with success: false")
         if self.success is False and has_results:
@@ -71,6 +84,11 @@ class Callback(BaseModel):
         return self
 
     @property
+    def has_results(self) -> bool:
+        """Whether the DAG has left anything."""
+        return bool(self.results) or self.result_file is not None
+
+    @property
     def is_progress(self) -> bool:
         """Whether the run goes on."""
         return self.progress is not None and self.success is None
@@ -78,7 +96,15 @@ class Callback(BaseModel):
     @property
     def outcome_hash(self) -> str:
         """Tells a repeated callback from a different one."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        # As the release before made it, whose runs may be told of again.
+        told = self.model_dump_json(exclude={"dag_version", "engine"})
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """What made the results, as fields of the run."""
+        told = {"dag_version": self.dag_version, "engine": self.engine}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 def receive_results(
@@ -123,9 +149,10 @@ def receive_results(
         raise StoreUnavailableError(UNREADABLE)
     if task_id is not None and task_id != run.task_id:
         raise InvalidInputError("The callback's token belongs to the run of another task.")
-    is_success = not callback.is_progress and callback.success is not False
+    reason = _failure_reason(run, callback)
+    is_success = not callback.is_progress and reason is None
     if run.state.is_final and not (run.is_overdue and is_success):
-        return _accept_repetition(run, callback)
+        return _accept_repetition(store, queue, run, callback, cause)
     if callback.is_progress:
         return note_progress(store, queue, run.dag_run_id, callback.progress or 0, cause)
     move = DagRunMove.SUCCEED if is_success else DagRunMove.FAIL
@@ -137,11 +164,13 @@ def receive_results(
         move,
         cause,
         results=_collect_results(run, callback),
-        reason=_failure_reason(callback),
+        reason=reason,
         outcome_hash=callback.outcome_hash,
+        **callback.provenance,
     )
     # Somebody else finished it between our two reads: answer as to any repetition.
-    return finished or _accept_repetition(authenticate_callback(store, token, cause), callback)
+    run = finished or authenticate_callback(store, token, cause)
+    return finished or _accept_repetition(store, queue, run, callback, cause)
 
 
 def authenticate_callback(store: WorkflowStore, token: str, cause: Cause) -> DagRun:
@@ -164,20 +193,26 @@ def authenticate_callback(store: WorkflowStore, token: str, cause: Cause) -> Dag
     return run
 
 
-def _accept_repetition(run: DagRun, callback: Callback) -> DagRun:
+def _accept_repetition(
+    store: WorkflowStore, queue: MessageQueue, run: DagRun, callback: Callback, cause: Cause
+) -> DagRun:
     if callback.is_progress or run.outcome_hash == callback.outcome_hash:
         return run
     # Ended here without its word: cancelled, overdue, or found ended in Airflow.
-    is_success = callback.success is not False
-    if run.outcome_hash is None and is_success == (run.state is DagRunState.SUCCEEDED):
+    reason = _failure_reason(run, callback)
+    if run.outcome_hash is None and (reason is None) == (run.state is DagRunState.SUCCEEDED):
+        if callback.error and run.state is DagRunState.FAILED and not run.is_overdue:
+            # It says more than Airflow, where the failure was found before.
+            ids = (run.dag_run_id, callback.error, callback.outcome_hash)
+            return replace_reason(store, queue, *ids, cause) or run
         return run
     raise ConflictError(f"The run is {run.state} already, by another outcome.")
 
 
-def _failure_reason(callback: Callback) -> str | None:
+def _failure_reason(run: DagRun, callback: Callback) -> str | None:
     if callback.success is False:
         return callback.error or "The DAG failed without a reason."
-    return None
+    return None if callback.has_results else explain_no_results(run)
 
 
 def _collect_results(run: DagRun, callback: Callback) -> tuple[Result, ...]:

@@ -13,6 +13,7 @@ from tests.fakes.world import (
     get_task,
     make_exam_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from workflow_manager.domain.dag_run import task_dag_run_id
@@ -21,7 +22,7 @@ from workflow_manager.domain.errors import NeighbourRefusedError, UpstreamUnreac
 from workflow_manager.domain.exam import Exam, ItemStatus, TaskType
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.receive_results import receive_results
 from workflow_manager.services.trigger_task import trigger_task
 from workflow_manager.steps.patients.find_patient_data import find_patient_data
 
@@ -38,7 +39,7 @@ def reconstruct(world: MemoryPorts) -> str:
     deliver_queue(world)
     run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
     world.lake.put(f"result/{run_id}/image.dcm", b"image", "application/dicom")
-    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(20))
+    call(receive_results, world, callback_token(world, run_id), make_success(run_id), at(20))
     return run_id
 
 

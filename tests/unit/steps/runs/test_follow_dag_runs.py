@@ -20,6 +20,7 @@ from tests.fakes.world import (
     make_dag_data,
     make_exam_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
@@ -55,6 +56,8 @@ def time(seconds: float) -> datetime:
 
 
 def end_in_airflow(world: MemoryPorts, run_id: str, seconds: float, state: str = "success") -> None:
+    if state == "success":
+        world.lake.put(f"result/{run_id}/image.dcm", b"1", "")
     world.orchestrator.finish(DAG_ID, run_id, OrchestratorRunState(state), time(seconds))
 
 
@@ -129,7 +132,7 @@ def test_callback_after_its_run_was_healed_is_accepted(world: MemoryPorts) -> No
     end_in_airflow(world, run_id, 30)
     reconcile(world, 120)
 
-    after = call(receive_results, world, token, Callback(success=True), at(130))
+    after = call(receive_results, world, token, make_success(run_id), at(130))
 
     assert after.state is DagRunState.SUCCEEDED
 

@@ -21,6 +21,7 @@ from tests.fakes.world import (
     get_task,
     make_exam_task,
     make_raw_data,
+    make_success,
     make_world,
 )
 from workflow_manager.domain.errors import (
@@ -34,7 +35,7 @@ from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.cancel_task import cancel_task
 from workflow_manager.services.create_upload import UploadRequest, create_upload
 from workflow_manager.services.process_workflow import process_workflow
-from workflow_manager.services.receive_results import Callback, receive_results
+from workflow_manager.services.receive_results import receive_results
 from workflow_manager.services.retry_task import retry_task
 from workflow_manager.services.trigger_task import trigger_task
 
@@ -244,4 +245,4 @@ def test_scan_with_very_many_tasks_behind_it_completes_and_all_of_them_run() -> 
 
 
 def succeed(world: MemoryPorts, run_id: str, seconds: float) -> None:
-    call(receive_results, world, callback_token(world, run_id), Callback(success=True), at(seconds))
+    call(receive_results, world, callback_token(world, run_id), make_success(run_id), at(seconds))

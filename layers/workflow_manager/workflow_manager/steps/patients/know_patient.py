@@ -1,4 +1,4 @@
-"""Bring the pseudonym of a patient to the runs whose images are filed under it."""
+"""Bring what images are filed under to runs: the patient's pseudonym, the date of the exam."""
 
 from workflow_manager.deadline import limit
 from workflow_manager.domain.dag_run import DagRun, derive_study_instance_uid
@@ -15,7 +15,7 @@ TOTAL_S = 2.0
 
 
 def note_patient(exam: ExamClient, execution: Execution, record: Exam) -> None:
-    """Note whose pseudonym a workflow's runs take, if it can be had: no scan waits for it.
+    """Note the pseudonym and the date that a workflow's runs take: no scan waits for them.
 
     Parameters
     ----------
@@ -32,12 +32,13 @@ def note_patient(exam: ExamClient, execution: Execution, record: Exam) -> None:
         # Another patient's must not stay; the start of a run asks again.
         logger.warning("no pseudonym yet", extra={"reason": error.detail})
         pseudonym = None
-    if pseudonym != workflow.patient_pseudonym:
-        execution.put_workflow(patient_pseudonym=pseudonym)
+    noted = {"patient_pseudonym": pseudonym, "study_at": record.datetime_created}
+    if noted != {name: getattr(workflow, name) for name in noted}:
+        execution.put_workflow(**noted)
 
 
 def know_patient(store: WorkflowStore, exam: ExamClient, run: DagRun) -> DagRun:
-    """Return a run with its patient's pseudonym; without one, where there is no patient.
+    """Return a run with its patient's pseudonym and its exam's date; without, if there is none.
 
     Raises
     ------
@@ -46,22 +47,29 @@ def know_patient(store: WorkflowStore, exam: ExamClient, run: DagRun) -> DagRun:
     """
     if run.workflow_id is None or run.patient_pseudonym is not None:
         return run
-    return run.evolve(patient_pseudonym=_find_pseudonym(store, exam, run))
+    workflow = _find_workflow(store, exam, run)
+    if workflow is None:
+        return run
+    found = {"patient_pseudonym": workflow.patient_pseudonym, "study_at": workflow.study_at}
+    return run.evolve(**found)
 
 
 @retry_on_conflict
-def _find_pseudonym(store: WorkflowStore, exam: ExamClient, run: DagRun) -> str | None:
+def _find_workflow(store: WorkflowStore, exam: ExamClient, run: DagRun) -> Workflow | None:
     execution = store.get_execution(run.workflow_id or "")
     workflow = execution.graph.workflow if execution else None
     if workflow is None or not _is_of_its_exam(run, workflow):
         return None
     if workflow.patient_pseudonym is None:
-        if (patient_id := _find_patient_id(exam, workflow.exam_id or "")) is None:
+        record = _read_exam(exam, workflow.exam_id or "")
+        if record is None or record.patient_id is None:
             return None
-        workflow = workflow.evolve(patient_pseudonym=exam.pseudonymize(patient_id))
+        pseudonym = exam.pseudonymize(record.patient_id)
+        noted = {"patient_pseudonym": pseudonym, "study_at": record.datetime_created}
+        workflow = workflow.evolve(**noted)
         # For the next run, and for who erases the patient's data.
         store.commit([workflow])
-    return workflow.patient_pseudonym
+    return workflow
 
 
 def _is_of_its_exam(run: DagRun, workflow: Workflow) -> bool:
@@ -70,9 +78,9 @@ def _is_of_its_exam(run: DagRun, workflow: Workflow) -> bool:
     return bool(exam_id) and derive_study_instance_uid(exam_id or "") == run.study_instance_uid
 
 
-def _find_patient_id(exam: ExamClient, exam_id: str) -> str | None:
+def _read_exam(exam: ExamClient, exam_id: str) -> Exam | None:
     try:
-        return exam.get_exam(exam_id).patient_id
+        return exam.get_exam(exam_id)
     except NeighbourRefusedError as error:
         # It was deleted. A proxy, or a login that is refused, is no word of exam-manager.
         if not error.is_own:

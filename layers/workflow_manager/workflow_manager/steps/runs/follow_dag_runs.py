@@ -22,7 +22,7 @@ from workflow_manager.domain.orchestrator_run import (
     RunKey,
     TaskInstance,
 )
-from workflow_manager.domain.result import Result, result_type_of
+from workflow_manager.domain.result import MAX_N_RESULTS, Result, result_type_of
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.observability import MetricUnit, count_left_undone, logger, metrics
@@ -35,6 +35,11 @@ from workflow_manager.ports import (
 )
 from workflow_manager.settings import Settings
 from workflow_manager.steps.keep_going import keep_going
+from workflow_manager.steps.runs.explain_failure import (
+    explain_failure,
+    explain_no_results,
+    list_failed,
+)
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.measure_callback_lag import measure_callback_lag
 from workflow_manager.steps.runs.note_progress import note_progress
@@ -43,7 +48,8 @@ from workflow_manager.steps.turn import Turn
 
 # Airflow may not list a run yet that was just started.
 LISTING_WAIT = timedelta(minutes=2)
-MAX_N_RESULTS = 20
+# Of the runs that one question found failed: each takes a request, and none needs it.
+MAX_N_EXPLAINED = 10
 # To find the one run among a hundred that spoils the answer for all takes eight; then it is away.
 MAX_N_ASKED_IN_VAIN = 20
 GONE = "Airflow does not know the run any more."
@@ -60,11 +66,14 @@ class Answers:
     ----------
     instances
         The tasks of the runs; empty if Airflow did not tell.
+    exception_types
+        Types of the exceptions that runs have failed with, as far as Airflow tells.
     """
 
     asked: frozenset[str] = frozenset()
     found: Mapping[str, OrchestratorRun] = field(default_factory=dict)
     instances: Mapping[str, list[TaskInstance]] = field(default_factory=dict)
+    exception_types: Mapping[str, str] = field(default_factory=dict)
 
     def has_ended(self, run: DagRun) -> bool:
         """Tell whether Airflow lists a run as ended."""
@@ -88,7 +97,31 @@ def ask_airflow(
         if not is_late():
             for instance in _ask_around(orchestrator.list_task_instances, answered)[1]:
                 instances.setdefault(instance.dag_run_id, []).append(instance)
-    return Answers(frozenset(key.dag_run_id for key in answered), found, instances)
+    types = _ask_why(orchestrator, found, instances, is_late)
+    return Answers(frozenset(key.dag_run_id for key in answered), found, instances, types)
+
+
+def _ask_why(
+    orchestrator: Orchestrator,
+    found: Mapping[str, OrchestratorRun],
+    instances: Mapping[str, list[TaskInstance]],
+    is_late: Callable[[], bool],
+) -> dict[str, str]:
+    """Return the types of the exceptions that runs have failed with, by their ids."""
+    failed = [run for run in found.values() if run.state is OrchestratorRunState.FAILED]
+    types: dict[str, str] = {}
+    for run in failed[:MAX_N_EXPLAINED]:
+        tasks = list_failed(instances.get(run.dag_run_id, []))
+        if is_late() or not tasks:
+            continue
+        try:
+            name = orchestrator.find_exception_type(run.dag_id, tasks[0])
+        except ScanHubError as error:
+            # The run fails all the same, and a log that is gone is nobody's task.
+            logger.warning("log of a task not read", extra={"reason": error.detail})
+            break
+        types |= {run.dag_run_id: name} if name else {}
+    return types
 
 
 def _ask_around(
@@ -148,11 +181,16 @@ def follow_dag_run(
         _follow_missing(store, queue, orchestrator, settings, run, cause)
         return
     instances = answers.instances.get(run.dag_run_id, [])
-    if known.state.is_final:
-        _follow_end(store, lake, queue, clock, settings, run, known, instances, cause)
+    if known.state is OrchestratorRunState.SUCCESS:
+        _follow_success(store, lake, queue, clock, settings, run, known, cause)
+        return
+    if known.state is OrchestratorRunState.FAILED:
+        exception_type = answers.exception_types.get(run.dag_run_id)
+        reason = explain_failure(instances, exception_type)
+        _end(store, queue, clock, settings, run, known, cause, reason)
         return
     if run.state is DagRunState.PENDING:
-        mark_started(store, queue, run.dag_run_id, cause)
+        mark_started(store, queue, run.dag_run_id, cause, known.dag_version)
     if (progress := _progress(instances)) > run.progress:
         note_progress(store, queue, run.dag_run_id, progress, cause)
 
@@ -172,7 +210,7 @@ def _follow_missing(
         finish_dag_run(store, queue, settings, run.dag_run_id, DagRunMove.FAIL, cause, reason=GONE)
 
 
-def _follow_end(
+def _follow_success(
     store: WorkflowStore,
     lake: DataLake,
     queue: MessageQueue,
@@ -180,31 +218,37 @@ def _follow_end(
     settings: Settings,
     run: DagRun,
     known: OrchestratorRun,
-    instances: list[TaskInstance],
     cause: Cause,
 ) -> None:
-    # The callback says more than Airflow's state, so wait for one that may be under way.
+    # The callback says more than Airflow's state, so wait for one that may be under way. A failure
+    # is told at once: a DAG's own sentence still takes the place of ours.
     wait = timedelta(seconds=settings.callback_wait_s)
     if known.ended_at is None or cause.at < known.ended_at + wait:
         return
+    results = _find_results(lake, run)
+    reason = None if results else explain_no_results(run)
+    _end(store, queue, clock, settings, run, known, cause, reason, results)
+
+
+def _end(
+    store: WorkflowStore,
+    queue: MessageQueue,
+    clock: Clock,
+    settings: Settings,
+    run: DagRun,
+    known: OrchestratorRun,
+    cause: Cause,
+    reason: str | None,
+    results: tuple[Result, ...] = (),
+) -> None:
+    """End a run as it has ended in Airflow; with a reason, it has failed."""
     logger.warning("callback lost", extra={"dag_run_id": run.dag_run_id, "state": known.state})
     metrics.add_metric("CallbacksLost", MetricUnit.Count, 1)
-    if known.state is OrchestratorRunState.SUCCESS:
-        results = _find_results(lake, run)
-        ended = finish_dag_run(
-            store,
-            queue,
-            settings,
-            run.dag_run_id,
-            DagRunMove.SUCCEED,
-            cause,
-            results=results,
-        )
-    else:
-        reason = _explain_failure(instances)
-        ended = finish_dag_run(
-            store, queue, settings, run.dag_run_id, DagRunMove.FAIL, cause, reason=reason
-        )
+    move = DagRunMove.SUCCEED if reason is None else DagRunMove.FAIL
+    outcome: dict[str, object] = {"results": results, "reason": reason}
+    if run.dag_version is None:
+        outcome["dag_version"] = known.dag_version
+    ended = finish_dag_run(store, queue, settings, run.dag_run_id, move, cause, **outcome)
     measure_callback_lag(clock, ended, known.ended_at, cause)
 
 
@@ -212,12 +256,6 @@ def _progress(instances: list[TaskInstance]) -> int:
     # Only the callback reports 100, at the end.
     n_done = sum(instance.is_done for instance in instances)
     return min(99, 100 * n_done // len(instances)) if instances else 0
-
-
-def _explain_failure(instances: list[TaskInstance]) -> str:
-    failed = sorted(each.task_id for each in instances if each.state == "failed")
-    where = f", in {', '.join(failed[:5])}" if failed else ""
-    return f"The DAG failed in Airflow{where}."
 
 
 def _find_results(lake: DataLake, run: DagRun) -> tuple[Result, ...]:

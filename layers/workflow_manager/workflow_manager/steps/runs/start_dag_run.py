@@ -1,15 +1,16 @@
 """Start a pending run in Airflow: the only place that does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from workflow_manager.domain.dag_run import (
     SIMULATION_STEP_S,
     DagRun,
     DagRunState,
-    dag_run_conf,
     new_callback_token,
 )
+from workflow_manager.domain.dag_run_conf import dag_run_conf
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     ConflictError,
@@ -37,10 +38,12 @@ from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.runs.check_content import InputStart, check_content, read_inputs
 from workflow_manager.steps.runs.check_dag import require_dag, require_data
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
+from workflow_manager.steps.runs.gather_inputs import gather_inputs
 from workflow_manager.steps.workflows.send_messages import send_changes
 
 CALLBACK_PATH = "/results_ready/"
 UNKNOWN_DAG_GRACE = timedelta(minutes=2)
+_ENDED = (DagRunState.SUCCEEDED, DagRunState.FAILED, DagRunState.CANCELLED)
 
 
 def start_dag_run(
@@ -95,7 +98,7 @@ def _start(
     cause: Cause,
     since: datetime,
 ) -> None:
-    dag_run_id = run.dag_run_id
+    dag_run_id, dag_version = run.dag_run_id, None
     try:
         if run.is_simulated:
             queue.send_simulation_step(dag_run_id, 1, SIMULATION_STEP_S)
@@ -105,8 +108,10 @@ def _start(
             starts = read_inputs(lake, run.inputs)
             run = _join_trace(run, starts)
             check_content(dag, starts)
-            run = know_patient(store, exam, run)
-            _trigger(orchestrator, settings, *_note_attempt(store, run, cause))
+            run = know_patient(store, exam, run).evolve(needs_results=dag.needs_results)
+            inputs = gather_inputs(store, run)
+            noted, token = _note_attempt(store, run, cause)
+            dag_version = _trigger(orchestrator, settings, noted, inputs, token)
             latency_ms = milliseconds_between(since, clock())
             metrics.add_metric("TriggerLatency", MetricUnit.Milliseconds, latency_ms)
     except InvalidInputError as error:
@@ -133,7 +138,7 @@ def _start(
         # It stays pending; the reconciler queues it again, later each time.
         _note_reason(store, queue, dag_run_id, error.detail, cause)
     else:
-        mark_started(store, queue, dag_run_id, cause)
+        mark_started(store, queue, dag_run_id, cause, dag_version)
 
 
 def _join_trace(run: DagRun, starts: Sequence[InputStart]) -> DagRun:
@@ -154,13 +159,20 @@ def _note_attempt(store: WorkflowStore, run: DagRun, cause: Cause) -> tuple[DagR
     return noted, token
 
 
-def _trigger(orchestrator: Orchestrator, settings: Settings, run: DagRun, token: str) -> None:
-    conf = dag_run_conf(run, settings.workflow_manager_url + CALLBACK_PATH, token)
+def _trigger(
+    orchestrator: Orchestrator,
+    settings: Settings,
+    run: DagRun,
+    inputs: Sequence[Mapping[str, Any]],
+    token: str,
+) -> str | None:
+    conf = dag_run_conf(run, inputs, settings.workflow_manager_url + CALLBACK_PATH, token)
     try:
-        orchestrator.trigger_dag_run(run.dag_id, run.dag_run_id, conf)
+        return orchestrator.trigger_dag_run(run.dag_id, run.dag_run_id, conf)
     except ConflictError:
         if not orchestrator.has_dag_run(run.dag_id, run.dag_run_id):
             raise
+        return None
 
 
 @retry_on_conflict
@@ -186,10 +198,19 @@ def _list_to_tell(store: WorkflowStore, run: DagRun, cause: Cause) -> list[Task]
 
 
 @retry_on_conflict
-def mark_started(store: WorkflowStore, queue: MessageQueue, dag_run_id: str, cause: Cause) -> None:
+def mark_started(
+    store: WorkflowStore,
+    queue: MessageQueue,
+    dag_run_id: str,
+    cause: Cause,
+    dag_version: str | None = None,
+) -> None:
     """Note that Airflow has a run; if it was cancelled meanwhile, ask for its stop there."""
     run = store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING:
+        if run and dag_version and run.state in _ENDED and run.dag_version is None:
+            # A quick DAG has reported its end before.
+            store.commit([run.evolve(dag_version=dag_version)])
         # `follow_changes` may have tried to stop it before Airflow had it.
         send_changes(queue, [], [run] if run and run.stop_due_at else [])
         return
@@ -199,6 +220,7 @@ def mark_started(store: WorkflowStore, queue: MessageQueue, dag_run_id: str, cau
         "deadline": deadline,
         "start_lease_until": None,
         "reason": None,
+        "dag_version": dag_version,
     }
     started, event = move_run(run, DagRunMove.START, cause, **changes)
     tasks = _list_to_tell(store, run, cause) if run.waits_because is not None else []

@@ -13,6 +13,7 @@ from workflow_manager.domain.errors import (
     NotFoundError,
     ScanHubError,
 )
+from workflow_manager.domain.parameters import read_parameters
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.settings import Settings
@@ -61,6 +62,7 @@ def find_own_complaints(settings: Settings, graph: TaskGraph, task: Task) -> Ite
         yield from find_complaints(partial(require_arg, task, "contrast"))
     else:
         yield from find_complaints(partial(task.find_dag_id, settings.policy))
+        yield from find_complaints(partial(read_parameters, task.args))
         yield from find_complaints(partial(_check_inputs, graph, task))
 
 

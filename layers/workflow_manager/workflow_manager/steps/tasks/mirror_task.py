@@ -17,7 +17,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     VersionConflictError,
 )
-from workflow_manager.domain.exam import ItemStatus
+from workflow_manager.domain.exam import ItemStatus, ResultType
 from workflow_manager.domain.result import Result
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.observability import logger
@@ -38,7 +38,10 @@ WAITS_FOR_DATA = "Waits for raw data: upload it for this task."
 # A report that exam-manager itself has refused for so long is not repeated: one that is restored
 # from its backup meanwhile is still told.
 MAX_TIME_REFUSED = timedelta(hours=1)
-# The deadline for all results of one task, of which there may be twenty.
+# Of more, exam-manager is told of one of each type: it lists them with each task, and a POST each
+# would take minutes.
+MAX_N_TOLD = 20
+# The deadline for all results of one task.
 RESULTS_BUDGET = timedelta(seconds=10)
 
 
@@ -168,7 +171,7 @@ def _report_results(
     # POST is not idempotent there: an earlier try whose answer was lost shows in the list.
     known = {(item.directory, item.filename) for item in exam.get_task(task.task_id).results}
     until = clock() + RESULTS_BUDGET
-    for result in _with_middle_last(run.results):
+    for result in _choose_told(run.results):
         directory, filename = _locate(run, result)
         if (directory, filename) in known:
             continue
@@ -182,10 +185,15 @@ def _report_results(
             refusals.append(f"Exam-manager refuses a result of type {result.type}.")
 
 
-def _with_middle_last(results: Sequence[Result]) -> list[Result]:
-    # Of a series, ScanHub's viewer shows one image: that of the last result.
-    middle = len(results) // 2
-    return [*results[:middle], *results[middle + 1 :], *results[middle : middle + 1]]
+def _choose_told(results: Sequence[Result]) -> list[Result]:
+    """Return what exam-manager is told of; last the middle of a series, which its viewer shows."""
+    if len(results) <= MAX_N_TOLD:
+        middle = len(results) // 2
+        return [*results[:middle], *results[middle + 1 :], *results[middle : middle + 1]]
+    by_type: dict[ResultType, list[Result]] = {}
+    for each in results:
+        by_type.setdefault(each.type, []).append(each)
+    return [each[len(each) // 2] for each in sorted(by_type.values(), key=len)]
 
 
 def _check_time(clock: Clock, until: datetime) -> None:

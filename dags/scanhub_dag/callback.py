@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from scanhub_reconstruction.deadline import bound_client, limit, take_nothing_packed
+from scanhub_dag.deadline import bound_client, limit, take_nothing_packed
 
 # For the next byte, and for all of one try.
 _TIMEOUT_S, _TRY_S = 10.0, 15.0
@@ -25,6 +25,7 @@ _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.5, 30.0
 # Timeout, too early, too many; beside them all that is the server's own fault. A 409 says that the
 # run has ended otherwise, and would say so again.
 _RETRIED_STATUS_CODES = frozenset({408, 425, 429})
+_CONFLICT = "status 409"
 # The server may or may not have seen the request; it records the same result once.
 _RETRIED_ERRORS = (
     httpx.TimeoutException,
@@ -41,6 +42,10 @@ _logger = logging.getLogger(__name__)
 
 class CallbackError(Exception):
     """The workflow manager did not take the message."""
+
+
+class RunEndedError(CallbackError):
+    """The run has ended before, by another outcome."""
 
 
 class CallbackLostError(CallbackError):
@@ -117,29 +122,31 @@ class ResultsCallback:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             _logger.info("Progress was not delivered (%s).", type(error).__name__)
 
-    def report_results(self, result_file: str, results: list[dict[str, Any]]) -> None:
+    def report_results(
+        self, bucket: str, results: list[dict[str, Any]], engine: dict[str, str] | None = None
+    ) -> None:
         """Tell that the run succeeded.
 
         Parameters
         ----------
-        result_file
-            `s3://` URL of the main result.
+        bucket
+            Where the results are; the first one is the main one.
         results
             Type, keys and technical facts of each result; the same for every try of a run.
+        engine
+            Name and version of what made them.
 
         Raises
         ------
         CallbackError
             If the message was not taken.
         """
-        self._post(
-            {
-                "dag_id": self._dag_id,
-                "result_file": result_file,
-                "success": True,
-                "results": results,
-            }
-        )
+        body: dict[str, Any] = {"dag_id": self._dag_id, "success": True, "results": results}
+        if results:
+            body["result_file"] = f"s3://{bucket}/{results[0]['key']}"
+        if engine is not None:
+            body["engine"] = engine
+        self._post(body)
 
     def report_failure(self, sentence: str) -> None:
         """Tell that the run failed.
@@ -165,6 +172,8 @@ class ResultsCallback:
             outcome, pause_s = self._try_post(body, headers)
             if outcome is None:
                 return
+            if outcome == _CONFLICT:
+                raise RunEndedError("The run has ended before, by another outcome.")
             if pause_s is None:
                 raise CallbackError(f"The workflow manager refused the message ({outcome}).")
             pause_s = min(max(pause_s, longest_s), _MAX_PAUSE_S)
