@@ -20,7 +20,8 @@ _TIMEOUT_VARIABLE, _MEMORY_VARIABLE = "SCANHUB_PIPE_TIMEOUT_S", "SCANHUB_PIPE_ME
 _DEFAULT_TIMEOUT_S = 1500
 _MIB = 2**20
 # Programs that start another one, whose name says more.
-_NOT_A_NAME = re.compile(r"(env|nice|time|sh|bash|python[\d.]*)$|-|.*=")
+_STARTERS = re.compile(r"env|nice|time|sh|bash|python[\d.]*")
+_NAME = re.compile(r"[A-Za-z][\w.+-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,11 @@ class Command:
     @property
     def name(self) -> str:
         """The name of the program, as far as the command tells it."""
-        words = (PurePath(word).name for word in self.arguments)
-        found = next((word for word in words if not _NOT_A_NAME.match(word)), "engine")
-        return "".join(c for c in found if c.isprintable())[:64] or "engine"
+        for word in self.arguments:
+            name = PurePath(word).name
+            if "=" not in word and _NAME.fullmatch(name) and not _STARTERS.fullmatch(name):
+                return name
+        return "engine"
 
 
 def find_command() -> Command:

@@ -177,10 +177,11 @@ class EngineProcess:
             raise EngineError(
                 f"The reconstruction engine took longer than {self._command.timeout_s:g} s."
             )
+        has_ended = self._process.poll() is not None
         ready = self._selector.select(min(left_s, _LOOK_S))
         for key, _ in ready:
             key.data()
-        if self._process.poll() is None:
+        if not has_ended:
             return
         self._ended_at_s = self._ended_at_s or time.monotonic()
         is_silent = not any(key.fileobj is not self._input for key, _ in ready)

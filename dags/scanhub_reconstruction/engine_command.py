@@ -46,6 +46,4 @@ def describe_door() -> str:
         is_there = find_engine_command() is not None
     except Exception:  # noqa: BLE001 - the refusal is true without it
         is_there = False
-    return (
-        " The DAG pipe_reconstruction takes it, with the engine installed here." if is_there else ""
-    )
+    return f" The DAG {ENGINE_DAG_ID} does it, by the engine installed here." if is_there else ""

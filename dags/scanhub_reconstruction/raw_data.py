@@ -77,19 +77,34 @@ def read_raw_data(path: Path, *, is_acceleration_taken: bool = False) -> RawData
         samples = raw.read_coil(volume, coil)
         if raw.source_format == "NumPy":  # the other format's reader has looked at the lines
             is_measured |= samples.any(axis=2)
-        parts: NDArray[np.float32] = samples.view(np.float32)
-        # The smallest and the largest are NaN when any is.
-        with np.errstate(invalid="ignore"):
-            extremes = np.array([np.min(parts), np.max(parts)])
+        peak = max(peak, _find_peak(samples))
         release_pages(raw.mapping)
-        if not np.isfinite(extremes).all():
-            raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
-        peak = max(peak, float(np.abs(extremes).max()))
+    for samples in _list_references(raw):
+        _find_peak(samples)
+        release_pages(raw.mapping)
     if peak == 0:
         raise RawDataError("The k-space holds zeros only: there is no signal to reconstruct.")
     if raw.source_format == "NumPy":
         raw = replace(raw, scan_options=check_measured_lines(is_measured))
     return replace(raw, peak=peak)
+
+
+def _find_peak(samples: NDArray[np.complex64]) -> float:
+    """Return the largest real or imaginary part, once it is a finite number."""
+    parts: NDArray[np.float32] = samples.view(np.float32)
+    # The smallest and the largest are NaN when any is.
+    with np.errstate(invalid="ignore"):
+        extremes = np.array([np.min(parts), np.max(parts)])
+    if not np.isfinite(extremes).all():
+        raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
+    return float(np.abs(extremes).max())
+
+
+def _list_references(raw: RawData) -> list[NDArray[np.complex64]]:
+    """Return the reference lines, by volume and coil."""
+    if raw.parallel is None or raw.parallel.reference is None:
+        return []
+    return [samples for volume in raw.parallel.reference for samples in volume]
 
 
 def _read_by_content(path: Path, *, is_acceleration_taken: bool) -> RawData:
