@@ -112,7 +112,7 @@ check: setup ## Lint, types, architecture, template, unit and integration tests;
 	$(BIN)/ruff format --check
 	$(BIN)/mypy layers/workflow_manager/workflow_manager dags local tools functions benchmarks \
 	  client/scanhub_workflow
-	PYTHONPATH=layers/workflow_manager:client $(BIN)/lint-imports
+	PYTHONPATH=layers/workflow_manager:client:dags $(BIN)/lint-imports
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 	rm -rf $(RECORDED)
 	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 $(COVERAGE) tests/unit tests/integration tests/infra

@@ -185,6 +185,13 @@ def test_engine_in_c_makes_the_image_of_the_built_in_reconstruction(
     assert name == "engine"
 
 
+def test_shortest_engine_of_the_documentation_is_understood(raw: RawData, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "engines.md").read_text()
+    program = tmp_path / "shortest.py"
+    program.write_text(text.partition("```python\n")[2].partition("```")[0])
+    assert run(raw, Command((sys.executable, str(program)))) == "shortest.py"
+
+
 def test_engine_that_tells_its_name_is_called_by_it(raw: RawData, answer: Path) -> None:
     assert f"Engine: {run(raw, shell(answer_with(answer)))}" == NAME
 
