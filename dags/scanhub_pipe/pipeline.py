@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scanhub_dag import Run
 from scanhub_pipe.command import find_command
 from scanhub_pipe.errors import EngineError
 from scanhub_pipe.reconstruct import run_engine
+from scanhub_pipe.turned import check_is_not_turned
 from scanhub_reconstruction.coverage import ZERO_FILLED
 from scanhub_reconstruction.limits import limit_memory
 from scanhub_reconstruction.model import MAX_MEMORY_BYTES, RawData
@@ -42,6 +47,7 @@ def run_pipe(run: Run) -> None:
         run.engine = _split_version(engine)
         _logger.info("%s made %d images.", engine, raw.n_images)
         with limit_memory(MAX_MEMORY_BYTES):
+            _check_brightest(raw, file)
             add_images(replace(raw, engine=engine), conf, run, file)
 
 
@@ -54,6 +60,21 @@ def _prepare(run: Run, conf: RunConf) -> RawData:
     # What is filled up, and how, is the engine's.
     options = tuple(option for option in raw.scan_options if option != ZERO_FILLED)
     return replace(raw, scan_options=options)
+
+
+def _check_brightest(raw: RawData, file: IO[bytes]) -> None:
+    """Check the volume with the most signal, as engines turn all or none."""
+
+    def read(index: int) -> NDArray[np.float32]:
+        n_bytes = 4 * raw.image_shape[0] * raw.n_pixels
+        file.seek(index * n_bytes)
+        return np.frombuffer(file.read(n_bytes), np.float32).reshape(raw.image_shape)
+
+    signals = [float(np.sum(read(index), dtype=np.float64)) for index in range(len(raw.volumes))]
+    if max(signals) == 0:
+        raise EngineError("The reconstruction engine sent images of zeros only.")
+    brightest = int(np.argmax(signals))
+    check_is_not_turned(raw, brightest, read(brightest))
 
 
 def _split_version(engine: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scanhub_dag import Run
 from scanhub_reconstruction.dicom import write_dicom
-from scanhub_reconstruction.model import RawData, RawDataError
+from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.preview import draw_preview
 from scanhub_reconstruction.provenance import describe_provenance
 from scanhub_reconstruction.reconstruction import reconstruct_volume
@@ -73,17 +73,10 @@ def add_images(raw: RawData, conf: RunConf, run: Run, file: IO[bytes]) -> None:
         As of `store_images`.
     file
         The magnitudes, float32.
-
-    Raises
-    ------
-    RawDataError
-        If they are all zero.
     """
     facts, scale = describe_image(raw), SeriesScale()
     for index in range(raw.n_images):
         scale = scale.include(_read_image(raw, file, index))
-    if scale.peak == 0:
-        raise RawDataError("The images hold zeros only.")
     preview = run.folder / "preview.png"
     preview.write_bytes(draw_preview(_read_image(raw, file, raw.n_images // 2)))
     for index in range(raw.n_images):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pydicom
 import pytest
 
 from local.config import ROOT
-from local.phantom import simulate_kspace
+from local.phantom import draw_phantom, simulate_kspace
 from scanhub_dag import RunError, open_run
 from scanhub_pipe.command import Command, find_command
 from scanhub_pipe.pipeline import run_pipe
@@ -192,7 +193,47 @@ def test_images_of_zeros_are_refused(
 
     answer.write_bytes(build_answer(read_raw_data(path), blank))
     install(monkeypatch, answer_with(answer))
-    expect_failure(manager, "The images hold zeros only.")
+    expect_failure(manager, "The reconstruction engine sent images of zeros only.")
+
+
+TURNS: dict[str, Callable[[Any], Any]] = {
+    "upright": lambda image: image,
+    "by 180 degrees": lambda image: image[:, ::-1, ::-1],
+    "left for right": lambda image: image[:, :, ::-1],
+    "up for down": lambda image: image[:, ::-1],
+    "rows for columns": lambda image: image.swapaxes(1, 2),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("mode", ["embedded", "separate"])
+def test_images_that_an_engine_turns_are_refused_whatever_their_headers_say(
+    s3: Any,
+    manager: WorkflowManager,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    turn: str,
+) -> None:
+    # Given an engine that has unfolded the object, and perhaps turned it
+    path, answer = tmp_path / "raw.h5", tmp_path / "answer"
+    write_accelerated(path, 64, mode=mode, noise_std=0.02)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=path.read_bytes())
+
+    def draw(image: Any) -> None:
+        image.data[0] = TURNS[turn](draw_phantom(64)[np.newaxis])
+
+    answer.write_bytes(build_answer(read_raw_data(path, is_acceleration_taken=True), draw))
+    install(monkeypatch, answer_with(answer))
+    # Then
+    if turn == "upright":
+        reconstruct(manager)
+        return
+    expect_failure(
+        manager,
+        "The reconstruction engine sent images that are turned or mirrored against the "
+        "measurement.",
+    )
 
 
 @pytest.mark.parametrize(
