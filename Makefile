@@ -131,9 +131,9 @@ test: ## Everything: check with coverage, then end-to-end on the laptop stack
 	RECORDED_CALLS_FOLDER=$(RECORDED) $(BIN)/pytest tests/permissions
 
 .PHONY: test-airflow2
-test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.11
+test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.11; DAGs of the kit on 2.11 and 3.3
 	@$(BIN)/python -m local.setup airflow2
-	$(BIN)/pytest tests/airflow2
+	$(BIN)/pytest tests/airflow2 tests/airflow_kit
 
 .PHONY: test-sam-local
 test-sam-local: setup ## sam local with a container engine, on the laptop stack; SKIP_PULL=1 with the images that are there

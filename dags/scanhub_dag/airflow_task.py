@@ -36,8 +36,10 @@ def is_tried_again(error: BaseException, context: Mapping[str, Any] | None) -> b
         return True
     if context is None or names & _ENDED_BY_WORD:
         return False
+    # A task without retries has none left, however Airflow counts its first try.
     task_instance = context["ti"]
-    return bool(task_instance.try_number <= (task_instance.max_tries or 0))
+    max_tries = task_instance.max_tries or 0
+    return bool(max_tries > 0 and task_instance.try_number <= max_tries)
 
 
 def is_timeout(error: object) -> bool:

@@ -226,7 +226,7 @@ def _describe_failure(error: object, context: Mapping[str, Any] | None) -> str:
         return str(error)
     if airflow_task.is_timeout(error):
         timeout_s = airflow_task.read_timeout_s(context)
-        longest = "its time" if timeout_s is None else f"{timeout_s / 60:g} minutes"
+        longest = "its time" if timeout_s is None else f"its {timeout_s:g} seconds"
         return f"The DAG took longer than {longest}."
     if isinstance(error, BaseException):
         return f"The DAG failed unexpectedly ({type(error).__name__})."

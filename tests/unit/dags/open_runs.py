@@ -45,9 +45,8 @@ class WorkflowManager:
         self.transport = httpx.MockTransport(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content)
-        self.bodies.append(body)
-        Callback.model_validate({name: body[name] for name in body if name != "engine"})
+        Callback.model_validate_json(request.content)
+        self.bodies.append(json.loads(request.content))
         return httpx.Response(self.status_codes.pop(0) if self.status_codes else 200)
 
 
