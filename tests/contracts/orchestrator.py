@@ -86,6 +86,14 @@ class OrchestratorContract:
         orchestrator.trigger_dag_run(dag_id, dag_run_id, {"key": "a/b", "task_id": None})
         assert orchestrator.has_dag_run(dag_id, dag_run_id)
 
+    def test_trigger_dag_run_tells_the_dags_version_as_the_list_does(
+        self, orchestrator: Orchestrator, dag_id: str
+    ) -> None:
+        key = make_key(dag_id)
+        version = orchestrator.trigger_dag_run(dag_id, key.dag_run_id, {})
+        [run] = orchestrator.list_dag_runs([key])
+        assert run.dag_version == version
+
     def test_trigger_dag_run_conflicts_with_itself(
         self, orchestrator: Orchestrator, dag_id: str
     ) -> None:
@@ -150,6 +158,13 @@ class OrchestratorContract:
         [task] = orchestrator.list_task_instances([key])
         assert (task.dag_run_id, bool(task.task_id)) == (key.dag_run_id, True)
         assert (task.ended_at is not None) is task.is_done
+
+    def test_task_that_has_not_failed_has_no_exception(
+        self, orchestrator: Orchestrator, dag_id: str
+    ) -> None:
+        key = trigger(orchestrator, dag_id)
+        [task] = orchestrator.list_task_instances([key])
+        assert orchestrator.find_exception_type(dag_id, task) is None
 
     def test_cancel_dag_run_ends_the_run_and_its_tasks(
         self, orchestrator: Orchestrator, lasting_run: RunKey

@@ -1,5 +1,6 @@
 """The contract of every orchestrator, on the real Airflow."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from local.config import DAG_ID
-from tests.contracts.orchestrator import Lasting, RunningOrchestratorContract, start, trigger
+from tests.contracts.orchestrator import (
+    START_TIMEOUT_S,
+    Lasting,
+    RunningOrchestratorContract,
+    start,
+    trigger,
+)
 from tests.e2e.airflow_runs import LASTING, wait_for_idle_airflow
 from tests.e2e.laptop import CALL_TIMEOUT_S, Laptop
 from workflow_manager.clients.http import build_http_client
@@ -54,6 +61,18 @@ def test_cancel_dag_run_leaves_a_success_as_it_is(
     orchestrator.cancel_dag_run(DAG_ID, key.dag_run_id)
     [run] = orchestrator.list_dag_runs([key])
     assert run.state is OrchestratorRunState.SUCCESS
+
+
+def test_failed_task_tells_the_type_of_its_exception(orchestrator: AirflowRestOrchestrator) -> None:
+    # The DAG lacks everything in its conf, and gives up.
+    key = trigger(orchestrator, DAG_ID)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not orchestrator.list_dag_runs([key])[0].state.is_final:
+        assert time.monotonic() < deadline, "The run did not end."
+        time.sleep(0.3)
+    [task] = orchestrator.list_task_instances([key])
+    assert orchestrator.find_exception_type(DAG_ID, task) == "AirflowFailException"
+    assert orchestrator.list_dag_runs([key])[0].dag_version
 
 
 def test_runs_are_created_while_others_are_listed(orchestrator: AirflowRestOrchestrator) -> None:

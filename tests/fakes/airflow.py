@@ -11,6 +11,7 @@ import httpx
 
 from workflow_manager.settings import AirflowApiVersion
 
+LOG = re.compile(r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/logs/(\d+)")
 RUNS = re.compile(r"/dags/([^/]+)/dagRuns(?:/([^/]+))?")
 LIST_RUNS = "/dags/~/dagRuns/list"
 TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
@@ -36,6 +37,8 @@ class FakeAirflow:
         The same → when that was.
     run_states
         The same → fields of its document that are not as usual.
+    logs
+        Task id → what it has logged, of every run; the others have no log.
     n_tasks
         How many tasks every run has.
     """
@@ -47,6 +50,7 @@ class FakeAirflow:
         self.runs: dict[tuple[str, str], dict[str, Any]] = {}
         self.run_states: dict[tuple[str, str], dict[str, Any]] = {}
         self.dates: dict[tuple[str, str], str] = {}
+        self.logs: dict[str, Any] = {}
         self.n_tasks = 1
         self.requests: list[httpx.Request] = []
         self.token = "token-0"
@@ -71,6 +75,9 @@ class FakeAirflow:
             return self._list_runs(json.loads(request.content))
         if path == TASK_INSTANCES:
             return self._list_task_instances(json.loads(request.content))
+        if match := LOG.fullmatch(path):
+            log = self.logs.get(unquote(match[3]))
+            return self._found(log and {"content": log, "continuation_token": None})
         if match := RUNS.fullmatch(path):
             dag_id, dag_run_id = (unquote(part or "") for part in match.groups())
             return self._serve_runs(request, dag_id, dag_run_id)
@@ -178,7 +185,9 @@ class FakeAirflow:
 
     def _run(self, dag_id: str, dag_run_id: str) -> dict[str, Any]:
         ids = (dag_id, dag_run_id)
+        version = {"version_number": 3, "bundle_version": None, "bundle_name": "dags-folder"}
         return {
+            **({"dag_versions": [version]} if self.version == "v2" else {}),
             "dag_id": dag_id,
             "dag_run_id": dag_run_id,
             "state": "queued",

@@ -145,7 +145,8 @@ class MemoryDataLake:
 
     def list_objects(self, prefix: str, limit: int, after: str = "") -> list[ObjectVersion]:
         """Return the newest versions below a prefix, by key."""
-        found = [key for key in self.keys if key.startswith(prefix) and key > after][:limit]
+        found = [key for key in self.keys if key.startswith(prefix) and key > after]
+        found = found[: min(limit, 1000)]
         return [self._newest(key).model_copy(update={"version_id": None}) for key in found]
 
     def presign_download(self, key: str, file_name: str, shown_as: str | None = None) -> str:

@@ -12,5 +12,6 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=False,
     max_active_runs=1000,
+    tags=["results:optional"],
 ):
     EmptyOperator(task_id="nothing")

@@ -178,6 +178,9 @@ RESULTS = Scenario(
 )
 TASK_RESULTS = replace(RESULTS, name="results of a task", path="/result_ready/{task_id}")
 FINISHED = {"ours": "COMPLETED", "exams": "FINISHED", "run": "SUCCEEDED"}
+# Exam-manager knows no failure: its task is NEW again.
+WITHOUT_RESULTS = {"ours": "FAILED", "exams": "NEW", "run": "FAILED"}
+ENGINE = {"name": "BART", "version": "v0.9.00"}
 UNFINISHED = {"ours": "IN_PROGRESS", "exams": "STARTED", "run": "RUNNING"}
 # Airflow's refusal of a DAG is the caller's business; an Airflow that is down is not.
 CHECKED_200 = "200 404 200 200 200 200 200 200 200 200"
@@ -316,6 +319,9 @@ RECEIVED = [
     at(TASK_RESULTS, "unknown id", f"/result_ready/{UNKNOWN}", 422, "The callback's token"),
     at(TASK_RESULTS, "malformed id", "/result_ready/x", 422, "The callback's token"),
     sent(RESULTS, "ScanHub's body", {"dag_id": DAG_ID, "result_file": "a.dcm"}, 200, **FINISHED),
+    sent(RESULTS, "success without results", {"success": True}, 200, **WITHOUT_RESULTS),
+    sent(RESULTS, "engine", {**RESULTS.body, "engine": ENGINE}, 200, **FINISHED),
+    sent(RESULTS, "engine in free text", {"success": True, "engine": {"name": "Müller"}}, 422),
     sent(RESULTS, "another run's file", {"result_file": "result/x/a.dcm"}, 422, **UNFINISHED),
     sent(RESULTS, "unknown field", {"sucess": "body-of-the-client"}, 422, **UNFINISHED),
     sent(RESULTS, "outside", {"results": [{"type": "DICOM", "key": "x"}]}, 422, **UNFINISHED),

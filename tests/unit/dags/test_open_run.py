@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
-from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from botocore.response import StreamingBody
-from botocore.stub import Stubber
 
 from scanhub_dag import (
-    InputResult,
     Run,
     RunError,
-    airflow_task,
-    object_store,
     open_run,
     report_failure,
 )
 from scanhub_dag.conf import DagRunConf
-from scanhub_dag.object_store import ObjectStore
 from tests.unit.dags.open_runs import BUCKET, CONF, DAG_ID, KEY, StartedRun, WorkflowManager
-
-RAW = InputResult(BUCKET, KEY)
 
 
 @pytest.fixture
@@ -240,107 +228,6 @@ def test_kit_shows_neither_token_nor_key(
     assert "secret" not in caplog.text + repr(DagRunConf.from_mapping(CONF))
     assert KEY not in caplog.text
     assert json.dumps(manager.bodies).count("engine") == 1
-
-
-class Task:
-    """Airflow's context of a task, in its words."""
-
-    def __init__(self, try_number: int, max_tries: int) -> None:
-        self.try_number, self.max_tries = try_number, max_tries
-
-    @property
-    def context(self) -> dict[str, Any]:
-        task = SimpleNamespace(execution_timeout=timedelta(minutes=30))
-        return {"ti": self, "task": task, "dag": SimpleNamespace(tags={"reconstruction"})}
-
-
-class AirflowTaskTimeout(BaseException):
-    """As Airflow's, which is no Exception."""
-
-
-AirflowFailException = type("AirflowFailException", (Exception,), {})  # Airflow's own name
-
-
-@pytest.mark.parametrize(
-    ("error", "try_number", "max_tries", "sentence"),
-    [
-        (ValueError(), 1, 2, None),
-        (ValueError(), 2, 2, None),
-        (ValueError(), 3, 2, "The DAG failed unexpectedly (ValueError)."),
-        (ValueError(), 0, 0, "The DAG failed unexpectedly (ValueError)."),
-        (AirflowTaskTimeout(), 1, 2, None),
-        (AirflowTaskTimeout(), 3, 2, "The DAG took longer than its 1800 seconds."),
-        (AirflowFailException("Doe"), 1, 2, "The DAG failed unexpectedly (AirflowFailException)."),
-        (type("TaskDeferred", (BaseException,), {})(), 1, 0, None),
-    ],
-)
-def test_failure_is_told_when_airflow_does_not_try_again(
-    s3: Any,
-    manager: WorkflowManager,
-    monkeypatch: pytest.MonkeyPatch,
-    error: BaseException,
-    try_number: int,
-    max_tries: int,
-    sentence: str | None,
-) -> None:
-    context = Task(try_number, max_tries).context
-    monkeypatch.setattr(airflow_task, "find_context", lambda: context)
-
-    with (
-        pytest.raises(type(error)),
-        open_run(StartedRun(), transport=manager.transport),
-    ):
-        raise error
-    if sentence:  # Airflow calls this after a last try
-        told = context | {"dag_run": StartedRun(), "exception": error}
-        report_failure(told, transport=manager.transport)
-
-    assert [body["error"] for body in manager.bodies] == ([sentence] if sentence else [])
-
-
-@pytest.mark.parametrize(
-    ("code", "sentence"),
-    [
-        ("AccessDenied", "Input 1 was erased, or the worker's role may not read it."),
-        ("MethodNotAllowed", "Input 1 is not in the data lake any more."),
-        ("InvalidObjectState", "Input 1 is archived: it must be restored before a DAG can read"),
-    ],
-)
-def test_download_says_why_s3_refuses(tmp_path: Path, s3: Any, code: str, sentence: str) -> None:
-    store = ObjectStore()
-    with Stubber(store._client) as stub, pytest.raises(RunError, match=sentence):
-        stub.add_client_error("get_object", code)
-        store.download(RAW, tmp_path / "raw", name="Input 1")
-
-
-def test_download_fails_for_another_try_when_s3_is_away(tmp_path: Path, s3: Any) -> None:
-    store = ObjectStore()
-    with Stubber(store._client) as stub, pytest.raises(ClientError):
-        stub.add_client_error("get_object", "ServiceUnavailable")
-        store.download(RAW, tmp_path / "raw", name="Input 1")
-
-
-def test_download_that_breaks_off_begins_again(tmp_path: Path, s3: Any) -> None:
-    store, whole = ObjectStore(), b"raw data"
-    with Stubber(store._client) as stub:
-        for body in (whole[:3], whole):
-            stream = StreamingBody(io.BytesIO(body), len(whole))
-            stub.add_response("get_object", {"Body": stream, "ContentLength": len(whole)})
-        store.download(RAW, tmp_path / "raw", name="Input 1")
-
-    assert (tmp_path / "raw").read_bytes() == whole
-
-
-def test_download_leaves_room_on_the_disk(
-    tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(s3, KEY, bytes(1001))
-    monkeypatch.setattr(object_store, "find_room", lambda _: 1000)
-
-    with pytest.raises(RunError, match="too large for the disk of the worker"):
-        ObjectStore().download(RAW, tmp_path / "raw", name="Input 1")
-
-    assert (tmp_path / "raw").stat().st_size == 0
 
 
 @pytest.mark.parametrize(

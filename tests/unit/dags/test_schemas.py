@@ -16,7 +16,7 @@ from scanhub_dag.results import MAX_FACTS, MAX_RESULTS, MAX_TEXT_LENGTH
 from workflow_manager.domain.dag_run import DagRun, InputTask
 from workflow_manager.domain.dag_run_conf import CONF_VERSION, dag_run_conf, list_run_inputs
 from workflow_manager.domain.data_lake import ObjectVersion
-from workflow_manager.domain.exam import ResultType
+from workflow_manager.domain.exam import ResultType, TaskType
 from workflow_manager.domain.result import MAX_N_RESULTS, Result
 from workflow_manager.services.receive_results import Callback
 
@@ -41,9 +41,9 @@ def make_conf() -> dict[str, Any]:
     scan = ObjectVersion(bucket="lake", key="acquisition/w/t1/u/raw.h5", version_id="v1")
     image = ObjectVersion(bucket="lake", key="result/before/1.dcm", version_id="v2")
     tasks = (
-        InputTask(task_id="t1"),
-        InputTask(task_id="t2", has_data=False),
-        InputTask(task_id="t3", dag_run_id="before"),
+        InputTask(task_id="t1", type=TaskType.DEVICE_TASK_SDK),
+        InputTask(task_id="t2", type=TaskType.DEVICE_TASK_SDK, has_data=False),
+        InputTask(task_id="t3", type=TaskType.RECONSTRUCTION_TASK, dag_run_id="before"),
     )
     run = make_dag_run(data=scan, inputs=(scan, image), input_tasks=tasks, parameters={"n": 3})
     series = tuple(Result(type=ResultType.DICOM, key=f"result/before/{n}.dcm") for n in (1, 2))
@@ -58,8 +58,7 @@ def test_conf_is_as_its_schema_says() -> None:
     for conf in (make_conf(), dag_run_conf(make_dag_run(), [], "https://scanhub.test/", "t")):
         Draft202012Validator(schema).validate(conf)
 
-    told = set(schema["properties"]) | {"orientation_convention", "coil_combination"}
-    assert set(make_conf()) == told
+    assert set(make_conf()) == set(schema["properties"])
     assert schema["properties"]["conf_version"]["minimum"] == CONF_VERSION
 
 
@@ -67,6 +66,7 @@ def test_kit_reads_all_inputs_of_the_conf_in_their_places() -> None:
     facts = DagRunConf.from_mapping(make_conf())
 
     assert [each.task_id for each in facts.inputs] == ["t1", "t2", "t3"]
+    assert facts.inputs[2].type == "RECONSTRUCTION_TASK"
     assert [[result.key for result in each.results] for each in facts.inputs] == [
         ["acquisition/w/t1/u/raw.h5"],
         [],

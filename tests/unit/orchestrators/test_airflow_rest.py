@@ -21,7 +21,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from workflow_manager.domain.orchestrator_run import RunKey
+from workflow_manager.domain.orchestrator_run import RunKey, TaskInstance
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
 from workflow_manager.ports import Dag
 from workflow_manager.secrets import Credentials
@@ -29,6 +29,7 @@ from workflow_manager.settings import AirflowApiVersion
 
 URL = "http://airflow:8080"
 RUN = RunKey(dag_id="Jane", dag_run_id="run-1", created_at=NOW)
+TASK = TaskInstance(dag_run_id="run-1", task_id="fft", state="failed", try_number=1)
 LOGIN = httpx.Response(201, json={"access_token": "token-1"})
 
 
@@ -226,6 +227,7 @@ def test_trigger_dag_run_logs_in_again_once_when_refused(
         (lambda orchestrator: orchestrator.cancel_dag_run("Jane", "run-1"), "GET", "DAG run"),
         (lambda orchestrator: orchestrator.list_dag_runs([RUN]), "POST", "DAG run"),
         (lambda orchestrator: orchestrator.list_task_instances([RUN]), "POST", "task instance"),
+        (lambda orchestrator: orchestrator.find_exception_type("Jane", TASK), "GET", "task log"),
     ],
 )
 def test_what_our_account_may_not_do_is_told_without_ids(

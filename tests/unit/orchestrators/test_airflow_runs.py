@@ -18,6 +18,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.orchestrator_run import OrchestratorRunState, RunKey, TaskInstance
 from workflow_manager.orchestrators import airflow as airflow_module
+from workflow_manager.orchestrators.airflow_api import DagRunDocument
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
 from workflow_manager.orchestrators.pace import Pace
 from workflow_manager.settings import AirflowApiVersion
@@ -196,6 +197,67 @@ def test_lists_are_refused_with_airflows_status(status: int) -> None:
         with pytest.raises(UpstreamRefusedError) as caught:
             read([make_key("dag", "run")])
         assert caught.value.status == status
+
+
+@pytest.mark.parametrize(("version", "known"), [("v2", "3"), ("v1", None)])
+def test_trigger_and_list_tell_the_version_of_the_dag_where_airflow_counts_it(
+    version: AirflowApiVersion, known: str | None
+) -> None:
+    airflow = FakeAirflow(version=version)
+    orchestrator = connect(airflow)
+    assert orchestrator.trigger_dag_run("dag_000", "run-1", {}) == known
+    [run] = orchestrator.list_dag_runs([make_key("dag_000", "run-1", datetime.now(UTC))])
+    assert run.dag_version == known
+
+
+def test_version_is_that_of_the_last_change_with_its_bundles() -> None:
+    versions = [
+        {"version_number": 1, "bundle_version": "1a2b"},
+        {"version_number": 2, "bundle_version": "3c4d"},
+    ]
+    document = DagRunDocument(dag_id="a", dag_run_id="b", dag_versions=versions)  # type: ignore[arg-type]
+    assert document.dag_version == "2+3c4d"
+
+
+# As Airflow 3.3 writes an exception, text and local variables beside its type.
+FAILURE = {
+    "event": "Task failed with exception",
+    "level": "error",
+    "error_detail": [
+        {"exc_type": "KeyError", "exc_value": "'Anna Muster'", "frames": [], "is_cause": False},
+        {"exc_type": "ValueError", "exc_value": "the cause", "frames": [], "is_cause": True},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("log", "found"),
+    [
+        ([{"event": "begun"}, FAILURE, {"event": "ended"}], "KeyError"),
+        ([{"event": "begun"}], None),
+        (["Traceback (most recent call last):", "KeyError: 'Anna Muster'"], None),
+        ([FAILURE | {"error_detail": [{"exc_type": "Anna Muster, born 1985"}]}], None),
+        ([FAILURE | {"error_detail": []}, FAILURE | {"error_detail": None}], None),
+        (None, None),
+    ],
+)
+def test_exceptions_type_is_read_from_the_log_and_never_its_text(
+    log: list[Any] | None, found: str | None
+) -> None:
+    airflow = FakeAirflow()
+    airflow.logs["fft"] = log
+    task = TaskInstance(dag_run_id="run-1", task_id="fft", state="failed", try_number=2)
+    assert connect(airflow).find_exception_type("dag_000", task) == found
+    request = airflow.requests[-1]
+    path = "/api/v2/dags/dag_000/dagRuns/run-1/taskInstances/fft/logs/2"
+    assert (request.url.path, request.url.query) == (path, b"map_index=-1")
+
+
+def test_log_of_airflow_2_is_not_read() -> None:
+    airflow = FakeAirflow(version="v1")
+    task = TaskInstance(dag_run_id="run-1", task_id="fft", state="failed", try_number=1)
+    assert connect(airflow).find_exception_type("dag_000", task) is None
+    assert airflow.requests == []
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

@@ -24,6 +24,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from workflow_manager.domain.orchestrator_run import TaskInstance
 from workflow_manager.orchestrators import mwaa
 from workflow_manager.orchestrators.mwaa import MwaaOrchestrator, build_mwaa_client
 from workflow_manager.orchestrators.pace import Pace
@@ -172,6 +173,11 @@ def test_cancel_dag_run_refuses_ids_that_mwaa_cannot_carry(connect: Connect) -> 
     with pytest.raises(InvalidInputError, match="too long for this Airflow"):
         orchestrator.cancel_dag_run("dag_000", "r" * 43)
     assert len(airflow.requests) == n_requests
+
+
+def test_log_that_mwaas_path_cannot_name_is_not_read(connect: Connect) -> None:
+    task = TaskInstance(dag_run_id="4mz3qk2yx7w5t6r2a3bc", task_id="fft", try_number=1)
+    assert connect(FakeAirflow()).find_exception_type("dag_000", task) is None
 
 
 def test_dag_run_url_is_unknown(connect: Connect) -> None:

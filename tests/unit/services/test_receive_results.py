@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from tests.fakes.clients import CreatedResult
 from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import (
+    DAG_ID,
     RECONSTRUCTION_ID,
     SCAN_ARGS,
     TOKEN,
@@ -25,15 +26,18 @@ from tests.fakes.world import (
 from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
 from workflow_manager.domain.errors import (
     AuthenticationError,
+    ConflictError,
     InvalidInputError,
     UpstreamTimeoutError,
 )
 from workflow_manager.domain.exam import ItemStatus, ResultType, TaskType
-from workflow_manager.domain.result import Result
+from workflow_manager.domain.result import Engine, Result
 from workflow_manager.domain.task import TaskStatus
+from workflow_manager.ports import Dag
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.services.reconcile_runs import reconcile_runs
+from workflow_manager.services.retry_task import retry_task
 
 
 @pytest.fixture
@@ -122,6 +126,99 @@ def test_receive_results_fails_the_task_with_the_dags_sentence(world: MemoryPort
     assert get_status(world) == "failed"
     assert world.exam.reports[-1].word == "The file is not ISMRMRD."
     assert world.exam.results == []
+
+
+def test_receive_results_fails_a_success_without_results_and_says_so_again(
+    world: MemoryPorts,
+) -> None:
+    call_back(world, Callback(success=True))
+
+    task = get_task(world, RECONSTRUCTION_ID)
+    sentence = "The DAG cartesian_reconstruction reported success without a result."
+    assert (task.status, task.reason) == (TaskStatus.FAILED, sentence)
+    assert call_back(world, Callback(success=True), seconds=30).state is DagRunState.FAILED
+    with pytest.raises(ConflictError):
+        call_back(world, make_callback(world), seconds=40)
+
+
+def test_receive_results_takes_a_success_without_results_of_a_dag_whose_tag_says_so() -> None:
+    world = make_world()
+    tags = ("results:optional",)
+    world.orchestrator.dags[DAG_ID] = Dag(dag_id=DAG_ID, dag_display_name="", tags=tags)
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+
+    assert call_back(world, Callback(success=True)).state is DagRunState.SUCCEEDED
+
+
+def test_receive_results_takes_a_success_without_results_of_a_run_of_the_release_before(
+    world: MemoryPorts,
+) -> None:
+    world.store.commit([get_run(world).evolve(needs_results=False)])
+
+    assert call_back(world, Callback(success=True)).state is DagRunState.SUCCEEDED
+
+
+def test_receive_results_does_not_save_an_overdue_run_by_a_success_without_results(
+    world: MemoryPorts,
+) -> None:
+    late = world.settings.dag_run_timeout_s + 60
+    call(reconcile_runs, world, at(late, "reconcile_runs"))
+
+    assert call_back(world, Callback(success=True), late + 60).state is DagRunState.FAILED
+
+
+def test_receive_results_keeps_what_made_them(world: MemoryPorts) -> None:
+    engine = Engine(name="SigPy", version="0.1.27")
+    told = make_callback(world).model_copy(update={"engine": engine, "dag_version": "1a2b3c"})
+
+    run = call_back(world, told)
+
+    assert (run.engine, run.dag_version) == (engine, "1a2b3c")
+    # A repetition by a DAG that does not tell is the same outcome.
+    assert call_back(world, make_callback(world), seconds=30).engine == engine
+
+
+def test_receive_results_keeps_the_version_that_airflow_counts(world: MemoryPorts) -> None:
+    world.orchestrator.dag_version = "7"
+    call_back(world, Callback(success=False, error="Out of memory."))
+    call(retry_task, world, WORKFLOW_ID, RECONSTRUCTION_ID, TOKEN, at(30))
+    deliver_queue(world, 31)
+
+    assert call_back(world, make_callback(world), seconds=40).dag_version == "7"
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"name": "BART", "version": "of Anna Muster"},
+        {"name": "", "version": "1"},
+        {"name": "B" * 65},
+        {"version": "1"},
+        {"name": "BART", "patient": "x"},
+    ],
+)
+def test_callback_refuses_an_engine_in_free_text(engine: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Callback.model_validate({"success": True, "engine": engine})
+
+
+def test_callback_takes_a_series_of_500_images_and_refuses_what_no_item_holds(
+    world: MemoryPorts,
+) -> None:
+    prefix = f"result/{get_run(world).dag_run_id}"
+    results = tuple(
+        Result(type=ResultType.DICOM, key=f"{prefix}/image-{n:04}.dcm") for n in range(1, 501)
+    )
+
+    run = call_back(world, Callback(success=True, results=results))
+
+    assert len(run.results) == 500
+    # Exam-manager lists results with each task: of a long series, it is told of one.
+    assert [each.filename for each in world.exam.results] == ["image-0251.dcm"]
+    with pytest.raises(ValidationError):
+        Callback(success=True, results=results * 3)
 
 
 def test_receive_results_takes_scanhubs_body(world: MemoryPorts) -> None:

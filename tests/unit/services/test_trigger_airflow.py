@@ -96,7 +96,7 @@ def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
     run_id = object_dag_run_id(data)
     run = world.store.get_dag_run(run_id)
     assert run is not None
-    file = {"bucket": "data-lake", "key": data.key, "version_id": "v1", "type": "MRD"}
+    file = {"bucket": "data-lake", "key": data.key, "version_id": "v1"}
     assert conf == {
         "directory": f"/upload/{DAG_ID}/upload-1",
         "file_name": "raw.h5",
@@ -108,7 +108,15 @@ def test_trigger_airflow_tells_the_dag_where_its_data_is_and_no_user_token(
         "version_id": "v1",
         "dag_run_id": run_id,
         "task_id": None,
-        "inputs": [{"task_id": None, "dag_run_id": None, **file, "results": [file]}],
+        "inputs": [
+            {
+                "task_id": None,
+                "dag_run_id": None,
+                "type": None,
+                **file,
+                "results": [{**file, "type": None}],
+            }
+        ],
         "parameters": {},
         "orientation_convention": None,
         "coil_combination": None,

@@ -56,6 +56,8 @@ class InputTask(BaseModel):
 
     Attributes
     ----------
+    type
+        ScanHub's type of the task, as text: it is only handed on.
     dag_run_id
         The run that has left the data; None: a scan, or unknown.
     has_data
@@ -65,6 +67,7 @@ class InputTask(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     task_id: str
+    type: str
     dag_run_id: str | None = None
     has_data: bool = True
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from workflow_manager.domain.dag_run import DagRun, InputTask
 from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
-from workflow_manager.domain.result import data_type_of
 
 # Grows with a change that a DAG of before would read wrongly; new keys do not count.
 CONF_VERSION = 1
@@ -35,10 +34,12 @@ class RunInput:
     def describe(self) -> dict[str, Any]:
         """Return it as the conf has it: the first file by itself, and all files as ``results``."""
         results = list(self._list_results())
-        first = results[0] if results else dict.fromkeys(("bucket", "key", "version_id", "type"))
+        none = dict.fromkeys(("bucket", "key", "version_id"))
+        first = {name: results[0][name] for name in none} if results else none
         ids = {
             "task_id": self.task.task_id if self.task else None,
             "dag_run_id": self.task.dag_run_id if self.task else None,
+            "type": self.task.type if self.task else None,
         }
         return {**ids, **first, "results": results}
 
@@ -47,21 +48,12 @@ class RunInput:
             return
         reported = self.producer.results if self.producer else ()
         # What the run that we know has left is of another attempt, if it begins otherwise.
-        if self.producer is None or not reported or reported[0].key != self.data.key:
-            yield {
-                "bucket": self.data.bucket,
-                "key": self.data.key,
-                "version_id": self.data.version_id,
-                "type": data_type_of(self.data.key),
-            }
+        if not reported or reported[0].key != self.data.key:
+            yield {**self.data.model_dump(exclude={"size_bytes"}), "type": None}
             return
         for each in reported:
-            yield {
-                "bucket": self.producer.bucket,
-                "key": each.key,
-                "version_id": None,
-                "type": each.type.value,
-            }
+            file = {"bucket": self.data.bucket, "key": each.key, "version_id": None}
+            yield {**file, "type": each.type.value}
 
 
 def list_run_inputs(run: DagRun, producers: Mapping[str, DagRun]) -> list[RunInput]:

@@ -1,5 +1,6 @@
 """The files that a run leaves, and what made them."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.exam import ResultType
 
-# A series of 500 images, of which each is reported, and more.
+# A series of 500 images, of which each is reported, and more; S3 lists no more at once either.
 MAX_N_RESULTS = 1000
 # All results of a run, in UTF-8: with its inputs they must fit into one item of 400 KB.
 MAX_RESULTS_BYTES = 100_000
@@ -25,21 +26,14 @@ Fact = (
 
 _TYPE_BY_SUFFIX = {
     ".h5": ResultType.MRD,
-    ".hdf5": ResultType.MRD,
     ".mrd": ResultType.MRD,
     ".npy": ResultType.NUMPY,
-    ".dcm": ResultType.DICOM,
 }
 
 
 def result_type_of(key: str) -> ResultType:
     """Return the type of a result by the extension of its key or path, by default DICOM."""
     return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower(), ResultType.DICOM)
-
-
-def data_type_of(key: str) -> ResultType | None:
-    """Return the type of data that nobody reported, by the extension of its key; None: unknown."""
-    return _TYPE_BY_SUFFIX.get(PurePosixPath(key).suffix.lower())
 
 
 class Result(BaseModel):
@@ -61,6 +55,12 @@ class Result(BaseModel):
     key: str = Field(min_length=1, max_length=1024)
     preview_key: str | None = Field(default=None, max_length=1024)
     metadata: dict[FactName, Fact] = Field(default_factory=dict, max_length=30)
+
+
+def can_keep(results: Sequence[Result]) -> bool:
+    """Tell whether an item has room for all results of a run."""
+    n_bytes = sum(len(each.model_dump_json().encode()) for each in results)
+    return len(results) <= MAX_N_RESULTS and n_bytes <= MAX_RESULTS_BYTES
 
 
 class Engine(BaseModel):

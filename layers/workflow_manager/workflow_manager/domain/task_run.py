@@ -68,7 +68,12 @@ def make_task_run(graph: TaskGraph, task: Task, policy: ExecutionPolicy, cause: 
 
 def _list_input_tasks(graph: TaskGraph, task: Task) -> tuple[InputTask, ...]:
     return tuple(
-        InputTask(task_id=each.task_id, dag_run_id=_find_producer(each), has_data=bool(each.data))
+        InputTask(
+            task_id=each.task_id,
+            type=each.task_type.value,
+            dag_run_id=_find_producer(each),
+            has_data=each.data is not None,
+        )
         for each in graph.input_tasks(task)
     )
 

@@ -289,7 +289,8 @@ def check_permission(status: int, method: str, path: str) -> None:
         return
     # The kind of thing, as Airflow's roles name it; never its ids.
     run_or_dag = "DAG run" if "/dagRuns" in path else "DAG"
-    resource_type = "task instance" if "/taskInstances" in path else run_or_dag
+    task = "task log" if "/logs/" in path else "task instance"
+    resource_type = task if "/taskInstances" in path else run_or_dag
     note_missing_permission("Airflow", method, resource_type)
     raise MissingPermissionError
 

@@ -20,6 +20,7 @@ from workflow_manager.domain.result import (
     Engine,
     Result,
     VersionText,
+    can_keep,
     result_type_of,
 )
 from workflow_manager.domain.transitions import DagRunMove
@@ -79,7 +80,7 @@ class Callback(BaseModel):
             raise ValueError("tell progress, results, or success")
         if self.success is None and has_results and self.progress is not None:
             raise ValueError("results go with success: true")
-        if sum(len(each.model_dump_json().encode()) for each in self.results) > MAX_RESULTS_BYTES:
+        if not can_keep(self.results):
             raise ValueError(f"all results together may have {MAX_RESULTS_BYTES} bytes of UTF-8")
         return self
 

@@ -1,5 +1,6 @@
-"""The patient's pseudonym: in whose runs it is, and what happens where it cannot be had."""
+"""The pseudonym of the patient and the date of the exam: in whose runs, and where not to be had."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -40,6 +41,9 @@ AWAY = UpstreamTimeoutError("Failed to fetch exam")
 @pytest.fixture
 def world() -> MemoryPorts:
     world = make_world()
+    made_at = datetime(2026, 11, 23, 8, 15, 2, 491907)
+    first = world.exam.exams["exam-1"]
+    world.exam.exams["exam-1"] = first.model_copy(update={"datetime_created": made_at})
     world.exam.exams["exam-2"] = Exam(
         id="exam-2", patient_id="patient-2", patient_height_cm=180, patient_weight_kg=80
     )
@@ -53,6 +57,10 @@ def list_confs(world: MemoryPorts) -> list[dict[str, Any]]:
 
 def list_pseudonyms(world: MemoryPorts) -> list[str | None]:
     return [conf["patient_pseudonym"] for conf in list_confs(world)]
+
+
+def list_dates(world: MemoryPorts) -> list[tuple[str | None, str | None]]:
+    return [(conf["study_date"], conf["study_time"]) for conf in list_confs(world)]
 
 
 def stored_pseudonym(world: MemoryPorts) -> str | None:
@@ -84,6 +92,7 @@ def test_scan_brings_the_pseudonym_to_its_reconstruction_though_exam_manager_is_
 
     assert list_pseudonyms(world) == [FIRST]
     assert "patient-1" not in str(list_confs(world))
+    assert list_dates(world) == [("20261123", "081502")]
 
 
 @pytest.mark.parametrize("error", [AWAY, MissingPermissionError()])
@@ -122,6 +131,7 @@ def test_upload_without_a_scan_of_ours_waits_for_exam_manager(
     deliver_queue(world, 400)
 
     assert list_pseudonyms(world) == [FIRST]
+    assert list_dates(world) == [("20261123", "081502")]
 
 
 def test_exam_is_asked_once_for_all_runs_of_a_workflow() -> None:

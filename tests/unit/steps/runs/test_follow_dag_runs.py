@@ -89,6 +89,30 @@ def test_lost_callback_of_success_is_healed_with_the_files_that_the_run_left(
     assert world.exam.results[0].filename == "image.dcm"
 
 
+def test_lost_callback_of_a_series_brings_all_of_it(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    for number in range(499):
+        world.lake.put(f"result/{run_id}/image-{number:04}.dcm", b"1", "")
+    end_in_airflow(world, run_id, 30)
+
+    reconcile(world, 120)
+
+    assert len(get_run(world, run_id).results) == 500
+
+
+def test_lost_callback_of_more_than_can_be_told_is_no_half_series(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    for number in range(1001):
+        world.lake.put(f"result/{run_id}/image-{number:04}.dcm", b"1", "")
+    end_in_airflow(world, run_id, 30)
+
+    reconcile(world, 120)
+
+    run = get_run(world, run_id)
+    assert (run.state, run.results) == (DagRunState.FAILED, ())
+    assert run.reason == "The DAG left more files than can be told of without its callback."
+
+
 def test_lost_callback_of_success_starts_the_next_task() -> None:
     then = make_exam_task("then", TaskType.PROCESSING_TASK, 3, args={"dag_id": DAG_ID})
     world = make_world(*make_world().exam.tasks.values(), then)
@@ -115,6 +139,82 @@ def test_lost_callback_of_failure_names_the_task_that_failed(world: MemoryPorts)
     reconcile(world, 120)
 
     assert get_task(world, RECONSTRUCTION_ID).reason == "The DAG failed in Airflow, in fft."
+
+
+def test_failure_without_a_callback_is_told_at_the_next_turn_with_the_exceptions_type(
+    world: MemoryPorts,
+) -> None:
+    run_id = reconstruct(world)
+    world.orchestrator.task_instances[DAG_ID, run_id] = [
+        TaskInstance(dag_run_id=run_id, task_id="b", state="failed", ended_at=time(40)),
+        TaskInstance(dag_run_id=run_id, task_id="a", state="failed", ended_at=time(50)),
+    ]
+    world.orchestrator.exception_types[run_id, "b"] = "KeyError"
+    end_in_airflow(world, run_id, 59, "failed")
+
+    reconcile(world, 60)
+
+    task = get_task(world, RECONSTRUCTION_ID)
+    assert task.reason == "The DAG failed in Airflow, in b (KeyError), a."
+    assert (task.status, get_status(world)) == (TaskStatus.FAILED, "failed")
+
+
+def test_failure_is_told_although_its_log_cannot_be_read(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    failed = TaskInstance(dag_run_id=run_id, task_id="fft", state="failed")
+    world.orchestrator.task_instances[DAG_ID, run_id] = [failed]
+    world.orchestrator.fail_with["find_exception_type"] = UpstreamTimeoutError("Too slow.")
+    end_in_airflow(world, run_id, 59, "failed")
+
+    reconcile(world, 60)
+
+    assert get_task(world, RECONSTRUCTION_ID).reason == "The DAG failed in Airflow, in fft."
+
+
+def test_dags_own_sentence_takes_the_place_of_airflows(world: MemoryPorts) -> None:
+    run_id = reconstruct(world)
+    token = callback_token(world, run_id)
+    end_in_airflow(world, run_id, 59, "failed")
+    reconcile(world, 60)
+
+    for _ in range(2):
+        told = Callback(success=False, error="The file is not ISMRMRD.")
+        call(receive_results, world, token, told, at(61))
+    follow(world, 62)
+
+    assert get_run(world, run_id).reason == "The file is not ISMRMRD."
+    assert get_task(world, RECONSTRUCTION_ID).reason == "The file is not ISMRMRD."
+    assert world.exam.reports[-1].word == "The file is not ISMRMRD."
+    lines = world.store.list_events(f"workflow:{WORKFLOW_ID}")
+    assert [line.name for line in lines].count("explain") == 1
+
+
+@pytest.mark.parametrize("needs_results", [True, False])
+def test_success_without_callback_and_files_is_a_failure_where_results_are_needed(
+    world: MemoryPorts, needs_results: bool
+) -> None:
+    run_id = reconstruct(world)
+    world.store.commit([get_run(world, run_id).evolve(needs_results=needs_results)])
+    world.orchestrator.finish(DAG_ID, run_id, OrchestratorRunState.SUCCESS, time(30))
+
+    reconcile(world, 120)
+
+    run = get_run(world, run_id)
+    sentence = "The DAG cartesian_reconstruction reported success without a result."
+    expected = (DagRunState.FAILED, sentence) if needs_results else (DagRunState.SUCCEEDED, None)
+    assert (run.state, run.reason) == expected
+
+
+def test_version_of_the_dag_is_found_though_the_answer_to_the_start_was_lost(
+    world: MemoryPorts,
+) -> None:
+    run_id = reconstruct(world)
+    world.store.commit([get_run(world, run_id).evolve(dag_version=None)])
+    end_in_airflow(world, run_id, 59, "failed")
+
+    reconcile(world, 60)
+
+    assert get_run(world, run_id).dag_version == "1"
 
 
 def test_callback_that_is_under_way_is_waited_for(world: MemoryPorts) -> None:

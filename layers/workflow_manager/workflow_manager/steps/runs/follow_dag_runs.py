@@ -22,7 +22,7 @@ from workflow_manager.domain.orchestrator_run import (
     RunKey,
     TaskInstance,
 )
-from workflow_manager.domain.result import MAX_N_RESULTS, Result, result_type_of
+from workflow_manager.domain.result import MAX_N_RESULTS, Result, can_keep, result_type_of
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.transitions import DagRunMove
 from workflow_manager.observability import MetricUnit, count_left_undone, logger, metrics
@@ -225,8 +225,12 @@ def _follow_success(
     wait = timedelta(seconds=settings.callback_wait_s)
     if known.ended_at is None or cause.at < known.ended_at + wait:
         return
-    results = _find_results(lake, run)
+    objects = lake.list_objects(f"{result_prefix(run.dag_run_id)}/", MAX_N_RESULTS)
+    results = _make_results(objects)
     reason = None if results else explain_no_results(run)
+    if len(objects) == MAX_N_RESULTS or not can_keep(results):
+        # There may be more: half a series must not be taken for a whole one.
+        results, reason = (), "The DAG left more files than can be told of without its callback."
     _end(store, queue, clock, settings, run, known, cause, reason, results)
 
 
@@ -258,15 +262,14 @@ def _progress(instances: list[TaskInstance]) -> int:
     return min(99, 100 * n_done // len(instances)) if instances else 0
 
 
-def _find_results(lake: DataLake, run: DagRun) -> tuple[Result, ...]:
-    """Return what a run whose callback was lost has left under its own prefix."""
-    objects = lake.list_objects(f"{result_prefix(run.dag_run_id)}/", MAX_N_RESULTS)
+def _make_results(objects: Sequence[ObjectVersion]) -> tuple[Result, ...]:
+    """Return the results of a run whose callback was lost, by what lies under its own prefix."""
     pictures = [each for each in objects if _suffix(each) == ".png"]
     files = [each for each in objects if each not in pictures]
     preview_key = pictures[0].key if pictures else None
     return tuple(
-        Result(type=result_type_of(each.key), key=each.key, preview_key=preview_key)
-        for each in files
+        Result(type=result_type_of(each.key), key=each.key, preview_key=None if n else preview_key)
+        for n, each in enumerate(files)
     )
 
 

@@ -25,5 +25,5 @@ def gather_inputs(store: WorkflowStore, run: DagRun) -> list[dict[str, Any]]:
     inputs = [each.describe() for each in list_run_inputs(run, producers)]
     if len(json.dumps(inputs).encode()) > MAX_INPUTS_BYTES:
         n_files = sum(len(each["results"]) for each in inputs)
-        raise InvalidInputError(f"The task takes {n_files} files, more than a DAG can be told of.")
+        raise InvalidInputError(f"The task takes more files ({n_files}) than a DAG can be told of.")
     return inputs
