@@ -180,6 +180,14 @@ test-browser: setup ## /docs in Chromium, which is to be on the PATH
 test-dicom: setup ## Images in dcm2niix, dciodvfy and Orthanc: Debian's dcm2niix, dicom3tools, dcmtk and orthanc
 	$(BIN)/pytest tests/dicom
 
+.PHONY: engine-sigpy
+engine-sigpy: setup ## Create .venv-engine-sigpy, with which dags/engines/sense_engine.py runs
+	@$(BIN)/python -m local.setup engine
+
+.PHONY: test-engines
+test-engines: engine-sigpy ## Reconstruct accelerated data by SigPy, and by BART where Debian's bart is
+	$(BIN)/pytest tests/engines
+
 .PHONY: test-more
 test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov; /docs in Chromium, DICOM's programs, sam local where they are
 	@missing=$$(for name in dcm2niix dciodvfy storescu Orthanc; do \
@@ -188,6 +196,7 @@ test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov; /doc
 	else echo "NOT TESTED: images in other programs, for there is no$$missing."; fi
 	@if command -v chromium >/dev/null; then $(MAKE) test-browser; \
 	else echo "NOT TESTED: /docs in a browser, for there is no chromium."; fi
+	$(MAKE) test-engines
 	$(MAKE) test-airflow2
 	$(MAKE) test-load
 	$(MAKE) test-restart
@@ -251,8 +260,8 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 .PHONY: clean
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
-	rm -rf .venv .venv-airflow .venv-airflow2 .local .local-airflow2 .local-client-models .local-checkov \
-	  .local-dynamodb .local-permissions .local-test-dags .local-test-own-dags .local-restart .aws-sam out \
+	rm -rf .venv .venv-airflow .venv-airflow2 .venv-engine-sigpy .local .local-airflow2 .local-client-models \
+	  .local-checkov .local-dynamodb .local-permissions .local-test-dags .local-test-own-dags .local-restart .aws-sam out \
 	  functions/get_openapi/swagger_ui \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -13,11 +13,13 @@ from typing import Any
 from local.config import HOST, ROOT, StackConfig, StackError, aws_environ, clean_environ
 from local.probes import get_json, is_airflow_ready, make_client
 from local.processes import Processes
+from local.setup import ENGINE
 from local.state import AirflowSecrets, write_private
 
 VENV = ROOT / ".venv-airflow"
 USERNAME = "workflow-manager"
 SETTINGS_FOLDER = ROOT / "local" / "airflow_settings"
+ENGINE_VARIABLE = "SCANHUB_PIPE_COMMAND"
 PREPARE_TIMEOUT_S = 120
 READY_TIMEOUT_S = 120
 SERVICES = ("airflow-api", "airflow-scheduler", "airflow-dag-processor")
@@ -154,7 +156,15 @@ def make_environ(config: StackConfig, venv: Path, settings: Mapping[str, str]) -
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
     )
     environ["PATH"] = os.pathsep.join([str(venv / "bin"), environ["PATH"]])
-    return environ
+    return environ | find_engine()
+
+
+def find_engine() -> dict[str, str]:
+    """Return the variable of the engine: the shell's own, else that of `make engine-sigpy`."""
+    command = os.environ.get(ENGINE_VARIABLE)
+    if not command and ENGINE.is_current():
+        command = json.dumps([str(ENGINE.python), str(ROOT / "dags/engines/sense_engine.py")])
+    return {ENGINE_VARIABLE: command} if command else {}
 
 
 def make_bundles(config: StackConfig) -> str:

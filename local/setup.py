@@ -1,4 +1,4 @@
-"""Create the virtual environments from the locks: ``python3 -m local.setup [airflow2]``.
+"""Create the virtual environments from the locks: ``python3 -m local.setup [airflow2|engine]``.
 
 Standard library only, because it runs before anything is installed. A second run only compares two
 digests; an interrupted one begins again where the stamp is missing.
@@ -79,6 +79,14 @@ AIRFLOW2 = Environment(
     versions=("3.12", "3.11"),
 )
 
+# What dags/engines/sense_engine.py imports; numba, which is in it, is slow in supporting a Python.
+ENGINE = Environment(
+    ROOT / ".venv-engine-sigpy",
+    ROOT / "requirements" / "engine-sigpy.txt",
+    is_compiled=True,
+    versions=("3.13", "3.12", "3.11"),
+)
+
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Bring the environments up to date and return the exit status.
@@ -86,13 +94,15 @@ def main(arguments: Sequence[str] = ()) -> int:
     Parameters
     ----------
     arguments
-        ``airflow2``: only the environment of Airflow 2, which needs the first one's installer.
+        ``airflow2`` or ``engine``: only that environment, which needs the first one's installer.
     """
     with _one_at_a_time():
         try:
             if "airflow2" in arguments:
                 # PYTHON chooses for the other environments; this one may not support its version.
                 _set_up([AIRFLOW2], {**os.environ, "PYTHON": ""})
+            elif "engine" in arguments:
+                _set_up([ENGINE], {**os.environ, "PYTHON": ""})
             else:
                 _set_up([DEV, AIRFLOW], os.environ)
                 swagger_ui.place(DEV.folder)

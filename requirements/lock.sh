@@ -21,5 +21,6 @@ lock benchmarks/reference/requirements.in benchmarks/reference/requirements.txt 
 lock dags/requirements.in dags/requirements.txt requirements/dev.txt
 lock requirements/airflow.in requirements/airflow.txt dags/requirements.txt
 lock requirements/airflow2.in requirements/airflow2.txt dags/requirements.txt
+lock requirements/engine-sigpy.in requirements/engine-sigpy.txt
 lock requirements/client-models.in requirements/client-models.txt
 lock requirements/checkov.in requirements/checkov.txt

@@ -89,6 +89,8 @@ def write_dicom(
     # Whether the part of the body is a paired one is not known, so no Laterality is either.
     dataset.ImageLaterality = None
     _add_pixels(dataset, image, scale)
+    unit = "k-space" if raw.engine is None else "the engine"
+    dataset.RealWorldValueMappingSequence = [_build_value_mapping(scale.slope, unit)]
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = io.BytesIO()
@@ -175,7 +177,8 @@ def _add_equipment(dataset: Dataset, raw: RawData) -> None:
     equipment.PurposeOfReferenceCodeSequence = [purpose]
     equipment.Manufacturer = "ScanHub"
     # Its model and version would be the scanner's to dcm2niix, which reads no nesting.
-    equipment.ContributionDescription = f"Image reconstruction: {_SOFTWARE}"
+    maker = _SOFTWARE if raw.engine is None else f"{raw.engine}, by {_SOFTWARE}"
+    equipment.ContributionDescription = f"Image reconstruction: {maker}"
     dataset.ContributingEquipmentSequence = [equipment]
 
 
@@ -200,19 +203,18 @@ def _add_pixels(dataset: Dataset, image: NDArray[np.float32], scale: SeriesScale
     lower, upper = (grey / scale.unit for grey in scale.window or (0.0, scale.unit))
     dataset.WindowCenter = to_ds((lower + upper) / 2)
     dataset.WindowWidth = to_ds(max(upper - lower, 1.0))  # PS3.3 C.11.2.1.2 forbids less
-    dataset.RealWorldValueMappingSequence = [_build_value_mapping(scale.slope)]
 
 
-def _build_value_mapping(slope: float) -> Dataset:
-    """Return the mapping to k-space's units; macro of PS3.3 C.7.6.16.2.11."""
-    unit = Dataset()
-    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "1", "UCUM", "no units"
+def _build_value_mapping(slope: float, unit: str) -> Dataset:
+    """Return the mapping to the units of k-space, or another; macro of PS3.3 C.7.6.16.2.11."""
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "UCUM", "no units"
     mapping = Dataset()
     mapping.RealWorldValueFirstValueMapped = 0
     mapping.RealWorldValueLastValueMapped = MAX_STORED_VALUE
     mapping.RealWorldValueIntercept = 0.0
     mapping.RealWorldValueSlope = slope
-    mapping.LUTExplanation = "Magnitude in units of k-space"
+    mapping.LUTExplanation = f"Magnitude in units of {unit}"
     mapping.LUTLabel = "MAGNITUDE"
-    mapping.MeasurementUnitsCodeSequence = [unit]
+    mapping.MeasurementUnitsCodeSequence = [code]
     return mapping

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -32,6 +34,7 @@ from scanhub_reconstruction.ismrmrd_layout import (
     list_volume_indices,
     plan_layout,
 )
+from scanhub_reconstruction.ismrmrd_references import References, find_references
 from scanhub_reconstruction.ismrmrd_support import check_is_uniform
 from scanhub_reconstruction.model import (
     RawData,
@@ -40,6 +43,7 @@ from scanhub_reconstruction.model import (
     Volume,
     release_pages,
 )
+from scanhub_reconstruction.parallel import ParallelImaging
 from scanhub_reconstruction.prewhitening import find_whitening
 from scanhub_reconstruction.scratch import Scratch
 from scanhub_reconstruction.xml_header import parse_header
@@ -60,8 +64,8 @@ _PRESCAN = "Lines of a scan for surface coil correction beside the image are lef
 _NO_NOISE = "The file's noise scan does not tell the noise of the coils and is not used."
 
 
-def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
-    """Read one fully sampled 2D or 3D Cartesian measurement.
+def read_ismrmrd(path: Path, scratch: Scratch, *, is_acceleration_taken: bool = False) -> RawData:
+    """Read one 2D or 3D Cartesian measurement, fully sampled unless acceleration is taken.
 
     Acquisitions flagged as noise, calibration, navigator or the like make no image; repeated lines
     (averages) are averaged, so that the image's scale does not depend on their number. Samples
@@ -75,6 +79,8 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         An HDF5 file with ISMRMRD's group `dataset`, or a single one of another name.
     scratch
         Takes the samples.
+    is_acceleration_taken
+        Whether an engine unfolds what is undersampled.
 
     Returns
     -------
@@ -93,13 +99,22 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         header, header_mends = parse_header(measurement.document)
         heads = measurement.heads[measurement.imaging]
         check_is_uniform(heads)
-        encoding = read_encoding(header, heads)
+        encoding = read_encoding(header, heads, is_acceleration_taken=is_acceleration_taken)
         layout = plan_layout(heads, encoding)
         geometries = read_geometries(heads, layout, encoding)
         whitening = _read_whitening(noise, layout.shape[1])
-        kspace, mapping = scratch.allocate(layout.shape)
-        has_signal = _sort_readouts(measurement, layout, whitening, kspace, mapping)
-    is_filled = _check_zeros(layout, has_signal, encoding)
+        references = find_references(measurement, encoding, layout)
+        shapes = [layout.shape, *([references.layout.shape] if references else [])]
+        samples, mapping = scratch.allocate((sum(math.prod(shape) for shape in shapes),))
+        kspace = samples[: math.prod(layout.shape)].reshape(layout.shape)
+        sort = partial(_sort_readouts, measurement, whitening=whitening, mapping=mapping)
+        has_signal = sort(measurement.imaging, layout, kspace)
+        parallel = _describe_acceleration(encoding, references)
+        if references is not None and parallel is not None:
+            reference = samples[kspace.size :].reshape(references.layout.shape)
+            sort(references.numbers, references.layout, reference)
+            parallel = replace(parallel, reference=reference)
+    is_filled = parallel is None and _check_zeros(layout, has_signal, encoding)
     places, thickness_mm, spacing_mm, place_mends = _measure_stack(geometries, layout, encoding)
     scan = read_scan_parameters(header, encoding, thickness_mm, spacing_mm)
     said = {
@@ -128,6 +143,7 @@ def read_ismrmrd(path: Path, scratch: Scratch) -> RawData:
         mends=(*mends, *(sentence for sentence, is_so in said.items() if is_so)),
         is_prewhitened=whitening is not None,
         description=read_description(header, heads[0], layout, encoding),
+        parallel=parallel,
     )
 
 
@@ -144,6 +160,17 @@ def _measure_stack(
     if encoding.image_shape[0] > 1:
         spacing_mm = thickness_mm
     return geometries, thickness_mm, spacing_mm, mends
+
+
+def _describe_acceleration(
+    encoding: CartesianEncoding, references: References | None
+) -> ParallelImaging | None:
+    if encoding.acceleration == (1, 1):
+        return None
+    parallel = ParallelImaging(encoding.acceleration, encoding.calibration_mode)
+    if references is None:
+        return parallel
+    return replace(parallel, start=references.start, counters=references.counters)
 
 
 def _build_volumes(
@@ -224,13 +251,14 @@ def _read_blocks(
 
 def _sort_readouts(
     measurement: Measurement,
+    numbers: NDArray[np.int64],
     layout: Layout,
-    whitening: NDArray[np.complex64] | None,
     kspace: NDArray[np.complex64],
+    *,
+    whitening: NDArray[np.complex64] | None,
     mapping: mmap.mmap,
 ) -> NDArray[np.bool_]:
     """Write the acquisitions where the layout says; return in which coils they have signal."""
-    numbers = measurement.imaging
     head = measurement.heads[numbers[0]]
     n_coils, n_samples = int(head["active_channels"]), int(head["number_of_samples"])
     n_readouts = max(1, _BLOCK_BYTES // (8 * n_coils * n_samples))

@@ -43,6 +43,11 @@ _PLACE_COUNTERS = (
     "repetition",
     "set",
 )
+_REFERENCE_FLAGS = (
+    ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,
+    ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING,
+)
+_NEITHER_FLAGS = tuple(flag for flag in _NOT_IMAGING_FLAGS if flag not in _REFERENCE_FLAGS)
 _HEADS_PER_BLOCK = 64
 _MAX_HEAD_BYTES = 4096  # ISMRMRD's have 340
 _MAX_LINKS, _MAX_GROUPS = 1024, 16
@@ -95,6 +100,12 @@ class Measurement:
 
     def _is_prescan(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         return self._has_flag(ismrmrd.ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA)[numbers]
+
+    @property
+    def references(self) -> NDArray[np.int64]:
+        """Numbers of the acquisitions that tell the coils' sensitivities."""
+        is_reference = self._has_flag(*_REFERENCE_FLAGS)
+        return np.flatnonzero(is_reference & ~self._has_flag(*_NEITHER_FLAGS))
 
     @property
     def noise(self) -> NDArray[np.int64]:

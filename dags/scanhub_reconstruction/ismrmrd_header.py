@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 
 from scanhub_reconstruction.ismrmrd_limits import Counters, StepLimits, is_2d, read_limits
 from scanhub_reconstruction.ismrmrd_space import find_transform_shape, find_voxel_mm, read_space
-from scanhub_reconstruction.ismrmrd_support import check_is_supported
+from scanhub_reconstruction.ismrmrd_support import (
+    check_acceleration,
+    check_is_supported,
+    read_acceleration,
+)
 from scanhub_reconstruction.model import RawDataError, ScanParameters
 from scanhub_reconstruction.orientation import decide_orientation
 from scanhub_reconstruction.values import optional_positive
@@ -56,6 +60,8 @@ class CartesianEncoding:
         Ranges of kspace_encode_step_1 and kspace_encode_step_2.
     mends
         How the header was read where it contradicts the counters.
+    acceleration, calibration_mode
+        Factors along (ky, kz), and ISMRMRD's term for how the reference lines were acquired.
     """
 
     encoded_shape: tuple[int, int, int]
@@ -67,6 +73,8 @@ class CartesianEncoding:
     rows: StepLimits
     partitions: StepLimits
     mends: tuple[str, ...] = ()
+    acceleration: tuple[int, int] = (1, 1)
+    calibration_mode: str | None = None
 
     @property
     def is_3d(self) -> bool:
@@ -86,7 +94,9 @@ class CartesianEncoding:
         return self.partitions.place(n_kz), self.rows.place(n_ky)
 
 
-def read_encoding(header: xsd.ismrmrdHeader, heads: NDArray[np.void]) -> CartesianEncoding:
+def read_encoding(
+    header: xsd.ismrmrdHeader, heads: NDArray[np.void], *, is_acceleration_taken: bool = False
+) -> CartesianEncoding:
     """Read and check the encoding of the acquisitions.
 
     Parameters
@@ -95,11 +105,13 @@ def read_encoding(header: xsd.ismrmrdHeader, heads: NDArray[np.void]) -> Cartesi
         The parsed header.
     heads
         Uniform acquisition headers, shape (acquisitions,).
+    is_acceleration_taken
+        Whether an engine unfolds what is undersampled.
 
     Returns
     -------
     CartesianEncoding
-        A fully sampled 2D or 3D Cartesian encoding.
+        A 2D or 3D Cartesian encoding.
 
     Raises
     ------
@@ -111,6 +123,9 @@ def read_encoding(header: xsd.ismrmrdHeader, heads: NDArray[np.void]) -> Cartesi
         raise RawDataError("The ISMRMRD header does not describe the encoding of the acquisitions.")
     encoding = header.encoding[encoding_index]
     check_is_supported(header, encoding, heads)
+    acceleration = read_acceleration(encoding)
+    check_acceleration(acceleration, is_taken=is_acceleration_taken)
+    mode = getattr(encoding.parallelImaging, "calibrationMode", None)
     encoded, recon = read_space(encoding, "encodedSpace"), read_space(encoding, "reconSpace")
     counters = Counters.of(heads)
     mends: tuple[str, ...] = ()
@@ -138,6 +153,8 @@ def read_encoding(header: xsd.ismrmrdHeader, heads: NDArray[np.void]) -> Cartesi
         rows=rows,
         partitions=partitions,
         mends=(*mends, *row_mends, *partition_mends),
+        acceleration=acceleration,
+        calibration_mode=mode.value if isinstance(mode, xsd.calibrationModeType) else None,
     )
 
 

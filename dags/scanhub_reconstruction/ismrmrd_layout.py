@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -16,6 +16,10 @@ from scanhub_reconstruction.model import RawDataError
 
 # In the order of the images.
 VOLUME_COUNTERS = ("repetition", "set", "phase", "contrast", "slice")
+
+
+_LEAST_ELLIPTICAL = 0.7  # of the lines; an ellipse has 0.785
+_MAX_EMPTY_STEPS = 4  # at an end of k-space, by the factor of acceleration
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,33 @@ def plan_layout(heads: NDArray[np.void], encoding: CartesianEncoding) -> Layout:
     Returns
     -------
     Layout
-        Every line of every volume is there at least once.
+        Every line of every volume is there at least once, or as many as acceleration leaves.
 
     Raises
     ------
     RawDataError
         If lines are missing or outside the limits of the header.
+    """
+    layout = lay_out(heads, encoding)
+    if encoding.acceleration != (1, 1):
+        _check_is_accelerated(layout, encoding)
+        return layout
+    is_elliptical = _check_is_complete(layout.lines, layout.shape[0], encoding)
+    return replace(layout, is_elliptical=is_elliptical)
+
+
+def lay_out(heads: NDArray[np.void], encoding: CartesianEncoding) -> Layout:
+    """Find the place of each acquisition, whether others are missing or not.
+
+    Parameters
+    ----------
+    heads, encoding
+        As of `plan_layout`.
+
+    Raises
+    ------
+    RawDataError
+        If lines are outside the limits of the header, or whole volumes are missing.
     """
     samples, columns = _place_samples(heads[0], encoding.encoded_shape[2])
     n_kz, n_ky, n_kx = encoding.encoded_shape
@@ -117,7 +142,7 @@ def plan_layout(heads: NDArray[np.void], encoding: CartesianEncoding) -> Layout:
         weights=(1 / n_repeats).astype(np.float32),
         samples=samples,
         columns=columns,
-        is_elliptical=_check_is_complete(lines, n_volumes, encoding),
+        is_elliptical=False,
     )
 
 
@@ -135,6 +160,29 @@ def list_volume_indices(layout: Layout) -> list[tuple[int, ...]]:
         In the order of the volumes.
     """
     return list(product(*(range(len(values)) for values in layout.counters)))
+
+
+def _check_is_accelerated(layout: Layout, encoding: CartesianEncoding) -> None:
+    """Check that no volume has fewer lines than its acceleration leaves, nor ends early."""
+    n_volumes, _, n_kz, n_ky, _ = layout.shape
+    is_measured = np.zeros((n_volumes, n_kz, n_ky), np.bool_)
+    is_measured[tuple(layout.lines)] = True
+    factor_y, factor_z = encoding.acceleration
+    n_expected = (encoding.rows.n_steps // factor_y) * (encoding.partitions.n_steps // factor_z)
+    if encoding.is_3d:  # whose corners may be left out
+        n_expected = int(_LEAST_ELLIPTICAL * n_expected)
+    n_acquired = np.count_nonzero(is_measured, axis=(1, 2))
+    if int(np.min(n_acquired)) < n_expected:
+        n_missing = int(np.maximum(n_expected - n_acquired, 0).sum())
+        raise _build_refusal(n_missing, n_volumes * n_expected)
+    sides = ((1, encoding.rows, n_ky, factor_y), (2, encoding.partitions, n_kz, factor_z))
+    for axis, limits, n_lines, factor in sides:
+        within = is_measured.any(axis=axis)[:, limits.place(n_lines)]
+        n_empty = [np.argmax(side, axis=1) for side in (within, within[:, ::-1])]
+        if int(np.max(n_empty)) >= _MAX_EMPTY_STEPS * factor:
+            raise RawDataError(
+                "The measurement is incomplete: the lines of one side of k-space are missing."
+            )
 
 
 def _check_is_complete(

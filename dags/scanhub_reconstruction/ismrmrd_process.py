@@ -6,6 +6,7 @@ The process has no secrets, no network, no further files, and its memory and tim
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scanhub_reconstruction.model import (
+    NeedsEngineError,
     RawData,
     RawDataError,
     ScanDescription,
@@ -23,6 +25,7 @@ from scanhub_reconstruction.model import (
     SliceGeometry,
     Volume,
 )
+from scanhub_reconstruction.parallel import ParallelImaging
 from scanhub_reconstruction.scratch import find_room, map_scratch
 
 # Beside the reader's own limit of processor time: waiting for a disk or a busy machine has an end.
@@ -37,13 +40,15 @@ class ReaderError(Exception):
     """The process that reads the file ended for a reason that is not the file's."""
 
 
-def read_ismrmrd_apart(path: Path) -> RawData:
-    """Read one fully sampled 2D or 3D Cartesian measurement in a process of its own.
+def read_ismrmrd_apart(path: Path, *, is_acceleration_taken: bool = False) -> RawData:
+    """Read one 2D or 3D Cartesian measurement in a process of its own.
 
     Parameters
     ----------
     path
         An HDF5 file with ISMRMRD's group `dataset`; samples are sorted into a file beside it.
+    is_acceleration_taken
+        Whether an engine unfolds what is undersampled.
 
     Returns
     -------
@@ -58,9 +63,10 @@ def read_ismrmrd_apart(path: Path) -> RawData:
         If the process failed otherwise; trying again may help.
     """
     with tempfile.TemporaryFile(dir=path.parent) as scratch:
-        answer = _run_reader(path, scratch.fileno())
+        answer = _run_reader(path, scratch.fileno(), is_acceleration_taken=is_acceleration_taken)
         if "sentence" in answer:
-            raise RawDataError(answer["sentence"])
+            kind = NeedsEngineError if answer.get("needs_engine") else RawDataError
+            raise kind(answer["sentence"])
         mapping = mmap.mmap(scratch.fileno(), 0)
     scan = answer["scan"]
     return RawData(
@@ -76,13 +82,35 @@ def read_ismrmrd_apart(path: Path) -> RawData:
         scan_options=tuple(answer["scan_options"]),
         mends=tuple(answer["mends"]),
         is_prewhitened=answer["is_prewhitened"],
+        parallel=_build_parallel(answer["parallel"], mapping, answer["shape"]),
     )
 
 
-def _run_reader(path: Path, scratch: int) -> dict[str, Any]:
+def _build_parallel(
+    parallel: dict[str, Any] | None, mapping: mmap.mmap, kspace_shape: list[int]
+) -> ParallelImaging | None:
+    if parallel is None:
+        return None
+    reference = shape = parallel["reference"]
+    if shape is not None:
+        reference = map_scratch(mapping, shape, math.prod(kspace_shape))
+    along_y, along_z = parallel["factors"]
+    first_z, first_y = parallel["start"]
+    return ParallelImaging(
+        (along_y, along_z),
+        parallel["calibration_mode"],
+        reference,
+        (first_z, first_y),
+        tuple(tuple(counters) for counters in parallel["counters"]),
+    )
+
+
+def _run_reader(path: Path, scratch: int, *, is_acceleration_taken: bool) -> dict[str, Any]:
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
-    arguments = (str(path), str(scratch), str(find_room(path.parent)))
+    arguments = [str(path), str(scratch), str(find_room(path.parent))]
+    if is_acceleration_taken:
+        arguments.append("accelerated")
     try:
         process = subprocess.run(  # noqa: S603 - our own words, no shell
             [sys.executable, "-P", "-m", _READER, *arguments],

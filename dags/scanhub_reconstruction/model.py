@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanhub_dag import RunError
+from scanhub_reconstruction.parallel import ParallelImaging
 
 # Of one coil and one volume, of which a worker holds about three at a time: 512 × 512 × 512.
 MAX_SAMPLES = 2**27
@@ -27,6 +28,10 @@ class RawDataError(RunError):
 
     The message never quotes the file: no names, no header values that could identify a patient.
     """
+
+
+class NeedsEngineError(RawDataError):
+    """The measurement is sound, and needs a reconstruction that an engine may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,10 @@ class RawData:
         What the images are labelled with.
     coil_combination
         How the coils' images are made one.
+    parallel
+        How k-space is undersampled; None when it is not.
+    engine
+        What made the images, in units of its own; None for this package.
     """
 
     kspace: NDArray[np.complexfloating]
@@ -221,6 +230,8 @@ class RawData:
     is_prewhitened: bool = False
     description: ScanDescription = ScanDescription()
     coil_combination: CoilCombination = "sum_of_squares"
+    parallel: ParallelImaging | None = None
+    engine: str | None = None
 
     @property
     def n_coils(self) -> int:
@@ -236,6 +247,11 @@ class RawData:
     def n_pixels(self) -> int:
         """Number of pixels of an image."""
         return self.image_shape[1] * self.image_shape[2]
+
+    @property
+    def is_conjugate(self) -> bool:
+        """Whether the conjugate of k-space gives images by the inverse transform."""
+        return self.scan is not None and self.scan.orientation_convention == "forward"
 
     @property
     def pixel_spacing_mm(self) -> tuple[float, float] | None:

@@ -36,20 +36,34 @@ def run_reconstruction(run: Run) -> None:
     conf = RunConf.from_mapping(run.conf)
     run.engine = ("scanhub_reconstruction", __version__)
     with limit_memory(MAX_MEMORY_BYTES):
-        raw = _fetch_raw_data(run, conf)
+        raw = fetch_raw_data(run, conf)
         run.report_progress(25)
         progress = CoilProgress(run.report_progress, n_coils=len(raw.volumes) * raw.n_coils)
         store_images(raw, conf, run, progress.count_coil)
     _logger.info("Reconstructed %d coils to %d by %d pixels.", raw.n_coils, *raw.image_shape[1:])
 
 
-def _fetch_raw_data(run: Run, conf: RunConf) -> RawData:
+def fetch_raw_data(run: Run, conf: RunConf, *, is_acceleration_taken: bool = False) -> RawData:
+    """Download and read the run's raw data.
+
+    Parameters
+    ----------
+    run, conf
+        The run, and what it and the deployment choose.
+    is_acceleration_taken
+        Whether an engine unfolds what is undersampled.
+
+    Raises
+    ------
+    RunError
+        If there are none, or they cannot be reconstructed.
+    """
     source = next((each for each in run.inputs if each.results), None)
     if source is None:
         raise RawDataError("The run was given no raw data.")
     path, *_ = source.download()
     _logger.info("Downloaded %d bytes of raw data.", path.stat().st_size)
-    raw = read_raw_data(path)
+    raw = read_raw_data(path, is_acceleration_taken=is_acceleration_taken)
     path.unlink()
     if conf.orientation_convention is not None:
         raw = override_orientation(raw, conf.orientation_convention, conf.orientation_decided_by)

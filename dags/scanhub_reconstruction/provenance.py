@@ -25,7 +25,12 @@ def describe_provenance(raw: RawData) -> dict[str, Any]:
     dict
         JSON-ready: texts of at most 200 characters.
     """
-    facts: dict[str, Any] = {"coil_combination": raw.coil_combination}
+    if raw.engine is None:
+        facts: dict[str, Any] = {"coil_combination": raw.coil_combination}
+    else:
+        facts = {"engine": raw.engine}
+    if raw.parallel is not None:
+        facts["acceleration_factors"] = list(raw.parallel.factors)
     if raw.is_prewhitened:
         facts["is_prewhitened"] = True
     if raw.scan_options:

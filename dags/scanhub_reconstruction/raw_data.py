@@ -19,8 +19,15 @@ from scanhub_reconstruction.coverage import (
     check_measured_samples,
     describe_scan_options,
 )
+from scanhub_reconstruction.engine_command import describe_door
 from scanhub_reconstruction.ismrmrd_process import read_ismrmrd_apart
-from scanhub_reconstruction.model import MAX_SAMPLES, RawData, RawDataError, release_pages
+from scanhub_reconstruction.model import (
+    MAX_SAMPLES,
+    NeedsEngineError,
+    RawData,
+    RawDataError,
+    release_pages,
+)
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NPY_HEADER_READERS = {
@@ -42,7 +49,7 @@ _NPY_HEADER_ERRORS = (
 )
 
 
-def read_raw_data(path: Path) -> RawData:
+def read_raw_data(path: Path, *, is_acceleration_taken: bool = False) -> RawData:
     """Read and check the raw data of one Cartesian measurement.
 
     Parameters
@@ -50,6 +57,8 @@ def read_raw_data(path: Path) -> RawData:
     path
         An ISMRMRD file, or a `.npy` file of shape (coils, kz, ky, kx), (coils, ky, kx) or
         (ky, kx). The samples stay in a file, which may be deleted while it is in use.
+    is_acceleration_taken
+        Whether an engine unfolds what is undersampled.
 
     Returns
     -------
@@ -61,7 +70,10 @@ def read_raw_data(path: Path) -> RawData:
     RawDataError
         If the file cannot be reconstructed, with a sentence that says why.
     """
-    raw = _read_by_content(path)
+    try:
+        raw = _read_by_content(path, is_acceleration_taken=is_acceleration_taken)
+    except NeedsEngineError as error:
+        raise NeedsEngineError(f"{error}{describe_door()}") from None
     peak, columns = 0.0, []
     is_measured = np.ones(raw.kspace.shape[2:4], np.bool_)
     for volume in range(len(raw.volumes)):
@@ -74,28 +86,24 @@ def read_raw_data(path: Path) -> RawData:
             has_signal |= is_there
             if is_there.any():  # a coil may be dead
                 is_measured &= is_there.any(axis=2)
-        if has_signal.any():  # as slices beyond a simulated object have none
+        # Slices beyond a simulated object have no signal, and an engine fills what was left out.
+        if has_signal.any() and raw.parallel is None:
             columns.append(check_measured_samples(has_signal))
+    for samples in _list_references(raw):
+        _find_peak(samples)
+        release_pages(raw.mapping)
     if peak == 0:
         raise RawDataError("The k-space holds zeros only: there is no signal to reconstruct.")
     options = _describe_zeros(raw, is_measured, columns)
     return replace(raw, peak=peak, scan_options=options)
 
 
-def _find_peak(samples: NDArray[np.complex64]) -> float:
-    parts: NDArray[np.float32] = samples.view(np.float32)
-    # The smallest and the largest are NaN when any is.
-    with np.errstate(invalid="ignore"):
-        extremes = np.array([np.min(parts), np.max(parts)])
-    if not np.isfinite(extremes).all():
-        raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
-    return float(np.abs(extremes).max())
-
-
 def _describe_zeros(
     raw: RawData, is_measured: NDArray[np.bool_], columns: list[slice]
 ) -> tuple[str, ...]:
     """Return the scan options, of which the other format's reader does not know the columns."""
+    if not columns:
+        return raw.scan_options
     widest = slice(min(part.start for part in columns), max(part.stop for part in columns))
     n_columns = raw.kspace.shape[4]
     if raw.source_format == "NumPy":
@@ -106,7 +114,25 @@ def _describe_zeros(
     return describe_scan_options((*planes, widest), raw.kspace.shape[2:], is_filled=False)
 
 
-def _read_by_content(path: Path) -> RawData:
+def _find_peak(samples: NDArray[np.complex64]) -> float:
+    """Return the largest real or imaginary part, once it is a finite number."""
+    parts: NDArray[np.float32] = samples.view(np.float32)
+    # The smallest and the largest are NaN when any is.
+    with np.errstate(invalid="ignore"):
+        extremes = np.array([np.min(parts), np.max(parts)])
+    if not np.isfinite(extremes).all():
+        raise RawDataError("The k-space holds values that are not finite numbers (NaN or Inf).")
+    return float(np.abs(extremes).max())
+
+
+def _list_references(raw: RawData) -> list[NDArray[np.complex64]]:
+    """Return the reference lines, by volume and coil."""
+    if raw.parallel is None or raw.parallel.reference is None:
+        return []
+    return [samples for volume in raw.parallel.reference for samples in volume]
+
+
+def _read_by_content(path: Path, *, is_acceleration_taken: bool) -> RawData:
     if path.stat().st_size == 0:
         raise RawDataError("The file is empty.")
     with path.open("rb") as file:
@@ -114,7 +140,7 @@ def _read_by_content(path: Path) -> RawData:
     if is_npy:
         return _read_npy(path)
     if _is_hdf5(path):
-        return read_ismrmrd_apart(path)
+        return read_ismrmrd_apart(path, is_acceleration_taken=is_acceleration_taken)
     raise RawDataError(
         "The file is not ISMRMRD (HDF5) or NumPy k-space: neither format's signature was found."
     )

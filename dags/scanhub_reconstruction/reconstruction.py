@@ -66,11 +66,10 @@ def _read_coils(
 ) -> Iterator[NDArray[np.complex64]]:
     """Yield the k-space of each coil, to be overwritten, as the inverse transform expects it."""
     kspace = np.zeros(raw.transform_shape, np.complex64)
-    is_conjugate = raw.scan is not None and raw.scan.orientation_convention == "forward"
     for coil in range(raw.n_coils):
         copy_centered(raw.read_coil(volume, coil), kspace, scale)
         release_pages(raw.mapping)
-        if is_conjugate:
+        if raw.is_conjugate:
             np.conjugate(kspace, out=kspace)
         yield kspace
         report_coil()

@@ -95,7 +95,9 @@ class Scratch:
         return map_scratch(self._mapping, shape), self._mapping
 
 
-def map_scratch(mapping: mmap.mmap, shape: tuple[int, ...]) -> NDArray[np.complex64]:
+def map_scratch(
+    mapping: mmap.mmap, shape: tuple[int, ...], first: int = 0
+) -> NDArray[np.complex64]:
     """Return the k-space that was written to a file.
 
     Parameters
@@ -103,11 +105,14 @@ def map_scratch(mapping: mmap.mmap, shape: tuple[int, ...]) -> NDArray[np.comple
     mapping
         The file.
     shape
-        Shape of the array, of the size of the mapping.
+        Shape of the array.
+    first
+        How many samples lie before it.
 
     Returns
     -------
     NDArray[np.complex64]
         A view of the mapping.
     """
-    return np.frombuffer(mapping, np.complex64, math.prod(shape)).reshape(shape)
+    offset = first * np.dtype(np.complex64).itemsize
+    return np.frombuffer(mapping, np.complex64, math.prod(shape), offset).reshape(shape)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
@@ -36,27 +37,53 @@ def store_images(raw: RawData, conf: RunConf, run: Run, report_coil: Callable[[]
     report_coil
         Called after each coil of each volume.
     """
-    facts = describe_image(raw)
+    with open_images(raw, run) as file:
+        for volume in range(len(raw.volumes)):
+            file.write(np.ascontiguousarray(reconstruct_volume(raw, volume, report_coil)).data)
+        add_images(raw, conf, run, file)
+
+
+@contextmanager
+def open_images(raw: RawData, run: Run) -> Iterator[IO[bytes]]:
+    """Open a temporary file for the images of a measurement.
+
+    Parameters
+    ----------
+    raw
+        The raw data.
+    run
+        Has the folder.
+
+    Raises
+    ------
+    RawDataError
+        If the disk is too small.
+    """
+    check_room(4 * raw.n_images * raw.n_pixels, find_room(run.folder))
     with tempfile.TemporaryFile(dir=run.folder) as file:
-        check_room(4 * raw.n_images * raw.n_pixels, find_room(run.folder))
-        scale = _reconstruct(raw, file, report_coil)
-        preview = run.folder / "preview.png"
-        preview.write_bytes(draw_preview(_read_image(raw, file, raw.n_images // 2)))
-        for index in range(raw.n_images):
-            path = run.folder / _name_image(index, raw.n_images)
-            path.write_bytes(write_dicom(_read_image(raw, file, index), raw, conf, scale, index))
-            run.add_result(path, type="DICOM", metadata=facts, preview=preview)
-            path.unlink()
+        yield file
 
 
-def _reconstruct(raw: RawData, file: IO[bytes], report_coil: Callable[[], None]) -> SeriesScale:
-    """Write all images to the file, and return the scale that they have in common."""
-    scale = SeriesScale()
-    for volume in range(len(raw.volumes)):
-        for image in reconstruct_volume(raw, volume, report_coil):
-            scale = scale.include(image)
-            file.write(np.ascontiguousarray(image).data)
-    return scale
+def add_images(raw: RawData, conf: RunConf, run: Run, file: IO[bytes]) -> None:
+    """Add each image as DICOM, all in one scale, with the middle one as a preview.
+
+    Parameters
+    ----------
+    raw, conf, run
+        As of `store_images`.
+    file
+        The magnitudes, float32.
+    """
+    facts, scale = describe_image(raw), SeriesScale()
+    for index in range(raw.n_images):
+        scale = scale.include(_read_image(raw, file, index))
+    preview = run.folder / "preview.png"
+    preview.write_bytes(draw_preview(_read_image(raw, file, raw.n_images // 2)))
+    for index in range(raw.n_images):
+        path = run.folder / _name_image(index, raw.n_images)
+        path.write_bytes(write_dicom(_read_image(raw, file, index), raw, conf, scale, index))
+        run.add_result(path, type="DICOM", metadata=facts, preview=preview)
+        path.unlink()
 
 
 def _read_image(raw: RawData, file: IO[bytes], index: int) -> NDArray[np.float32]:

@@ -29,9 +29,10 @@ EditAcquisitions = Callable[[Path, Callable[[Any], Any]], None]
 def read_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare most tests the start of the reader's process, which has tests of its own."""
 
-    def read(path: Path) -> RawData:
-        with tempfile.TemporaryFile() as scratch:
-            return read_ismrmrd(path, Scratch(scratch.fileno(), find_room(path.parent)))
+    def read(path: Path, *, is_acceleration_taken: bool = False) -> RawData:
+        with tempfile.TemporaryFile() as file:
+            scratch = Scratch(file.fileno(), find_room(path.parent))
+            return read_ismrmrd(path, scratch, is_acceleration_taken=is_acceleration_taken)
 
     monkeypatch.setattr(raw_data, "read_ismrmrd_apart", read)
 

@@ -1,0 +1,1 @@
+"""Reconstruct by a program that reads an ISMRMRD stream and writes images as one."""
