@@ -37,6 +37,7 @@ DAG_IDS = (
     "fails_before_it_opens",
     "reports_twice",
     EXAMPLE,
+    "cartesian_reconstruction",
 )
 
 
@@ -65,6 +66,7 @@ def ended(
     shutil.copytree(FOLDER / "dags", folder / "dags")
     [example] = re.findall("```python\n(.*?)```", (ROOT / "docs/dags.md").read_text(), re.DOTALL)
     (folder / "dags" / "example.py").write_text(example)
+    shutil.copy(ROOT / "dags/cartesian_reconstruction.py", folder / "dags")
     with serve() as neighbours:
         neighbours.objects["/lake/upload/raw.npy"] = b"raw data"
         neighbours.objects["/lake/upload/kspace.npy"] = make_kspace()
@@ -113,7 +115,7 @@ def make_conf(dag_id: str, url: str) -> dict[str, Any]:
     given = {"task_id": None, "dag_run_id": None, **raw, "results": [raw]}
     if dag_id == "misses_its_input":
         given["results"] = [raw | {"key": "upload/erased.npy"}]
-    if dag_id == EXAMPLE:
+    if dag_id in (EXAMPLE, "cartesian_reconstruction"):
         given["results"] = [raw | {"key": "upload/kspace.npy"}]
     if dag_id == "takes_a_series":
         given["results"] = [
@@ -212,6 +214,14 @@ def test_the_example_of_the_docs_runs(ended: Ended) -> None:
     assert result["metadata"] == {"matrix": [8, 8]}
     image = np.load(io.BytesIO(ended.neighbours.objects[f"/lake/{result['key']}"]))
     assert np.unravel_index(np.argmax(image), image.shape) == (4, 4)
+
+
+def test_our_own_reconstruction_is_made_of_the_kit(ended: Ended) -> None:
+    [body] = ended.ends("cartesian_reconstruction")
+    assert body["engine"]["name"] == "scanhub_reconstruction"
+    keys = [result["key"] for result in body["results"]]
+    assert keys == ["result/cartesian_reconstruction/image.dcm"]
+    assert ended.neighbours.objects[f"/lake/{keys[0]}"][128:132] == b"DICM"
 
 
 def test_airflows_log_has_no_token(ended: Ended) -> None:
