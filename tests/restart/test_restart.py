@@ -82,8 +82,7 @@ def test_down_and_up_keep_what_was_done_and_reset_forgets_it(
     reset(config)
     fresh = up(config)
     with Laptop.connect(config, fresh) as laptop:
-        answer = laptop.anonymous.get(
-            f"/workflows/{workflow_id}/", headers={"Authorization": f"Bearer {stack.token}"}
-        )
-        assert answer.status_code == httpx.codes.UNAUTHORIZED
+        assert fresh.token != stack.token
+        answer = laptop.api.get(f"/workflows/{workflow_id}/")
+        assert answer.status_code == httpx.codes.NOT_FOUND
         assert laptop.api.get("/workflows/").json()["workflows"] == []
