@@ -5,14 +5,36 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scanhub_dag.conf import InputConf, InputResult
+from scanhub_dag.errors import RunError
 
 if TYPE_CHECKING:
     from scanhub_dag.object_store import ObjectStore
 
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
+
+
+class _Given:
+    """A sequence that says in a sentence what it does not hold."""
+
+    sentence = ""
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return what stands there."""
+        try:
+            return super().__getitem__(index)  # type: ignore[misc]
+        except IndexError:
+            raise RunError(self.sentence) from None
+
+
+class _Inputs(_Given, tuple["Input", ...]):
+    sentence = "The DAG works on more inputs than the task takes."
+
+
+class _Paths(_Given, list[Path]):
+    sentence = "The DAG works on more files than its input has left."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +67,14 @@ class Input:
         Raises
         ------
         RunError
-            If a result was erased meanwhile, may not be read, or is too large for the disk.
+            If a result was erased meanwhile, may not be read, or is too large for the disk. The
+            list raises it too, where a path is asked for that is not there.
         """
         self._folder.mkdir(exist_ok=True)
-        paths = [
+        paths = _Paths(
             self._folder / f"{index:05d}{_read_suffix(result.key)}"
             for index, result in enumerate(self.results)
-        ]
+        )
         for result, path in zip(self.results, paths, strict=True):
             self._store.download(result, path, name=f"Input {self.number}")
         return paths
@@ -61,7 +84,7 @@ def make_inputs(
     confs: tuple[InputConf, ...], folder: Path, store: ObjectStore
 ) -> tuple[Input, ...]:
     """Return the inputs of a run, none of them downloaded yet."""
-    return tuple(
+    return _Inputs(
         Input(
             number,
             conf.task_id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Callable
 
@@ -26,11 +28,17 @@ class Progress:
         self._clock = clock
         self._told_percent = 0
         self._tells_again_at_s = -float("inf")
+        self._lock = threading.Lock()
 
     def report(self, percent: float) -> None:
         """Tell it if that is news and it is time; what is left out is told with the next one."""
-        whole = int(min(max(percent, 0), 100))
-        if whole > self._told_percent and self._clock() >= self._tells_again_at_s:
-            self._tell(whole)
-            self._told_percent = whole
-            self._tells_again_at_s = self._clock() + _MIN_PAUSE_S
+        whole = 0 if math.isnan(percent) else int(min(max(percent, 0), 100))
+        if not self._lock.acquire(blocking=False):
+            return  # another thread is telling
+        try:
+            if whole > self._told_percent and self._clock() >= self._tells_again_at_s:
+                self._tell(whole)
+                self._told_percent = whole
+                self._tells_again_at_s = self._clock() + _MIN_PAUSE_S
+        finally:
+            self._lock.release()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -87,6 +87,11 @@ class Results:
             entry["preview_key"] = preview_key
         self._entries.append(entry | {"metadata": _check_metadata(metadata)})
 
+    def take_back(self, key: str) -> None:
+        """Forget the result that was added last, so that it may be added again."""
+        del self._entries[-1]
+        del self._paths[key.removeprefix(f"{self.prefix.rstrip('/')}/")]
+
     def describe(self, max_results: int) -> list[dict[str, Any]]:
         """Return what to report: all, else the facts of a series once, else its first file only.
 
@@ -138,25 +143,33 @@ def _check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {_check_fact_name(name): _check_fact(name, value) for name, value in metadata.items()}
 
 
-def _check_fact_name(name: object) -> str:
-    if not isinstance(name, str) or len(name) > MAX_FACT_NAME_LENGTH:
+def _check_fact_name(name: Any) -> str:
+    if not _is_text(name, MAX_FACT_NAME_LENGTH):
         raise RunError(f"A fact's name is to be a text of {MAX_FACT_NAME_LENGTH} letters at most.")
-    return name
+    return str(name)
 
 
 def _check_fact(name: str, value: Any) -> Any:
     value = value.tolist() if hasattr(value, "tolist") else value  # NumPy's
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool) or _is_number(value):
         return value
-    if isinstance(value, str) and len(value) <= MAX_TEXT_LENGTH:
+    if _is_text(value, MAX_TEXT_LENGTH):
         return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if isinstance(value, list | tuple) and len(value) <= MAX_NUMBERS:
-        numbers = list(value)
-        if all(type(each) in (int, float) and math.isfinite(each) for each in numbers):
-            return numbers
+    is_short = isinstance(value, list | tuple) and len(value) <= MAX_NUMBERS
+    if is_short and all(map(_is_number, value)):
+        return list(value)
     raise RunError(
         f"The fact {name} is none of: a text of {MAX_TEXT_LENGTH} letters at most, a finite "
         f"number, a bool, nothing, or {MAX_NUMBERS} numbers at most."
     )
+
+
+def _is_text(value: object, max_length: int) -> bool:
+    """Return whether it can be told in UTF-8: a file's name may hold what cannot."""
+    is_short = isinstance(value, str) and len(value) <= max_length
+    return is_short and not any("\ud800" <= letter <= "\udfff" for letter in str(value))
+
+
+def _is_number(value: object) -> bool:
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and bool(abs(value) <= sys.float_info.max)  # type: ignore[arg-type]

@@ -112,7 +112,11 @@ class Run:
         key, _ = self._results.claim_name(path.name if name is None else name, path)
         preview_key = None if preview is None else self._upload_preview(Path(preview))
         self._results.add(type, key, preview_key, metadata or {})
-        self._upload(path, key)
+        try:
+            self._upload(path, key)
+        except BaseException:
+            self._results.take_back(key)
+            raise
 
     def _upload_preview(self, path: Path) -> str:
         key, is_new = self._results.claim_name(path.name, path, is_preview=True)
@@ -248,7 +252,9 @@ def _tell_failure(
         with ResultsCallback(
             endpoint, token, dag_id, traceparent=traceparent, transport=transport
         ) as callback:
-            callback.report_failure(sentence[:_MAX_SENTENCE_LENGTH])
+            # A file's name may hold what is no letter of UTF-8.
+            told = sentence[:_MAX_SENTENCE_LENGTH].encode(errors="replace").decode()
+            callback.report_failure(told)
     except RunEndedError:
         _logger.warning("The run has ended before: its failure is not recorded.")
     except CallbackError as error:

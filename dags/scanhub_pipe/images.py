@@ -18,6 +18,7 @@ from scanhub_pipe.errors import EngineError
 from scanhub_pipe.image_checks import check_header, find_dtype, find_volume
 from scanhub_reconstruction.model import RawData
 
+NO_STREAM = "The reconstruction engine's output is no ISMRMRD stream of images."
 _MAX_TEXT_BYTES, _MAX_ATTRIBUTE_BYTES, _MAX_OTHER_BYTES = 2**22, 2**20, 2**24
 _CONFIG_FILE_BYTES = 1024
 _LARGEST_PIXEL_BYTES = 8
@@ -82,9 +83,7 @@ class ImageReceiver:
             elif kind == ISMRMRDMessageID.ACQUISITION:
                 raise EngineError("The reconstruction engine sent raw data instead of images.")
             else:
-                raise EngineError(
-                    "The reconstruction engine's output is no ISMRMRD stream of images."
-                )
+                raise EngineError(NO_STREAM)
         if self._is_empty:
             raise EngineError("The reconstruction engine ended without sending anything.")
         if len(self._received) < len(self._raw.volumes):
@@ -113,7 +112,7 @@ class ImageReceiver:
     def _take_text(self, kind: int) -> None:
         (n_bytes,) = struct.unpack("<I", self._read_exactly(4))
         if n_bytes > _MAX_TEXT_BYTES:
-            raise EngineError("The reconstruction engine's output is no ISMRMRD stream of images.")
+            raise EngineError(NO_STREAM)
         text = self._read_exactly(n_bytes).decode(errors="replace")
         if kind != ISMRMRDMessageID.TEXT:
             return
@@ -141,7 +140,7 @@ class ImageReceiver:
     def _skip_attributes(self) -> None:
         (n_bytes,) = struct.unpack("<Q", self._read_exactly(8))
         if n_bytes > _MAX_ATTRIBUTE_BYTES:
-            raise EngineError("The reconstruction engine's output is no ISMRMRD stream of images.")
+            raise EngineError(NO_STREAM)
         for start in range(0, n_bytes, _PIECE_BYTES):
             self._read_exactly(min(_PIECE_BYTES, n_bytes - start))
 

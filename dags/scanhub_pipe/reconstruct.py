@@ -8,7 +8,7 @@ from typing import IO
 
 from scanhub_pipe.command import Command
 from scanhub_pipe.errors import EngineError
-from scanhub_pipe.images import ImageReceiver, count_most_bytes
+from scanhub_pipe.images import NO_STREAM, ImageReceiver, count_most_bytes
 from scanhub_pipe.process import EngineProcess
 from scanhub_pipe.stream import write_stream
 from scanhub_reconstruction.model import RawData
@@ -43,6 +43,8 @@ def run_engine(raw: RawData, command: Command, file: IO[bytes]) -> str:
         receiver = ImageReceiver(raw, engine.read, file)
         try:
             receiver.receive()
+            if engine.read(1):
+                raise EngineError(NO_STREAM)
         except EngineError:
             engine.explain()
             raise

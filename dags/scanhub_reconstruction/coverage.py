@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from scanhub_reconstruction.model import RawDataError
 
 PARTIAL_PHASE, PARTIAL_FREQUENCY = "PFP", "PFF"  # DICOM PS3.3 C.8.3.1, Scan Options
 ZERO_FILLED = "ZERO_FILLED"
+_INSIDE = 0.95  # of an ellipse, whose edge is rounded to lines
 _LEAST_CORNERS = 0.1  # of the lines; an ellipse leaves out a fifth
 _MOST_HOLES = 0.1  # of the samples; noise of one step of a converter is zero as often
 LINES_OF_ZEROS = (
@@ -99,10 +101,7 @@ def check_measured_lines(
     RawDataError
         If it is undersampled.
     """
-    box = tuple(
-        slice(int(np.argmax(line)), line.size - int(np.argmax(line[::-1])))
-        for line in (is_measured.any(axis=1), is_measured.any(axis=0))
-    )
+    box = _find_box(is_measured)
     within = is_measured[box]
     sizes = within.shape
     check_covers_half(sizes, is_measured.shape)
@@ -194,6 +193,48 @@ def is_filled_up(is_measured: NDArray[np.bool_], center: tuple[int, int]) -> boo
     """
     sizes = (int(is_measured.any(axis=1).sum()), int(is_measured.any(axis=0).sum()))
     return _covers_half(sizes, is_measured.shape) and bool(_find_shapes(is_measured, center))
+
+
+def has_gap(
+    is_measured: NDArray[np.bool_], factors: tuple[int, int], center: tuple[int, int]
+) -> bool:
+    """Return whether more lines are missing side by side than acceleration leaves out.
+
+    Parameters
+    ----------
+    is_measured
+        Which lines were measured, at least one, shape (partitions, rows).
+    factors
+        Of acceleration along (kz, ky).
+    center
+        Where k = 0 is.
+
+    Returns
+    -------
+    bool
+        Around what was measured, and in the corners of 3D, any number may be missing.
+    """
+    box = _find_box(is_measured)
+    within = is_measured[box]
+    sizes = tuple(map(min, factors, within.shape))
+    is_met = sliding_window_view(within, sizes).any(axis=(2, 3))
+    if within.shape[0] == 1:
+        return not bool(is_met.all())
+    away = []
+    for size, part, place, n_windows in zip(sizes, box, center, is_met.shape, strict=True):
+        ends = np.arange(n_windows) + part.start - place
+        farthest = max(place - part.start, part.stop - 1 - place, 1)
+        away.append(np.maximum(np.abs(ends), np.abs(ends + size - 1)) / farthest)
+    is_inside = np.hypot(away[0][:, np.newaxis], away[1]) < _INSIDE
+    return bool(np.any(is_inside & ~is_met))
+
+
+def _find_box(is_measured: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Return the part of the plane beyond which there is nothing."""
+    return tuple(
+        slice(int(np.argmax(line)), line.size - int(np.argmax(line[::-1])))
+        for line in (is_measured.any(axis=1), is_measured.any(axis=0))
+    )
 
 
 def _find_shapes(is_measured: NDArray[np.bool_], center: tuple[int, int]) -> set[str]:

@@ -170,7 +170,12 @@ def _describe_acceleration(
     parallel = ParallelImaging(encoding.acceleration, encoding.calibration_mode)
     if references is None:
         return parallel
-    return replace(parallel, start=references.start, counters=references.counters)
+    # Another scan may have another contrast: its lines are none of the image's.
+    is_other = references.is_beside and encoding.calibration_mode == "embedded"
+    mode = "separate" if is_other else encoding.calibration_mode
+    return replace(
+        parallel, calibration_mode=mode, start=references.start, counters=references.counters
+    )
 
 
 def _build_volumes(

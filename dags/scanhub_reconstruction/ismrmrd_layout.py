@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from scanhub_reconstruction.coverage import check_covers_half, is_elliptical
+from scanhub_reconstruction.coverage import check_covers_half, has_gap, is_elliptical
 from scanhub_reconstruction.ismrmrd_header import CartesianEncoding
 from scanhub_reconstruction.ismrmrd_limits import StepLimits
 from scanhub_reconstruction.model import RawDataError
@@ -163,7 +163,7 @@ def list_volume_indices(layout: Layout) -> list[tuple[int, ...]]:
 
 
 def _check_is_accelerated(layout: Layout, encoding: CartesianEncoding) -> None:
-    """Check that no volume has fewer lines than its acceleration leaves, nor ends early."""
+    """Check that no volume has fewer lines than its acceleration leaves, ends early or has gaps."""
     n_volumes, _, n_kz, n_ky, _ = layout.shape
     is_measured = np.zeros((n_volumes, n_kz, n_ky), np.bool_)
     is_measured[tuple(layout.lines)] = True
@@ -183,6 +183,12 @@ def _check_is_accelerated(layout: Layout, encoding: CartesianEncoding) -> None:
             raise RawDataError(
                 "The measurement is incomplete: the lines of one side of k-space are missing."
             )
+    center = n_kz // 2, n_ky // 2
+    if any(has_gap(volume, (factor_z, factor_y), center) for volume in is_measured):
+        raise RawDataError(
+            "The measurement leaves out more lines side by side than its acceleration factor says: "
+            "lines are missing, or it is undersampled irregularly, which no engine is given."
+        )
 
 
 def _check_is_complete(

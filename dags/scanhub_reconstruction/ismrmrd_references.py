@@ -9,9 +9,16 @@ from numpy.typing import NDArray
 
 from scanhub_reconstruction.ismrmrd_groups import Measurement
 from scanhub_reconstruction.ismrmrd_header import CartesianEncoding
-from scanhub_reconstruction.ismrmrd_layout import Layout, lay_out, list_volume_indices
+from scanhub_reconstruction.ismrmrd_layout import (
+    VOLUME_COUNTERS,
+    Layout,
+    lay_out,
+    list_volume_indices,
+)
 from scanhub_reconstruction.ismrmrd_support import UNIFORM_FIELDS
 from scanhub_reconstruction.model import RawDataError
+
+_LINE_COUNTERS = ("kspace_encode_step_1", "kspace_encode_step_2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +35,15 @@ class References:
         Where kz and ky of that part lie in k-space.
     counters
         Which of the image's volumes each one belongs to.
+    is_beside
+        Whether lines of the image were acquired once more, as a scan of its own does.
     """
 
     numbers: NDArray[np.int64]
     layout: Layout
     start: tuple[int, int]
     counters: tuple[tuple[int, ...], ...]
+    is_beside: bool
 
 
 def find_references(
@@ -79,8 +89,19 @@ def find_references(
         lines=layout.lines - np.array([[0], [first[0]], [first[1]]]),
     )
     return References(
-        numbers, cropped, (int(first[0]), int(first[1])), _match_volumes(layout, image)
+        numbers,
+        cropped,
+        (int(first[0]), int(first[1])),
+        _match_volumes(layout, image),
+        _is_beside(measurement),
     )
+
+
+def _is_beside(measurement: Measurement) -> bool:
+    only = np.setdiff1d(measurement.references, measurement.imaging)
+    index = measurement.heads["idx"][[*_LINE_COUNTERS, *VOLUME_COUNTERS]]
+    lines = set(index[measurement.imaging].tolist()) if only.size else set()
+    return any(line in lines for line in index[only].tolist())
 
 
 def _match_volumes(layout: Layout, image: Layout) -> tuple[tuple[int, ...], ...]:

@@ -11,6 +11,7 @@ import pytest
 from ismrmrd import xsd
 
 from local.phantom import simulate_acquisition
+from scanhub_reconstruction.coverage import has_gap
 from scanhub_reconstruction.ismrmrd_process import read_ismrmrd_apart
 from scanhub_reconstruction.model import NeedsEngineError, RawData, RawDataError
 from scanhub_reconstruction.raw_data import read_raw_data
@@ -58,6 +59,22 @@ def test_lines_of_the_image_and_of_the_reference_keep_apart(
     reference = raw.parallel.reference
     assert reference is not None and raw.parallel.start == (0, 20)
     np.testing.assert_array_equal(reference[0, :, 0], truth[:, 20 : 20 + n_references])
+
+
+def test_reference_lines_that_repeat_lines_of_the_image_are_a_scan_of_their_own(
+    tmp_path: Path, edit_header: EditHeader
+) -> None:
+    # Given a separate scan, perhaps of another contrast, that the header calls embedded
+    path = tmp_path / "raw.h5"
+    write_accelerated(path, SIZE, mode="separate")
+
+    def tell(header: Any) -> None:
+        header.encoding[0].parallelImaging.calibrationMode = xsd.calibrationModeType.EMBEDDED
+
+    edit_header(path, tell)
+    # Then no engine takes them for the image
+    raw = read(path)
+    assert raw.parallel is not None and raw.parallel.calibration_mode == "separate"
 
 
 def test_process_of_the_reader_gives_the_same(tmp_path: Path) -> None:
@@ -132,6 +149,47 @@ def test_scan_that_was_broken_off_is_not_saved_by_its_reference_lines(
     edit_acquisitions(path, keep(lambda row: row < 50))
     with pytest.raises(RawDataError, match="lines of one side of k-space are missing"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    "is_kept",
+    [
+        lambda row: ~((row >= 46) & (row < 56)),  # a part is missing
+        lambda row: row != 50,  # a single line
+    ],
+)
+def test_gap_is_not_hidden_by_reference_lines(
+    tmp_path: Path, edit_acquisitions: EditAcquisitions, is_kept: Any
+) -> None:
+    path = tmp_path / "raw.h5"
+    write_accelerated(path, SIZE, mode=None)
+    edit_acquisitions(path, keep(is_kept))
+    with pytest.raises(RawDataError, match="more lines side by side than its acceleration"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("factors", "shift", "is_round", "missing", "is_gap"),
+    [
+        ((2, 2), 0, False, (), False),
+        ((2, 2), 0, True, (), False),
+        ((3, 2), 1, True, (), False),  # shifted from one partition to the next (CAIPIRINHA)
+        ((1, 4), 1, False, (), False),
+        ((2, 2), 0, True, (slice(8, 9),), True),
+        ((2, 2), 0, False, (slice(None), slice(40, 44)), True),
+        ((1, 4), 1, True, (10, 22), True),
+    ],
+)
+def test_volume_may_lack_its_corners_and_nothing_between(
+    factors: tuple[int, int], shift: int, is_round: bool, missing: Any, is_gap: bool
+) -> None:
+    kz, ky = np.mgrid[:24, :64]
+    is_measured = (kz % factors[0] == 0) & ((ky - shift * (kz // factors[0])) % factors[1] == 0)
+    if is_round:
+        is_measured &= np.hypot((kz - 12) / 12, (ky - 32) / 32) <= 1
+    if missing:
+        is_measured[missing] = False
+    assert has_gap(is_measured, factors, (12, 32)) is is_gap
 
 
 @pytest.mark.parametrize("factor", [0, -2, 65, "two"])

@@ -86,6 +86,25 @@ def test_run_has_all_inputs_in_order_and_a_missing_one_empty(
     assert read == [(".dcm", b"0"), (".dcm", b"1"), (".dcm", b"2")]
 
 
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        ([], "The DAG works on more inputs than the task takes."),
+        ([{"results": []}], "The DAG works on more files than its input has left."),
+    ],
+)
+def test_run_without_the_data_that_it_works_on_says_so(
+    s3: Any, manager: WorkflowManager, inputs: list[dict[str, Any]], sentence: str
+) -> None:
+    with (
+        pytest.raises(RunError, match=sentence),
+        open_run(StartedRun(inputs=inputs, key=None), transport=manager.transport) as run,
+    ):
+        run.inputs[0].download()[0]
+
+    assert manager.bodies == [{"dag_id": DAG_ID, "success": False, "error": sentence}]
+
+
 def test_run_takes_the_version_that_it_is_told(s3: Any, manager: WorkflowManager) -> None:
     told = put(s3, KEY, b"first")
     put(s3, KEY, b"second")
@@ -130,6 +149,7 @@ def test_run_says_that_an_input_was_erased(
     [
         (RunError("The file is empty."), "The file is empty."),
         (ValueError("Jane Doe"), "The DAG failed unexpectedly (ValueError)."),
+        (RunError("No file \udcff."), "No file ?."),
         (KeyboardInterrupt(), "The DAG failed unexpectedly (KeyboardInterrupt)."),
     ],
 )
@@ -144,6 +164,22 @@ def test_run_reports_its_failure(
         raise error
 
     assert manager.bodies == [{"dag_id": DAG_ID, "success": False, "error": sentence}]
+
+
+def test_result_whose_upload_failed_is_not_told_and_may_be_added_again(
+    s3: Any, manager: WorkflowManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_run(StartedRun(), transport=manager.transport) as run:
+        upload, path = run._store.upload, write(run, "a.dcm")
+        monkeypatch.setattr(run._store, "upload", lambda *_: 1 / 0)
+        for name in ("a.dcm", "b.dcm"):
+            with pytest.raises(ZeroDivisionError):
+                run.add_result(path, type="DICOM", name=name)
+        monkeypatch.setattr(run._store, "upload", upload)
+        run.add_result(path, type="DICOM")
+
+    [body] = manager.bodies
+    assert [each["key"] for each in body["results"]] == list_keys(s3) == ["result/run-1/a.dcm"]
 
 
 def test_run_that_is_refused_fails_at_once(s3: Any) -> None:

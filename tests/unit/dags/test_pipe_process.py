@@ -137,6 +137,11 @@ FAILURES = [
         script(f"{TAKE_ALL}; echo Hello"),
     ),
     Failure(
+        "It goes on behind the closing message",
+        "The reconstruction engine's output is no ISMRMRD stream of images.",
+        script(f"{TAKE_ALL}; cat ANSWER; echo Hello"),
+    ),
+    Failure(
         "The stream breaks off",
         "The reconstruction engine's output broke off in the middle of a message.",
         script(f"{TAKE_ALL}; head -c 1000 ANSWER"),

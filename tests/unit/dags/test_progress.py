@@ -40,6 +40,7 @@ def test_coil_progress_is_told_seldom(n_coils: int, coil_s: float, told: list[in
         ([10, 10, 10.9], [10]),
         ([50, 40, 51], [50, 51]),
         ([-5, 1000], [100]),
+        ([float("nan"), float("inf")], [100]),
     ],
 )
 def test_progress_tells_what_is_more_than_before(reported: list[float], told: list[int]) -> None:
@@ -51,3 +52,15 @@ def test_progress_tells_what_is_more_than_before(reported: list[float], told: li
         progress.report(percent)
 
     assert heard == told
+
+
+def test_progress_of_a_thread_does_not_wait_for_another_ones() -> None:
+    heard: list[int] = []
+
+    def tell(percent: int) -> None:
+        heard.append(percent)
+        progress.report(percent + 1)  # meanwhile
+
+    progress = Progress(tell, clock=lambda: 0.0)
+    progress.report(10)
+    assert heard == [10]

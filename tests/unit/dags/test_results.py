@@ -104,6 +104,9 @@ def test_facts_may_come_from_numpy(results: Results) -> None:
         [True],
         [float("nan")],
         b"a",
+        "\udcff",
+        10**400,
+        [10**400],
     ],
 )
 def test_a_fact_that_cannot_be_told_is_refused(results: Results, value: Any) -> None:
@@ -116,6 +119,8 @@ def test_more_facts_than_can_be_told_are_refused(results: Results) -> None:
         add_series(results, 1, **{f"f{number}": 0 for number in range(31)})
     with pytest.raises(RunError, match="name is to be a text of 100 letters"):
         add_series(results, 1, **{"f" * 101: 0})
+    with pytest.raises(RunError, match="name is to be a text"):
+        add_series(results, 1, **{"\udcff": 0})
 
 
 def test_a_type_that_nobody_knows_is_refused(results: Results) -> None:

@@ -25,9 +25,10 @@ Fact = (
 )
 
 _TYPE_BY_SUFFIX = {
-    ".h5": ResultType.MRD,
-    ".mrd": ResultType.MRD,
-    ".npy": ResultType.NUMPY,
+    **dict.fromkeys((".h5", ".hdf5", ".mrd"), ResultType.MRD),
+    **dict.fromkeys((".npy", ".npz"), ResultType.NUMPY),
+    # ScanHub has no type for numbers and texts, and its device-manager calls its JSON files so.
+    **dict.fromkeys((".json", ".csv", ".tsv", ".txt", ".xml", ".yaml"), ResultType.CALIBRATION),
 }
 
 

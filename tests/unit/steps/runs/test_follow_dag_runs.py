@@ -72,7 +72,7 @@ def test_lost_callback_of_success_is_healed_with_the_files_that_the_run_left(
     world: MemoryPorts,
 ) -> None:
     run_id = reconstruct(world)
-    for name in ("image.dcm", "preview.png", "raw.mrd"):
+    for name in ("image.dcm", "k.npz", "preview.JPG", "quality.json", "raw.mrd"):
         world.lake.put(f"result/{run_id}/{name}", b"1", "")
     end_in_airflow(world, run_id, 30)
 
@@ -82,9 +82,11 @@ def test_lost_callback_of_success_is_healed_with_the_files_that_the_run_left(
     results = get_run(world, run_id).results
     assert [(each.type, each.key.rsplit("/", 1)[1]) for each in results] == [
         (ResultType.DICOM, "image.dcm"),
+        (ResultType.NUMPY, "k.npz"),
+        (ResultType.CALIBRATION, "quality.json"),
         (ResultType.MRD, "raw.mrd"),
     ]
-    assert results[0].preview_key == f"result/{run_id}/preview.png"
+    assert results[0].preview_key == f"result/{run_id}/preview.JPG"
     follow(world)
     assert world.exam.results[0].filename == "image.dcm"
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion, result_prefix
+from workflow_manager.domain.download import picture_type_of
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     MissingPermissionError,
@@ -264,14 +264,10 @@ def _progress(instances: list[TaskInstance]) -> int:
 
 def _make_results(objects: Sequence[ObjectVersion]) -> tuple[Result, ...]:
     """Return the results of a run whose callback was lost, by what lies under its own prefix."""
-    pictures = [each for each in objects if _suffix(each) == ".png"]
+    pictures = [each for each in objects if picture_type_of(each.key)]
     files = [each for each in objects if each not in pictures]
     preview_key = pictures[0].key if pictures else None
     return tuple(
         Result(type=result_type_of(each.key), key=each.key, preview_key=None if n else preview_key)
         for n, each in enumerate(files)
     )
-
-
-def _suffix(data: ObjectVersion) -> str:
-    return PurePosixPath(data.key).suffix.lower()
