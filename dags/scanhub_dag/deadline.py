@@ -159,6 +159,48 @@ def bound_client(client: httpx.Client) -> None:
             pool._network_backend = _make_backend()
 
 
+def bound_aws_client(client: Any) -> None:
+    """Let a client of boto3 keep the `limit` around its calls, and around reading a body.
+
+    Parameters
+    ----------
+    client
+        A new one.
+    """
+    from botocore import awsrequest
+
+    class Connection(awsrequest.AWSHTTPConnection):
+        _new_conn = _connect_to_aws
+
+    class TlsConnection(awsrequest.AWSHTTPSConnection):
+        _new_conn = _connect_to_aws
+
+    class Pool(awsrequest.AWSHTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class TlsPool(awsrequest.AWSHTTPSConnectionPool):
+        ConnectionCls = TlsConnection
+
+    # botocore has no public way to its sockets.
+    client._endpoint.http_session._pool_classes_by_scheme.update(http=Pool, https=TlsPool)
+
+
+def _connect_to_aws(self: Any) -> BoundedSocket:
+    from urllib3 import exceptions
+
+    if context := getattr(self, "ssl_context", None):
+        context.sslsocket_class = BoundedTlsSocket
+    address, options = (self._dns_host, self.port), self.socket_options or ()
+    try:
+        return connect(address, self.timeout, self.source_address, options)
+    except socket.gaierror as error:
+        raise exceptions.NameResolutionError(self.host, self, error) from error
+    except TimeoutError as error:
+        raise exceptions.ConnectTimeoutError(self, "No connection in time.") from error
+    except OSError as error:
+        raise exceptions.NewConnectionError(self, "No connection.") from error
+
+
 def take_nothing_packed(client: httpx.Client) -> None:
     """Let a client of httpx refuse packed answers: a small one could unpack to a huge one."""
     client.headers["Accept-Encoding"] = "identity"

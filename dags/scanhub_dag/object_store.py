@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -20,11 +21,14 @@ from botocore.exceptions import (
 )
 
 from scanhub_dag.conf import InputResult
+from scanhub_dag.deadline import bound_aws_client, limit
 from scanhub_dag.errors import RunError
 
 _CONFIG = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 5}
 )
+# For a request with all of its tries; the content may take longer, at this many bytes a second.
+_CALL_S, _SLOWEST_BYTES_PER_S = 120.0, 50_000
 # botocore repeats requests, but no body that breaks off.
 _N_TRIES = 3
 _BROKEN_OFF = (FlexibleChecksumError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
@@ -53,6 +57,7 @@ class ObjectStore:
 
     def __init__(self) -> None:
         self._client: Any = boto3.client("s3", config=_CONFIG)
+        bound_aws_client(self._client)
 
     def download(self, source: InputResult, path: Path, *, name: str) -> None:
         """Save an object as a file.
@@ -86,9 +91,15 @@ class ObjectStore:
 
     def _save(self, source: InputResult, path: Path, name: str) -> None:
         version = {"VersionId": source.version_id} if source.version_id else {}
-        answer = self._client.get_object(Bucket=source.bucket, Key=source.key, **version)
-        with closing(answer["Body"]) as body, path.open("wb") as file:
-            if answer["ContentLength"] > find_room(path.parent):
+        with limit(_CALL_S):
+            answer = self._client.get_object(Bucket=source.bucket, Key=source.key, **version)
+        n_bytes = answer["ContentLength"]
+        with (
+            closing(answer["Body"]) as body,
+            path.open("wb") as file,
+            limit(_longest_s(n_bytes), math.inf),
+        ):
+            if n_bytes > find_room(path.parent):
                 raise RunError(f"{name} is too large for the disk of the worker.")
             for chunk in body.iter_chunks(_CHUNK_BYTES):
                 file.write(chunk)
@@ -105,9 +116,14 @@ class ObjectStore:
         content_type
             Media type.
         """
-        self._client.upload_file(
-            str(path), bucket, key, ExtraArgs={"ContentType": content_type}, Config=_IN_PARTS
-        )
+        with limit(_longest_s(path.stat().st_size)):
+            self._client.upload_file(
+                str(path), bucket, key, ExtraArgs={"ContentType": content_type}, Config=_IN_PARTS
+            )
+
+
+def _longest_s(n_bytes: int) -> float:
+    return _CALL_S + n_bytes / _SLOWEST_BYTES_PER_S
 
 
 def find_room(directory: Path) -> int:

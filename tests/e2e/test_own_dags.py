@@ -15,16 +15,26 @@ DAG = """\"\"\"A DAG of somebody's own.\"\"\"
 
 from datetime import UTC, datetime
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 import scanhub_reconstruction  # as the project's own do
 
-with DAG(dag_id="own", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-    EmptyOperator(task_id="own")
+with DAG(
+    dag_id="own",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    is_paused_upon_creation=False,
+):
+
+    @task
+    def reconstruct():
+        raise ValueError("Jane Doe")  # and tells nobody
+
+    reconstruct()
 """
 BROKEN = "# An Airflow DAG that lacks a module\nimport no_such_module\n"
 # The dag processor looks for new files every 5 s; on a busy machine it then takes its time.
 LISTED_TIMEOUT_S = 30.0
+FAILED_TIMEOUT_S = 60.0
 
 
 @pytest.fixture
@@ -51,7 +61,7 @@ def find_errors(laptop: Laptop) -> list[Json]:
 
 
 def test_dag_is_listed_and_its_error_told_without_a_restart(
-    laptop: Laptop, file: Path, measurements: dict[str, float]
+    laptop: Laptop, file: Path, small_kspace: bytes, measurements: dict[str, float]
 ) -> None:
     # Given a folder of one's own; when a DAG is put there
     started = time.monotonic()
@@ -75,6 +85,22 @@ def test_dag_is_listed_and_its_error_told_without_a_restart(
     wait_until(lambda: not find_errors(laptop), "the error to go", LISTED_TIMEOUT_S)
     [dag] = wait_until(lambda: find_dag(laptop), "the DAG to be listed", LISTED_TIMEOUT_S)
     assert not dag["has_import_errors"]
+    # When a run of it fails without a word
+    data = file.with_name("raw.npy")
+    data.write_bytes(small_kspace)
+    run_id = laptop.upload(data, "own")
+    data.unlink()
+    started = time.monotonic()
+    run = wait_until(lambda: find_failed(laptop, run_id), "the run to fail", FAILED_TIMEOUT_S)
+    measurements["from an upload to the failure of a silent DAG"] = time.monotonic() - started
+    # Then the reconciler tells which task it was, and what was raised, without its text
+    assert run["reason"] == "The DAG failed in Airflow, in reconstruct (ValueError)."
+
+
+def find_failed(laptop: Laptop, run_id: str) -> Json | None:
+    laptop.reconcile()
+    run = laptop.find_run(run_id)
+    return run if run and run["state"] == "FAILED" else None
 
 
 def type_command(laptop: Laptop, command: str) -> str:

@@ -1,10 +1,8 @@
 """Clients of AWS, all of one session, whose calls end."""
 
-import socket
 from typing import Any, Literal
 
 import boto3
-from botocore import awsrequest
 from botocore.config import Config
 from botocore.exceptions import (
     ConnectTimeoutError,
@@ -13,16 +11,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
-from urllib3 import exceptions as urllib3_errors
 
-from workflow_manager.deadline import (
-    BoundedSocket,
-    BoundedTlsSocket,
-    connect,
-    is_late,
-    is_spent,
-    limit,
-)
+from workflow_manager.deadline import bound_aws_client, is_late, is_spent, limit
 from workflow_manager.missing_permission import check_permission
 
 # boto3 would put its own together for every request, of 60 facts: a fifth of what a call takes.
@@ -53,8 +43,8 @@ def build_aws_client(service: AwsService, config: Config, total_s: float) -> Any
     client = build(service, config=config.merge(Config(user_agent=USER_AGENT)))
     client.meta.events.register("after-call", check_permission)
     client.meta.events.register("needs-retry", _stop_when_spent)
-    # botocore has no public way to its sockets, nor to all tries of a call.
-    client._endpoint.http_session._pool_classes_by_scheme.update(http=_Pool, https=_TlsPool)
+    bound_aws_client(client)
+    # botocore has no public way to all tries of a call.
     call = client._make_api_call
 
     def call_within_limit(operation: str, parameters: dict[str, Any]) -> Any:
@@ -81,33 +71,3 @@ def _stop_when_spent(attempts: int, caught_exception: Exception | None, **_: Any
     if is_unsent or not is_late():
         raise caught_exception
     raise ReadTimeoutError(endpoint_url="AWS", error=caught_exception)
-
-
-def _connect(self: Any) -> BoundedSocket:
-    if context := getattr(self, "ssl_context", None):
-        context.sslsocket_class = BoundedTlsSocket
-    address, options = (self._dns_host, self.port), self.socket_options or ()
-    try:
-        return connect(address, self.timeout, self.source_address, options)
-    except socket.gaierror as error:
-        raise urllib3_errors.NameResolutionError(self.host, self, error) from error
-    except TimeoutError as error:
-        raise urllib3_errors.ConnectTimeoutError(self, "No connection in time.") from error
-    except OSError as error:
-        raise urllib3_errors.NewConnectionError(self, "No connection.") from error
-
-
-class _Connection(awsrequest.AWSHTTPConnection):
-    _new_conn = _connect
-
-
-class _TlsConnection(awsrequest.AWSHTTPSConnection):
-    _new_conn = _connect
-
-
-class _Pool(awsrequest.AWSHTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(awsrequest.AWSHTTPSConnectionPool):
-    ConnectionCls = _TlsConnection

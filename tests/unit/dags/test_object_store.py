@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import io
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from scanhub_dag import InputResult, RunError, object_store
+from scanhub_dag import InputResult, RunError, deadline, object_store
 from scanhub_dag.object_store import ObjectStore
+from tests.fakes.slow_server import SLOW, Server
 from tests.unit.dags.open_runs import BUCKET, KEY
 
 RAW = InputResult(BUCKET, KEY)
@@ -47,6 +50,24 @@ def test_download_that_breaks_off_begins_again(tmp_path: Path, s3: Any) -> None:
         store.download(RAW, tmp_path / "raw", name="Input 1")
 
     assert (tmp_path / "raw").read_bytes() == whole
+
+
+def test_download_ends_although_s3_sends_a_byte_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed_s = count()
+    now_s = [0]
+
+    def pass_second() -> None:
+        now_s[0] = next(passed_s)
+
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    monkeypatch.setattr(object_store, "_N_TRIES", 1)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "test")
+    with Server(SLOW["body"], pass_second) as server, pytest.raises(ReadTimeoutError):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server.address}")
+        ObjectStore().download(RAW, tmp_path / "raw", name="Input 1")
 
 
 def test_download_leaves_room_on_the_disk(

@@ -1,4 +1,4 @@
-"""What Airflow says of DAG files that it cannot read; the texts are those of real ones."""
+"""What Airflow says of DAG files that it cannot read; tests/airflow2 and tests/e2e ask a real one."""
 
 import httpx
 import pytest
@@ -11,7 +11,8 @@ from workflow_manager.orchestrators.import_errors import MAX_ERROR_LENGTH, summa
 from workflow_manager.ports import DagImportError
 from workflow_manager.settings import AirflowApiVersion
 
-# Airflow 3.3.2 and 2.11.2, with `import no_such_module` in line 2 of the file.
+# The trace is what the DagBag of Airflow 3.3.2 and of 2.11.2 keeps of a file with
+# `import no_such_module` in line 2; the rest is as their API describes it, with made-up values.
 V2 = {
     "import_error_id": 7,
     "timestamp": "2026-11-29T08:10:00Z",
