@@ -1,4 +1,4 @@
-"""What Airflow says of DAG files that it cannot read; tests/airflow2 and tests/e2e ask a real one."""
+"""What Airflow says of DAG files that it cannot read; tests/airflow2 and tests/e2e ask it."""
 
 import httpx
 import pytest
