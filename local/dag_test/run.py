@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from local.airflow import find_engine
-from local.aws import make_client
 from local.config import ROOT, StackConfig, StackError, aws_environ, clean_environ
 from local.dag_test.data_lake import BUCKET, fetch, list_files, list_sizes, put_input, start_s3
 from local.dag_test.manager import Manager, make_dag_run, serve
