@@ -6,6 +6,7 @@ Exit status: 0 the DAG succeeded, 1 it failed or could not be run, 2 wrong call.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from workflow_manager.domain.parameters import PARAMETERS_ARG, read_parameters
 from workflow_manager.domain.result import Result
 
 TIMEOUT_S = 300.0
+# What the workflow manager says of a task in exam-manager.
+_TASKS_ARGS = re.compile('[Tt]he args. "parameters"')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show=lambda text: print(text, flush=True),
         )
     except InvalidInputError as error:
-        print(str(error).replace('The args\' "parameters"', "PARAMETERS="), file=sys.stderr)
+        print(_TASKS_ARGS.sub("PARAMETERS=", str(error)), file=sys.stderr)
         return 1
     except (StackError, OSError, subprocess.TimeoutExpired) as error:
         print(error, file=sys.stderr)
