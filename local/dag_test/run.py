@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from local.airflow import find_engine
 from local.config import ROOT, StackConfig, StackError, aws_environ, clean_environ
 from local.dag_test.data_lake import BUCKET, fetch, list_files, list_sizes, put_input, start_s3
@@ -180,7 +182,10 @@ def start(
     try:
         yield process
     finally:
-        # Also what a DAG has started and left, once its parent has ended.
+        # What a DAG has started, in a session of its own too, and what it has left behind.
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -95,7 +95,7 @@ def test_a_dag_that_fails_is_told(text: str, sentences: list[str], tmp_path: Pat
 def test_a_dag_that_hangs_is_stopped_with_all_that_it_started(tmp_path: Path) -> None:
     marker = tmp_path / "pid"
     body = (
-        "        child = subprocess.Popen(['sleep', '600'])\n"
+        "        child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
         f"        open({str(marker)!r}, 'w').write(str(child.pid))\n"
         "        time.sleep(600)"
     )
