@@ -9,6 +9,7 @@ import argparse
 import re
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.dag == Path() or options.file == Path():
             raise StackError("Name both: make dag-test DAG=dags/own/my_dag.py FILE=scan.h5")
         parameters = read_parameters({PARAMETERS_ARG: options.parameters})
-        n_files = len(list_files(options.file))
-        what = str(options.file) if options.file.is_file() else f"{n_files} files of {options.file}"
+        names = ", ".join(path.name for path in list_files(options.file))
+        what = options.file if options.file.is_file() else f"{shorten(names)} of {options.file}"
         print(f"{options.dag} is run on {what}.", flush=True)
         ended = run_dag(
             options.dag,
@@ -62,6 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     report(ended, options.out or OUT, time.monotonic() - started)
     return 0 if ended.reason is None else 1
+
+
+def shorten(names: str) -> str:
+    """Return the beginning of a list of names, for a series may have hundreds."""
+    return textwrap.shorten(names, 100, placeholder=" …")
 
 
 def report(ended: Ended, out: Path, duration_s: float) -> None:
