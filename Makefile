@@ -19,7 +19,14 @@ export FUNCTION ?=
 export EVENT ?=
 # A folder with DAGs of your own, for `make up` and `make demo`.
 export DAGS ?=
-# Where `make sample` writes to.
+# What `make dag-test` runs, and what the DAG is told; also the reconstruction of `make workflow`.
+export DAG ?=
+export PARAMETERS ?=
+# The name of `make new-dag`.
+export NAME ?=
+# What processes the image of `make workflow`.
+export PROCESSING ?=
+# Where `make sample` and `make dag-test` write to.
 export OUT ?= .
 # Where `make deploy` deploys to: an environment of samconfig.toml.
 export TO ?=
@@ -71,12 +78,23 @@ reset: setup ## Stop the laptop stack and delete its workflows, runs and data
 	@$(BIN)/python -m local.stack reset
 
 .PHONY: workflow
-workflow: setup ## Make a new workflow on the stack that is up and print its id; DIAMOND=1: two reconstructions that meet
-	@$(BIN)/python -m local.sample workflow $(if $(filter 1,$(DIAMOND)),--diamond)
+workflow: setup ## Make a new workflow on the stack that is up, print its id; DAG=name, PROCESSING=name: its DAGs; DIAMOND=1: two reconstructions that meet
+	@$(BIN)/python -m local.sample workflow --dag "$$DAG" --processing "$$PROCESSING" \
+	  $(if $(filter 1,$(DIAMOND)),--diamond)
 
 .PHONY: sample
 sample: setup ## Write scan.h5, scan-accelerated.h5 and kspace.npy into the folder OUT=, or here
 	@$(BIN)/python -m local.sample files "$$OUT"
+
+.PHONY: new-dag
+new-dag: setup ## Write a DAG to begin with and its test into dags/own, or DAGS=folder: NAME=my_dag; KIND=processing
+	@$(BIN)/python -m local.new_dag "$$NAME" $(if $(KIND),--kind "$(KIND)") $(if $(DAGS),--folder "$$DAGS")
+
+.PHONY: dag-test
+dag-test: setup ## Run a DAG without the stack: DAG=file.py FILE=raw data or folder; PARAMETERS='{...}', OUT=folder, TIMEOUT_S=300
+	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m local.dag_test "$$DAG" "$$FILE" \
+	  --parameters "$$PARAMETERS" $(if $(filter file,$(origin OUT)),,--out "$$OUT") \
+	  $(if $(TIMEOUT_S),--timeout-s "$(TIMEOUT_S)")
 
 .PHONY: status
 status: setup ## Show what runs; fails unless all is well

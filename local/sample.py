@@ -20,7 +20,11 @@ MATRIX_SIZE = 128
 # Every second line, and 24 in the middle that show the coils' sensitivities.
 ACCELERATED = Undersampling(factor=2, n_reference_lines=24)
 CALL_TIMEOUT_S = 10.0
-DIAMOND = (
+USUAL: tuple[dict[str, Any], ...] = (
+    {"name": "Acquisition", "type": "DEVICE_TASK_SIMULATOR"},
+    {"name": "Reconstruction", "type": "RECONSTRUCTION_TASK"},
+)
+DIAMOND: tuple[dict[str, Any], ...] = (
     {"name": "Acquisition", "type": "DEVICE_TASK_SIMULATOR"},
     {"name": "Left", "type": "RECONSTRUCTION_TASK"},
     {"name": "Right", "type": "RECONSTRUCTION_TASK"},
@@ -49,12 +53,27 @@ def write_samples(folder: Path) -> list[Path]:
     return [scan, accelerated, kspace]
 
 
-def make_workflow(stack: Stack, *, is_diamond: bool) -> str:
-    """Make a workflow in the stand-in for ScanHub and return its id."""
-    body: dict[str, Any] = {"tasks": DIAMOND} if is_diamond else {}
+def make_workflow(stack: Stack, *, is_diamond: bool, dag_id: str = "", processing: str = "") -> str:
+    """Make a workflow in the stand-in for ScanHub and return its id.
+
+    Parameters
+    ----------
+    dag_id
+        What reconstructs; by default, the DAG that ships.
+    processing
+        The DAG of one more task, which takes the image.
+    """
+    named = {"destinations": {"dag_id": dag_id}} if dag_id else {}
+    tasks = [
+        task | named if task["type"] == "RECONSTRUCTION_TASK" else task
+        for task in (DIAMOND if is_diamond else USUAL)
+    ]
+    if processing:
+        last = {"name": "Processing", "type": "PROCESSING_TASK"}
+        tasks.append(last | {"destinations": {"dag_id": processing}})
     answer = httpx.post(
         f"{stack.scanhub_url}/_control/workflows",
-        json=body,
+        json={"tasks": tasks},
         timeout=CALL_TIMEOUT_S,
         # Loopback only: a proxy of the environment must not come in between.
         trust_env=False,
@@ -79,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = commands.add_parser("files", help="write scan.h5, scan-accelerated.h5 and kspace.npy")
     files.add_argument("folder", type=Path, nargs="?", default=Path())
     workflow = commands.add_parser("workflow", help="make a new workflow on the stack that is up")
+    workflow.add_argument("--dag", default="", help="the DAG that reconstructs")
+    workflow.add_argument("--processing", default="", help="a DAG that processes the image")
     workflow.add_argument("--diamond", action="store_true", help="two reconstructions that meet")
     options = parser.parse_args(arguments)
     try:
@@ -90,7 +111,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not is_up(config):
             raise StackError("The stack is not up: run make up.")
         stack = read_stack(config)
-        workflow_id = make_workflow(stack, is_diamond=options.diamond)
+        workflow_id = make_workflow(
+            stack,
+            is_diamond=options.diamond,
+            dag_id=options.dag,
+            processing=options.processing,
+        )
     except (StackError, OSError, httpx.HTTPError) as error:
         print(error, file=sys.stderr)
         return 1

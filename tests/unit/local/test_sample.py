@@ -77,3 +77,22 @@ def test_workflow_is_new_each_time(scanhub: Served, is_diamond: bool, n_tasks: i
     assert first != second
     workflow = scanhub.client.get(f"/api/v1/exam/workflow/{second}").json()
     assert len(workflow["tasks"]) == n_tasks
+
+
+@pytest.mark.parametrize("is_diamond", [False, True])
+def test_workflow_has_the_dags_that_are_named(scanhub: Served, is_diamond: bool) -> None:
+    fields = dict.fromkeys(Stack.__dataclass_fields__, "")
+    stack = Stack(**fields | {"scanhub_url": str(scanhub.client.base_url).rstrip("/")})
+    workflow_id = make_workflow(
+        stack, is_diamond=is_diamond, dag_id="my_reconstruction", processing="my_processing"
+    )
+    workflow = scanhub.client.get(f"/api/v1/exam/workflow/{workflow_id}").json()
+    named = {task["name"]: task["destinations"].get("dag_id") for task in workflow["tasks"]}
+    rest = {"Left": "my_reconstruction", "Right": "my_reconstruction"}
+    rest |= {"Comparison": "cartesian_reconstruction"}
+    usual = {"Reconstruction": "my_reconstruction"}
+    assert named == {
+        "Acquisition": None,
+        **(rest if is_diamond else usual),
+        "Processing": "my_processing",
+    }

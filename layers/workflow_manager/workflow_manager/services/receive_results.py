@@ -150,7 +150,7 @@ def receive_results(
         raise StoreUnavailableError(UNREADABLE)
     if task_id is not None and task_id != run.task_id:
         raise InvalidInputError("The callback's token belongs to the run of another task.")
-    reason = _failure_reason(run, callback)
+    reason = find_failure_reason(run, callback)
     is_success = not callback.is_progress and reason is None
     if run.state.is_final and not (run.is_overdue and is_success):
         return _accept_repetition(store, queue, run, callback, cause)
@@ -164,7 +164,7 @@ def receive_results(
         run.dag_run_id,
         move,
         cause,
-        results=_collect_results(run, callback),
+        results=collect_results(run, callback),
         reason=reason,
         outcome_hash=callback.outcome_hash,
         **callback.provenance,
@@ -200,7 +200,7 @@ def _accept_repetition(
     if callback.is_progress or run.outcome_hash == callback.outcome_hash:
         return run
     # Ended here without its word: cancelled, overdue, or found ended in Airflow.
-    reason = _failure_reason(run, callback)
+    reason = find_failure_reason(run, callback)
     if run.outcome_hash is None and (reason is None) == (run.state is DagRunState.SUCCEEDED):
         if callback.error and run.state is DagRunState.FAILED and not run.is_overdue:
             # It says more than Airflow, where the failure was found before.
@@ -210,13 +210,21 @@ def _accept_repetition(
     raise ConflictError(f"The run is {run.state} already, by another outcome.")
 
 
-def _failure_reason(run: DagRun, callback: Callback) -> str | None:
+def find_failure_reason(run: DagRun, callback: Callback) -> str | None:
+    """Return why a run has failed that a callback ends; None: it has succeeded."""
     if callback.success is False:
         return callback.error or "The DAG failed without a reason."
     return None if callback.has_results else explain_no_results(run)
 
 
-def _collect_results(run: DagRun, callback: Callback) -> tuple[Result, ...]:
+def collect_results(run: DagRun, callback: Callback) -> tuple[Result, ...]:
+    """Return the results that a callback tells.
+
+    Raises
+    ------
+    InvalidInputError
+        One lies outside the run's own prefix.
+    """
     for result in callback.results:
         for key in (result.key, result.preview_key or result.key):
             _check_is_own(run, key)

@@ -1,0 +1,1 @@
+"""Run a DAG without the stack, and show what it would have told the workflow manager."""
