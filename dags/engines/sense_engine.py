@@ -29,6 +29,12 @@ _REFERENCE_FLAGS = (
 )
 _LEAST_REFERENCE_LINES, _MOST_REFERENCE_LINES = 8, 24
 _KERNEL_WIDTH, _N_ITERATIONS = 6, 30
+# Sensitivities are told where ESPIRiT's eigenvalue is above this: at SigPy's own 0.95, parts of an
+# object become black where coils vary quickly.
+_LEAST_EIGENVALUE = 0.5
+# Of the squared norm of the image: where corners or a side of k-space were not measured, rounding
+# errors would grow with each iteration.
+_DAMPING = 1e-3
 _SHOWN_LINES = 3
 
 Key = tuple[int, ...]
@@ -140,12 +146,14 @@ def _find_sigpy() -> tuple[str, Unfold]:
             calibration,
             calib_width=width,
             kernel_width=min(_KERNEL_WIDTH, width // 2),
+            crop=_LEAST_EIGENVALUE,
             show_pbar=False,
         ).run()
         recon = SenseRecon(
             kspace,
             sensitivities,
             weights=weights.astype(np.float32),
+            lamda=_DAMPING,
             max_iter=_N_ITERATIONS,
             show_pbar=False,
         )
@@ -169,7 +177,8 @@ def _find_bart() -> tuple[str, Unfold]:
                 (folder / f"{file}.cfl").write_bytes(array.tobytes())
                 sizes = " ".join(str(size) for size in array.shape[::-1])
                 (folder / f"{file}.hdr").write_text(f"# Dimensions\n{sizes}\n")
-            _run_bart("ecalib", "-m1", f"-r{width}", "calibration", "maps", folder=folder)
+            crop = f"-c{_LEAST_EIGENVALUE}"
+            _run_bart("ecalib", "-m1", f"-r{width}", crop, "calibration", "maps", folder=folder)
             _run_bart("pics", "-S", f"-i{_N_ITERATIONS}", "kspace", "maps", "image", folder=folder)
             samples = np.fromfile(folder / "image.cfl", np.complex64)
         return samples.reshape(shape)

@@ -6,9 +6,11 @@ import io
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from ismrmrd import xsd
 
 from local.config import ROOT
 from local.phantom import draw_phantom
@@ -18,6 +20,15 @@ from scanhub_pipe.errors import EngineError
 from scanhub_pipe.reconstruct import run_engine
 from scanhub_reconstruction.raw_data import read_raw_data
 from tests.unit.dags.accelerated import write_accelerated
+from tests.unit.dags.conftest import (
+    EditAcquisitions,
+    EditHeader,
+    edit_acquisitions,
+    edit_header,
+)
+from tests.unit.dags.measurement import draw_truth, write_measurement
+
+__all__ = ["edit_acquisitions", "edit_header"]
 
 PROGRAM = str(ROOT / "dags" / "engines" / "sense_engine.py")
 SIGPY = Command((str(ENGINE.python), PROGRAM), timeout_s=240.0)
@@ -45,6 +56,35 @@ def test_sigpy_unfolds_the_object_within_a_percent(tmp_path: Path, mode: str | N
     # Then
     assert error < 0.01
     assert name.startswith("SigPy ")
+
+
+def test_sigpy_makes_no_part_black_and_lets_no_error_grow_where_corners_are_missing(
+    tmp_path: Path, edit_acquisitions: EditAcquisitions, edit_header: EditHeader
+) -> None:
+    # Given an ellipse of a volume's lines, which alone has an error of 8 %
+    path, truth = tmp_path / "raw.h5", draw_truth((12, 24, 16))
+    write_measurement(path, truth, is_3d=True, n_coils=8, oversampling=1)
+
+    def leave_out(records: Any) -> Any:
+        index = records["head"]["idx"]
+        kz, ky = (index[f"kspace_encode_step_{n}"].astype(float) for n in (2, 1))
+        return records[np.hypot((kz - 6) / 6, (ky - 12) / 12) <= 1]
+
+    def tell(header: Any) -> None:
+        header.encoding[0].parallelImaging = xsd.parallelImagingType(
+            accelerationFactor=xsd.accelerationFactorType(
+                kspace_encoding_step_1=1, kspace_encoding_step_2=2
+            )
+        )
+
+    edit_acquisitions(path, leave_out)
+    edit_header(path, tell)
+    # When
+    raw, file = read_raw_data(path, is_acceleration_taken=True), io.BytesIO()
+    run_engine(raw, SIGPY, file)
+    # Then
+    image = np.frombuffer(file.getvalue(), np.float32).reshape(raw.image_shape)
+    assert np.linalg.norm(image - truth[0, 0]) / np.linalg.norm(truth) < 0.15
 
 
 def test_bart_unfolds_the_object_within_two_percent(tmp_path: Path) -> None:
