@@ -19,7 +19,7 @@ from scanhub_reconstruction.limits import limit_memory
 from scanhub_reconstruction.model import MAX_MEMORY_BYTES, RawData
 from scanhub_reconstruction.pipeline import fetch_raw_data
 from scanhub_reconstruction.run_conf import RunConf
-from scanhub_reconstruction.series import add_images, open_images
+from scanhub_reconstruction.series import RunImages, add_images, open_images
 
 _logger = logging.getLogger(__name__)
 
@@ -41,14 +41,15 @@ def run_pipe(run: Run) -> None:
     conf = RunConf.from_mapping(run.conf)
     raw = _prepare(run, conf)
     run.report_progress(25)
-    with open_images(raw, run) as file:
+    with open_images(raw) as file:
         engine = run_engine(raw, command, file)
         run.report_progress(75)
         run.engine = _split_version(engine)
         _logger.info("%s made %d images.", engine, raw.n_images)
         with limit_memory(MAX_MEMORY_BYTES):
             _check_brightest(raw, file)
-            add_images(replace(raw, engine=engine), conf, run, file)
+            raw = replace(raw, engine=engine)
+            add_images(raw, conf, RunImages(raw, run), file)
 
 
 def _prepare(run: Run, conf: RunConf) -> RawData:

@@ -13,7 +13,7 @@ from scanhub_reconstruction.orientation import override_orientation
 from scanhub_reconstruction.progress import CoilProgress
 from scanhub_reconstruction.raw_data import read_raw_data
 from scanhub_reconstruction.run_conf import RunConf
-from scanhub_reconstruction.series import store_images
+from scanhub_reconstruction.series import RunImages, store_images
 
 _logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def run_reconstruction(run: Run) -> None:
         raw = fetch_raw_data(run, conf)
         run.report_progress(25)
         progress = CoilProgress(run.report_progress, n_coils=len(raw.volumes) * raw.n_coils)
-        store_images(raw, conf, run, progress.count_coil)
+        store_images(raw, conf, RunImages(raw, run), progress.count_coil)
     _logger.info("Reconstructed %d coils to %d by %d pixels.", raw.n_coils, *raw.image_shape[1:])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -29,6 +29,8 @@ class RunConf:
     ----------
     dag_run_id
         Identifies the run; UIDs derive from it.
+    bucket, key, output_prefix, workflow_manager_endpoint, user_token
+        The conf's own first keys, which whoever makes images without a run names too.
     study_instance_uid
         DICOM study that the images belong to; None makes one of the run's own.
     patient_pseudonym
@@ -47,6 +49,11 @@ class RunConf:
     """
 
     dag_run_id: str
+    bucket: str = ""
+    key: str = ""
+    output_prefix: str = ""
+    workflow_manager_endpoint: str = ""
+    user_token: str = field(default="", repr=False)
     study_instance_uid: str | None = None
     patient_pseudonym: str | None = None
     study_date: str | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,54 @@ from scanhub_reconstruction.scratch import check_room, find_room
 from scanhub_reconstruction.series_scale import SeriesScale
 
 
-def store_images(raw: RawData, conf: RunConf, run: Run, report_coil: Callable[[], None]) -> None:
-    """Reconstruct all volumes; add each image as DICOM, with the middle one as a preview.
+class ImageStore(Protocol):
+    """Takes the files of a series: its preview, then each image."""
+
+    def upload(self, key: str, body: bytes, content_type: str) -> None:
+        """Keep a file."""
+
+
+class RunImages:
+    """The images of a measurement as results of a run, each with the same facts.
+
+    Parameters
+    ----------
+    raw
+        The raw data of the images.
+    run
+        Takes them.
+    """
+
+    def __init__(self, raw: RawData, run: Run) -> None:
+        self._facts = describe_image(raw)
+        self._run = run
+        self._preview: Path | None = None
+
+    def upload(self, key: str, body: bytes, content_type: str) -> None:
+        """Add an image to the run's results; a picture before it is its preview.
+
+        Parameters
+        ----------
+        key
+            The file's name.
+        body
+            The bytes.
+        content_type
+            Media type.
+        """
+        path = self._run.folder / key
+        path.write_bytes(body)
+        if content_type == "image/png":
+            self._preview = path
+            return
+        self._run.add_result(path, type="DICOM", metadata=self._facts, preview=self._preview)
+        path.unlink()
+
+
+def store_images(
+    raw: RawData, conf: RunConf, store: ImageStore, report_coil: Callable[[], None]
+) -> None:
+    """Reconstruct all volumes; store each image as DICOM, and the middle one as a preview.
 
     The images wait in a file, because their common scale is known when the last one is made.
 
@@ -32,58 +79,54 @@ def store_images(raw: RawData, conf: RunConf, run: Run, report_coil: Callable[[]
         The raw data.
     conf
         What the images are labelled with.
-    run
-        Takes them, each with the same facts: as results of one series.
+    store
+        Takes them.
     report_coil
         Called after each coil of each volume.
     """
-    with open_images(raw, run) as file:
+    with open_images(raw) as file:
         for volume in range(len(raw.volumes)):
             file.write(np.ascontiguousarray(reconstruct_volume(raw, volume, report_coil)).data)
-        add_images(raw, conf, run, file)
+        add_images(raw, conf, store, file)
 
 
 @contextmanager
-def open_images(raw: RawData, run: Run) -> Iterator[IO[bytes]]:
+def open_images(raw: RawData) -> Iterator[IO[bytes]]:
     """Open a temporary file for the images of a measurement.
 
     Parameters
     ----------
     raw
         The raw data.
-    run
-        Has the folder.
 
     Raises
     ------
     RawDataError
         If the disk is too small.
     """
-    check_room(4 * raw.n_images * raw.n_pixels, find_room(run.folder))
-    with tempfile.TemporaryFile(dir=run.folder) as file:
+    check_room(4 * raw.n_images * raw.n_pixels, find_room(Path(tempfile.gettempdir())))
+    with tempfile.TemporaryFile() as file:
         yield file
 
 
-def add_images(raw: RawData, conf: RunConf, run: Run, file: IO[bytes]) -> None:
-    """Add each image as DICOM, all in one scale, with the middle one as a preview.
+def add_images(raw: RawData, conf: RunConf, store: ImageStore, file: IO[bytes]) -> None:
+    """Store the preview, then each image as DICOM, all in one scale.
 
     Parameters
     ----------
-    raw, conf, run
+    raw, conf, store
         As of `store_images`.
     file
         The magnitudes, float32.
     """
-    facts, scale = describe_image(raw), SeriesScale()
+    scale = SeriesScale()
     for index in range(raw.n_images):
         scale = scale.include(_read_image(raw, file, index))
-    preview = run.folder / "preview.png"
-    preview.write_bytes(draw_preview(_read_image(raw, file, raw.n_images // 2)))
+    preview = draw_preview(_read_image(raw, file, raw.n_images // 2))
+    store.upload("preview.png", preview, "image/png")
     for index in range(raw.n_images):
-        path = run.folder / _name_image(index, raw.n_images)
-        path.write_bytes(write_dicom(_read_image(raw, file, index), raw, conf, scale, index))
-        run.add_result(path, type="DICOM", metadata=facts, preview=preview)
-        path.unlink()
+        image = write_dicom(_read_image(raw, file, index), raw, conf, scale, index)
+        store.upload(_name_image(index, raw.n_images), image, "application/dicom")
 
 
 def _read_image(raw: RawData, file: IO[bytes], index: int) -> NDArray[np.float32]:

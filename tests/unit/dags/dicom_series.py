@@ -15,7 +15,7 @@ from scanhub_dag import Run
 from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.raw_data import read_raw_data
 from scanhub_reconstruction.run_conf import RunConf
-from scanhub_reconstruction.series import store_images
+from scanhub_reconstruction.series import RunImages, store_images
 
 
 class MemoryRun:
@@ -41,7 +41,8 @@ def leave_series(raw: RawData | Path, conf: RunConf | None = None) -> MemoryRun:
     raw = read_raw_data(raw) if isinstance(raw, Path) else raw
     with tempfile.TemporaryDirectory() as folder:
         run = MemoryRun(folder)
-        store_images(raw, conf or make_run(), cast(Run, run), lambda: None)
+        images = RunImages(raw, cast(Run, run))
+        store_images(raw, conf or make_run(), images, lambda: None)
     return run
 
 

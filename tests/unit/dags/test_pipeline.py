@@ -16,6 +16,7 @@ from scanhub_dag import open_run
 from scanhub_reconstruction import series
 from scanhub_reconstruction.model import RawDataError
 from scanhub_reconstruction.pipeline import run_reconstruction
+from scanhub_reconstruction.raw_data import read_raw_data
 from scanhub_reconstruction.run_conf import RunConf, RunConfError
 from tests.unit.dags.measurement import draw_ellipsoids, write_measurement
 from tests.unit.dags.open_runs import BUCKET, CONF, DAG_ID, KEY, StartedRun, WorkflowManager
@@ -236,3 +237,18 @@ def test_run_reconstruction_leaves_images_that_the_disk_cannot_hold(
         reconstruct(WorkflowManager())
 
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix="result/")
+
+
+def test_images_are_made_without_a_run(tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+
+    class Store:
+        def upload(self, key: str, body: bytes, content_type: str) -> None:
+            files[key] = content_type
+
+    np.save(tmp_path / "raw.npy", np.ones((2, 8, 8), np.complex64))
+    conf = RunConf("run-1", "bucket", "key", "result/run-1", "http://x", "token")
+    series.store_images(read_raw_data(tmp_path / "raw.npy"), conf, Store(), lambda: None)
+
+    assert files == {"preview.png": "image/png", "image.dcm": "application/dicom"}
+    assert "token" not in repr(conf)
