@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: ec2f9b4f446b4b505ab5b4e96383744dbbd4ef99584cc912947e042c95194e6e
+# SHA-256 of its schemas: 204d6fabbc8f795b9201a8af8c171873e69652dbaa109ea2bf4e2313e345718b
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -524,13 +524,36 @@ class TaskView(BaseModel):
     """A task as clients see it."""
 
     task_id: str
+    name: Annotated[
+        str | None,
+        Field(
+            description="Its kind and place in the workflow, as `Reconstruction 2`: names in exam-manager are free text, and are not kept. Null where the task is shown alone."
+        ),
+    ] = None
     task_type: TaskType
     status: TaskStatus
     progress: Annotated[int, Field(description="0 to 100 [%]")]
     attempt: int
+    device_id: Annotated[str | None, Field(description="The scanner of a scan.")] = None
+    dag_id: Annotated[str | None, Field(description="The DAG of every other task.")] = None
     input_task_ids: list[str]
+    inputs: Annotated[list[str], Field(description="The same as `input_task_ids`.")] = []
+    waits_for: Annotated[
+        WaitingView | None,
+        Field(description="What keeps it from going on; null: nothing but its start."),
+    ] = None
     dag_run_id: str | None
     reason: Annotated[str | None, Field(description="Why it failed.")]
+    created_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When it was taken over from exam-manager, if that is known."),
+    ] = None
+    started_at: Annotated[AwareDatetime | None, Field(description="When this attempt began.")] = (
+        None
+    )
+    finished_at: Annotated[AwareDatetime | None, Field(description="When this attempt ended.")] = (
+        None
+    )
     deadline: AwareDatetime | None
     updated_at: AwareDatetime
 
@@ -601,6 +624,15 @@ class ValidatedWorkflowView(BaseModel):
     ]
     problems: Annotated[list[str], Field(description="What concerns the workflow as a whole.")]
     tasks: list[PlannedTaskView]
+
+
+class WaitingView(BaseModel):
+    """What a task waits for."""
+
+    reason: Annotated[
+        str | None, Field(description="A sentence; null where it only waits for tasks.")
+    ]
+    task_ids: Annotated[list[str], Field(description="Inputs of it that are not completed.")]
 
 
 class WorkflowList(BaseModel):

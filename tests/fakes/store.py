@@ -57,6 +57,11 @@ class MemoryStore:
         run = self._get(items.dag_run_key(dag_run_id))
         return run if isinstance(run, DagRun) else None
 
+    def get_dag_runs(self, dag_run_ids: Collection[str]) -> dict[str, DagRun]:
+        """Return those runs that are there, by id."""
+        found = (self.get_dag_run(each) for each in dag_run_ids)
+        return {run.dag_run_id: run for run in found if run is not None}
+
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""
         upload = self._get(items.upload_key(upload_id))

@@ -1,6 +1,6 @@
 """Where state and data live."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -29,6 +29,9 @@ class WorkflowStore(Protocol):
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
+
+    def get_dag_runs(self, dag_run_ids: Collection[str]) -> dict[str, DagRun]:
+        """Return those runs that are there, by id, in as few reads as can be."""
 
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""

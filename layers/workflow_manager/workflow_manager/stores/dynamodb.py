@@ -73,6 +73,13 @@ class DynamoDBStore:
         """Return a run, or None."""
         return self._get(DagRun, items.dag_run_key(dag_run_id))
 
+    def get_dag_runs(self, dag_run_ids: Collection[str]) -> dict[str, DagRun]:
+        """Return those runs that are there, by id."""
+        keys = dict.fromkeys(items.dag_run_key(each) for each in dag_run_ids)
+        found = self._table.read([items.encode_key(key) for key in keys], is_complete=True)
+        runs = [run for item in found for run in _decode_all(DagRun, item)]
+        return {run.dag_run_id: run for run in runs}
+
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""
         return self._get(Upload, items.upload_key(upload_id))
