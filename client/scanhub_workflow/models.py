@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: 204d6fabbc8f795b9201a8af8c171873e69652dbaa109ea2bf4e2313e345718b
+# SHA-256 of its schemas: e50edeaf2fabb738371dc2dbeaaf5a2600a29f4e49e1ac7325fe28e64c1a24c7
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -283,6 +283,25 @@ class InvalidField(BaseModel):
     type: str
 
 
+class MeView(BaseModel):
+    """Who the caller is, and what he may do."""
+
+    username: str
+    role: str
+    permissions: Annotated[list[str], Field(description="The operations that the role may call.")]
+    ends_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When the login ends; null: user-login-manager does not tell."),
+    ]
+
+
+class NotStartedView(BaseModel):
+    """A failed task that the call left as it was."""
+
+    task_id: str
+    reason: Annotated[str, Field(description="Why it was not started, and what to do.")]
+
+
 class Part(BaseModel):
     """
     A part that the client or S3 speaks of.
@@ -473,6 +492,21 @@ class ResultView(BaseModel):
     ]
 
 
+class RetriedWorkflowView(BaseModel):
+    """What a call that starts again what has failed of a workflow has done."""
+
+    message: Annotated[
+        str, Field(description="What was started and what was not, for the operator.")
+    ]
+    workflow_id: str
+    workflow_status: str
+    started: Annotated[
+        list[str], Field(description="Ids of the tasks whose next attempt has begun.")
+    ]
+    not_started: list[NotStartedView]
+    tasks: list[TaskView]
+
+
 class StartMode(StrEnum):
     """
     What it takes to start a pending task.
@@ -582,6 +616,16 @@ class TriggeredUploadView(BaseModel):
     data: TriggeredUploadData
 
 
+class UploadList(BaseModel):
+    """A page of the caller's own open uploads, newest first."""
+
+    uploads: list[UploadSummary]
+    next_cursor: Annotated[
+        str | None,
+        Field(description="For the next page, as `cursor`; null at the end."),
+    ]
+
+
 class UploadState(StrEnum):
     """
     Where an upload stands.
@@ -590,6 +634,21 @@ class UploadState(StrEnum):
     CREATED = "CREATED"
     COMPLETED = "COMPLETED"
     ABORTED = "ABORTED"
+
+
+class UploadSummary(BaseModel):
+    """An open upload in a list; GET the upload shows which parts are missing."""
+
+    upload_id: str
+    state: UploadState
+    dag_id: str | None
+    task_id: str | None
+    file_name: str
+    size_bytes: int
+    part_size_bytes: int
+    n_parts: int
+    created_at: AwareDatetime
+    expires_at: Annotated[AwareDatetime, Field(description="It is forgotten then.")]
 
 
 class UploadView(BaseModel):

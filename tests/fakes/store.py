@@ -1,6 +1,6 @@
 """The `WorkflowStore` in memory, with the semantics of the table."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from math import inf
 from threading import Lock
@@ -24,7 +24,7 @@ from workflow_manager.stores.expiry import expiry_of, list_begun, list_renewals,
 from workflow_manager.stores.items import ItemKey
 
 _SETTINGS = Settings()
-ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject)
+ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject, Upload)
 
 
 class MemoryStore:
@@ -102,6 +102,10 @@ class MemoryStore:
     def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
         """Return a page of the objects that fit nothing, newest first."""
         return self._list(RejectedObject, query)
+
+    def list_uploads(self, owner: str, query: ListQuery) -> Page[Upload]:
+        """Return a page of a user's open uploads, newest first."""
+        return self._list(Upload, query, lambda each: each.owner == owner and each.is_open)
 
     def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
         """Yield runs and scans that the reconciler must look at by now, most overdue first."""
@@ -199,10 +203,16 @@ class MemoryStore:
         with self._lock:
             return self._entities.get(key)
 
-    def _list(self, model: type[ListedT], query: ListQuery) -> Page[ListedT]:
+    def _list(
+        self,
+        model: type[ListedT],
+        query: ListQuery,
+        is_wanted: Callable[[ListedT], bool] = lambda _: True,
+    ) -> Page[ListedT]:
         with self._lock:
             entities = [entity for entity in self._entities.values() if isinstance(entity, model)]
-        places = {place_of(entity): entity for entity in entities if query.accepts(entity)}
+        wanted = (each for each in entities if query.accepts(each) and is_wanted(each))
+        places = {place_of(entity): entity for entity in wanted}
         below = sorted((p for p in places if query.lowest <= p < query.before), reverse=True)
         page = below[: query.limit]
         cursor = encode_cursor(page[-1]) if below[query.limit :] else None

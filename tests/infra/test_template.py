@@ -19,9 +19,11 @@ MAX_FUNCTION_LINES = 25
 WITHOUT_SERVICE = {
     "check_readiness",
     "get_openapi",
+    "get_me",
     "hello",
     "list_dag_runs",
     "list_rejected_objects",
+    "list_uploads",
     "list_workflows",
 }
 

@@ -61,7 +61,9 @@ LIST_REJECTED = Scenario(
     "/rejected_objects/?limit=1",
     tasks=(FREE_TASK,),
 )
-LISTS = (LIST_WORKFLOWS, LIST_RUNS, LIST_REJECTED)
+LIST_UPLOADS = Scenario("list uploads", "list_uploads", "GET", "/uploads/?limit=1")
+ME = Scenario("show the caller", "get_me", "GET", "/me/")
+LISTS = (LIST_UPLOADS, LIST_WORKFLOWS, LIST_RUNS, LIST_REJECTED)
 
 
 def dropped(label: str, key: str, reason: str, body: bytes = b"raw data") -> Cell:
@@ -222,6 +224,8 @@ CELLS = [
     *[asked(scenario, "to=2026-11-31", 422, "to is neither") for scenario in LISTS],
     *[asked(scenario, "from=2026-11-02&to=2026-11-01", 422, "The period") for scenario in LISTS],
     *[asked(scenario, "from=2025-11-01&to=2026-11-23", 422, "The period") for scenario in LISTS],
+    case(ME, "", 200, shows={"username": "operator", "role": "medical", "ends_at": None}),
+    *without_token(ME),
     asked(LIST_WORKFLOWS, "status=PENDING", 422),
     asked(LIST_RUNS, "state=running", 422),
     asked(LIST_EVENTS, "cursor=x", 422),

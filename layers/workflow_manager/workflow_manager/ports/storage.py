@@ -62,6 +62,9 @@ class WorkflowStore(Protocol):
     def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
         """Return a page of the rejected objects, newest first; the latest one may be missing."""
 
+    def list_uploads(self, owner: str, query: ListQuery) -> Page[Upload]:
+        """Return a page of a user's open uploads, newest first; the latest one may be missing."""
+
     def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
         """Yield runs and scans that the reconciler must look at by now, most overdue first.
 

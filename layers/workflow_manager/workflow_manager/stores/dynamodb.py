@@ -31,7 +31,7 @@ from workflow_manager.stores.items import Item, ItemKey, ModelT
 from workflow_manager.stores.listing_index import find_listed
 from workflow_manager.stores.table import Table, put_new, put_over
 
-ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject)
+ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject, Upload)
 
 
 class DynamoDBStore:
@@ -124,6 +124,13 @@ class DynamoDBStore:
     def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
         """Return a page of the objects that fit nothing, newest first, likewise."""
         return self._list(RejectedObject, items.REJECTED_OBJECTS, query, {})
+
+    def list_uploads(self, owner: str, query: ListQuery) -> Page[Upload]:
+        """Return a page of a user's open uploads, newest first, likewise."""
+        page = self._list(Upload, items.uploads_of(owner), query, {})
+        # An index lags, and two names could lead to one place of it.
+        own = [each for each in page.items if each.owner == owner and each.is_open]
+        return Page(own, page.next_cursor)
 
     def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
         """Yield runs and scans that the reconciler must look at by now, most overdue first."""
