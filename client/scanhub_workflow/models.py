@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: e50edeaf2fabb738371dc2dbeaaf5a2600a29f4e49e1ac7325fe28e64c1a24c7
+# SHA-256 of its schemas: bbee1cc3f5974523e5e86315c5ea1f73a76a923284c71363629610a17070ac2d
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -724,6 +724,10 @@ class WorkflowSummary(BaseModel):
     status: WorkflowStatus
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    tasks: Annotated[
+        list[TaskView] | None,
+        Field(description="With `include=tasks` only; a scan's progress may lag a minute."),
+    ] = None
 
 
 class WorkflowView(BaseModel):

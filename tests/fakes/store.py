@@ -47,6 +47,11 @@ class MemoryStore:
         own = (task for task in tasks if task.workflow_id == workflow_id)
         return Execution(TaskGraph(workflow, items.order_tasks(own)))
 
+    def list_tasks(self, workflow_id: str) -> dict[str, Task]:
+        """Return the tasks of a workflow by id, in the order of their definition."""
+        execution = self.get_execution(workflow_id)
+        return dict(execution.graph.tasks) if execution else {}
+
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
         execution = self.get_execution(workflow_id)

@@ -21,10 +21,8 @@ WITHOUT_SERVICE = {
     "get_openapi",
     "get_me",
     "hello",
-    "list_dag_runs",
     "list_rejected_objects",
     "list_uploads",
-    "list_workflows",
 }
 
 

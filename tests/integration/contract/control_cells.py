@@ -287,13 +287,6 @@ RETRIES = [
     case(RETRY_WORKFLOW, "", 200, **RUNNING, airflow="queued", shows={"tasks.0.attempt": 2}),
     *failures(RETRY_WORKFLOW, "task", PASSED_THROUGH, TASK_DETAIL, **RUN_FAILED),
     *failures(RETRY_WORKFLOW, "exam", PASSED_THROUGH, "Failed to fetch exam", **RUN_FAILED),
-    case(
-        and_then(RETRY_WORKFLOW, delete_by_hand),
-        "deleted",
-        200,
-        **RUN_FAILED,
-        shows={"started": [], "not_started.0.reason": "The workflow was deleted"},
-    ),
     case(after(RETRY_WORKFLOW, None), "never processed", 404, "There is no such work", **NOTHING),
     *failures(RETRY_WORKFLOW, "update", "200", ours="IN_PROGRESS", run="RUNNING"),
     *failures(RETRY_WORKFLOW, "DAG run", "200", run=RUN_STATES),

@@ -24,6 +24,9 @@ class WorkflowStore(Protocol):
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
 
+    def list_tasks(self, workflow_id: str) -> dict[str, Task]:
+        """Return the tasks of a workflow by id, in the order of their definition."""
+
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow; None if there is none or its workflow is being deleted."""
 

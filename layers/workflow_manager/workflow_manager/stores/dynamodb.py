@@ -56,9 +56,12 @@ class DynamoDBStore:
         workflow = self._get(Workflow, items.workflow_key(workflow_id))
         if workflow is None:
             return None
+        return Execution(TaskGraph(workflow, self.list_tasks(workflow_id)))
+
+    def list_tasks(self, workflow_id: str) -> dict[str, Task]:
+        """Return the tasks of a workflow by id, in the order of their definition."""
         found = self._query(items.workflow_key(workflow_id).pk, items.TASK_PREFIX)
-        tasks = [decode_entity(Task, item) for item in found]
-        return Execution(TaskGraph(workflow, items.order_tasks(tasks)))
+        return items.order_tasks(decode_entity(Task, item) for item in found)
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
