@@ -19,10 +19,10 @@ MAX_FUNCTION_LINES = 25
 WITHOUT_SERVICE = {
     "check_readiness",
     "get_openapi",
+    "get_me",
     "hello",
-    "list_dag_runs",
     "list_rejected_objects",
-    "list_workflows",
+    "list_uploads",
 }
 
 

@@ -1,6 +1,6 @@
 """Where state and data live."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -24,11 +24,17 @@ class WorkflowStore(Protocol):
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
 
+    def list_tasks(self, workflow_id: str) -> dict[str, Task]:
+        """Return the tasks of a workflow by id, in the order of their definition."""
+
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow; None if there is none or its workflow is being deleted."""
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
+
+    def get_dag_runs(self, dag_run_ids: Collection[str]) -> dict[str, DagRun]:
+        """Return those runs that are there, by id, in as few reads as can be."""
 
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""
@@ -58,6 +64,9 @@ class WorkflowStore(Protocol):
 
     def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
         """Return a page of the rejected objects, newest first; the latest one may be missing."""
+
+    def list_uploads(self, owner: str, query: ListQuery) -> Page[Upload]:
+        """Return a page of a user's open uploads, newest first; the latest one may be missing."""
 
     def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
         """Yield runs and scans that the reconciler must look at by now, most overdue first.
