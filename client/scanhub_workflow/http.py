@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from scanhub_workflow.errors import (
     ApiError,
+    AuthenticationError,
     InvalidIdError,
     UnexpectedAnswerError,
     UnreachableError,
@@ -222,6 +223,9 @@ def _check(answer: httpx.Response) -> httpx.Response:
 
 def _read_refusal(answer: httpx.Response) -> ApiError:
     status = answer.status_code
+    if _is_turned_away(answer):
+        request_id = answer.headers.get("x-amzn-requestid")
+        return AuthenticationError(status, "Invalid token.", request_id=request_id)
     detail, reason = answer.reason_phrase or "The request was refused.", None
     try:
         known = {"type": "about:blank", "title": detail, "status": status}
@@ -239,6 +243,13 @@ def _read_refusal(answer: httpx.Response) -> ApiError:
             )
         )
     return choose_error(status)(status, detail, reason, answer.headers.get("x-amzn-requestid"))
+
+
+def _is_turned_away(answer: httpx.Response) -> bool:
+    # API Gateway's own words, where nothing has replaced them by a 401 (an emulator does not): its
+    # authorizer lets each known user in.
+    is_refusal = answer.status_code == httpx.codes.FORBIDDEN
+    return is_refusal and "User is not authorized to access this resource" in answer.text
 
 
 def hide_signatures(record: logging.LogRecord) -> bool:

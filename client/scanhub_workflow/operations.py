@@ -206,6 +206,7 @@ class DagRunOperations(Operations):
         *,
         state: DagRunState | str | None = None,
         dag_id: str | None = None,
+        workflow_id: str | None = None,
         since: date | str | None = None,
         until: date | str | None = None,
         page_size: int = 50,
@@ -214,17 +215,18 @@ class DagRunOperations(Operations):
 
         Parameters
         ----------
-        state, dag_id
-            Those in this state, of this DAG only.
+        state, dag_id, workflow_id
+            Those in this state, of this DAG, of this workflow only.
         since, until
             Dates or date-times, UTC unless they say otherwise; the last 30 days if left out.
         page_size
             How many are fetched at once, up to 100.
         """
-        params = _drop_none({"state": state, "dag_id": dag_id, "limit": page_size})
-        params |= _drop_none({"from": _to_text(since), "to": _to_text(until)})
+        params = _drop_none({"state": state, "dag_id": dag_id, "workflow_id": workflow_id})
+        params |= _drop_none({"from": _to_text(since), "to": _to_text(until), "limit": page_size})
         for page in self._api.iterate(get("dag_runs/", params=params), DagRunList):
-            yield from page.dag_runs
+            # An older server does not know this filter, and lists all.
+            yield from (run for run in page.dag_runs if workflow_id in (None, run.workflow_id))
 
     def list_results(self, dag_run_id: str, *, page_size: int = 50) -> Iterator[ResultView]:
         """Yield the files of a run that has succeeded, with URLs that work for some minutes.

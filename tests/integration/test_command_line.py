@@ -43,7 +43,7 @@ def test_workflow_is_started_shown_and_cancelled(command_line: CommandLine) -> N
     started = command_line.run("process", WORKFLOW_ID)
     # Then it says what was started, and the lists show it
     assert (started.code, started.err) == (0, "")
-    assert f"Started DEVICE_TASK_SIMULATOR {SCAN_ID} (attempt 1)." in started.out
+    assert f"Started device task simulator {SCAN_ID} (attempt 1)." in started.out
     again = command_line.run("process", WORKFLOW_ID)
     assert "Nothing was started" in again.out
     [header, line] = command_line.run("workflows").out.splitlines()
@@ -134,7 +134,7 @@ def test_empty_id_is_refused_and_stands_for_nothing_else(
         (["run", "nobody-knows-it"], 5, "NotFoundError"),
         (["process", "."], 2, "InvalidIdError"),
         (["trigger", RECONSTRUCTION_ID], 6, "ConflictError"),
-        (["workflows", "--since", "yesterday"], 6, "InvalidInputError"),
+        (["workflows", "--since", "2020-01-01"], 6, "InvalidInputError"),
     ],
 )
 def test_refusal_is_an_exit_status_and_a_sentence(

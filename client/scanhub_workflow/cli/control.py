@@ -6,19 +6,21 @@ from typing import Annotated
 
 import typer
 
+from scanhub_workflow.cli.options import ExpectedAttempt, SomeRunId, SomeTaskId, SomeWorkflowId
+from scanhub_workflow.cli.output import Output
 from scanhub_workflow.cli.session import AsJson, begin
-from scanhub_workflow.cli.workflows import ExpectedAttempt, describe_start
+from scanhub_workflow.cli.words import NAME, read
+from scanhub_workflow.cli.workflows import describe_start
+from scanhub_workflow.client import Client
+from scanhub_workflow.errors import ConflictError
+from scanhub_workflow.models import DagRunState, DagRunView
 
 
 def cancel(
     context: typer.Context,
-    workflow_id: Annotated[
-        str | None, typer.Argument(metavar="WORKFLOW", help="Id of a workflow.")
-    ] = None,
-    task_id: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="Only this task of it.")
-    ] = None,
-    run_id: Annotated[str | None, typer.Option("--run", help="A run, in place of these.")] = None,
+    workflow_id: SomeWorkflowId = None,
+    task_id: SomeTaskId = None,
+    run_id: SomeRunId = None,
     upload_id: Annotated[
         str | None, typer.Option("--upload", help="An upload, in place of these.")
     ] = None,
@@ -48,26 +50,38 @@ def cancel(
 
 def retry(
     context: typer.Context,
-    workflow_id: Annotated[
-        str | None, typer.Argument(metavar="WORKFLOW", help="Id of a workflow.")
-    ] = None,
-    task_id: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="A task of it that has ended.")
-    ] = None,
-    run_id: Annotated[
-        str | None, typer.Option("--run", help="A run of an upload, in place of these.")
-    ] = None,
+    workflow_id: SomeWorkflowId = None,
+    task_id: SomeTaskId = None,
+    run_id: SomeRunId = None,
     expected_attempt: ExpectedAttempt = None,
     as_json: AsJson = False,
 ) -> None:
-    """Begin the next attempt at a task. It may be a scan: the scanner starts. Or at a run."""
+    """Begin the next attempt at a task, or at a run. It may be a scan: the scanner starts."""
     session = begin(context, as_json)
-    if bool(run_id) == bool(workflow_id) or bool(workflow_id) != bool(task_id):
+    if [workflow_id, run_id].count(None) != 1 or (workflow_id is None) != (task_id is None):
         raise typer.BadParameter("Name a workflow and a task, or --run.")
     with session.connect() as client:
-        if run_id:
-            run = client.retry_dag_run(run_id)
-            session.output.answer(run, f"Run {run.dag_run_id} is {run.state.lower()}.")
-        elif workflow_id and task_id:
+        if run_id is not None:
+            _retry_run(session.output, client, run_id)
+        elif workflow_id is not None and task_id is not None:
             retried = client.retry_task(workflow_id, task_id, expected_attempt=expected_attempt)
             session.output.answer(retried, describe_start(retried.task, is_started=True))
+
+
+def _retry_run(output: Output, client: Client, run_id: str) -> None:
+    found = client.get_dag_run(run_id, task_instances=False)
+    if found.workflow_id is None or found.task_id is None:
+        run = client.retry_dag_run(run_id)
+        output.answer(run, _describe_run(run))
+        return
+    if found.state not in (DagRunState.FAILED, DagRunState.CANCELLED):
+        # A retry of its task would make again what has succeeded.
+        raise ConflictError(409, f"The run is {found.state}: there is nothing to retry.")
+    # Its attempt is that of its task: what came after it is not repeated.
+    retried = client.retry_task(found.workflow_id, found.task_id, expected_attempt=found.attempt)
+    output.answer(retried, describe_start(retried.task, is_started=True))
+
+
+def _describe_run(run: DagRunView) -> str:
+    started = f"Started run {run.dag_run_id} (attempt {run.attempt}): it is {read(run.state)}."
+    return f"{started} Follow it: {NAME} run {run.dag_run_id} --watch"

@@ -9,7 +9,7 @@ import typer
 from rich.progress import DownloadColumn, TextColumn, TransferSpeedColumn
 
 from scanhub_workflow.cli.following import make_progress
-from scanhub_workflow.cli.runs import RunId
+from scanhub_workflow.cli.options import RunId
 from scanhub_workflow.cli.session import AsJson, begin
 from scanhub_workflow.progress import DownloadProgress
 
