@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -12,7 +13,6 @@ import typer
 
 from scanhub_workflow.cli.session import Session
 from scanhub_workflow.client import Client
-from scanhub_workflow.deadline import limit
 from scanhub_workflow.retry import Retry
 
 # Somebody waits with a finger on the key.
@@ -53,16 +53,10 @@ def _offer(
 
     def find() -> None:
         # Whatever goes wrong: a message would stand in the middle of the line that is typed.
-        try:
-            with (
-                limit(TOTAL_S),
-                replace(session, retry=Retry(n_attempts=1)).connect() as client,
-            ):
-                found.extend(ask(client))
-        except Exception:  # noqa: BLE001, S110
-            pass
+        with suppress(Exception), replace(session, retry=Retry(n_attempts=1)).connect() as client:
+            found.extend(ask(client))
 
-    # The name of a host is looked up without a bound.
+    # A thread of its own: the name of a host is looked up without a bound.
     asking = threading.Thread(target=find, daemon=True)
     asking.start()
     asking.join(TOTAL_S)

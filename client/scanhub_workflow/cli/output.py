@@ -19,8 +19,9 @@ ItemT = TypeVar("ItemT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # What stands in a column, by its header.
 Columns = Mapping[str, Callable[[ItemT], object]]
-# More of one text nobody reads in a table; programs are given all of it.
+# More of one text nobody reads; programs are given all of it.
 MAX_CELL_LENGTH = 1_000
+MAX_NOTE_LENGTH = 4_000
 _STYLES = {
     "completed": "green",
     "succeeded": "green",
@@ -107,7 +108,8 @@ class Output:
 
     def note(self, text: str) -> None:
         """Tell a person what a program need not know."""
-        self.errors.print(Text(clean(reword(text))), soft_wrap=not self.errors.is_terminal)
+        shown = Text(shorten(clean(reword(text)), MAX_NOTE_LENGTH))
+        self.errors.print(shown, soft_wrap=not self.errors.is_terminal)
 
     def document(self, content: BaseModel | Mapping[str, Any] | Sequence[BaseModel]) -> None:
         """Write one line of JSON: what the API answered, under the API's own names.

@@ -9,7 +9,7 @@ import typer
 
 from scanhub_workflow.cli.exit_codes import ExitCode
 from scanhub_workflow.cli.options import WorkflowId
-from scanhub_workflow.cli.output import Columns, Output
+from scanhub_workflow.cli.output import Columns, Output, to_text
 from scanhub_workflow.cli.session import AsJson, begin
 from scanhub_workflow.cli.words import name_tasks
 from scanhub_workflow.client import Client
@@ -85,11 +85,11 @@ def _list_problems(
 
 def _show(output: Output, validated: ValidatedWorkflowView, names: Mapping[str, str]) -> None:
     starting = [names.get(task_id, task_id) for task_id in validated.would_start]
-    started = " and ".join(starting) or "nothing"
-    output.say(f"Processing workflow {validated.workflow_id} would start {started}.")
+    started = to_text(" and ".join(starting) or "nothing")
+    output.say(f"Processing it would start {started}.")
     output.table(validated.tasks, _make_columns(names))
     for problem in validated.problems:
-        output.say(problem)
+        output.say(to_text(problem))
     output.say("Nothing is missing." if validated.is_valid else "Something is missing.")
 
 
