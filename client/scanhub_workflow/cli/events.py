@@ -11,7 +11,7 @@ import typer
 from scanhub_workflow.cli.options import MAX_PAGE_SIZE, WorkflowId
 from scanhub_workflow.cli.output import Columns
 from scanhub_workflow.cli.session import AsJson, begin
-from scanhub_workflow.cli.words import name_tasks
+from scanhub_workflow.cli.words import name_tasks, tell
 from scanhub_workflow.models import EventView, WorkflowView
 
 
@@ -51,7 +51,7 @@ def _make_columns(names: Mapping[str, str]) -> Columns[EventView]:
         "TO": lambda event: event.to_state,
         "BY": lambda event: event.actor,
         "ID": lambda event: _split(event)[1],
-        "REASON": lambda event: event.reason,
+        "REASON": lambda event: tell(event.reason),
     }
 
 

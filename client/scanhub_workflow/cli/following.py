@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColum
 
 from scanhub_workflow.cli.exit_codes import ExitCode
 from scanhub_workflow.cli.output import Output, clean, shorten, to_text
-from scanhub_workflow.cli.words import SCANS, explain, name_tasks, read
+from scanhub_workflow.cli.words import SCANS, explain, name_tasks, read, tell
 from scanhub_workflow.models import DagRunDetail, TaskStatus, WorkflowView
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it has ended.")]
@@ -22,8 +22,8 @@ Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0, help="Follow it for so many seconds at most.")
 ]
 NARROW = 60
-MAX_NAME_LENGTH = 60
-MAX_STATE_LENGTH = 80
+# "Reconstruction 1" and "in progress" are always seen whole.
+MIN_SHOWN = 16
 _GOOD_ENDS = frozenset({"completed", "succeeded"})
 
 
@@ -51,9 +51,8 @@ class Step:
 
     @property
     def state(self) -> str:
-        """How it stands, in so many words as a line beside a bar has."""
-        told = f"{self.status}: {self.reason}" if self.reason else self.status
-        return shorten(clean(told), MAX_STATE_LENGTH)
+        """How it stands, and why."""
+        return f"{self.status}: {self.reason}" if self.reason else self.status
 
 
 Show = Callable[[list[Step]], None]
@@ -110,7 +109,9 @@ def follow_run(output: Output, changes: Iterator[DagRunDetail]) -> None:
             if output.is_json:
                 output.document(run)
                 continue
-            show([Step(run.dag_run_id, run.dag_id, read(run.state), run.progress, run.reason)])
+            show(
+                [Step(run.dag_run_id, run.dag_id, read(run.state), run.progress, tell(run.reason))]
+            )
     state = read(run.state)
     _conclude(output, f"Run {run.dag_run_id}", state, [run.reason] if run.reason else [])
     output.say(f"Its files: scanhub-workflow download {run.dag_run_id} -o DIR")
@@ -162,9 +163,10 @@ def _showing(output: Output) -> Iterator[Show]:
         def show(steps: list[Step]) -> None:
             for step in steps:
                 if step.key not in bars:
-                    name = shorten(clean(step.name), MAX_NAME_LENGTH)
+                    name = _fit(step.name, output.errors.width // 3)
                     bars[step.key] = progress.add_task(name, total=100, status="")
-                progress.update(bars[step.key], completed=step.progress, status=step.state)
+                state = _fit(step.state, output.errors.width * 2 // 5)
+                progress.update(bars[step.key], completed=step.progress, status=state)
                 if step != seen.get(step.key) and output.has_log:
                     cells = [datetime.now(UTC), step.name, step.status, f"{step.progress} %"]
                     cells += [step.reason] if step.reason else []
@@ -177,6 +179,11 @@ def _showing(output: Output) -> Iterator[Show]:
             progress.stop()
             output.note("You follow it no longer; it goes on.")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _fit(text: str, max_length: int) -> str:
+    # On one line with the bar; a pipe's lines, and the end, have all of it.
+    return shorten(clean(text), max(max_length, MIN_SHOWN))
 
 
 def _read_tasks(workflow: WorkflowView) -> list[Step]:

@@ -69,7 +69,7 @@ class Output:
         return not (self.is_live and self.console.is_terminal)
 
     def say(self, text: str) -> None:
-        """Tell a person what happened; programs are told by `document`."""
+        """Tell a person in a sentence what happened; programs are told by `document`."""
         if not self.is_json:
             self.line(Text(clean(reword(text))))
 
@@ -203,7 +203,7 @@ def to_text(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return value.astimezone().isoformat(sep=" ", timespec="seconds")
-    return shorten(clean(reword(str(value))), MAX_CELL_LENGTH)
+    return shorten(clean(str(value)), MAX_CELL_LENGTH)
 
 
 def _style(value: object) -> Text:

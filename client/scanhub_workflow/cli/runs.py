@@ -19,6 +19,7 @@ from scanhub_workflow.cli.options import (
 )
 from scanhub_workflow.cli.output import Columns, Output
 from scanhub_workflow.cli.session import AsJson, begin
+from scanhub_workflow.cli.words import tell
 from scanhub_workflow.models import (
     DagRunDetail,
     DagRunState,
@@ -36,13 +37,13 @@ RUN_COLUMNS: Columns[DagRunView] = {
     "CREATED": lambda run: run.created_at,
     "FINISHED": lambda run: run.finished_at,
     "WORKFLOW": lambda run: run.workflow_id,
-    "REASON": lambda run: run.reason,
+    "REASON": lambda run: tell(run.reason),
 }
 REJECTED_COLUMNS: Columns[RejectedObjectView] = {
     "AT": lambda item: item.at,
     "BYTES": lambda item: item.size_bytes,
     "KEY": lambda item: item.key,
-    "REASON": lambda item: item.reason,
+    "REASON": lambda item: tell(item.reason),
 }
 # Without their URLs: whoever sees one over your shoulder can read the file.
 RESULT_COLUMNS: Columns[ResultView] = {
@@ -50,7 +51,7 @@ RESULT_COLUMNS: Columns[ResultView] = {
     "TYPE": lambda result: result.type,
     "BYTES": lambda result: result.size_bytes,
     "PREVIEW": lambda result: result.preview_key,
-    "REASON": lambda result: result.unavailable_reason,
+    "REASON": lambda result: tell(result.unavailable_reason),
 }
 INSTANCE_COLUMNS: Columns[TaskInstanceView] = {
     "TASK IN AIRFLOW": lambda task: task.task_id,
@@ -153,7 +154,7 @@ def show_run(output: Output, run: DagRunDetail) -> None:
             "DAG": run.dag_id,
             "state": run.state,
             "progress": f"{run.progress} %",
-            "reason": run.reason,
+            "reason": tell(run.reason),
             "workflow": run.workflow_id,
             "task": run.task_id,
             "attempt": run.attempt,

@@ -11,7 +11,7 @@ from scanhub_workflow.cli.exit_codes import ExitCode
 from scanhub_workflow.cli.options import WorkflowId
 from scanhub_workflow.cli.output import Columns, Output, to_text
 from scanhub_workflow.cli.session import AsJson, begin
-from scanhub_workflow.cli.words import name_tasks
+from scanhub_workflow.cli.words import name_tasks, tell
 from scanhub_workflow.client import Client
 from scanhub_workflow.errors import ScanHubError
 from scanhub_workflow.models import PlannedTaskView, StartMode, ValidatedWorkflowView
@@ -102,5 +102,5 @@ def _make_columns(names: Mapping[str, str]) -> Columns[PlannedTaskView]:
         "TAKES": lambda task: (
             ", ".join(names.get(each, each) for each in task.input_task_ids) or None
         ),
-        "PROBLEMS": lambda task: " ".join(task.problems) or None,
+        "PROBLEMS": lambda task: tell(" ".join(task.problems)),
     }

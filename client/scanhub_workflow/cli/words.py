@@ -68,6 +68,17 @@ def reword(text: str) -> str:
     return _TYPE.sub(lambda found: read(found[1]), text)
 
 
+def tell(reason: str | None) -> str | None:
+    """Return a reason in the words of who types commands, if there is one.
+
+    Parameters
+    ----------
+    reason
+        A sentence of the API, or of a DAG.
+    """
+    return reword(reason) if reason else None
+
+
 def read(word: str) -> str:
     """Return a word of the API as people write it.
 
@@ -120,10 +131,10 @@ def explain(task: TaskView, workflow: WorkflowView) -> str | None:
         All of it.
     """
     if task.reason or task.status not in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):
-        return task.reason
+        return tell(task.reason)
     waiting = getattr(task, "waits_for", None)
     if waiting is not None and waiting.reason:
-        return str(waiting.reason)
+        return tell(waiting.reason)
     if task.status is TaskStatus.IN_PROGRESS:
         return None
     names = name_tasks(workflow.tasks)
