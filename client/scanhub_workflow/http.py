@@ -25,12 +25,15 @@ from scanhub_workflow.models import (
     Problem,
     RejectedObjectList,
     ResultList,
+    UploadList,
     WorkflowList,
 )
 from scanhub_workflow.retry import Retry, read_retry_after
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-PageT = TypeVar("PageT", WorkflowList, DagRunList, EventList, ResultList, RejectedObjectList)
+PageT = TypeVar(
+    "PageT", WorkflowList, DagRunList, EventList, ResultList, RejectedObjectList, UploadList
+)
 
 # Longer than API Gateway lets a function work (29 s).
 TIMEOUT = httpx.Timeout(35, connect=10)

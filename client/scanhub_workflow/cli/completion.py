@@ -45,6 +45,11 @@ def complete_task(context: typer.Context, incomplete: str) -> list[tuple[str, st
     return _offer(context, incomplete, lambda client: _list_tasks(client, workflow_id))
 
 
+def complete_upload(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return the caller's newest open uploads."""
+    return _offer(context, incomplete, _list_uploads)
+
+
 def _offer(
     context: typer.Context, incomplete: str, ask: Callable[[Client], Offers]
 ) -> list[tuple[str, str]]:
@@ -80,6 +85,11 @@ def _list_workflows(client: Client) -> Offers:
 def _list_runs(client: Client) -> Offers:
     newest = islice(client.list_dag_runs(page_size=N_NEWEST), N_NEWEST)
     return [(each.dag_run_id, each.dag_id) for each in newest]
+
+
+def _list_uploads(client: Client) -> Offers:
+    newest = islice(client.list_uploads(page_size=N_NEWEST), N_NEWEST)
+    return [(each.upload_id, each.dag_id or each.task_id or "") for each in newest]
 
 
 def _list_tasks(client: Client, workflow_id: str) -> Offers:

@@ -17,7 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from scanhub_workflow.cli.completion import complete_dag
+from scanhub_workflow.cli.completion import complete_dag, complete_upload
 from scanhub_workflow.cli.exit_codes import ExitCode
 from scanhub_workflow.cli.following import (
     NARROW,
@@ -56,7 +56,11 @@ def upload(
     ] = None,
     upload_id: Annotated[
         str | None,
-        typer.Option("--resume", help="Go on with this upload, begun on another machine, say."),
+        typer.Option(
+            "--resume",
+            help="Go on with this upload, begun on another machine, say.",
+            autocompletion=complete_upload,
+        ),
     ] = None,
     is_fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, even if an upload of the file is open.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
 
 from scanhub_workflow.models import DagRunState, TaskStatus, TaskType, TaskView, WorkflowView
 
@@ -43,13 +42,6 @@ _KINDS = {
     TaskType.RECONSTRUCTION_TASK: "Reconstruction",
     TaskType.PROCESSING_TASK: "Processing",
 }
-
-
-class _HasType(Protocol):
-    @property
-    def task_id(self) -> str: ...
-    @property
-    def task_type(self) -> TaskType: ...
 
 
 def reword(text: str) -> str:
@@ -90,7 +82,7 @@ def read(word: str) -> str:
     return word.replace("_", " ").lower()
 
 
-def name_tasks(tasks: Sequence[_HasType]) -> dict[str, str]:
+def name_tasks(tasks: Sequence[TaskView]) -> dict[str, str]:
     """Return by id what each task of a workflow is called; no two have the same name.
 
     Parameters
@@ -103,21 +95,11 @@ def name_tasks(tasks: Sequence[_HasType]) -> dict[str, str]:
     for task in tasks:
         kind = _KINDS[task.task_type]
         counts[kind] += 1
-        own = getattr(task, "name", None) or f"{kind} {counts[kind]}"
-        place = find_place(task)
+        # A server of before these fields tells neither.
+        own = task.name or f"{kind} {counts[kind]}"
+        place = task.dag_id or task.device_id
         names[task.task_id] = f"{own} ({place})" if place else own
     return names
-
-
-def find_place(task: _HasType) -> str | None:
-    """Return the DAG or the device that carries a task out, if the server is new enough to say it.
-
-    Parameters
-    ----------
-    task
-        The task.
-    """
-    return getattr(task, "dag_id", None) or getattr(task, "device_id", None)
 
 
 def explain(task: TaskView, workflow: WorkflowView) -> str | None:
@@ -132,9 +114,8 @@ def explain(task: TaskView, workflow: WorkflowView) -> str | None:
     """
     if task.reason or task.status not in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):
         return tell(task.reason)
-    waiting = getattr(task, "waits_for", None)
-    if waiting is not None and waiting.reason:
-        return tell(waiting.reason)
+    if task.waits_for is not None and task.waits_for.reason:
+        return tell(task.waits_for.reason)
     if task.status is TaskStatus.IN_PROGRESS:
         return None
     names = name_tasks(workflow.tasks)

@@ -35,6 +35,23 @@ LISTS: dict[str, Any] = {
     },
     "/dag_runs/": {"dag_runs": [RUN | {"dag_run_id": "r-1"}], "next_cursor": None},
     "/workflows/w-1/": DIAMOND,
+    "/uploads/": {
+        "uploads": [
+            {
+                "upload_id": "u-1",
+                "state": "CREATED",
+                "dag_id": "fft",
+                "task_id": None,
+                "file_name": "Jane Doe.h5",
+                "size_bytes": 1,
+                "part_size_bytes": 1,
+                "n_parts": 1,
+                "created_at": AT,
+                "expires_at": AT,
+            }
+        ],
+        "next_cursor": None,
+    },
 }
 
 
@@ -76,6 +93,8 @@ def complete(
         ("retry --run r", ["r-1"]),
         ("retry w-1 ", ["a", "b", "c", "d", "e"]),
         ("retry unknown ", []),
+        ("upload f --resume ", ["u-1"]),
+        ("cancel --upload u", ["u-1"]),
     ],
 )
 def test_names_and_ids_are_offered(tmp_path: Path, words: str, offered: list[str]) -> None:

@@ -5,10 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import BaseModel
 
-from scanhub_workflow.cli.words import explain, name_tasks, reword
-from scanhub_workflow.models import TaskView, WorkflowView
+from scanhub_workflow.cli.words import reword
 from tests.fakes.command_line import CommandLine
 from tests.unit.client.test_cli_watch import make_task
 
@@ -83,28 +81,18 @@ def test_tasks_of_a_diamond_are_told_apart_and_say_what_they_wait_for(tmp_path: 
     assert rows[0]["UPDATED"].startswith("2026-11-26 ")
 
 
-class Waiting(BaseModel):
-    reason: str | None
-    task_ids: list[str]
-
-
-class NewTask(TaskView):
-    name: str | None = "Reconstruction 2"
-    dag_id: str | None = "fft"
-    device_id: str | None = None
-    waits_for: Any = Waiting(reason="Airflow is away.", task_ids=[])
-
-
-def test_new_server_says_where_a_task_is_and_why_it_waits() -> None:
-    workflow = WorkflowView.model_validate(DIAMOND)
-    task = NewTask.model_validate(DIAMOND["tasks"][1])
-    assert name_tasks([task]) == {"b": "Reconstruction 2 (fft)"}
-    assert explain(task, workflow) == "Airflow is away."
-    scan = NewTask.model_validate(DIAMOND["tasks"][0] | {"dag_id": None, "device_id": "mr-1"})
-    assert name_tasks([scan]) == {"a": "Reconstruction 2 (mr-1)"}
-    # What has failed waits for nothing
-    failed = DIAMOND["tasks"][1] | {"status": "FAILED", "reason": "No k-space."}
-    assert explain(NewTask.model_validate(failed), workflow) == "No k-space."
+def test_new_server_says_where_a_task_is_and_why_it_waits(tmp_path: Path) -> None:
+    # Given a server that tells names, places, times and waits
+    scan, image = DIAMOND["tasks"][:2]
+    tasks = [
+        scan | {"name": "Scan 7", "device_id": "mr-1", "started_at": AT, "finished_at": AT},
+        image | {"dag_id": "fft", "waits_for": {"reason": "Airflow is away.", "task_ids": []}},
+    ]
+    header, *lines = show(tmp_path, make_workflow(*tasks), "workflow", "w").out.splitlines()[1:]
+    rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    assert [row["NAME"] for row in rows] == ["Scan 7 (mr-1)", "Reconstruction 1 (fft)"]
+    assert [row["REASON"] for row in rows] == ["-", "Airflow is away."]
+    assert rows[0]["STARTED"] == rows[0]["FINISHED"] == rows[0]["UPDATED"]
 
 
 EVENT = {
