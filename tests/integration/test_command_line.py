@@ -24,6 +24,7 @@ from tests.fakes.world import (
     at,
     callback_token,
     deliver,
+    deliver_queue,
     make_dag_data,
     make_raw_data,
     make_success,
@@ -31,7 +32,7 @@ from tests.fakes.world import (
 )
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.ports import DagImportError
-from workflow_manager.services.receive_results import receive_results
+from workflow_manager.services.receive_results import Callback, receive_results
 
 
 @pytest.fixture
@@ -250,6 +251,28 @@ def cancel_reconstruction(command_line: CommandLine, world: MemoryPorts) -> str:
     run_id = find_run(command_line)
     assert command_line.run("cancel", "--run", run_id).code == 0
     return run_id
+
+
+def test_all_that_has_failed_is_retried_and_no_scan(
+    command_line: CommandLine, world: MemoryPorts
+) -> None:
+    # Given a workflow of which nothing has failed, and then a reconstruction has
+    command_line.run("process", WORKFLOW_ID)
+    assert "nothing was started" in command_line.run("retry", WORKFLOW_ID).out
+    deliver(world, make_raw_data())
+    deliver_queue(world)
+    run_id = find_run(command_line)
+    failure = Callback(success=False, error="No k-space.")
+    call(receive_results, world, callback_token(world, run_id), failure, at(20, "dag"))
+    assert "No k-space." in command_line.run("workflow", WORKFLOW_ID).out
+    # When the workflow is retried
+    retried = command_line.run("retry", WORKFLOW_ID)
+    # Then that task is at its next attempt, and the scan is as it was
+    assert (retried.code, retried.err) == (0, "")
+    assert re.match(r"Started Reconstruction 1 \(\S+\) again", retried.out)
+    scan, image = command_line.run("workflow", WORKFLOW_ID, "--json").document["tasks"]
+    assert (scan["status"], scan["attempt"]) == ("COMPLETED", 1)
+    assert (image["status"], image["attempt"]) == ("IN_PROGRESS", 2)
 
 
 def test_run_of_an_upload_is_retried_or_says_why_not(
