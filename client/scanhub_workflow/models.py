@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: ec2f9b4f446b4b505ab5b4e96383744dbbd4ef99584cc912947e042c95194e6e
+# SHA-256 of its schemas: cb176d421622ebc1567a24d86ead17355359dcafcdc9cc94c2e9fea45dfebbd7
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -21,6 +21,11 @@ class AvailableTasks(BaseModel):
     """What tasks can name, nested as ScanHub's clients read it."""
 
     tasks: DagList
+
+
+class BodyLogIn(BaseModel):
+    username: str
+    password: str
 
 
 class CancelledDagRunView(BaseModel):
