@@ -173,7 +173,7 @@ test-restart: setup ## make down and make up keep everything, make reset forgets
 	$(BIN)/pytest tests/restart
 
 .PHONY: test-browser
-test-browser: setup ## /docs in Chromium, which is to be on the PATH
+test-browser: setup ## /docs and the console in Chromium, which is to be on the PATH
 	$(BIN)/pytest tests/browser
 
 .PHONY: test-dicom
@@ -194,9 +194,9 @@ test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov; /doc
 	  PATH="$$PATH:/usr/sbin" command -v $$name >/dev/null || echo -n " $$name"; done); \
 	if [ -z "$$missing" ]; then $(MAKE) test-dicom; \
 	else echo "NOT TESTED: images in other programs, for there is no$$missing."; fi
+	$(MAKE) check-console
 	@if command -v chromium >/dev/null; then $(MAKE) test-browser; \
 	else echo "NOT TESTED: /docs in a browser, for there is no chromium."; fi
-	$(MAKE) check-console
 	$(MAKE) test-engines
 	$(MAKE) test-airflow2
 	$(MAKE) test-load

@@ -5,7 +5,7 @@ import { useLanguage, useText } from "../text/language";
 import { placeNodes } from "./layers";
 import { kindOf, shapeOf, useTaskName } from "./Small";
 
-const WIDTH = 176;
+const WIDTH = 224;
 const HEIGHT = 52;
 const GAP_X = 44;
 const GAP_Y = 14;
@@ -46,7 +46,7 @@ export function Graph({ tasks }: { tasks: readonly Task[] }): ReactNode {
               <rect width={WIDTH} height={HEIGHT} rx="6" />
               {progress && <rect className="bar" y={HEIGHT - 5} width={(WIDTH * task.progress) / 100} height="5" />}
               <text x="10" y="21">
-                {nameOf(task).slice(0, 26)}
+                {nameOf(task).slice(0, 30)}
               </text>
               <text x="10" y="39" className="small">{`${shapeOf(task.status)} ${state}${progress}`}</text>
             </g>

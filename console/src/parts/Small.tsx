@@ -13,6 +13,7 @@ const KINDS: Record<string, string> = {
   CANCELLED: "cancelled",
   cancelled: "cancelled",
   PENDING: "waiting",
+  pending: "waiting",
   IN_PROGRESS: "active",
   RUNNING: "active",
   running: "active",

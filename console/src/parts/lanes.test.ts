@@ -16,6 +16,7 @@ const event = (entity: string, to_state: string, second: number): WorkflowEvent 
 test("each attempt is a bar from its start to its end", () => {
   const bars = listBars([
     event("task:a", "IN_PROGRESS", 0),
+    event("task:a", "IN_PROGRESS", 1),
     event("dag_run:r", "FAILED", 1),
     event("task:a", "FAILED", 2),
     event("task:a", "PENDING", 3),

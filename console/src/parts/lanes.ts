@@ -22,7 +22,10 @@ export function listBars(events: readonly WorkflowEvent[]): Bar[] {
     if (kind !== "task" || Number.isNaN(at_ms)) continue;
     const taskId = rest.join(":");
     const bar = open.get(taskId);
-    if (event.to_state === "IN_PROGRESS") {
+    if (event.to_state === "IN_PROGRESS" && bar) {
+      // The device has confirmed, say: the same attempt goes on.
+      continue;
+    } else if (event.to_state === "IN_PROGRESS") {
       const attempt = (attempts.get(taskId) ?? 0) + 1;
       attempts.set(taskId, attempt);
       const begun: Bar = { taskId, attempt, from_ms: at_ms, to_ms: null, state: event.to_state };

@@ -68,6 +68,7 @@ export const de: Text = {
     FAILED: "fehlgeschlagen",
     CANCELLED: "abgebrochen",
     UNKNOWN: "unbekannt",
+    pending: "wartet",
     running: "in Arbeit",
     completed: "fertig",
     failed: "fehlgeschlagen",

@@ -67,6 +67,7 @@ export const en = {
     FAILED: "failed",
     CANCELLED: "cancelled",
     UNKNOWN: "unknown",
+    pending: "waiting",
     running: "under way",
     completed: "done",
     failed: "failed",

@@ -20,7 +20,7 @@ function Card({ workflow, why }: { workflow: WorkflowSummary; why?: string }): R
       </h3>
       <p>
         <State state={workflow.status} />
-        {why && <strong className="why"> · {why}</strong>}
+        {why && why !== text.statuses[workflow.status] && <strong className="why"> · {why}</strong>}
       </p>
       {tasks && tasks.length > 0 && <Graph tasks={tasks} />}
       {(tasks ?? [])

@@ -67,7 +67,13 @@ export function RunView({ id }: { id: string }): ReactNode {
   const [isCancelling, setCancelling] = useState(false);
   if (!run) return <Waiting error={error} />;
   const path = { dag_run_id: id };
-  const retry = (): Promise<unknown> => unwrap(api.POST("/dag_runs/{dag_run_id}/retry/", { params: { path } }));
+  const retry = (): Promise<unknown> => {
+    const { workflow_id, task_id, attempt } = run;
+    if (!workflow_id || !task_id) return unwrap(api.POST("/dag_runs/{dag_run_id}/retry/", { params: { path } }));
+    // The run of a task is the task's: its next attempt is another run, which the workflow shows.
+    const taskPath = { workflow_id, task_id };
+    return unwrap(api.POST("/workflows/{workflow_id}/tasks/{task_id}/retry/", { params: { path: taskPath, query: { expected_attempt: attempt } } }));
+  };
   const cancel = (): Promise<unknown> => unwrap(api.POST("/dag_runs/{dag_run_id}/cancel/", { params: { path } }));
   const isOpen = run.state === "PENDING" || run.state === "RUNNING";
   const mayRetry = run.state === "FAILED" || run.state === "CANCELLED";

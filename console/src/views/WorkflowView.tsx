@@ -76,6 +76,8 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
     setOpen({ is: "cancel", act });
   };
   const events = trail.length > workflow.events.length ? trail : workflow.events;
+  // Its first line is the one that defines it.
+  const isLonger = workflow.events.length > 0 && workflow.events[0]?.name !== "define";
   const isBusy = outcome.is === "sending";
   const hasOpen = workflow.tasks.some(({ status }) => status === "PENDING" || status === "IN_PROGRESS");
   return (
@@ -116,7 +118,7 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
       <Timeline events={events} tasks={workflow.tasks} />
       <h2>{text.trail}</h2>
       <Trail events={events} />
-      {workflow.events_url && trail.length === 0 && (
+      {isLonger && trail.length === 0 && (
         <button type="button" onClick={() => run(text.trail, async () => setTrail(await readTrail(id)))}>
           {text.olderTrail}
         </button>
