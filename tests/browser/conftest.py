@@ -95,8 +95,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hospital]:
     thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # No longer: its event loop would be in the way of functions that are called directly.
     path = shutil.which("chromium")
     if path is None:
         if os.environ.get("CI") == "true":
