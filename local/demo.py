@@ -102,6 +102,12 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("Interrupted; make down stops the stack.")
         return 130
+    console.print(
+        f"See it in a browser: {stack.api_url}/console/ "
+        f"(name {stack.username}, password {stack.password})",
+        markup=False,
+        soft_wrap=True,
+    )
     console.print("The stack is still up: make status, make logs, make down.")
     return 0
 

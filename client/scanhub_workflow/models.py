@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: bbee1cc3f5974523e5e86315c5ea1f73a76a923284c71363629610a17070ac2d
+# SHA-256 of its schemas: 23676b2d0e738a1fd5cae7939afa207aeff45c8d75fde1b3589458f37f119e3a
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -21,6 +21,11 @@ class AvailableTasks(BaseModel):
     """What tasks can name, nested as ScanHub's clients read it."""
 
     tasks: DagList
+
+
+class BodyLogIn(BaseModel):
+    username: str
+    password: str
 
 
 class CancelledDagRunView(BaseModel):

@@ -33,6 +33,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._expiries: dict[ItemKey, int | None] = {}
         self._lock = Lock()
+        self._login_turn: datetime | None = None
         self._entities: dict[ItemKey, Entity] = {}
         self._events: dict[ItemKey, Event] = {}
 
@@ -135,6 +136,16 @@ class MemoryStore:
         behind = [entry for entry in index if start is None or entry[0] > start]
         cursor = items.encode_active_cursor(*behind[limit - 1][0]) if behind[limit:] else None
         return [entity for _, entity in behind[:limit]], cursor
+
+    def take_login_turn(self, now: datetime, until: datetime) -> bool:
+        if self._login_turn and self._login_turn > now:
+            return False
+        self._login_turn = until
+        return True
+
+    def end_login_turn(self, until: datetime) -> None:
+        if self._login_turn == until:
+            self._login_turn = None
 
     def list_patient_workflows(self, pseudonym: str) -> list[str]:
         """Return the ids of all workflows of a patient."""

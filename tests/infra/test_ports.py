@@ -24,7 +24,7 @@ PSEUDONYMIZING = {
     "trigger_airflow",
     "trigger_task",
 }
-PUBLIC = {"check_readiness", "get_openapi", "receive_results"}
+PUBLIC = {"check_readiness", "get_console", "get_openapi", "log_in", "receive_results"}
 MAX_N_CLIENTS = 5
 # Looks after everything.
 RECONCILER = ("reconcile_runs.reconcile_runs", 6)

@@ -27,6 +27,7 @@ from workflow_manager.ports import (
     MessageQueue,
     Orchestrator,
     ScanClient,
+    UserClient,
     WorkflowStore,
 )
 from workflow_manager.settings import Settings, get_settings
@@ -150,6 +151,7 @@ StoreDep = Annotated[WorkflowStore, Depends(Port("store"))]
 LakeDep = Annotated[DataLake, Depends(Port("lake"))]
 QueueDep = Annotated[MessageQueue, Depends(Port("queue"))]
 OrchestratorDep = Annotated[Orchestrator, Depends(Port("orchestrator"))]
+UsersDep = Annotated[UserClient, Depends(Port("users"))]
 ExamDep = Annotated[ExamClient, Depends(CallersPort("exam"))]
 ScanDep = Annotated[ScanClient, Depends(CallersPort("scan"))]
 

@@ -84,6 +84,12 @@ class WorkflowStore(Protocol):
         at the end.
         """
 
+    def take_login_turn(self, now: datetime, until: datetime) -> bool:
+        """Take the deployment's one turn to log in until then; False while it is another's."""
+
+    def end_login_turn(self, until: datetime) -> None:
+        """Give back the turn that was taken until then; one that is another's by now stays."""
+
     def list_patient_workflows(self, pseudonym: str) -> list[str]:
         """Return the ids of all workflows of a patient; it reads the whole table."""
 

@@ -1,7 +1,7 @@
 """The `WorkflowStore` on one DynamoDB table."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -147,6 +147,30 @@ class DynamoDBStore:
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
         """Return runs and scans that the reconciler must look at some day, in that order."""
         return read_active(self._table, after, limit)
+
+    def take_login_turn(self, now: datetime, until: datetime) -> bool:
+        """Take the deployment's one turn to log in until then; False while it is another's."""
+        return self._put_turn(until, "attribute_not_exists(PK) OR #until <= :at", now)
+
+    def end_login_turn(self, until: datetime) -> None:
+        """Give back the turn that was taken until then; one that is another's by now stays."""
+        self._put_turn(datetime.fromtimestamp(0, UTC), "#until = :at", until)
+
+    def _put_turn(self, until: datetime, condition: str, at: datetime) -> bool:
+        item = items.encode_key(items.LOGIN_TURN_KEY) | {
+            "until": {"N": f"{until.timestamp():.6f}"},
+        }
+        put = {
+            "Item": item,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#until": "until"},
+            "ExpressionAttributeValues": {":at": {"N": f"{at.timestamp():.6f}"}},
+        }
+        try:
+            self._table.write([put])
+        except VersionConflictError:
+            return False
+        return True
 
     def list_patient_workflows(self, pseudonym: str) -> list[str]:
         """Return the ids of all workflows of a patient; it reads the whole table."""

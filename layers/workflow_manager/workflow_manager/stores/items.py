@@ -55,6 +55,7 @@ class ItemKey(NamedTuple):
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MAX_PK_BYTES, MAX_SK_BYTES = 2048, 1024
 
+LOGIN_TURN_KEY = ItemKey("SYSTEM", "LOGIN")
 STATUS_KEY = ItemKey("SYSTEM", "STATUS")
 
 
