@@ -7,6 +7,9 @@ deployed. Objects are on disk in any case.
 ministack computes the CRC-64/NVME of an upload from its parts as if it were a hash, and takes two
 minutes for a gibibyte. S3's is that of the whole object:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+
+For each range of an object it reads the whole file anew, so that large objects would never come
+down; here, the file read last stays in memory.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from awscrt.checksums import crc64nvme
@@ -34,6 +39,7 @@ SAVE_INTERVAL_S = 5.0
 # Saving holds up whatever is asked meanwhile: it takes this share of the time at most.
 SAVE_SHARE = 0.02
 
+read_body = s3._read_body
 join_parts = s3._complete_multipart_upload
 limit_concurrency = lambda_svc._sqs_esm_concurrency
 
@@ -58,6 +64,21 @@ def checksum_of(upload: dict[str, Any]) -> str:
     for _, part in sorted(upload["parts"].items()):
         crc = crc64nvme(part["body"], crc)
     return b64encode(crc.to_bytes(8)).decode()
+
+
+@lru_cache(maxsize=1)
+def read_file(path: str, changed_ns: int, n_bytes: int) -> bytes:
+    """Return what is in a file, as long as it is the same file."""
+    return Path(path).read_bytes()
+
+
+def read_body_once(bucket: str, key: str, record: dict[str, Any]) -> bytes:
+    """Return an object's body, read from its file once and not for each range."""
+    path = s3._object_disk_path(bucket, key)
+    if record.get("body") is not None or path is None or not Path(path).is_file():
+        return bytes(read_body(bucket, key, record))
+    state = Path(path).stat()
+    return read_file(path, state.st_mtime_ns, state.st_size)
 
 
 def pin_origin(source_ip: str, secure_transport: bool) -> None:
@@ -109,6 +130,7 @@ def main() -> None:
     s3._crc64nvme = crc64nvme
     lambda_svc._sqs_esm_concurrency = count_batches
     s3._complete_multipart_upload = complete_multipart_upload
+    s3._read_body = read_body_once
     app.main()
 
 
