@@ -191,7 +191,7 @@ test-restart: setup ## make down and make up keep everything, make reset forgets
 	$(BIN)/pytest tests/restart
 
 .PHONY: test-browser
-test-browser: setup ## /docs in Chromium, which is to be on the PATH
+test-browser: setup ## /docs and the console in Chromium, which is to be on the PATH
 	$(BIN)/pytest tests/browser
 
 .PHONY: test-dicom
@@ -212,6 +212,7 @@ test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov; /doc
 	  PATH="$$PATH:/usr/sbin" command -v $$name >/dev/null || echo -n " $$name"; done); \
 	if [ -z "$$missing" ]; then $(MAKE) test-dicom; \
 	else echo "NOT TESTED: images in other programs, for there is no$$missing."; fi
+	$(MAKE) check-console
 	@if command -v chromium >/dev/null; then $(MAKE) test-browser; \
 	else echo "NOT TESTED: /docs in a browser, for there is no chromium."; fi
 	$(MAKE) test-engines
@@ -229,6 +230,19 @@ openapi: setup ## Merge the OpenAPI of all functions into functions/get_openapi/
 .PHONY: client-models
 client-models: openapi ## Generate the client's models from functions/get_openapi/openapi.json
 	@$(BIN)/python -m tools.client_models
+
+.PHONY: console
+console: ## Build the console into functions/get_console/static; needs Node 20.19 or newer with npm
+	cd console && npm ci --silent && npm run -s api && npm run -s build
+
+.PHONY: check-console
+check-console: ## Type-check and test the console, and compare what is committed with what is built, where npm is
+	@if ! command -v npm >/dev/null; then echo "NOT TESTED: the console's source, for there is no npm."; exit 0; fi; \
+	cd console; stamp=node_modules/.package-lock.json; \
+	if [ ! -e $$stamp ] || [ package-lock.json -nt $$stamp ]; then npm ci --silent; touch $$stamp; fi; \
+	npm run -s api && npm run -s types && npm run -s test -- --reporter=dot && npm run -s build -- --logLevel warn --outDir ../.local-console && \
+	diff -r ../.local-console ../functions/get_console/static || \
+	{ echo "The console is not as it was built: run make console." >&2; exit 1; }
 
 .PHONY: transitions
 transitions: setup ## Draw the state machines into docs/transitions.md
@@ -279,7 +293,7 @@ lock: setup ## Regenerate all locks; NEWEST=YYYY-MM-DD moves the date
 clean: ## Stop the stack; delete environments, state, builds and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 	rm -rf .venv .venv-airflow .venv-airflow2 .venv-engine-sigpy .local .local-airflow2 .local-client-models \
-	  .local-checkov .local-dynamodb .local-permissions .local-test-dags .local-test-own-dags .local-restart .aws-sam out \
+	  .local-checkov .local-dynamodb .local-permissions .local-test-dags .local-test-own-dags .local-restart .local-console console/node_modules .aws-sam out \
 	  functions/get_openapi/swagger_ui \
 	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -37,6 +36,7 @@ from scanhub_workflow.login import log_in
 
 COMMAND = "scanhub-workflow"
 DAG_ID = "cartesian_reconstruction"
+# Each run has a folder of its own in it: nothing that is there is touched.
 OUT = Path("out")
 TIMEOUT_S = 300
 Step = tuple[str, datetime]
@@ -90,7 +90,6 @@ def main() -> int:
         token = log_in(stack.scanhub_url, stack.username, stack.password)
         login = {"SCANHUB_WORKFLOW_URL": stack.api_url, "SCANHUB_WORKFLOW_TOKEN": token}
         operator = Operator(console, {**os.environ, **login})
-        shutil.rmtree(OUT, ignore_errors=True)
         with Client(stack.api_url, token) as client:
             if path is None:
                 show_scan(operator, stack, client, token)
@@ -103,6 +102,12 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("Interrupted; make down stops the stack.")
         return 130
+    console.print(
+        f"See it in a browser: {stack.api_url}/console/ "
+        f"(name {stack.username}, password {stack.password})",
+        markup=False,
+        soft_wrap=True,
+    )
     console.print("The stack is still up: make status, make logs, make down.")
     return 0
 
@@ -117,14 +122,14 @@ def show_scan(operator: Operator, stack: Stack, client: Client, token: str) -> N
     operator.type("process", workflow_id, "--watch")
     workflow = client.get_workflow(workflow_id)
     run_ids = [task.dag_run_id for task in workflow.tasks if task.dag_run_id]
-    dags = ((DAG_ID, OUT), (QUALITY_DAG_ID, OUT / "quality"))
-    for (dag_id, folder), run_id in zip(dags, run_ids, strict=True):
-        operator.type("download", run_id, "-o", str(folder))
+    for dag_id, run_id in zip((DAG_ID, QUALITY_DAG_ID), run_ids, strict=True):
+        operator.type("download", run_id, "-o", str(OUT / run_id))
         check_once_in_airflow(stack, dag_id, run_id)
     check_audit_trail(workflow)
     check_exam_manager(stack, token, workflow_id)
-    check_images(OUT)
-    show_quality(operator.console, read_quality(OUT / "quality"))
+    image_id, quality_id = run_ids
+    check_images(OUT / image_id)
+    show_quality(operator.console, read_quality(OUT / quality_id))
     steps = [(f"{e.entity.split(':')[0]} {e.name}", e.at) for e in workflow.events]
     show_steps(operator.console, steps)
 
@@ -133,9 +138,9 @@ def show_reconstruction(operator: Operator, stack: Stack, client: Client, path: 
     """Upload raw data, an ISMRMRD or NumPy file, and show its way to the image."""
     operator.type("upload", str(path), "--dag", DAG_ID, "--watch")
     run = next(client.list_dag_runs(dag_id=DAG_ID, page_size=1))
-    operator.type("download", run.dag_run_id, "-o", str(OUT))
+    operator.type("download", run.dag_run_id, "-o", str(OUT / run.dag_run_id))
     check_once_in_airflow(stack, DAG_ID, run.dag_run_id)
-    check_images(OUT)
+    check_images(OUT / run.dag_run_id)
     steps = {
         "object arrived": run.created_at,
         "DAG started": run.started_at,

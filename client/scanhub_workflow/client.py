@@ -11,11 +11,12 @@ import httpx
 
 from scanhub_workflow import uploads
 from scanhub_workflow.bounded import BoundedClient
+from scanhub_workflow.dag_run_operations import DagRunOperations
 from scanhub_workflow.downloads import Downloader
 from scanhub_workflow.errors import ConfigurationError
 from scanhub_workflow.http import TIMEOUT, TOTAL_S, Api
 from scanhub_workflow.models import CompletedUpload, DagRunDetail, WorkflowView
-from scanhub_workflow.operations import DagRunOperations, WorkflowOperations
+from scanhub_workflow.operations import WorkflowOperations
 from scanhub_workflow.plain_http import refuse_plain_http
 from scanhub_workflow.progress import OnProgress
 from scanhub_workflow.retry import Retry

@@ -14,9 +14,9 @@ import httpx
 
 from scanhub_workflow import errors
 from scanhub_workflow.at_once import run_at_once
+from scanhub_workflow.dag_run_operations import DagRunOperations
 from scanhub_workflow.fetch import Fetcher, GoneError
 from scanhub_workflow.models import DagRunState
-from scanhub_workflow.operations import DagRunOperations
 from scanhub_workflow.progress import DownloadProgress, Meter, OnProgress
 from scanhub_workflow.retry import Retry
 from scanhub_workflow.targets import NoSpaceError, RunFolder, Target, locate, prepare_folder

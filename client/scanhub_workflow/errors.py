@@ -9,7 +9,7 @@
     ├── UnexpectedAnswerError     an answer that this client does not understand
     ├── ApiError                  the API refused: status, detail, reason, request_id
     │   ├── BadRequestError           400
-    │   ├── AuthenticationError       401
+    │   ├── AuthenticationError       401, and the 403 of API Gateway's authorizer
     │   ├── PermissionDeniedError     403
     │   ├── NotFoundError             404
     │   ├── ConflictError             409
@@ -105,7 +105,7 @@ class BadRequestError(ApiError):
 
 
 class AuthenticationError(ApiError):
-    """401: no token, or one that is not valid (any more)."""
+    """401, or API Gateway's own 403: no token, or one that is not valid (any more)."""
 
 
 class PermissionDeniedError(ApiError):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from scanhub_workflow.errors import (
     ApiError,
+    AuthenticationError,
     InvalidIdError,
     UnexpectedAnswerError,
     UnreachableError,
@@ -24,12 +25,15 @@ from scanhub_workflow.models import (
     Problem,
     RejectedObjectList,
     ResultList,
+    UploadList,
     WorkflowList,
 )
 from scanhub_workflow.retry import Retry, read_retry_after
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-PageT = TypeVar("PageT", WorkflowList, DagRunList, EventList, ResultList, RejectedObjectList)
+PageT = TypeVar(
+    "PageT", WorkflowList, DagRunList, EventList, ResultList, RejectedObjectList, UploadList
+)
 
 # Longer than API Gateway lets a function work (29 s).
 TIMEOUT = httpx.Timeout(35, connect=10)
@@ -222,6 +226,9 @@ def _check(answer: httpx.Response) -> httpx.Response:
 
 def _read_refusal(answer: httpx.Response) -> ApiError:
     status = answer.status_code
+    if _is_turned_away(answer):
+        request_id = answer.headers.get("x-amzn-requestid")
+        return AuthenticationError(status, "Invalid token.", request_id=request_id)
     detail, reason = answer.reason_phrase or "The request was refused.", None
     try:
         known = {"type": "about:blank", "title": detail, "status": status}
@@ -239,6 +246,13 @@ def _read_refusal(answer: httpx.Response) -> ApiError:
             )
         )
     return choose_error(status)(status, detail, reason, answer.headers.get("x-amzn-requestid"))
+
+
+def _is_turned_away(answer: httpx.Response) -> bool:
+    # API Gateway's own words, where nothing has replaced them by a 401 (an emulator does not): its
+    # authorizer lets each known user in.
+    is_refusal = answer.status_code == httpx.codes.FORBIDDEN
+    return is_refusal and "User is not authorized to access this resource" in answer.text
 
 
 def hide_signatures(record: logging.LogRecord) -> bool:

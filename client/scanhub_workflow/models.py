@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: ec2f9b4f446b4b505ab5b4e96383744dbbd4ef99584cc912947e042c95194e6e
+# SHA-256 of its schemas: 23676b2d0e738a1fd5cae7939afa207aeff45c8d75fde1b3589458f37f119e3a
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -21,6 +21,11 @@ class AvailableTasks(BaseModel):
     """What tasks can name, nested as ScanHub's clients read it."""
 
     tasks: DagList
+
+
+class BodyLogIn(BaseModel):
+    username: str
+    password: str
 
 
 class CancelledDagRunView(BaseModel):
@@ -283,6 +288,25 @@ class InvalidField(BaseModel):
     type: str
 
 
+class MeView(BaseModel):
+    """Who the caller is, and what he may do."""
+
+    username: str
+    role: str
+    permissions: Annotated[list[str], Field(description="The operations that the role may call.")]
+    ends_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When the login ends; null: user-login-manager does not tell."),
+    ]
+
+
+class NotStartedView(BaseModel):
+    """A failed task that the call left as it was."""
+
+    task_id: str
+    reason: Annotated[str, Field(description="Why it was not started, and what to do.")]
+
+
 class Part(BaseModel):
     """
     A part that the client or S3 speaks of.
@@ -473,6 +497,21 @@ class ResultView(BaseModel):
     ]
 
 
+class RetriedWorkflowView(BaseModel):
+    """What a call that starts again what has failed of a workflow has done."""
+
+    message: Annotated[
+        str, Field(description="What was started and what was not, for the operator.")
+    ]
+    workflow_id: str
+    workflow_status: str
+    started: Annotated[
+        list[str], Field(description="Ids of the tasks whose next attempt has begun.")
+    ]
+    not_started: list[NotStartedView]
+    tasks: list[TaskView]
+
+
 class StartMode(StrEnum):
     """
     What it takes to start a pending task.
@@ -524,13 +563,36 @@ class TaskView(BaseModel):
     """A task as clients see it."""
 
     task_id: str
+    name: Annotated[
+        str | None,
+        Field(
+            description="Its kind and place in the workflow, as `Reconstruction 2`: names in exam-manager are free text, and are not kept. Null where the task is shown alone."
+        ),
+    ] = None
     task_type: TaskType
     status: TaskStatus
     progress: Annotated[int, Field(description="0 to 100 [%]")]
     attempt: int
+    device_id: Annotated[str | None, Field(description="The scanner of a scan.")] = None
+    dag_id: Annotated[str | None, Field(description="The DAG of every other task.")] = None
     input_task_ids: list[str]
+    inputs: Annotated[list[str], Field(description="The same as `input_task_ids`.")] = []
+    waits_for: Annotated[
+        WaitingView | None,
+        Field(description="What keeps it from going on; null: nothing but its start."),
+    ] = None
     dag_run_id: str | None
     reason: Annotated[str | None, Field(description="Why it failed.")]
+    created_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When it was taken over from exam-manager, if that is known."),
+    ] = None
+    started_at: Annotated[AwareDatetime | None, Field(description="When this attempt began.")] = (
+        None
+    )
+    finished_at: Annotated[AwareDatetime | None, Field(description="When this attempt ended.")] = (
+        None
+    )
     deadline: AwareDatetime | None
     updated_at: AwareDatetime
 
@@ -559,6 +621,16 @@ class TriggeredUploadView(BaseModel):
     data: TriggeredUploadData
 
 
+class UploadList(BaseModel):
+    """A page of the caller's own open uploads, newest first."""
+
+    uploads: list[UploadSummary]
+    next_cursor: Annotated[
+        str | None,
+        Field(description="For the next page, as `cursor`; null at the end."),
+    ]
+
+
 class UploadState(StrEnum):
     """
     Where an upload stands.
@@ -567,6 +639,21 @@ class UploadState(StrEnum):
     CREATED = "CREATED"
     COMPLETED = "COMPLETED"
     ABORTED = "ABORTED"
+
+
+class UploadSummary(BaseModel):
+    """An open upload in a list; GET the upload shows which parts are missing."""
+
+    upload_id: str
+    state: UploadState
+    dag_id: str | None
+    task_id: str | None
+    file_name: str
+    size_bytes: int
+    part_size_bytes: int
+    n_parts: int
+    created_at: AwareDatetime
+    expires_at: Annotated[AwareDatetime, Field(description="It is forgotten then.")]
 
 
 class UploadView(BaseModel):
@@ -603,6 +690,15 @@ class ValidatedWorkflowView(BaseModel):
     tasks: list[PlannedTaskView]
 
 
+class WaitingView(BaseModel):
+    """What a task waits for."""
+
+    reason: Annotated[
+        str | None, Field(description="A sentence; null where it only waits for tasks.")
+    ]
+    task_ids: Annotated[list[str], Field(description="Inputs of it that are not completed.")]
+
+
 class WorkflowList(BaseModel):
     """A page of the workflows, newest first."""
 
@@ -633,6 +729,10 @@ class WorkflowSummary(BaseModel):
     status: WorkflowStatus
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    tasks: Annotated[
+        list[TaskView] | None,
+        Field(description="With `include=tasks` only; a scan's progress may lag a minute."),
+    ] = None
 
 
 class WorkflowView(BaseModel):

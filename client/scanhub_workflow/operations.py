@@ -1,31 +1,23 @@
-"""The operations of the API on workflows, tasks and runs, under their own names."""
+"""The operations of the API on workflows and their tasks, under their own names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
-from typing import Any
+from datetime import date, datetime
 
 from pydantic import BaseModel
 
 from scanhub_workflow.http import Call, Operations, get, make_path, post
 from scanhub_workflow.models import (
     AvailableTasks,
-    CancelledDagRunView,
     CancelledTaskView,
     CancelledWorkflowView,
-    DagRunDetail,
-    DagRunList,
-    DagRunState,
-    DagRunView,
     EventList,
     EventView,
+    MeView,
     ProcessedWorkflowView,
-    RejectedObjectList,
-    RejectedObjectView,
-    ResultList,
-    ResultView,
+    RetriedWorkflowView,
     TriggeredTaskView,
     ValidatedWorkflowView,
     WorkflowList,
@@ -33,6 +25,7 @@ from scanhub_workflow.models import (
     WorkflowSummary,
     WorkflowView,
 )
+from scanhub_workflow.params import drop_none, to_text
 
 
 class _Greeting(BaseModel):
@@ -45,6 +38,10 @@ class WorkflowOperations(Operations):
     def hello(self) -> str:
         """Return the API's greeting: the URL and the token are right."""
         return self._api.ask(get("hello/"), _Greeting).message
+
+    def get_me(self) -> MeView:
+        """Return who the caller is, and what he may do."""
+        return self._api.ask(get("me/"), MeView)
 
     def list_available_tasks(self) -> AvailableTasks:
         """Return the DAGs that a task can name."""
@@ -63,7 +60,7 @@ class WorkflowOperations(Operations):
             From now on, whether DAG tasks start by themselves once they are ready.
         """
         path = make_path("process", workflow_id)
-        params = _drop_none({"auto_advance": auto_advance})
+        params = drop_none({"auto_advance": auto_advance})
         return self._api.ask(post(path, params=params), ProcessedWorkflowView)
 
     def trigger_task(
@@ -111,8 +108,8 @@ class WorkflowOperations(Operations):
         page_size
             How many are fetched at once, up to 100.
         """
-        params = _drop_none(
-            {"status": status, "from": _to_text(since), "to": _to_text(until), "limit": page_size}
+        params = drop_none(
+            {"status": status, "from": to_text(since), "to": to_text(until), "limit": page_size}
         )
         for page in self._api.iterate(get("workflows/", params=params), WorkflowList):
             yield from page.workflows
@@ -132,7 +129,7 @@ class WorkflowOperations(Operations):
             How many are fetched at once, up to 100.
         """
         path = make_path("workflows", workflow_id, "events")
-        params = _drop_none({"cursor": after, "limit": page_size})
+        params = drop_none({"cursor": after, "limit": page_size})
         for page in self._api.iterate(get(path, params=params), EventList):
             yield from page.events
 
@@ -184,113 +181,26 @@ class WorkflowOperations(Operations):
         path = make_path("workflows", workflow_id, "tasks", task_id, "retry")
         return self._api.ask(_start(path, expected_attempt), TriggeredTaskView)
 
-
-class DagRunOperations(Operations):
-    """What can be done with runs."""
-
-    def get_dag_run(self, dag_run_id: str, *, task_instances: bool = True) -> DagRunDetail:
-        """Return a run.
+    def retry_workflow(
+        self, workflow_id: str, *, failed_by: datetime | str | None = None
+    ) -> RetriedWorkflowView:
+        """Start each DAG task that has failed anew, never a scan; sent once only, unless bounded.
 
         Parameters
         ----------
-        dag_run_id
-            The run.
-        task_instances
-            Whether to ask Airflow for its tasks too.
+        workflow_id
+            The workflow; what is completed in it is kept.
+        failed_by
+            As the `updated_at` that you have seen: only what had failed by then is started,
+            however often the call is sent.
         """
-        path = make_path("dag_runs", dag_run_id)
-        return self._api.ask(get(path, params={"task_instances": task_instances}), DagRunDetail)
-
-    def list_dag_runs(
-        self,
-        *,
-        state: DagRunState | str | None = None,
-        dag_id: str | None = None,
-        since: date | str | None = None,
-        until: date | str | None = None,
-        page_size: int = 50,
-    ) -> Iterator[DagRunView]:
-        """Yield the runs, newest first, page by page.
-
-        Parameters
-        ----------
-        state, dag_id
-            Those in this state, of this DAG only.
-        since, until
-            Dates or date-times, UTC unless they say otherwise; the last 30 days if left out.
-        page_size
-            How many are fetched at once, up to 100.
-        """
-        params = _drop_none({"state": state, "dag_id": dag_id, "limit": page_size})
-        params |= _drop_none({"from": _to_text(since), "to": _to_text(until)})
-        for page in self._api.iterate(get("dag_runs/", params=params), DagRunList):
-            yield from page.dag_runs
-
-    def list_results(self, dag_run_id: str, *, page_size: int = 50) -> Iterator[ResultView]:
-        """Yield the files of a run that has succeeded, with URLs that work for some minutes.
-
-        Parameters
-        ----------
-        dag_run_id
-            The run.
-        page_size
-            How many are fetched at once, up to 100; each page has fresh URLs.
-        """
-        path = make_path("dag_runs", dag_run_id, "results")
-        for page in self._api.iterate(get(path, params={"limit": page_size}), ResultList):
-            yield from page.results
-
-    def list_rejected_objects(
-        self,
-        *,
-        since: date | str | None = None,
-        until: date | str | None = None,
-        page_size: int = 50,
-    ) -> Iterator[RejectedObjectView]:
-        """Yield the objects that came into the data lake and fit nothing, newest first.
-
-        Parameters
-        ----------
-        since, until
-            Dates or date-times, UTC unless they say otherwise; the last 30 days if left out.
-        page_size
-            How many are fetched at once, up to 100.
-        """
-        params = _drop_none({"from": _to_text(since), "to": _to_text(until), "limit": page_size})
-        for page in self._api.iterate(get("rejected_objects/", params=params), RejectedObjectList):
-            yield from page.rejected_objects
-
-    def cancel_dag_run(self, dag_run_id: str) -> CancelledDagRunView:
-        """Stop a run in Airflow.
-
-        Parameters
-        ----------
-        dag_run_id
-            The run.
-        """
-        return self._api.ask(post(make_path("dag_runs", dag_run_id, "cancel")), CancelledDagRunView)
-
-    def retry_dag_run(self, dag_run_id: str) -> DagRunView:
-        """Run the DAG of an upload again; sent once only.
-
-        Parameters
-        ----------
-        dag_run_id
-            The run, which has failed or was cancelled.
-        """
-        return self._api.ask(post(make_path("dag_runs", dag_run_id, "retry")), DagRunView)
+        path = make_path("workflows", workflow_id, "retry")
+        call = post(path, params=drop_none({"failed_by": to_text(failed_by)}))
+        call = replace(call, is_repeatable=failed_by is not None)
+        return self._api.ask(call, RetriedWorkflowView)
 
 
 def _start(path: str, expected_attempt: int | None) -> Call:
     # The attempt makes it safe to send the call again after an answer that was lost.
-    params = _drop_none({"expected_attempt": expected_attempt})
+    params = drop_none({"expected_attempt": expected_attempt})
     return replace(post(path, params=params), is_repeatable=expected_attempt is not None)
-
-
-def _drop_none(params: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in params.items() if value is not None}
-
-
-def _to_text(at: date | str | None) -> str | None:
-    # A datetime is a date too, and both say it in the way of ISO 8601.
-    return at.isoformat() if isinstance(at, date) else at

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 from scanhub_workflow.errors import UploadError
@@ -15,8 +16,11 @@ from scanhub_workflow.models import (
     CreateUploadBody,
     Part,
     TriggeredUploadView,
+    UploadList,
+    UploadSummary,
     UploadView,
 )
+from scanhub_workflow.params import drop_none, to_text
 
 MAX_SMALL_FILE_SIZE_BYTES = 4 * 2**20
 
@@ -112,6 +116,26 @@ class UploadOperations(Operations):
         arguments = {"json": json, "headers": _make_trace_header(traceparent)}
         path = make_path("uploads", upload_id, "complete")
         return self._api.ask(Call("POST", path, True, arguments), CompletedUpload)
+
+    def list_uploads(
+        self,
+        *,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        page_size: int = 50,
+    ) -> Iterator[UploadSummary]:
+        """Yield the caller's own open uploads, newest first, page by page.
+
+        Parameters
+        ----------
+        since, until
+            Dates or date-times, UTC unless they say otherwise; all that are kept if left out.
+        page_size
+            How many are fetched at once, up to 100.
+        """
+        params = drop_none({"from": to_text(since), "to": to_text(until), "limit": page_size})
+        for page in self._api.iterate(get("uploads/", params=params), UploadList):
+            yield from page.uploads
 
     def abort_upload(self, upload_id: str) -> AbortedUpload:
         """Give an upload up; what has arrived is deleted.

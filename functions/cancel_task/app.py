@@ -4,7 +4,8 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, QueueDep, StoreDep
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
-from workflow_manager.http.schemas import CancelledTaskView, TaskView
+from workflow_manager.http.schemas import CancelledTaskView
+from workflow_manager.http.task_schemas import TaskView
 from workflow_manager.services.cancel_task import cancel_task as use_case
 
 router = ScanHubRouter(401, 403, 404, 409, 422, 503)

@@ -1,5 +1,6 @@
 """GET /workflows/{workflow_id}/."""
 
+from workflow_manager.domain.waiting import list_asked_runs
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
 from workflow_manager.http.etags import REVALIDATED, RevalidationDep
@@ -38,7 +39,8 @@ def get_workflow(
     if unchanged := revalidation.answer_unchanged(*describe_version(store, graph)):
         return unchanged
     url = status_url(request, "workflows", workflow_id)
-    return WorkflowView.of(graph, list_trail(store, graph), url)
+    runs = store.get_dag_runs(list_asked_runs(graph))
+    return WorkflowView.of(graph, runs, list_trail(store, graph), url)
 
 
 lambda_handler = create_handler(router)

@@ -1,25 +1,49 @@
 """GET /workflows/."""
 
 from dataclasses import replace
+from typing import Annotated, Literal
 
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import StoreDep, get_caller
+from workflow_manager.http.etags import REVALIDATED, RevalidationDep, describe_page
 from workflow_manager.http.list_params import ListQueryDep
 from workflow_manager.http.list_schemas import WorkflowList
 from workflow_manager.http.routing import ScanHubRouter
+from workflow_manager.services.list_workflows import read_board
 
-from fastapi import Depends
+from fastapi import Depends, Query, Response
 
+Include = Annotated[Literal["tasks"] | None, Query(description="Show the tasks too.")]
+DeviceId = Annotated[
+    str | None, Query(max_length=64, description="With a scan on this device, their tasks shown.")
+]
 router = ScanHubRouter(401, 403, 422, 503, dependencies=[Depends(get_caller)])
 
 
-@router.get("/workflows/", operation_id="list_workflows")
+@router.get(
+    "/workflows/",
+    operation_id="list_workflows",
+    response_model=WorkflowList,
+    # Without `include`, a workflow is as it was before there was any.
+    response_model_exclude_unset=True,
+    responses=REVALIDATED,
+)
 def list_workflows(
-    store: StoreDep, query: ListQueryDep, status: WorkflowStatus | None = None
-) -> WorkflowList:
+    store: StoreDep,
+    query: ListQueryDep,
+    revalidation: RevalidationDep,
+    status: WorkflowStatus | None = None,
+    include: Include = None,
+    device_id: DeviceId = None,
+) -> WorkflowList | Response:
     """List the workflows that were processed, newest first; one of just now may be missing."""
-    return WorkflowList.of(store.list_workflows(replace(query, state=status)))
+    page = store.list_workflows(replace(query, state=status))
+    if unchanged := revalidation.answer_unchanged(*describe_page(page, include, device_id)):
+        return unchanged
+    if include is None and device_id is None:
+        return WorkflowList.of(page)
+    return WorkflowList.of_board(read_board(store, page.items, device_id), page.next_cursor)
 
 
 lambda_handler = create_handler(router)

@@ -13,7 +13,8 @@ from workflow_manager.http.dependencies import (
 from workflow_manager.http.expected_attempt import ExpectedAttempt
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
-from workflow_manager.http.schemas import TaskView, TriggeredTaskView
+from workflow_manager.http.schemas import TriggeredTaskView
+from workflow_manager.http.task_schemas import TaskView
 from workflow_manager.services.trigger_task import trigger_task as use_case
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from workflow_manager.domain.errors import (
+    AuthenticationError,
     ConflictError,
     NeighbourRefusedError,
     UpstreamRefusedError,
@@ -36,6 +37,7 @@ class Hospital:
     scan: ScanClient
     users: UserClient
     token: str = field(repr=False)
+    password: str = field(repr=False)
     workflow_id: str
     task_ids: tuple[str, str]
     exam_id: str
@@ -211,3 +213,10 @@ class ScanHubContract:
         assert user is not None
         assert (user.username, user.role) == ("operator", "medical")
         assert hospital.users.get_current_user("nobodys") is None
+
+    def test_a_login_gives_a_token_and_a_wrong_password_none(self, hospital: Hospital) -> None:
+        answer = hospital.users.log_in("operator", hospital.password)
+        assert answer["username"] == "operator"
+        assert hospital.users.get_current_user(answer["access_token"]) is not None
+        with pytest.raises(AuthenticationError):
+            hospital.users.log_in("operator", f"{hospital.password} ")

@@ -37,6 +37,20 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         assert store.list_active(None, 10) == ([], None)
         assert store.list_last_events("workflow:workflow-1", 1) == []
 
+    def test_one_at_a_time_has_the_turn_to_log_in_until_its_end(self, store: WorkflowStore) -> None:
+        later, much_later = NOW + timedelta(seconds=10), NOW + timedelta(seconds=20)
+        assert store.take_login_turn(NOW, later)
+        assert not store.take_login_turn(NOW, later)
+
+        # Who has it ends it, or its time does.
+        store.end_login_turn(later)
+        assert store.take_login_turn(NOW, later)
+        assert store.take_login_turn(later, much_later)
+
+        # A function that comes back late ends nobody else's.
+        store.end_login_turn(later)
+        assert not store.take_login_turn(later, much_later)
+
     def test_commit_nothing_changes_nothing(self, store: WorkflowStore) -> None:
         store.commit([])
 

@@ -19,6 +19,7 @@ from tests.contracts.samples import (
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.listing import ListQuery, Page
+from workflow_manager.domain.upload import UploadState
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.ports import WorkflowStore
 
@@ -42,6 +43,19 @@ class StoreListingContract:
         assert page.items[1] == make_run("b", version=1)
         assert page.next_cursor is None
         assert store.list_workflows(QUERY) == Page([make_workflow(version=1)], None)
+
+    def test_list_uploads_shows_open_ones_of_their_owner_alone(self, store: WorkflowStore) -> None:
+        early = make_upload("upload-2").evolve(created_at=NOW - timedelta(days=40))
+        others = make_upload("upload-3").evolve(owner="ada\ud800" * 500)
+        closed = make_upload("upload-4")
+        store.commit([make_upload(), early, others, closed])
+        store.commit([closed.evolve(version=1, state=UploadState.ABORTED)])
+
+        page = store.list_uploads("ada", replace(QUERY, limit=1))
+        rest = store.list_uploads("ada", replace(QUERY, cursor=page.next_cursor))
+
+        assert page.items == [make_upload().evolve(version=1)]
+        assert rest == Page([early.evolve(version=1)], None)
 
     def test_list_goes_through_months_and_years_page_by_page(self, store: WorkflowStore) -> None:
         # Given: months without any run between

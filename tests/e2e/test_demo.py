@@ -11,14 +11,15 @@ from tests.e2e.laptop import Laptop
 TIMEOUT_S = 90
 
 
-def test_demo_leaves_exactly_this_runs_files_when_given_raw_data(
+def test_demo_puts_its_files_beside_what_is_there_already(
     laptop: Laptop, small_kspace: bytes, tmp_path: Path
 ) -> None:
-    # Given raw data of one's own, and out/ with a file of an earlier run
+    # Given raw data of one's own, and out/ with a file that the demo did not write
     (tmp_path / "kspace.npy").write_bytes(small_kspace)
     out = tmp_path / "out"
     out.mkdir()
-    (out / "of_an_earlier_run.dcm").write_bytes(b"old")
+    mine = out / "image.dcm"
+    mine.write_bytes(b"mine")
     # When the demo is run with it
     ports = {PORT_VARIABLES[name][0]: str(port) for name, port in laptop.config.ports.items()}
     environ = {
@@ -36,8 +37,10 @@ def test_demo_leaves_exactly_this_runs_files_when_given_raw_data(
         timeout=TIMEOUT_S,
         check=False,
     )
-    # Then it succeeds, names its files, and out/ holds nothing else
+    # Then it succeeds, and names its files, which lie in a folder of the run
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    paths = sorted(out.glob("[!.]*"))
+    paths = sorted(out.glob("*/[!.]*"))
     assert [path.name for path in paths] == ["image.dcm", "preview.png"]
-    assert all(f"out/{path.name}" in demo.stdout for path in paths)
+    assert all(str(path.relative_to(tmp_path)) in demo.stdout for path in paths)
+    # And mine is as it was
+    assert mine.read_bytes() == b"mine"

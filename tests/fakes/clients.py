@@ -3,9 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
-from workflow_manager.domain.errors import NeighbourRefusedError, ScanHubError, UpstreamRefusedError
+from workflow_manager.domain.errors import (
+    AuthenticationError,
+    NeighbourRefusedError,
+    ScanHubError,
+    UpstreamRefusedError,
+)
 from workflow_manager.domain.exam import (
     Device,
     DeviceTask,
@@ -209,6 +215,13 @@ class FakeUsers:
         if self.error:
             raise self.error
         return self.users.get(token)
+
+    def log_in(self, username: str, password: str) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        if password != "secret":
+            raise AuthenticationError("Name or password is wrong.")
+        return {"username": username, "role": "medical", "access_token": next(iter(self.users))}
 
 
 @dataclass

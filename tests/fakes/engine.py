@@ -43,6 +43,7 @@ from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.services.reconcile_runs import reconcile_runs
 from workflow_manager.services.retry_dag_run import retry_dag_run
 from workflow_manager.services.retry_task import retry_task
+from workflow_manager.services.retry_workflow import retry_workflow
 from workflow_manager.services.simulate_reconstruction import simulate_reconstruction
 from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun, trigger_airflow
 from workflow_manager.services.trigger_task import trigger_task
@@ -139,6 +140,10 @@ class Engine:
 
     def cancel_all(self, index: int) -> bool:
         return self.call(cancel_workflow, pick(self.workflow_ids, index), actor="canceller")
+
+    def retry_all(self, index: int) -> bool:
+        # Who is no operator starts no scan.
+        return self.call(retry_workflow, pick(self.workflow_ids, index), TOKEN, actor="retrier")
 
     def cancel_run(self, index: int) -> None:
         if run := pick(self.read().runs, index):

@@ -1,6 +1,6 @@
 """The `WorkflowStore` in memory, with the semantics of the table."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from math import inf
 from threading import Lock
@@ -24,7 +24,7 @@ from workflow_manager.stores.expiry import expiry_of, list_begun, list_renewals,
 from workflow_manager.stores.items import ItemKey
 
 _SETTINGS = Settings()
-ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject)
+ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject, Upload)
 
 
 class MemoryStore:
@@ -33,6 +33,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._expiries: dict[ItemKey, int | None] = {}
         self._lock = Lock()
+        self._login_turn: datetime | None = None
         self._entities: dict[ItemKey, Entity] = {}
         self._events: dict[ItemKey, Event] = {}
 
@@ -47,6 +48,11 @@ class MemoryStore:
         own = (task for task in tasks if task.workflow_id == workflow_id)
         return Execution(TaskGraph(workflow, items.order_tasks(own)))
 
+    def list_tasks(self, workflow_id: str) -> dict[str, Task]:
+        """Return the tasks of a workflow by id, in the order of their definition."""
+        execution = self.get_execution(workflow_id)
+        return dict(execution.graph.tasks) if execution else {}
+
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
         execution = self.get_execution(workflow_id)
@@ -56,6 +62,11 @@ class MemoryStore:
         """Return a run, or None."""
         run = self._get(items.dag_run_key(dag_run_id))
         return run if isinstance(run, DagRun) else None
+
+    def get_dag_runs(self, dag_run_ids: Collection[str]) -> dict[str, DagRun]:
+        """Return those runs that are there, by id."""
+        found = (self.get_dag_run(each) for each in dag_run_ids)
+        return {run.dag_run_id: run for run in found if run is not None}
 
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""
@@ -98,6 +109,10 @@ class MemoryStore:
         """Return a page of the objects that fit nothing, newest first."""
         return self._list(RejectedObject, query)
 
+    def list_uploads(self, owner: str, query: ListQuery) -> Page[Upload]:
+        """Return a page of a user's open uploads, newest first."""
+        return self._list(Upload, query, lambda each: each.owner == owner and each.is_open)
+
     def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
         """Yield runs and scans that the reconciler must look at by now, most overdue first."""
         return self._list_due(items.DUE, now)
@@ -121,6 +136,16 @@ class MemoryStore:
         behind = [entry for entry in index if start is None or entry[0] > start]
         cursor = items.encode_active_cursor(*behind[limit - 1][0]) if behind[limit:] else None
         return [entity for _, entity in behind[:limit]], cursor
+
+    def take_login_turn(self, now: datetime, until: datetime) -> bool:
+        if self._login_turn and self._login_turn > now:
+            return False
+        self._login_turn = until
+        return True
+
+    def end_login_turn(self, until: datetime) -> None:
+        if self._login_turn == until:
+            self._login_turn = None
 
     def list_patient_workflows(self, pseudonym: str) -> list[str]:
         """Return the ids of all workflows of a patient."""
@@ -194,10 +219,16 @@ class MemoryStore:
         with self._lock:
             return self._entities.get(key)
 
-    def _list(self, model: type[ListedT], query: ListQuery) -> Page[ListedT]:
+    def _list(
+        self,
+        model: type[ListedT],
+        query: ListQuery,
+        is_wanted: Callable[[ListedT], bool] = lambda _: True,
+    ) -> Page[ListedT]:
         with self._lock:
             entities = [entity for entity in self._entities.values() if isinstance(entity, model)]
-        places = {place_of(entity): entity for entity in entities if query.accepts(entity)}
+        wanted = (each for each in entities if query.accepts(each) and is_wanted(each))
+        places = {place_of(entity): entity for entity in wanted}
         below = sorted((p for p in places if query.lowest <= p < query.before), reverse=True)
         page = below[: query.limit]
         cursor = encode_cursor(page[-1]) if below[query.limit :] else None

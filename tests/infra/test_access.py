@@ -20,7 +20,7 @@ def read_boundary(resources: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_every_function_stays_within_the_boundary(resources: dict[str, Any]) -> None:
     roles = select(resources, "AWS::IAM::Role")
-    assert len(roles) == 32
+    assert len(roles) == 37
     for role in roles.values():
         assert role["PermissionsBoundary"] == {"Ref": "FunctionBoundary"}
 

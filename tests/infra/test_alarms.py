@@ -256,16 +256,22 @@ def test_api_logs_the_path_of_the_template_and_nothing_of_the_caller(
         "$context.integrationLatency",
         "$context.xrayTraceId",
     }
-    [settings] = stage["MethodSettings"]
     # Execution logs would hold tokens and bodies.
-    assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("OFF", False)
+    for settings in stage["MethodSettings"]:
+        assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("OFF", False)
 
 
 def test_api_is_throttled_by_parameters(template: dict[str, Any]) -> None:
-    [settings] = template["Resources"]["Api"]["Properties"]["MethodSettings"]
+    settings, login = template["Resources"]["Api"]["Properties"]["MethodSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "ApiRate"}
     assert settings["ThrottlingBurstLimit"] == {"Ref": "ApiBurst"}
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    # API Gateway knows a path here by ~1 for each slash but the first.
+    path = template["Resources"]["LogInFunction"]["Properties"]["Events"]["Http"]["Properties"][
+        "Path"
+    ]
+    assert login["ResourcePath"] == "/" + path.replace("/", "~1")
+    assert (login["HttpMethod"], login["ThrottlingRateLimit"]) == ("POST", 1)
 
 
 def test_all_logs_are_kept_as_long_as_the_parameter_says(

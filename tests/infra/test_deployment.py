@@ -37,7 +37,7 @@ def list_versions(translated: dict[str, Any]) -> set[str]:
 
 def test_every_function_is_published_as_live(resources: dict[str, Any]) -> None:
     aliases = select(resources, "AWS::Lambda::Alias")
-    assert len(aliases) == len(select(resources, "AWS::Lambda::Function")) == 32
+    assert len(aliases) == len(select(resources, "AWS::Lambda::Function")) == 37
     assert {alias["Name"] for alias in aliases.values()} == {"live"}
 
 
@@ -99,7 +99,7 @@ def test_code_goes_live_without_codedeploy_unless_asked(resources: dict[str, Any
 def test_gradual_deployment_goes_back_at_an_alarm() -> None:
     resources = translate(DeploymentPreference="Canary10Percent5Minutes")["Resources"]
     groups = select(resources, "AWS::CodeDeploy::DeploymentGroup")
-    assert len(groups) == 32
+    assert len(groups) == 37
     for name, group in groups.items():
         alarms = [each["Name"] for each in group["AlarmConfiguration"]["Alarms"]]
         is_event_function = name.removesuffix("DeploymentGroup") in EVENT_FUNCTIONS

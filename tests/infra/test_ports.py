@@ -17,8 +17,14 @@ ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/workflow_manager/workflow_manager"
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 # What makes pseudonyms of patients; nobody else may read the key.
-PSEUDONYMIZING = {"process_workflow", "retry_task", "trigger_airflow", "trigger_task"}
-PUBLIC = {"check_readiness", "get_openapi", "receive_results"}
+PSEUDONYMIZING = {
+    "process_workflow",
+    "retry_task",
+    "retry_workflow",
+    "trigger_airflow",
+    "trigger_task",
+}
+PUBLIC = {"check_readiness", "get_console", "get_openapi", "log_in", "receive_results"}
 MAX_N_CLIENTS = 5
 # Looks after everything.
 RECONCILER = ("reconcile_runs.reconcile_runs", 6)

@@ -23,7 +23,9 @@ TEMPLATE = ROOT / "template.yaml"
 BUILT_TYPES = ("AWS::Serverless::Function", "AWS::Serverless::LayerVersion")
 PUBLIC = {
     "CheckReadinessFunction",
+    "GetConsoleFunction",
     "GetOpenapiFunction",
+    "LogInFunction",
     "ReceiveResultsFunction",
 }
 AUTHORIZER = "AuthorizeRequestFunction"

@@ -41,8 +41,11 @@ NOT_FOR_CLIENTS = {
     "check_readiness",
     # For viewers, which are led to the file; a client lists results, with a URL of each.
     "get_dicom",
+    "get_console",
     "get_docs",
     "get_openapi",
+    # For the console: other clients ask user-login-manager itself.
+    "log_in",
     "receive_results",
     "receive_task_results",
 }

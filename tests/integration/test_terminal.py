@@ -248,11 +248,33 @@ def test_watch_is_interrupted_at_once(tmp_path: Path) -> None:
         assert terminal.wait(timeout_s=2) == 130
         *bars, said = terminal.lines
         assert said == "You follow it no longer; it goes on."
-        assert [bar[:21].rstrip() for bar in bars] == [
-            "device task simulator",
-            "reconstruction task",
-        ]
+        assert [bar[:16].rstrip() for bar in bars] == ["Scan 1", "Reconstruction 1"]
         assert terminal.is_cursor_visible
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_waiting_task_says_why_on_its_one_line(tmp_path: Path, columns: int) -> None:
+    # Given a task whose reason is longer than any line
+    workflow = make_workflow("running", "FAILED", 40)
+    workflow["tasks"][1]["reason"] = "No k-space is there. " + "x" * 10_000
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=workflow)
+
+    # When it is followed, then each task is one line that says how it stands
+    with (
+        somebody(tmp_path, answer) as person,
+        person.at_terminal("workflow", WORKFLOW_ID, "--watch", columns=columns) as terminal,
+    ):
+        terminal.wait_for("failed: No")
+        terminal.press("c-c")
+        assert terminal.wait() == 130
+        scan, reconstruction, *_ = terminal.lines
+        assert scan.startswith("Scan 1 ")
+        assert reconstruction.startswith("Reconstruction 1 ")
+        assert "40 % failed: No" in reconstruction
+        assert "…" in reconstruction
+        assert measure_width(terminal.output) <= columns
 
 
 def test_narrow_terminal_shows_whole_ids_and_no_wider_line(tmp_path: Path) -> None:

@@ -130,7 +130,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.act(getattr(self.engine, call), mishap, index)
 
     @rule(
-        **WithMishap, call=st.sampled_from(["cancel_all", "cancel_run", "retry_run", "retry_run"])
+        **WithMishap,
+        call=st.sampled_from(["cancel_all", "cancel_run", "retry_all", "retry_run", "retry_run"]),
     )
     def cancel_or_retry(self, index: int, mishap: Mishap | None, call: str) -> None:
         self.act(getattr(self.engine, call), mishap, index)

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.progress import DownloadColumn, TextColumn, TransferSpeedColumn
+from rich.text import Text
 
 from scanhub_workflow.cli.following import make_progress
-from scanhub_workflow.cli.runs import RunId
+from scanhub_workflow.cli.options import RunId
+from scanhub_workflow.cli.output import clean
 from scanhub_workflow.cli.session import AsJson, begin
 from scanhub_workflow.progress import DownloadProgress
 
@@ -49,4 +51,4 @@ def download(
         session.output.document({"dag_run_id": run_id, "paths": [str(path) for path in paths]})
         return
     for path in paths:
-        session.output.say(str(path))
+        session.output.line(Text(clean(str(path))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -13,15 +13,17 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from scanhub_workflow.cli.exit_codes import ExitCode
-from scanhub_workflow.cli.output import Output, clean
-from scanhub_workflow.models import DagRunDetail, TaskStatus, TaskType, WorkflowView
+from scanhub_workflow.cli.output import Output, clean, shorten, to_text
+from scanhub_workflow.cli.words import SCANS, explain, name_tasks, read, tell
+from scanhub_workflow.models import DagRunDetail, TaskStatus, WorkflowView
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it has ended.")]
 Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0, help="Follow it for so many seconds at most.")
 ]
 NARROW = 60
-SCANS = frozenset({TaskType.DEVICE_TASK_SDK, TaskType.DEVICE_TASK_SIMULATOR})
+# "Reconstruction 1" and "in progress" are always seen whole.
+MIN_SHOWN = 16
 _GOOD_ENDS = frozenset({"completed", "succeeded"})
 
 
@@ -37,12 +39,20 @@ class Step:
         As people read them.
     progress
         0 to 100 [%].
+    reason
+        Why it has failed, or what it waits for.
     """
 
     key: str
     name: str
     status: str
     progress: int
+    reason: str | None = None
+
+    @property
+    def state(self) -> str:
+        """How it stands, and why."""
+        return f"{self.status}: {self.reason}" if self.reason else self.status
 
 
 Show = Callable[[list[Step]], None]
@@ -74,7 +84,8 @@ def follow_workflow(output: Output, changes: Iterator[WorkflowView]) -> None:
                     "Nothing runs: the next task waits for you, or for another operator. "
                     f"scanhub-workflow process {workflow.workflow_id}"
                 )
-    reasons = [task.reason for task in workflow.tasks if task.reason]
+    names = name_tasks(workflow.tasks)
+    reasons = [f"{names[task.task_id]}: {task.reason}" for task in workflow.tasks if task.reason]
     _conclude(output, f"Workflow {workflow.workflow_id}", workflow.status, reasons)
 
 
@@ -98,8 +109,10 @@ def follow_run(output: Output, changes: Iterator[DagRunDetail]) -> None:
             if output.is_json:
                 output.document(run)
                 continue
-            show([Step(run.dag_run_id, run.dag_id, _read(run.state), run.progress)])
-    state = _read(run.state)
+            show(
+                [Step(run.dag_run_id, run.dag_id, read(run.state), run.progress, tell(run.reason))]
+            )
+    state = read(run.state)
     _conclude(output, f"Run {run.dag_run_id}", state, [run.reason] if run.reason else [])
     output.say(f"Its files: scanhub-workflow download {run.dag_run_id} -o DIR")
 
@@ -150,11 +163,14 @@ def _showing(output: Output) -> Iterator[Show]:
         def show(steps: list[Step]) -> None:
             for step in steps:
                 if step.key not in bars:
-                    bars[step.key] = progress.add_task(clean(step.name), total=100, status="")
-                progress.update(bars[step.key], completed=step.progress, status=clean(step.status))
+                    name = _fit(step.name, output.errors.width // 3)
+                    bars[step.key] = progress.add_task(name, total=100, status="")
+                state = _fit(step.state, output.errors.width * 2 // 5)
+                progress.update(bars[step.key], completed=step.progress, status=state)
                 if step != seen.get(step.key) and output.has_log:
-                    now = datetime.now().astimezone().strftime("%H:%M:%S")
-                    output.say(f"{now}  {step.name}  {step.status}  {step.progress} %")
+                    cells = [datetime.now(UTC), step.name, step.status, f"{step.progress} %"]
+                    cells += [step.reason] if step.reason else []
+                    output.say("  ".join(map(to_text, cells)))
                 seen[step.key] = step
 
         try:
@@ -165,9 +181,21 @@ def _showing(output: Output) -> Iterator[Show]:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
+def _fit(text: str, max_length: int) -> str:
+    # On one line with the bar; a pipe's lines, and the end, have all of it.
+    return shorten(clean(text), max(max_length, MIN_SHOWN))
+
+
 def _read_tasks(workflow: WorkflowView) -> list[Step]:
+    names = name_tasks(workflow.tasks)
     return [
-        Step(task.task_id, _read(task.task_type), _read(task.status), task.progress)
+        Step(
+            task.task_id,
+            names[task.task_id],
+            read(task.status),
+            task.progress,
+            explain(task, workflow),
+        )
         for task in workflow.tasks
     ]
 
@@ -188,7 +216,3 @@ def _conclude(output: Output, what: str, status: str, reasons: list[str]) -> Non
     for reason in reasons:
         output.note(reason)
     raise typer.Exit(ExitCode.ENDED_BADLY)
-
-
-def _read(word: str) -> str:
-    return word.replace("_", " ").lower()

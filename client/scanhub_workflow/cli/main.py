@@ -13,11 +13,22 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from scanhub_workflow.cli import control, doctor, download, login, runs, upload, workflows
+from scanhub_workflow.cli import (
+    control,
+    doctor,
+    download,
+    events,
+    login,
+    runs,
+    upload,
+    validating,
+    workflows,
+)
 from scanhub_workflow.cli.advice import choose_advice
 from scanhub_workflow.cli.exit_codes import ExitCode, choose_exit_code
 from scanhub_workflow.cli.output import to_json
-from scanhub_workflow.cli.session import NAME, Session
+from scanhub_workflow.cli.session import Session
+from scanhub_workflow.cli.words import NAME, reword
 from scanhub_workflow.errors import ApiError, ScanHubError, UploadError
 from scanhub_workflow.version import __version__
 
@@ -39,7 +50,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(context)
         except EXPECTED as error:
-            message = " ".join(filter(None, [str(error), choose_advice(error)]))
+            message = " ".join(filter(None, [reword(str(error)), choose_advice(error)]))
             raise _end(context, error, message, choose_exit_code(error)) from None
         except OSError as error:
             if error.errno == errno.EPIPE:
@@ -90,12 +101,15 @@ for command in (
     login.login,
     login.logout,
     workflows.tasks,
+    validating.validate,
     workflows.process,
     workflows.trigger,
     workflows.workflows,
     workflows.workflow,
+    events.events,
     runs.runs,
     runs.run,
+    runs.results,
     upload.upload,
     download.download,
     control.cancel,

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-Row = Mapping[str, object]
+from scanhub_workflow.cli.words import reword
+
+ItemT = TypeVar("ItemT")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+# What stands in a column, by its header.
+Columns = Mapping[str, Callable[[ItemT], object]]
+# More of one text nobody reads; programs are given all of it.
+MAX_CELL_LENGTH = 1_000
+MAX_NOTE_LENGTH = 4_000
 _STYLES = {
     "completed": "green",
     "succeeded": "green",
@@ -61,9 +69,9 @@ class Output:
         return not (self.is_live and self.console.is_terminal)
 
     def say(self, text: str) -> None:
-        """Tell a person what happened; programs are told by `document`."""
+        """Tell a person in a sentence what happened; programs are told by `document`."""
         if not self.is_json:
-            self.line(Text(clean(text)))
+            self.line(Text(clean(reword(text))))
 
     def answer(self, content: BaseModel, text: str) -> None:
         """Tell a program what the API answered, and a person what it means.
@@ -79,20 +87,20 @@ class Output:
             self.document(content)
         self.say(text)
 
-    def items(self, content: Sequence[BaseModel], rows: Sequence[Row]) -> None:
-        """Show a list: JSON to a program, `records` to a person.
+    def items(self, content: Sequence[ModelT], columns: Columns[ModelT]) -> None:
+        """Show a list: JSON to a program, `table` to a person.
 
         Parameters
         ----------
         content
             What the API answered.
-        rows
-            The same, as people read it.
+        columns
+            What people see of it.
         """
         if self.is_json:
             self.document(content)
         else:
-            self.records(rows)
+            self.table(content, columns)
 
     def line(self, text: Text) -> None:
         """Write a line; a terminal breaks it between words, a pipe gets it whole."""
@@ -100,7 +108,8 @@ class Output:
 
     def note(self, text: str) -> None:
         """Tell a person what a program need not know."""
-        self.errors.print(Text(clean(text)), soft_wrap=not self.errors.is_terminal)
+        shown = Text(shorten(clean(reword(text)), MAX_NOTE_LENGTH))
+        self.errors.print(shown, soft_wrap=not self.errors.is_terminal)
 
     def document(self, content: BaseModel | Mapping[str, Any] | Sequence[BaseModel]) -> None:
         """Write one line of JSON: what the API answered, under the API's own names.
@@ -114,40 +123,39 @@ class Output:
         # Whoever follows a run by a pipe sees each change when it happens.
         sys.stdout.flush()
 
-    def records(self, rows: Sequence[Row]) -> None:
+    def table(self, items: Sequence[ItemT], columns: Columns[ItemT]) -> None:
         """Show a list: a table, or blocks where it does not fit, or lines with tabs in a pipe.
 
         Parameters
         ----------
-        rows
-            Values by column, the same columns in each.
+        items
+            What is listed.
+        columns
+            Headers, which an empty list has too, and what stands below them.
         """
-        if not rows:
-            # A pipe is told nothing by nothing.
-            if self.console.is_terminal:
-                self.say("Nothing.")
-            return
+        rows: list[list[object]] = [[read(item) for read in columns.values()] for item in items]
         if not self.console.is_terminal:
-            for line in [list(rows[0]), *(row.values() for row in rows)]:
+            for line in (list[object](columns), *rows):
                 sys.stdout.write("\t".join(to_text(cell) for cell in line) + "\n")
             # A pipe that nobody reads any more is noticed here, not when Python has ended.
             sys.stdout.flush()
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in rows[0]:
+        for column in columns:
             table.add_column(column, no_wrap=True)
         for row in rows:
-            table.add_row(*(_style(cell) for cell in row.values()))
-        if self.console.measure(table, options=_unbounded(self.console)).maximum <= (
-            self.console.width
-        ):
+            table.add_row(*(_style(cell) for cell in row))
+        width = self.console.measure(table, options=_unbounded(self.console)).maximum
+        if width <= self.console.width:
             self.console.print(table)
-            return
-        for row in rows:
-            self.record(row)
-            self.console.print()
+        else:
+            for row in rows:
+                self.record(dict(zip(columns, row, strict=True)))
+                self.console.print()
+        if not rows:
+            self.say("Nothing.")
 
-    def record(self, row: Row) -> None:
+    def record(self, row: Mapping[str, object]) -> None:
         """Show one thing, a line for each value.
 
         Parameters
@@ -170,19 +178,32 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
+def shorten(text: str, max_length: int) -> str:
+    """Return a text that is not longer than it may be.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    max_length
+        Its characters, with the mark of what is left out.
+    """
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
+
+
 def to_text(value: object) -> str:
-    """Return a value as people read it.
+    """Return a value as people read it, on one line.
 
     Parameters
     ----------
     value
-        A number, a text, a moment (shown in local time), or nothing.
+        A number, a text, a moment (shown in local time, with its zone), or nothing.
     """
     if value is None:
         return "-"
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return clean(str(value))
+        return value.astimezone().isoformat(sep=" ", timespec="seconds")
+    return shorten(clean(str(value)), MAX_CELL_LENGTH)
 
 
 def _style(value: object) -> Text:

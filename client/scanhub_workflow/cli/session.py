@@ -14,11 +14,10 @@ import typer
 from scanhub_workflow.cli.advice import LOGIN
 from scanhub_workflow.cli.output import Output
 from scanhub_workflow.cli.settings import SettingsFile
+from scanhub_workflow.cli.words import NAME
 from scanhub_workflow.client import Client
 from scanhub_workflow.errors import ConfigurationError
 from scanhub_workflow.retry import Retry
-
-NAME = "scanhub-workflow"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from scanhub_workflow.cli.completion import complete_dag, complete_upload
 from scanhub_workflow.cli.exit_codes import ExitCode
 from scanhub_workflow.cli.following import (
     NARROW,
@@ -46,13 +47,20 @@ N_ROUNDS = 20
 def upload(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Raw data: ISMRMRD or NumPy, say.")],
-    dag_id: Annotated[str | None, typer.Option("--dag", help="The DAG to run with it.")] = None,
+    dag_id: Annotated[
+        str | None,
+        typer.Option("--dag", help="The DAG to run with it.", autocompletion=complete_dag),
+    ] = None,
     task_id: Annotated[
         str | None, typer.Option("--task", help="The device task that it is the data of.")
     ] = None,
     upload_id: Annotated[
         str | None,
-        typer.Option("--resume", help="Go on with this upload, begun on another machine, say."),
+        typer.Option(
+            "--resume",
+            help="Go on with this upload, begun on another machine, say.",
+            autocompletion=complete_upload,
+        ),
     ] = None,
     is_fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, even if an upload of the file is open.")

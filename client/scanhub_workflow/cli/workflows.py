@@ -8,22 +8,39 @@ from typing import Annotated
 import typer
 
 from scanhub_workflow.cli.following import Timeout, Watch, follow_workflow
-from scanhub_workflow.cli.output import Output
+from scanhub_workflow.cli.options import (
+    MAX_PAGE_SIZE,
+    ExpectedAttempt,
+    Limit,
+    Since,
+    Until,
+    WorkflowId,
+)
+from scanhub_workflow.cli.output import Columns, Output
 from scanhub_workflow.cli.session import AsJson, begin
-from scanhub_workflow.models import TaskView, WorkflowStatus
+from scanhub_workflow.cli.validating import show_problems
+from scanhub_workflow.cli.words import explain, name_tasks, read
+from scanhub_workflow.errors import ConflictError, InvalidInputError
+from scanhub_workflow.models import (
+    Dag,
+    TaskView,
+    WorkflowStatus,
+    WorkflowSummary,
+    WorkflowView,
+)
 
-WorkflowId = Annotated[str, typer.Argument(metavar="WORKFLOW", help="Id of the workflow.")]
-Since = Annotated[str | None, typer.Option(help="A date, or a moment (ISO 8601), in UTC.")]
-Limit = Annotated[int, typer.Option(min=1, help="How many at most.")]
-ExpectedAttempt = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        metavar="N",
-        help="Its attempt as you know it, 0 before the first: no other is begun.",
-    ),
-]
-MAX_PAGE_SIZE = 100
+DAG_COLUMNS: Columns[Dag] = {
+    "DAG": lambda dag: dag.dag_id,
+    "NAME": lambda dag: dag.dag_display_name,
+    "STATE": lambda dag: "paused" if dag.is_paused else "broken" if dag.has_import_errors else "ok",
+    "TAGS": lambda dag: " ".join(dag.tags),
+}
+WORKFLOW_COLUMNS: Columns[WorkflowSummary] = {
+    "WORKFLOW": lambda workflow: workflow.workflow_id,
+    "STATUS": lambda workflow: workflow.status,
+    "CREATED": lambda workflow: workflow.created_at,
+    "UPDATED": lambda workflow: workflow.updated_at,
+}
 
 
 def tasks(context: typer.Context, as_json: AsJson = False) -> None:
@@ -34,17 +51,7 @@ def tasks(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         session.output.document(available.tasks)
         return
-    session.output.records(
-        [
-            {
-                "DAG": dag.dag_id,
-                "NAME": dag.dag_display_name,
-                "STATE": "paused" if dag.is_paused else "broken" if dag.has_import_errors else "ok",
-                "TAGS": " ".join(dag.tags),
-            }
-            for dag in available.tasks.dags
-        ]
-    )
+    session.output.table(available.tasks.dags, DAG_COLUMNS)
     for broken in available.tasks.import_errors:
         session.output.note(f"Airflow cannot read {broken.filename}: {broken.error}")
 
@@ -65,12 +72,17 @@ def process(
     """Start the first task that is pending and ready. It may be a scan: the scanner starts."""
     session = begin(context, as_json)
     with session.connect() as client:
-        processed = client.process_workflow(workflow_id, auto_advance=is_advancing)
+        try:
+            processed = client.process_workflow(workflow_id, auto_advance=is_advancing)
+        except (ConflictError, InvalidInputError) as error:
+            show_problems(session.output, client, workflow_id, known=str(error))
+            raise
         if not is_watching:
             started = describe_start(processed.task, processed.is_started)
             session.output.answer(processed, started)
-            return
-        follow_workflow(session.output, client.watch(workflow_id, timeout_s=timeout_s))
+        show_problems(session.output, client, workflow_id, not_checked=processed.not_checked)
+        if is_watching:
+            follow_workflow(session.output, client.watch(workflow_id, timeout_s=timeout_s))
 
 
 def trigger(
@@ -90,7 +102,7 @@ def workflows(
     context: typer.Context,
     status: Annotated[WorkflowStatus | None, typer.Option(help="Those in this state only.")] = None,
     since: Since = None,
-    until: Since = None,
+    until: Until = None,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -101,18 +113,7 @@ def workflows(
             status=status, since=since, until=until, page_size=min(limit, MAX_PAGE_SIZE)
         )
         found = list(islice(pages, limit))
-    session.output.items(
-        found,
-        [
-            {
-                "WORKFLOW": workflow.workflow_id,
-                "STATUS": workflow.status,
-                "CREATED": workflow.created_at,
-                "UPDATED": workflow.updated_at,
-            }
-            for workflow in found
-        ],
-    )
+    session.output.items(found, WORKFLOW_COLUMNS)
 
 
 def workflow(
@@ -133,31 +134,33 @@ def workflow(
         session.output.document(found)
         return
     session.output.say(f"Workflow {found.workflow_id} is {found.status}.")
-    show_tasks(session.output, found.tasks)
+    show_tasks(session.output, found)
 
 
-def show_tasks(output: Output, shown: list[TaskView]) -> None:
-    """List tasks.
+def show_tasks(output: Output, workflow: WorkflowView) -> None:
+    """List the tasks of a workflow.
 
     Parameters
     ----------
     output
         Where to.
-    shown
-        The tasks.
+    workflow
+        The workflow.
     """
-    output.records(
-        [
-            {
-                "TASK": task.task_id,
-                "TYPE": task.task_type,
-                "STATUS": task.status,
-                "%": task.progress,
-                "RUN": task.dag_run_id,
-                "REASON": task.reason,
-            }
-            for task in shown
-        ]
+    names = name_tasks(workflow.tasks)
+    output.table(
+        workflow.tasks,
+        {
+            "TASK": lambda task: task.task_id,
+            "NAME": lambda task: names[task.task_id],
+            "STATUS": lambda task: task.status,
+            "%": lambda task: task.progress,
+            "STARTED": lambda task: task.started_at,
+            "FINISHED": lambda task: task.finished_at,
+            "UPDATED": lambda task: task.updated_at,
+            "RUN": lambda task: task.dag_run_id,
+            "REASON": lambda task: explain(task, workflow),
+        },
     )
 
 
@@ -174,5 +177,5 @@ def describe_start(task: TaskView | None, is_started: bool) -> str:
     if task is None:
         return "Nothing is left to start: all tasks are completed."
     if not is_started:
-        return f"Nothing was started: {task.task_type} {task.task_id} is {task.status.lower()}."
-    return f"Started {task.task_type} {task.task_id} (attempt {task.attempt})."
+        return f"Nothing was started: {read(task.task_type)} {task.task_id} is {read(task.status)}."
+    return f"Started {read(task.task_type)} {task.task_id} (attempt {task.attempt})."

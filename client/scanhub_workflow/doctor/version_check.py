@@ -7,11 +7,12 @@ import inspect
 import httpx
 from pydantic import BaseModel, Field
 
+from scanhub_workflow.dag_run_operations import DagRunOperations
 from scanhub_workflow.doctor.answers import ask
 from scanhub_workflow.doctor.checks import Check, enumerate_names, ok, warn_of, warning
 from scanhub_workflow.errors import ScanHubError
 from scanhub_workflow.http import parse
-from scanhub_workflow.operations import DagRunOperations, WorkflowOperations
+from scanhub_workflow.operations import WorkflowOperations
 from scanhub_workflow.upload_operations import UploadOperations
 from scanhub_workflow.version import __version__
 

@@ -38,6 +38,8 @@ class Settings(BaseModel):
     device_networks
         Networks in which a device's own address may lie (in generation A, ScanHub's older API,
         devices register without authentication).
+    console_login
+        Whether `log_in` takes names and passwords.
     dag_start_timeout_s
         How long a run waits for Airflow to take it [s]; two days at most, as we look for older runs
         nowhere.
@@ -84,6 +86,7 @@ class Settings(BaseModel):
     web_origins: tuple[str, ...] = ()
     role_permissions: str = ""
     device_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    console_login: bool = True
     dag_start_timeout_s: int = Field(default=86_400, gt=0, le=2 * 86_400)
     dag_run_timeout_s: int = Field(default=7200, gt=0)
     device_task_timeout_s: int = Field(default=7200, gt=0)

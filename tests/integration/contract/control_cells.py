@@ -94,6 +94,12 @@ RETRY_SIMULATOR = Scenario(
 RETRY_TASK = Scenario(
     "retry a DAG task", **RETRY, tasks=(FREE_TASK,), prepare=fail_run, has_messages=True
 )
+RETRY_ALL: dict[str, Any] = {
+    "function": "retry_workflow",
+    "path": "/workflows/{workflow_id}/retry/",
+}
+RETRY_WORKFLOW = replace(RETRY_TASK, name="retry a workflow", **RETRY_ALL)
+RETRY_SCANS = replace(RETRY_SDK, name="retry a workflow whose scan failed", **RETRY_ALL)
 RESCAN = after(RETRY_SDK, reconstruct, name="retry a scan that Airflow works on")
 RETRY_RUN = Scenario(
     "retry a run",
@@ -278,6 +284,24 @@ RETRIES = [
     case(after(RETRY_TASK, start_run), "in progress", 409, IN_PROGRESS, **RUNNING),
     case(after(RETRY_TASK, end_run), "completed", 200, **RUNNING, **AGAIN),
     case(after(RETRY_TASK, cancel_run), "cancelled", 200, **RUNNING, **AGAIN),
+    case(RETRY_WORKFLOW, "", 200, **RUNNING, airflow="queued", shows={"tasks.0.attempt": 2}),
+    *failures(RETRY_WORKFLOW, "task", PASSED_THROUGH, TASK_DETAIL, **RUN_FAILED),
+    *failures(RETRY_WORKFLOW, "exam", PASSED_THROUGH, "Failed to fetch exam", **RUN_FAILED),
+    case(after(RETRY_WORKFLOW, None), "never processed", 404, "There is no such work", **NOTHING),
+    *failures(RETRY_WORKFLOW, "update", "200", ours="IN_PROGRESS", run="RUNNING"),
+    *failures(RETRY_WORKFLOW, "DAG run", "200", run=RUN_STATES),
+    loss(replace(RETRY_WORKFLOW, has_messages=False), "queue", 200, **WAITING),
+    case(twice(RETRY_WORKFLOW), "again", 200, **RUNNING, shows={"tasks.0.attempt": 2}),
+    case(after(RETRY_WORKFLOW, end_run), "completed", 200, **DONE, shows={"started": []}),
+    # No scan is ever started by it.
+    case(RETRY_SCANS, "", 200, **UNCHANGED, shows={"not_started.0.task_id": "{task_id}"}),
+    at(
+        RETRY_WORKFLOW,
+        "no time",
+        "/workflows/{workflow_id}/retry/?failed_by=yesterday",
+        422,
+        "failed_by is neither",
+    ),
     case(RETRY_RUN, "", 200, run="RUNNING", shows={"state": "PENDING", "attempt": 2}),
     *failures(RETRY_RUN, "DAG run", "200", run=RUN_STATES),
     *failures(RETRY_RUN, "Airflow login", "200", run="PENDING"),
@@ -293,5 +317,5 @@ RETRIES = [
         **RUN_FAILED,
     ),
 ]
-CALLS = (CANCEL_TASK, CANCEL_WORKFLOW, CANCEL_DAG_RUN, RETRY_SDK, RETRY_RUN)
+CALLS = (CANCEL_TASK, CANCEL_WORKFLOW, CANCEL_DAG_RUN, RETRY_SDK, RETRY_WORKFLOW, RETRY_RUN)
 CELLS = [*CANCELS, *RETRIES, *(cell for call in CALLS for cell in everywhere(call, 404))]

@@ -38,6 +38,7 @@ LIST_WORKFLOWS = Scenario(
     tasks=(SDK_TASK,),
     prepare=trigger_before,
 )
+BOARD = replace(LIST_WORKFLOWS, name="board", path="/workflows/?include=tasks")
 LIST_RUNS = Scenario(
     "list runs",
     "list_dag_runs",
@@ -45,6 +46,9 @@ LIST_RUNS = Scenario(
     "/dag_runs/?state=RUNNING&limit=100",
     tasks=(FREE_TASK,),
     prepare=start_run,
+)
+RUNS_OF = replace(
+    LIST_RUNS, name="list runs of a workflow", path="/dag_runs/?workflow_id={workflow_id}"
 )
 LIST_EVENTS = Scenario(
     "list events",
@@ -61,7 +65,9 @@ LIST_REJECTED = Scenario(
     "/rejected_objects/?limit=1",
     tasks=(FREE_TASK,),
 )
-LISTS = (LIST_WORKFLOWS, LIST_RUNS, LIST_REJECTED)
+LIST_UPLOADS = Scenario("list uploads", "list_uploads", "GET", "/uploads/?limit=1")
+ME = Scenario("show the caller", "get_me", "GET", "/me/")
+LISTS = (LIST_UPLOADS, LIST_WORKFLOWS, LIST_RUNS, LIST_REJECTED)
 
 
 def dropped(label: str, key: str, reason: str, body: bytes = b"raw data") -> Cell:
@@ -222,8 +228,18 @@ CELLS = [
     *[asked(scenario, "to=2026-11-31", 422, "to is neither") for scenario in LISTS],
     *[asked(scenario, "from=2026-11-02&to=2026-11-01", 422, "The period") for scenario in LISTS],
     *[asked(scenario, "from=2025-11-01&to=2026-11-23", 422, "The period") for scenario in LISTS],
+    case(ME, "", 200, shows={"username": "operator", "ends_at": None}),
+    *without_token(ME),
     asked(LIST_WORKFLOWS, "status=PENDING", 422),
     asked(LIST_RUNS, "state=running", 422),
+    case(RUNS_OF, "", 200, shows={"dag_runs.0.dag_run_id": "{dag_run_id}"}),
+    case(
+        replace(RUNS_OF, path=f"/dag_runs/?workflow_id={UNKNOWN}"),
+        "unknown id",
+        200,
+        shows={"dag_runs": []},
+    ),
+    loss(RUNS_OF, "table", 503),
     asked(LIST_EVENTS, "cursor=x", 422),
     case(
         replace(LIST_EVENTS, path=f"/workflows/{UNKNOWN}/events/"), "unknown id", 404, "There is no"
@@ -290,6 +306,11 @@ CELLS = [
     case(replace(DICOM, path="/dicom/x"), "malformed id", 404, "Could not find result with ID x."),
     known(replace(SHOW_SCANNING, prepare=show_workflow), "unchanged", '"x", {etag}', 304),
     known(SHOW_SCANNING, "changed", 'W/"x"', 200),
+    *[known(scenario, "anything", "*", 304) for scenario in (*LISTS, BOARD)],
+    *[known(scenario, "changed", 'W/"x"', 200) for scenario in (*LISTS, BOARD)],
+    case(BOARD, "", 200, shows={"workflows.0.tasks.0.name": "Scan 1"}),
+    loss(BOARD, "table", 503),
+    asked(BOARD, "include=events", 422),
     known(SHOW, "anything", "*", 304),
     known(RUN, "anything", "*", 304),
     known(RUN, "changed", 'W/"x"', 200),

@@ -26,7 +26,8 @@ def command_line(results: FakeResultServer, tmp_path: Path) -> CommandLine:
 def test_files_are_named_in_a_pipe_and_to_programs(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "out"
+    # A folder of that name is no word of the API.
+    folder = tmp_path / "PROCESSING_TASK of today"
     shown = command_line.run("download", RUN_ID, "-o", str(folder))
     told = command_line.run("download", RUN_ID, "-o", str(folder), "--json")
     paths = [str(folder / "image.dcm"), str(folder / "series" / "1.dcm")]

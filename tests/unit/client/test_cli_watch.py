@@ -39,7 +39,12 @@ def make_workflow(status: str, scan: str, image: str, **more: Any) -> dict[str, 
         "updated_at": AT,
         "tasks": [
             make_task(SCAN, "DEVICE_TASK_SDK", scan),
-            make_task(RECONSTRUCTION, "RECONSTRUCTION_TASK", image, **more),
+            make_task(
+                RECONSTRUCTION,
+                "RECONSTRUCTION_TASK",
+                image,
+                **{"input_task_ids": [SCAN], **more},
+            ),
         ],
         "events": [],
     }
@@ -64,11 +69,11 @@ def test_each_change_is_a_line_in_a_pipe(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     shown = [line.split("  ", 1)[1] for line in ended.out.splitlines() if "  " in line]
     assert shown == [
-        "device task sdk  in progress  0 %",
-        "reconstruction task  pending  0 %",
-        "device task sdk  completed  0 %",
-        "reconstruction task  in progress  40 %",
-        "reconstruction task  completed  100 %",
+        "Scan 1  in progress  0 %",
+        "Reconstruction 1  pending  0 %  Waits for Scan 1.",
+        "Scan 1  completed  0 %",
+        "Reconstruction 1  in progress  40 %",
+        "Reconstruction 1  completed  100 %",
     ]
     assert ended.out.splitlines()[-1] == "Workflow w is completed."
 
@@ -86,7 +91,7 @@ def test_each_change_is_a_document_for_a_program(tmp_path: Path) -> None:
 
 def test_failure_ends_with_its_reason(tmp_path: Path) -> None:
     ended = watch(tmp_path, make_workflow("failed", "COMPLETED", "FAILED", reason="No k-space."))
-    assert (ended.code, ended.err) == (8, "No k-space.\n")
+    assert (ended.code, ended.err) == (8, "Reconstruction 1: No k-space.\n")
 
 
 def test_operator_is_told_when_a_scan_waits_for_him(tmp_path: Path) -> None:

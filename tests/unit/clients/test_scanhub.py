@@ -60,6 +60,7 @@ class TestClients(ScanHubContract):
                 HttpScanClient(client, client, urls, auth),
                 HttpUserClient(client, URL),
                 user.access_token,
+                stand_in.credentials["password"],
                 str(seed.workflow_id),
                 (scan_id, reconstruction_id),
                 str(seed.exam_id),

@@ -31,3 +31,24 @@ def test_get_current_user_raises_when_the_service_fails(answer: httpx.Response) 
 def test_get_current_user_raises_when_the_service_is_slow() -> None:
     with pytest.raises(UpstreamTimeoutError):
         make_client(FakeServer(httpx.ReadTimeout("slow"))).get_current_user("token-1")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(500),
+        httpx.Response(422, json={"detail": "secret"}),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"access_token": "two words"}),
+        httpx.ReadTimeout("slow"),
+    ],
+)
+def test_log_in_asks_once_and_says_nothing_of_what_was_sent(
+    answer: httpx.Response | httpx.ReadTimeout,
+) -> None:
+    server = FakeServer(answer)
+    with pytest.raises(UpstreamError) as caught:
+        make_client(server).log_in("ada", "secret")
+    assert len(server.requests) == 1
+    assert "secret" not in repr(caught.value)

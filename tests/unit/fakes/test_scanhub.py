@@ -13,6 +13,7 @@ class TestFakes(ScanHubContract):
             world.scan,
             world.users,
             TOKEN,
+            "secret",
             WORKFLOW_ID,
             (SCAN_ID, RECONSTRUCTION_ID),
             "exam-1",

@@ -3,9 +3,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.contracts.samples import make_workflow
-from tests.fakes.ports import MemoryPorts
-from tests.fakes.world import WORKFLOW_ID
+from tests.fakes.ports import MemoryPorts, call
+from tests.fakes.world import (
+    RECONSTRUCTION_ID,
+    SCAN_ARGS,
+    SCAN_ID,
+    TOKEN,
+    WORKFLOW_ID,
+    at,
+    callback_token,
+    deliver,
+    deliver_queue,
+    get_task,
+    make_raw_data,
+    make_success,
+)
 from tests.unit.functions.conftest import Invoke, load_event, read_body
+from workflow_manager.domain.errors import StoreUnavailableError, UpstreamUnreachableError
+from workflow_manager.services.process_workflow import process_workflow
+from workflow_manager.services.receive_results import Callback, receive_results
+
+FAR = "2026-12-01"
 
 
 def ask(**query: str) -> dict[str, object]:
@@ -79,3 +97,85 @@ def test_list_workflows_refuses_what_cannot_be_asked_for(
     invoke: Invoke, query: dict[str, str]
 ) -> None:
     assert invoke("list_workflows", ask(**query))["statusCode"] == 422
+
+
+def test_board_shows_each_workflow_with_its_tasks(invoke: Invoke, world: MemoryPorts) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+
+    [shown] = read_body(invoke("list_workflows", ask(include="tasks", to=FAR)))["workflows"]
+
+    assert [each["task_id"] for each in shown["tasks"]] == [SCAN_ID, RECONSTRUCTION_ID]
+    assert shown["tasks"][0]["device_id"] == SCAN_ARGS["device_id"]
+    assert shown["tasks"][1]["waits_for"] == {"reason": None, "task_ids": [SCAN_ID]}
+
+
+def test_workflows_are_found_by_their_scanner(invoke: Invoke, world: MemoryPorts) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    found = [
+        read_body(invoke("list_workflows", ask(device_id=each, to=FAR)))["workflows"]
+        for each in (SCAN_ARGS["device_id"], "another")
+    ]
+    assert [len(each) for each in found] == [1, 0]
+
+
+def test_board_answers_304_until_something_shown_has_changed(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    tags: list[str] = []
+
+    def look() -> int:
+        event = ask(include="tasks", to=FAR)
+        event["multiValueHeaders"] = {
+            **event["multiValueHeaders"],  # type: ignore[dict-item]
+            "If-None-Match": tags[-1:] or ['"none"'],
+        }
+        answer = invoke("list_workflows", event)
+        tags.append(answer["headers"]["etag"])
+        return int(answer["statusCode"])
+
+    def steps() -> list[int]:
+        return [look(), look()]
+
+    # When it is processed, its data comes, its run waits and is taken, gets on, and ends
+    assert steps() == [200, 304]
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    assert steps() == [200, 304]
+    deliver(world, make_raw_data())
+    assert steps() == [200, 304]
+    world.orchestrator.fail_with["trigger_dag_run"] = UpstreamUnreachableError("Airflow is away.")
+    run_id = get_task(world, RECONSTRUCTION_ID).dag_run_id or ""
+    deliver_queue(world, 20)
+    assert steps() == [200, 304]
+    world.orchestrator.fail_with.clear()
+    world.queue.dag_run_ids.append(run_id)
+    deliver_queue(world, 200)
+    assert steps() == [200, 304]
+    token = callback_token(world, run_id)
+    call(receive_results, world, token, Callback(progress=40), at(210))
+    assert steps() == [200, 304]
+    call(receive_results, world, token, make_success(run_id), at(220))
+    assert steps() == [200, 304]
+    assert len(set(tags)) == 7
+
+
+def test_304_of_the_board_reads_no_tasks(
+    invoke: Invoke, world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    monkeypatch.setattr(world.store, "list_tasks", None)
+    event = ask(include="tasks", to=FAR)
+    event["multiValueHeaders"] = {**event["multiValueHeaders"], "If-None-Match": ["*"]}  # type: ignore[dict-item]
+
+    assert invoke("list_workflows", event)["statusCode"] == 304
+
+
+def test_board_without_all_tasks_is_an_error(
+    invoke: Invoke, world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+
+    def fail(workflow_id: str) -> None:
+        raise StoreUnavailableError(workflow_id)
+
+    monkeypatch.setattr(world.store, "list_tasks", fail)
+    assert invoke("list_workflows", ask(include="tasks", to=FAR))["statusCode"] == 503

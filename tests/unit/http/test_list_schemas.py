@@ -7,7 +7,7 @@ from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.exam import ResultType
 from workflow_manager.domain.listing import Page
 from workflow_manager.domain.result import Result
-from workflow_manager.http.list_schemas import MAX_RUNS_SIZE_BYTES, DagRunList
+from workflow_manager.http.list_schemas import MAX_LIST_SIZE_BYTES, DagRunList
 
 
 def make_large_run(dag_run_id: str, size_bytes: int) -> DagRun:
@@ -19,7 +19,7 @@ def make_large_run(dag_run_id: str, size_bytes: int) -> DagRun:
 def test_page_of_runs_ends_before_it_is_too_large_and_leads_on() -> None:
     # Given: runs of which three fit into one answer
     store = MemoryStore()
-    store.commit([make_large_run(f"run-{n}", MAX_RUNS_SIZE_BYTES // 3 - 5000) for n in range(5)])
+    store.commit([make_large_run(f"run-{n}", MAX_LIST_SIZE_BYTES // 3 - 5000) for n in range(5)])
     # When
     first = DagRunList.of(store.list_dag_runs(QUERY))
     rest = store.list_dag_runs(replace(QUERY, cursor=first.next_cursor))
@@ -29,5 +29,5 @@ def test_page_of_runs_ends_before_it_is_too_large_and_leads_on() -> None:
 
 
 def test_page_of_runs_has_at_least_one() -> None:
-    page = Page([make_large_run("run-1", 2 * MAX_RUNS_SIZE_BYTES)], None)
+    page = Page([make_large_run("run-1", 2 * MAX_LIST_SIZE_BYTES)], None)
     assert len(DagRunList.of(page).dag_runs) == 1

@@ -12,6 +12,7 @@ from tests.fakes.world import (
     make_world,
 )
 from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.waiting import list_asked_runs
 from workflow_manager.http.schemas import WorkflowView
 from workflow_manager.services.get_workflow import (
     MAX_N_EVENTS,
@@ -29,7 +30,12 @@ def world() -> MemoryPorts:
 
 def show(world: MemoryPorts, cause: Cause) -> WorkflowView:
     graph = call(get_workflow, world, WORKFLOW_ID, cause)
-    return WorkflowView.of(graph, call(list_trail, world, graph), "https://api/workflows/1/")
+    return WorkflowView.of(
+        graph,
+        world.store.get_dag_runs(list_asked_runs(graph)),
+        call(list_trail, world, graph),
+        "https://api/workflows/1/",
+    )
 
 
 def read_version(world: MemoryPorts, seconds: float) -> list[str | None]:

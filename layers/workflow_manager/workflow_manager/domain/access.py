@@ -18,6 +18,7 @@ OPERATIONS = frozenset(
         "create_upload",
         "get_dag_run",
         "get_dicom",
+        "get_me",
         "get_upload",
         "get_workflow",
         "hello",
@@ -25,11 +26,13 @@ OPERATIONS = frozenset(
         "list_dag_runs",
         "list_rejected_objects",
         "list_results",
+        "list_uploads",
         "list_workflow_events",
         "list_workflows",
         "process_workflow",
         "retry_dag_run",
         "retry_task",
+        "retry_workflow",
         "trigger_task",
         "upload_and_trigger",
         "validate_workflow",
@@ -64,6 +67,11 @@ def may(text: str, role: str, operation_id: str) -> bool:
     permissions = parse_role_permissions(text)
     allowed = permissions.get(role, permissions.get(ANY, frozenset()))
     return not permissions or not allowed.isdisjoint({operation_id, ANY})
+
+
+def list_permissions(text: str, role: str) -> list[str]:
+    """Return the operations that users of a role may call; raise like `parse_role_permissions`."""
+    return sorted(each for each in OPERATIONS if may(text, role, each))
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

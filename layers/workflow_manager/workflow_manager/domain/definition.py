@@ -210,6 +210,7 @@ def make_tasks(
                 deadline=_deadline(definition.type, policy, at) if is_running else None,
                 defined_at=definition.datetime_created.isoformat(),
                 updated_at=at,
+                created_at=at,
                 # The operator is to be told that it waits for its data.
                 is_mirror_due=is_running and definition.status is ItemStatus.FINISHED,
                 reason=DELETED_REASON if status is TaskStatus.FAILED else None,

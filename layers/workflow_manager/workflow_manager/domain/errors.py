@@ -8,6 +8,7 @@ ScanHubError
 ├── ConflictError                right request, wrong moment
 │   ├── InvalidTransitionError   the state machine knows no such move
 │   └── VersionConflictError     somebody else wrote first: read again and decide again
+├── TurnTakenError               one at a time, and somebody else is
 ├── PayloadTooLargeError
 ├── StoreUnavailableError        our own table cannot be read
 ├── MisconfiguredError           the deployment has a setting that cannot be used
@@ -75,6 +76,10 @@ class InvalidTransitionError(ConflictError):
 
 class VersionConflictError(ConflictError):
     """Another writer came first: the same request may succeed when it is sent again."""
+
+
+class TurnTakenError(ScanHubError):
+    """One at a time, and somebody else is: the same request may succeed a moment later."""
 
 
 class PayloadTooLargeError(ScanHubError):

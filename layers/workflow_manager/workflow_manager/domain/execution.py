@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from workflow_manager.domain.attempt_times import AttemptTimes
 from workflow_manager.domain.change_set import ChangeSet
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.data_lake import ObjectVersion
@@ -125,6 +126,7 @@ class Execution:
         status = transition_task(before.status, move)
         # What device and exam-manager said of one attempt says nothing of the next.
         moved = before.evolve(**{**dict.fromkeys(_OF_ONE_MOVE), **changes, "status": status})
+        moved = moved.evolve(times=_time(before, moved, cause))
         self.put_task(moved, cause)
         self.record(f"task:{task_id}", move, (before.status, status), cause, note or moved.reason)
         self.follow_tasks(cause)
@@ -344,6 +346,14 @@ class Execution:
         fresh = {"progress": 0, "reason": None, "dag_run_id": None, "deadline": None}
         told = {"data": data, "is_mirror_due": True}
         self._move_task(task.task_id, TaskMove.RESET, cause, **fresh, **told)
+
+
+def _time(before: Task, after: Task, cause: Cause) -> AttemptTimes | None:
+    if after.status is TaskStatus.PENDING:
+        return None
+    if after.status is TaskStatus.IN_PROGRESS:
+        return AttemptTimes(attempt=after.attempt, started_at=cause.at)
+    return before.own_times.model_copy(update={"finished_at": cause.at})
 
 
 def _watch(task: Task, cause: Cause) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.rejected_object import RejectedObject
+from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 
 DEFAULT_PERIOD = timedelta(days=30)
@@ -22,7 +23,7 @@ _TICK = timedelta(microseconds=1)
 _PLACE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00)#.*", re.DOTALL)
 
 ItemT = TypeVar("ItemT")
-Listed = DagRun | Workflow | RejectedObject
+Listed = DagRun | Workflow | RejectedObject | Upload
 
 
 def format_place(created_at: datetime, item_id: str = "") -> str:
@@ -39,6 +40,8 @@ def place_of(item: Listed) -> str:
             return format_place(item.created_at, item.workflow_id)
         case RejectedObject():
             return format_place(item.at, item.rejected_object_id)
+        case Upload():
+            return format_place(item.created_at, item.upload_id)
 
 
 def month_below(place: str) -> str:

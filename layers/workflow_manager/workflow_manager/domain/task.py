@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
+from workflow_manager.domain.attempt_times import AttemptTimes
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.device_look import DeviceLook
 from workflow_manager.domain.entity import UNREADABLE, Entity
@@ -84,6 +85,10 @@ class Task(Entity):
         What was last seen of the device of a scan that did not go on; see `own_look`.
     watched_until
         The attempt has ended here, but its scan may go on: until then, its end is looked for.
+    times
+        When the last attempt began and ended; see `own_times`.
+    created_at
+        When it was taken over from exam-manager; None: by a release that did not note it.
     """
 
     workflow_id: str
@@ -112,6 +117,8 @@ class Task(Entity):
     ask_again_at: AwareDatetime | None = None
     device_look: DeviceLook | None = None
     watched_until: AwareDatetime | None = None
+    times: AttemptTimes | None = None
+    created_at: AwareDatetime | None = None
 
     @property
     def due_at(self) -> AwareDatetime | None:
@@ -218,6 +225,13 @@ class Task(Entity):
         """What was last seen of the device in this attempt."""
         look = self.device_look
         return look if look is not None and look.attempt == self.attempt else None
+
+    @property
+    def own_times(self) -> AttemptTimes:
+        """When this attempt began and ended; nothing is known of one that has not begun."""
+        is_own = self.times is not None and self.times.attempt == self.attempt
+        known = is_own and self.status is not TaskStatus.PENDING
+        return self.times if known and self.times else AttemptTimes(attempt=self.attempt)
 
     @property
     def adopted_fields(self) -> dict[str, object]:

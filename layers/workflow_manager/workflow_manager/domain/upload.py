@@ -88,6 +88,11 @@ class Upload(Entity):
     created_at: AwareDatetime
 
     @property
+    def is_open(self) -> bool:
+        """Whether it takes parts, as far as we know: S3 may have given it up."""
+        return self.state is UploadState.CREATED
+
+    @property
     def n_parts(self) -> int:
         """Number of parts."""
         return -(-self.size_bytes // self.part_size_bytes)

@@ -27,6 +27,7 @@ from workflow_manager.ports import (
     MessageQueue,
     Orchestrator,
     ScanClient,
+    UserClient,
     WorkflowStore,
 )
 from workflow_manager.settings import Settings, get_settings
@@ -46,10 +47,13 @@ class Caller:
     ----------
     token
         Sent on to ScanHub's services, and stored nowhere.
+    role
+        The user's at user-login-manager.
     """
 
     token: str = field(repr=False)
     cause: Cause
+    role: str = ""
 
 
 def _event(request: Request) -> dict[str, Any]:
@@ -92,10 +96,11 @@ async def get_caller(request: Request, token: Token) -> Caller:
     if not user_name or not is_token(token):
         raise AuthenticationError("Not authenticated")
     operation_id = request.scope["route"].operation_id
-    if not _may(str(authorizer.get("role", "")), operation_id):
+    role = str(authorizer.get("role", ""))
+    if not _may(role, operation_id):
         raise PermissionDeniedError("Your role does not allow this.")
     request_id = str(context.get("requestId", ""))
-    return Caller(token, Cause(user_name, request_id, datetime.now(UTC), _trace(request)))
+    return Caller(token, Cause(user_name, request_id, datetime.now(UTC), _trace(request)), role)
 
 
 def _may(role: str, operation_id: str) -> bool:
@@ -146,6 +151,7 @@ StoreDep = Annotated[WorkflowStore, Depends(Port("store"))]
 LakeDep = Annotated[DataLake, Depends(Port("lake"))]
 QueueDep = Annotated[MessageQueue, Depends(Port("queue"))]
 OrchestratorDep = Annotated[Orchestrator, Depends(Port("orchestrator"))]
+UsersDep = Annotated[UserClient, Depends(Port("users"))]
 ExamDep = Annotated[ExamClient, Depends(CallersPort("exam"))]
 ScanDep = Annotated[ScanClient, Depends(CallersPort("scan"))]
 

@@ -2,10 +2,15 @@
 
 import hashlib
 import json
+import os
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response
+
+from workflow_manager.domain.listing import Listed, Page, place_of
+
+ListedT = TypeVar("ListedT", bound=Listed)
 
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _ETAG_HEADER = {"description": "Of this state, for If-None-Match.", "schema": {"type": "string"}}
@@ -42,6 +47,22 @@ def is_known(if_none_match: str, etag: str) -> bool:
     if if_none_match.strip() == "*":
         return True
     return etag.removeprefix("W/") in _ENTITY_TAG.findall(if_none_match)
+
+
+def describe_page(page: Page[ListedT], *filters: str | None) -> list[object]:
+    """Return what differs whenever a page of a list does, or would with other filters.
+
+    Every write of an item counts its version up, and each change of a task that is shown is a write
+    of its workflow too. The release counts, for another one may show more of the same.
+    """
+    seen = [(place_of(each), _version_of(each)) for each in page.items]
+    release = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
+    return [release, *filters, page.next_cursor, *seen]
+
+
+def _version_of(item: Listed) -> tuple[int, str | None]:
+    # One that was deleted and processed anew counts from the start.
+    return item.version, getattr(item, "last_event_id", None)
 
 
 class Revalidation:

@@ -12,9 +12,12 @@ from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.workflow import Workflow, WorkflowStatus
 from workflow_manager.http.dag_run_schemas import DagRunView
 from workflow_manager.http.schemas import EventView
+from workflow_manager.http.task_schemas import TaskView, view_tasks
+from workflow_manager.services.list_workflows import Board
 
-# A function's answer may have 6 MB, and one run with many results takes a good part of that.
-MAX_RUNS_SIZE_BYTES = 4 * 2**20
+# A function's answer may have 6 MB, and one run with many results, or workflow of many
+# tasks, takes a good part of that.
+MAX_LIST_SIZE_BYTES = 4 * 2**20
 
 NextCursor = Annotated[
     str | None, Field(description="For the next page, as `cursor`; null at the end.")
@@ -29,6 +32,14 @@ class WorkflowSummary(BaseModel):
     status: WorkflowStatus
     created_at: datetime
     updated_at: datetime
+    tasks: list[TaskView] | None = Field(
+        default=None, description="With `include=tasks` only; a scan's progress may lag a minute."
+    )
+
+
+def _summarize(workflow: Workflow) -> WorkflowSummary:
+    named = WorkflowSummary.model_fields.keys() - {"tasks"}
+    return WorkflowSummary(**{name: getattr(workflow, name) for name in named})
 
 
 class WorkflowList(BaseModel):
@@ -40,8 +51,22 @@ class WorkflowList(BaseModel):
     @classmethod
     def of(cls, page: Page[Workflow]) -> "WorkflowList":
         """Return the view of a page."""
-        shown = [WorkflowSummary.model_validate(w, from_attributes=True) for w in page.items]
-        return cls(workflows=shown, next_cursor=page.next_cursor)
+        return cls(workflows=[_summarize(w) for w in page.items], next_cursor=page.next_cursor)
+
+    @classmethod
+    def of_board(cls, board: Board, next_cursor: str | None) -> "WorkflowList":
+        """Return the view of a page with tasks, which ends early if it becomes too large."""
+        shown: list[WorkflowSummary] = []
+        size_bytes = 0
+        for graph in board.graphs:
+            tasks = view_tasks(graph, board.runs)
+            view = _summarize(graph.workflow).model_copy(update={"tasks": tasks})
+            size_bytes += len(view.model_dump_json().encode())
+            if shown and size_bytes > MAX_LIST_SIZE_BYTES:
+                before = board.graphs[len(shown) - 1].workflow
+                return cls(workflows=shown, next_cursor=encode_cursor(place_of(before)))
+            shown.append(view)
+        return cls(workflows=shown, next_cursor=next_cursor)
 
 
 class DagRunList(BaseModel):
@@ -58,7 +83,7 @@ class DagRunList(BaseModel):
         for index, run in enumerate(page.items):
             view = DagRunView.of(run)
             size_bytes += len(view.model_dump_json().encode())
-            if shown and size_bytes > MAX_RUNS_SIZE_BYTES:
+            if shown and size_bytes > MAX_LIST_SIZE_BYTES:
                 cursor = encode_cursor(place_of(page.items[index - 1]))
                 return cls(dag_runs=shown, next_cursor=cursor)
             shown.append(view)

@@ -29,6 +29,7 @@ STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.VersionConflictError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.TurnTakenError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.PayloadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.MisconfiguredError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -38,6 +39,8 @@ STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
 }
 # Others were first: the same request may succeed a moment later.
 RETRY_AFTER_S = 1
+# A login takes user-login-manager so long.
+TURN_AFTER_S = 2
 # A neighbour's own words about the request or its availability; its other failures are our 502.
 _PASSED_THROUGH = frozenset({400, 401, 403, 404, 409, 422, 503})
 
@@ -106,6 +109,8 @@ def add_problem_handlers(app: FastAPI) -> None:
         answer = problem(status, error.detail, error.reason, error.members)
         if isinstance(error, errors.VersionConflictError):
             answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        elif isinstance(error, errors.TurnTakenError):
+            answer.headers["Retry-After"] = str(TURN_AFTER_S)
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _count(error)
         return answer

@@ -1,40 +1,22 @@
 """What clients send and read, where it is not the domain's own model."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
+from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.entity import Event
-from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.execution import Execution
-from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.domain.task import Task
 from workflow_manager.domain.task_graph import TaskGraph
+from workflow_manager.http.task_schemas import TaskView, view_tasks
 from workflow_manager.ports import Dag, DagImportError
 
 if TYPE_CHECKING:
     # Lists show workflows too, and need not load what starts a scan.
     from workflow_manager.services.process_workflow import ProcessedWorkflow
-
-
-class TaskView(BaseModel):
-    """A task as clients see it."""
-
-    task_id: str
-    task_type: TaskType
-    status: TaskStatus
-    progress: int = Field(description="0 to 100 [%]")
-    attempt: int
-    input_task_ids: tuple[str, ...]
-    dag_run_id: str | None
-    reason: str | None = Field(description="Why it failed.")
-    deadline: datetime | None
-    updated_at: datetime
-
-    @classmethod
-    def of(cls, task: Task) -> "TaskView":
-        """Return the view of a task."""
-        return cls.model_validate(task, from_attributes=True)
 
 
 class EventView(BaseModel):
@@ -66,8 +48,16 @@ class WorkflowView(BaseModel):
     events_url: str | None = Field(default=None, description="Where all changes are, page by page.")
 
     @classmethod
-    def of(cls, graph: TaskGraph, events: list[Event], url: str) -> "WorkflowView":
-        """Return the view of a workflow that is found at `url`."""
+    def of(
+        cls, graph: TaskGraph, runs: Mapping[str, DagRun], events: list[Event], url: str
+    ) -> "WorkflowView":
+        """Return the view of a workflow that is found at `url`.
+
+        Parameters
+        ----------
+        runs
+            Those of `list_asked_runs`, by id.
+        """
         workflow = graph.workflow
         return cls(
             workflow_id=workflow.workflow_id,
@@ -76,7 +66,7 @@ class WorkflowView(BaseModel):
             auto_advance=workflow.auto_advance,
             created_at=workflow.created_at,
             updated_at=workflow.updated_at,
-            tasks=[TaskView.of(task) for task in graph.tasks.values()],
+            tasks=view_tasks(graph, runs),
             events=[EventView.model_validate(event, from_attributes=True) for event in events],
             events_url=f"{url}events/",
         )
@@ -102,7 +92,7 @@ class ProcessedWorkflowView(BaseModel):
             workflow_id=workflow.workflow_id,
             workflow_status=workflow.status,
             is_started=processed.is_started,
-            task=TaskView.of(processed.task) if processed.task else None,
+            task=_view_task(processed.execution.graph, processed.task),
             not_checked=processed.not_checked,
         )
 
@@ -137,7 +127,7 @@ class CancelledWorkflowView(BaseModel):
             message=message,
             workflow_id=execution.graph.workflow.workflow_id,
             workflow_status=execution.graph.workflow.status,
-            tasks=[TaskView.of(task) for task in execution.graph.tasks.values()],
+            tasks=view_tasks(execution.graph, {}),
         )
 
 
@@ -162,3 +152,8 @@ class AvailableTasks(BaseModel):
         """Return the list of DAGs."""
         listed = DagList(dags=dags, total_entries=len(dags), import_errors=tuple(import_errors))
         return cls(tasks=listed)
+
+
+def _view_task(graph: TaskGraph, task: Task | None) -> TaskView | None:
+    shown = view_tasks(graph.with_task(task), {}) if task else []
+    return next((each for each in shown if task and each.task_id == task.task_id), None)

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.ids import normalize_id
-from workflow_manager.domain.upload import MAX_N_PARTS, Crc64Nvme, Part, UploadState
+from workflow_manager.domain.listing import Page
+from workflow_manager.domain.upload import MAX_N_PARTS, Crc64Nvme, Part, Upload, UploadState
 from workflow_manager.services.get_upload import UploadProgress
 from workflow_manager.services.upload_and_trigger import TriggeredUpload
 from workflow_manager.settings import Settings
@@ -94,6 +95,43 @@ class UploadView(BaseModel):
             ],
             expires_at=expires_at,
         )
+
+
+class UploadSummary(BaseModel):
+    """An open upload in a list; GET the upload shows which parts are missing."""
+
+    upload_id: str
+    state: UploadState
+    dag_id: str | None
+    task_id: str | None
+    file_name: str
+    size_bytes: int
+    part_size_bytes: int
+    n_parts: int
+    created_at: datetime
+    expires_at: datetime = Field(description="It is forgotten then.")
+
+
+class UploadList(BaseModel):
+    """A page of the caller's own open uploads, newest first."""
+
+    uploads: list[UploadSummary]
+    next_cursor: str | None = Field(description="For the next page, as `cursor`; null at the end.")
+
+    @classmethod
+    def of(cls, page: Page[Upload], kept: timedelta) -> "UploadList":
+        """Return the view of a page of uploads, each of which is kept so long."""
+        shown = [
+            UploadSummary(
+                **{name: getattr(each, name) for name in _OF_UPLOAD},
+                expires_at=each.created_at + kept,
+            )
+            for each in page.items
+        ]
+        return cls(uploads=shown, next_cursor=page.next_cursor)
+
+
+_OF_UPLOAD = UploadSummary.model_fields.keys() - {"expires_at"}
 
 
 class AbortedUpload(BaseModel):

@@ -1,7 +1,7 @@
 """ScanHub's other services and the devices."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from workflow_manager.domain.exam import (
     Device,
@@ -106,3 +106,12 @@ class UserClient(Protocol):
 
     def get_current_user(self, token: str) -> User | None:
         """Return whose token it is, or None if it is refused."""
+
+    def log_in(self, username: str, password: str) -> dict[str, Any]:
+        """Return the answer to a login, sent once, with its ``access_token``.
+
+        Raises
+        ------
+        AuthenticationError
+            Name or password is wrong.
+        """

@@ -1,6 +1,6 @@
 """Where state and data live."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -24,11 +24,17 @@ class WorkflowStore(Protocol):
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
 
+    def list_tasks(self, workflow_id: str) -> dict[str, Task]:
+        """Return the tasks of a workflow by id, in the order of their definition."""
+
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow; None if there is none or its workflow is being deleted."""
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
+
+    def get_dag_runs(self, dag_run_ids: Collection[str]) -> dict[str, DagRun]:
+        """Return those runs that are there, by id, in as few reads as can be."""
 
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""
@@ -59,6 +65,9 @@ class WorkflowStore(Protocol):
     def list_rejected_objects(self, query: ListQuery) -> Page[RejectedObject]:
         """Return a page of the rejected objects, newest first; the latest one may be missing."""
 
+    def list_uploads(self, owner: str, query: ListQuery) -> Page[Upload]:
+        """Return a page of a user's open uploads, newest first; the latest one may be missing."""
+
     def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
         """Yield runs and scans that the reconciler must look at by now, most overdue first.
 
@@ -74,6 +83,12 @@ class WorkflowStore(Protocol):
         It begins behind the cursor `after`; the second value is the cursor for the next call, None
         at the end.
         """
+
+    def take_login_turn(self, now: datetime, until: datetime) -> bool:
+        """Take the deployment's one turn to log in until then; False while it is another's."""
+
+    def end_login_turn(self, until: datetime) -> None:
+        """Give back the turn that was taken until then; one that is another's by now stays."""
 
     def list_patient_workflows(self, pseudonym: str) -> list[str]:
         """Return the ids of all workflows of a patient; it reads the whole table."""

@@ -1,7 +1,7 @@
 """The `WorkflowStore` on one DynamoDB table."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -31,7 +31,7 @@ from workflow_manager.stores.items import Item, ItemKey, ModelT
 from workflow_manager.stores.listing_index import find_listed
 from workflow_manager.stores.table import Table, put_new, put_over
 
-ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject)
+ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject, Upload)
 
 
 class DynamoDBStore:
@@ -56,9 +56,12 @@ class DynamoDBStore:
         workflow = self._get(Workflow, items.workflow_key(workflow_id))
         if workflow is None:
             return None
+        return Execution(TaskGraph(workflow, self.list_tasks(workflow_id)))
+
+    def list_tasks(self, workflow_id: str) -> dict[str, Task]:
+        """Return the tasks of a workflow by id, in the order of their definition."""
         found = self._query(items.workflow_key(workflow_id).pk, items.TASK_PREFIX)
-        tasks = [decode_entity(Task, item) for item in found]
-        return Execution(TaskGraph(workflow, items.order_tasks(tasks)))
+        return items.order_tasks(decode_entity(Task, item) for item in found)
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
@@ -72,6 +75,13 @@ class DynamoDBStore:
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
         return self._get(DagRun, items.dag_run_key(dag_run_id))
+
+    def get_dag_runs(self, dag_run_ids: Collection[str]) -> dict[str, DagRun]:
+        """Return those runs that are there, by id."""
+        keys = dict.fromkeys(items.dag_run_key(each) for each in dag_run_ids)
+        found = self._table.read([items.encode_key(key) for key in keys], is_complete=True)
+        runs = [run for item in found for run in _decode_all(DagRun, item)]
+        return {run.dag_run_id: run for run in runs}
 
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an upload, or None."""
@@ -118,6 +128,13 @@ class DynamoDBStore:
         """Return a page of the objects that fit nothing, newest first, likewise."""
         return self._list(RejectedObject, items.REJECTED_OBJECTS, query, {})
 
+    def list_uploads(self, owner: str, query: ListQuery) -> Page[Upload]:
+        """Return a page of a user's open uploads, newest first, likewise."""
+        page = self._list(Upload, items.uploads_of(owner), query, {})
+        # An index lags, and two names could lead to one place of it.
+        own = [each for each in page.items if each.owner == owner and each.is_open]
+        return Page(own, page.next_cursor)
+
     def list_due(self, now: datetime) -> Iterator[DagRun | Task]:
         """Yield runs and scans that the reconciler must look at by now, most overdue first."""
         return read_due(self._table, items.DUE, now)
@@ -130,6 +147,30 @@ class DynamoDBStore:
     def list_active(self, after: str | None, limit: int) -> tuple[list[DagRun | Task], str | None]:
         """Return runs and scans that the reconciler must look at some day, in that order."""
         return read_active(self._table, after, limit)
+
+    def take_login_turn(self, now: datetime, until: datetime) -> bool:
+        """Take the deployment's one turn to log in until then; False while it is another's."""
+        return self._put_turn(until, "attribute_not_exists(PK) OR #until <= :at", now)
+
+    def end_login_turn(self, until: datetime) -> None:
+        """Give back the turn that was taken until then; one that is another's by now stays."""
+        self._put_turn(datetime.fromtimestamp(0, UTC), "#until = :at", until)
+
+    def _put_turn(self, until: datetime, condition: str, at: datetime) -> bool:
+        item = items.encode_key(items.LOGIN_TURN_KEY) | {
+            "until": {"N": f"{until.timestamp():.6f}"},
+        }
+        put = {
+            "Item": item,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#until": "until"},
+            "ExpressionAttributeValues": {":at": {"N": f"{at.timestamp():.6f}"}},
+        }
+        try:
+            self._table.write([put])
+        except VersionConflictError:
+            return False
+        return True
 
     def list_patient_workflows(self, pseudonym: str) -> list[str]:
         """Return the ids of all workflows of a patient; it reads the whole table."""

@@ -1,5 +1,6 @@
 """Entities and events as items of the table, and back: keys, index, expiry, numbers."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import UNREADABLE, Entity, Event
 from workflow_manager.domain.errors import InvalidInputError, StoreUnavailableError
-from workflow_manager.domain.listing import place_of
+from workflow_manager.domain.listing import Listed, place_of
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task, TaskStatus
@@ -34,6 +35,7 @@ MIRROR_DUE = "MIRROR"
 DAG_RUNS = "DAGRUN"
 WORKFLOWS = "WORKFLOW"
 REJECTED_OBJECTS = "REJECTED"
+UPLOADS = "UPLOAD"
 _KINDS = {DagRun: DAG_RUNS, Workflow: WORKFLOWS, RejectedObject: REJECTED_OBJECTS}
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -53,6 +55,7 @@ class ItemKey(NamedTuple):
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MAX_PK_BYTES, MAX_SK_BYTES = 2048, 1024
 
+LOGIN_TURN_KEY = ItemKey("SYSTEM", "LOGIN")
 STATUS_KEY = ItemKey("SYSTEM", "STATUS")
 
 
@@ -107,6 +110,18 @@ def upload_key(upload_id: str) -> ItemKey:
 def rejected_object_key(rejected_object_id: str) -> ItemKey:
     """Return the key of a rejected object."""
     return ItemKey(f"REJECTED#{rejected_object_id}", "REJECTED")
+
+
+def uploads_of(owner: str) -> str:
+    """Return the first part of the partitions in which the open uploads of a user are listed."""
+    # A name of any length and kind has a place of one length.
+    return f"{UPLOADS}#{hashlib.sha256(owner.encode(errors='replace')).hexdigest()[:32]}"
+
+
+def _kind_of(entity: Listed) -> str | None:
+    if isinstance(entity, Upload):
+        return uploads_of(entity.owner) if entity.is_open else None
+    return _KINDS[type(entity)]
 
 
 def event_partition(subject: str) -> str:
@@ -220,10 +235,11 @@ def encode_entity(entity: Entity, settings: Settings) -> Item:
     if due_at := getattr(entity, "due_at", None):
         # Sparse: an item without these attributes is not in the index.
         attributes |= {"due": due_partition(entity), "due_at": format_due(due_at)}
-    if isinstance(entity, DagRun | Workflow | RejectedObject):
+    if isinstance(entity, DagRun | Workflow | RejectedObject | Upload) and (
+        kind := _kind_of(entity)
+    ):
         place = place_of(entity)
-        listed = f"{_KINDS[type(entity)]}#{place[:7]}"
-        attributes |= {"listed": listed, "listed_at": place}
+        attributes |= {"listed": f"{kind}#{place[:7]}", "listed_at": place}
     if expires_at := expiry_of(entity, settings):
         attributes["expires_at"] = expires_at
     return _encode(entity_key(entity), written, attributes)

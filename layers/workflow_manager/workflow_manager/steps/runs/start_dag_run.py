@@ -23,6 +23,7 @@ from workflow_manager.domain.task import Task
 from workflow_manager.domain.timestamps import milliseconds_between
 from workflow_manager.domain.trace import new_trace
 from workflow_manager.domain.transitions import DagRunMove, move_run
+from workflow_manager.domain.workflow import Workflow
 from workflow_manager.observability import MetricUnit, logger, metrics, switch_trace, traced
 from workflow_manager.ports import (
     Clock,
@@ -183,7 +184,7 @@ def _note_reason(
     run = store.get_dag_run(dag_run_id)
     if run is not None and run.state is DagRunState.PENDING:
         tasks = _list_to_tell(store, run, cause) if run.waits_because != reason else []
-        store.commit([run.with_failed_start(reason, cause.at), *tasks])
+        store.commit([run.with_failed_start(reason, cause.at), *_touch(store, tasks)])
         send_changes(queue, tasks)
 
 
@@ -195,6 +196,12 @@ def _list_to_tell(store: WorkflowStore, run: DagRun, cause: Cause) -> list[Task]
     if task is None or task.dag_run_id != run.dag_run_id or not task.status.is_open:
         return []
     return [task.evolve(is_mirror_due=True, updated_at=cause.at)]
+
+
+def _touch(store: WorkflowStore, tasks: Sequence[Task]) -> list[Task | Workflow]:
+    # Lists show why a task waits, and take the workflow's version for whether that has changed.
+    found = (store.get_execution(task.workflow_id) for task in tasks)
+    return [*tasks, *(each.graph.workflow for each in found if each is not None)]
 
 
 @retry_on_conflict
@@ -224,7 +231,7 @@ def mark_started(
     }
     started, event = move_run(run, DagRunMove.START, cause, **changes)
     tasks = _list_to_tell(store, run, cause) if run.waits_because is not None else []
-    store.commit([started, *tasks], [event])
+    store.commit([started, *_touch(store, tasks)], [event])
     send_changes(queue, tasks)
     metrics.add_metric("DagRunsStarted", MetricUnit.Count, 1)
     logger.info("DAG run started", extra={"dag_run_id": dag_run_id, "dag_id": run.dag_id})

@@ -1,0 +1,155 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useState } from "react";
+import { Link, Route, Router, Switch, useLocation } from "wouter";
+import { useHashLocation } from "wouter/use-hash-location";
+import { forgetAnswers } from "./api/client";
+import { logInByCookie } from "./api/login";
+import { touch, useIsPaused } from "./api/polling";
+import { logOut, useSession } from "./api/session";
+import { findLanguage, type Language, LanguageContext, TEXTS, useText } from "./text/language";
+import { Login } from "./views/Login";
+import { Now } from "./views/Now";
+import { RunView } from "./views/RunView";
+import { WorkflowView } from "./views/WorkflowView";
+
+const TOUCHES = ["pointerdown", "keydown"] as const;
+
+function Paused(): ReactNode {
+  const text = useText();
+  const queries = useQueryClient();
+  if (!useIsPaused()) return null;
+  const goOn = (): void => {
+    touch();
+    void queries.invalidateQueries();
+  };
+  return (
+    <p role="status" className="failure">
+      {text.paused}{" "}
+      <button type="button" onClick={goOn}>
+        {text.resume}
+      </button>
+    </p>
+  );
+}
+
+interface Chosen {
+  language: Language;
+  theme: string;
+  onLanguage: () => void;
+  onTheme: () => void;
+}
+
+function Header({ language, theme, onLanguage, onTheme }: Chosen): ReactNode {
+  const text = useText();
+  const session = useSession();
+  const queries = useQueryClient();
+  const leave = (): void => {
+    logOut();
+    queries.clear();
+    forgetAnswers();
+  };
+  return (
+    <header>
+      <nav>
+        <Link href="/">{text.now}</Link>
+      </nav>
+      <span className="buttons">
+        {session.username && <bdi className="muted">{session.username}</bdi>}
+        <button type="button" lang={language === "en" ? "de" : "en"} onClick={onLanguage}>
+          {text.language}
+        </button>
+        <button type="button" onClick={onTheme}>
+          {theme === "dark" ? text.light : text.dark}
+        </button>
+        {session.status === "in" && (
+          <button type="button" onClick={leave}>
+            {text.logOut}
+          </button>
+        )}
+      </span>
+    </header>
+  );
+}
+
+function Missing(): ReactNode {
+  const text = useText();
+  return (
+    <>
+      <h1>{text.notFound}</h1>
+      <Link href="/">{text.back}</Link>
+    </>
+  );
+}
+
+function Pages(): ReactNode {
+  const [location] = useLocation();
+  // Each page begins anew: what one did on another is not said here.
+  return (
+    <Switch key={location}>
+      <Route path="/">
+        <Now />
+      </Route>
+      <Route path="/workflows/:id">{({ id }) => <WorkflowView id={id} />}</Route>
+      <Route path="/dag_runs/:id">{({ id }) => <RunView id={id} />}</Route>
+      <Route>
+        <Missing />
+      </Route>
+    </Switch>
+  );
+}
+
+export function App(): ReactNode {
+  const session = useSession();
+  const queries = useQueryClient();
+  const [language, setLanguage] = useState(() => findLanguage(localStorage.getItem("language"), navigator.languages));
+  const [theme, setTheme] = useState(document.documentElement.dataset["theme"] ?? "dark");
+  const text = TEXTS[language];
+  // Whoever comes back after an end sees the page as it was; before the first login there is none.
+  const hasPage = session.status === "in" || session.hasEnded;
+  useEffect(() => {
+    document.documentElement.lang = language;
+    document.title = text.title;
+    localStorage.setItem("language", language);
+  }, [language, text]);
+  useEffect(() => {
+    document.documentElement.dataset["theme"] = theme;
+    localStorage.setItem("theme", theme);
+  }, [theme]);
+  useEffect(() => {
+    const somebody = (): void => touch();
+    for (const name of TOUCHES) addEventListener(name, somebody);
+    void logInByCookie();
+    return () => TOUCHES.forEach((name) => removeEventListener(name, somebody));
+  }, []);
+  useEffect(() => {
+    if (session.status === "in") void queries.invalidateQueries();
+  }, [session.status, queries]);
+  return (
+    <LanguageContext value={language}>
+      <Router hook={useHashLocation}>
+        <a
+          className="skip"
+          href="#main"
+          onClick={(event) => {
+            // The fragment names the view.
+            event.preventDefault();
+            document.getElementById("main")?.focus();
+          }}
+        >
+          {text.skip}
+        </a>
+        <Header
+          language={language}
+          theme={theme}
+          onLanguage={() => setLanguage(language === "en" ? "de" : "en")}
+          onTheme={() => setTheme(theme === "dark" ? "light" : "dark")}
+        />
+        <main id="main" tabIndex={-1}>
+          <Paused />
+          {hasPage ? <Pages /> : <h1>{text.title}</h1>}
+        </main>
+        {session.status === "out" && <Login hasEnded={session.hasEnded} />}
+      </Router>
+    </LanguageContext>
+  );
+}

@@ -1,0 +1,65 @@
+import { queryOptions } from "@tanstack/react-query";
+import { api, unwrap } from "./client";
+import { pollAfter } from "./polling";
+import { isActive, type Run, type RunDetail, type Workflow, type WorkflowEvent, type WorkflowSummary } from "./types";
+
+const N_ON_BOARD = 100;
+const N_LOOSE_RUNS = 50;
+const MAX_EVENT_PAGES = 50;
+
+export const boardQuery = queryOptions({
+  queryKey: ["board"],
+  queryFn: async (): Promise<WorkflowSummary[]> => {
+    // Where the API does not know `include` yet, it answers without tasks.
+    const query = { limit: N_ON_BOARD, include: "tasks" };
+    return (await unwrap(api.GET("/workflows/", { params: { query } }))).workflows;
+  },
+  refetchInterval: ({ state }) => pollAfter((state.data ?? []).some(({ status }) => isActive(status))),
+});
+
+export const looseRunsQuery = queryOptions({
+  queryKey: ["runs"],
+  queryFn: async (): Promise<Run[]> => {
+    const { dag_runs } = await unwrap(api.GET("/dag_runs/", { params: { query: { limit: N_LOOSE_RUNS } } }));
+    return dag_runs.filter((run) => !run.workflow_id);
+  },
+  refetchInterval: ({ state }) => pollAfter((state.data ?? []).some((run) => isActive(run.state))),
+});
+
+export const readinessQuery = queryOptions({
+  queryKey: ["readiness"],
+  queryFn: async (): Promise<string[]> => {
+    const { degraded } = await unwrap(api.GET("/health/readiness"));
+    return Array.isArray(degraded) ? degraded : [];
+  },
+  refetchInterval: () => pollAfter(false),
+});
+
+export const workflowQuery = (workflow_id: string) =>
+  queryOptions({
+    queryKey: ["workflow", workflow_id],
+    queryFn: (): Promise<Workflow> => unwrap(api.GET("/workflows/{workflow_id}/", { params: { path: { workflow_id } } })),
+    refetchInterval: ({ state }) => pollAfter((state.data?.tasks ?? []).some(({ status }) => status === "IN_PROGRESS")),
+  });
+
+/** All of an audit trail, oldest first. */
+export async function readTrail(workflow_id: string): Promise<WorkflowEvent[]> {
+  const events: WorkflowEvent[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < MAX_EVENT_PAGES; page += 1) {
+    const query: { limit: number; cursor?: string } = cursor === null ? { limit: 100 } : { limit: 100, cursor };
+    const answer = api.GET("/workflows/{workflow_id}/events/", { params: { path: { workflow_id }, query } });
+    const found = await unwrap(answer);
+    events.push(...found.events);
+    cursor = found.next_cursor;
+    if (cursor === null) break;
+  }
+  return events;
+}
+
+export const runQuery = (dag_run_id: string) =>
+  queryOptions({
+    queryKey: ["run", dag_run_id],
+    queryFn: (): Promise<RunDetail> => unwrap(api.GET("/dag_runs/{dag_run_id}/", { params: { path: { dag_run_id } } })),
+    refetchInterval: ({ state }) => pollAfter(isActive(state.data?.state ?? "")),
+  });

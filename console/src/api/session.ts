@@ -1,0 +1,49 @@
+/** Who is logged in: in memory only, so a reload logs in again and nothing is left behind. */
+import { useSyncExternalStore } from "react";
+
+export interface Session {
+  status: "asking" | "out" | "in";
+  /** Whether somebody was logged in before. */
+  hasEnded: boolean;
+  username: string;
+}
+
+let token = "";
+let session: Session = { status: "asking", hasEnded: false, username: "" };
+const listeners = new Set<() => void>();
+
+function change(next: Session): void {
+  session = next;
+  for (const tell of listeners) tell();
+}
+
+export const getToken = (): string => token;
+
+export function begin(newToken: string, username: string): void {
+  token = newToken;
+  change({ status: "in", hasEnded: false, username });
+}
+
+/** End the session that had this token; a newer one goes on. */
+export function end(usedToken: string = token): void {
+  if (usedToken !== token || session.status === "out") return;
+  const hasEnded = session.status === "in";
+  token = "";
+  change({ ...session, status: "out", hasEnded });
+}
+
+export function logOut(): void {
+  token = "";
+  change({ status: "out", hasEnded: false, username: "" });
+}
+
+function subscribe(tell: () => void): () => void {
+  listeners.add(tell);
+  return () => listeners.delete(tell);
+}
+
+export const getSession = (): Session => session;
+
+export function useSession(): Session {
+  return useSyncExternalStore(subscribe, getSession);
+}

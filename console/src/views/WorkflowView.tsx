@@ -1,0 +1,180 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { api, unwrap } from "../api/client";
+import { readTrail, workflowQuery } from "../api/queries";
+import { isScan, type Plan, type Task, type WorkflowEvent } from "../api/types";
+import { Dialog } from "../parts/Dialog";
+import { Graph } from "../parts/Graph";
+import { OutcomeLine } from "../parts/OutcomeLine";
+import { type Scan, ScanDialog } from "../parts/ScanDialog";
+import { Failure, Foreign, Id, Said, State, useTaskName, Waiting } from "../parts/Small";
+import { Timeline } from "../parts/Timeline";
+import { useText } from "../text/language";
+import { TaskTable } from "./TaskTable";
+import { Trail } from "./Trail";
+import { useActions } from "./useActions";
+
+type Open = { is: "scan"; scan: Scan } | { is: "process"; plan: Plan } | { is: "cancel"; act: () => Promise<unknown> };
+
+function PlanOf({ plan }: { plan: Plan }): ReactNode {
+  const text = useText();
+  const lines = [...plan.problems, ...plan.tasks.flatMap((task) => task.problems.map((each) => `${task.task_id.slice(0, 8)}: ${each}`))];
+  return (
+    <div role="status">
+      <p>{lines.length === 0 ? text.validOk : text.validBad}</p>
+      <Said lines={lines} />
+    </div>
+  );
+}
+
+/** One workflow: what depends on what, what happened, and what one may do about it. */
+export function WorkflowView({ id }: { id: string }): ReactNode {
+  const text = useText();
+  const nameOf = useTaskName();
+  const queries = useQueryClient();
+  const { data: workflow, error } = useQuery(workflowQuery(id));
+  const { outcome, run } = useActions();
+  const [open, setOpen] = useState<Open | null>(null);
+  const [plan, setPlan] = useState<Plan | null>(null);
+  const [trail, setTrail] = useState<WorkflowEvent[]>([]);
+  if (!workflow) return <Waiting error={error} />;
+
+  const path = { workflow_id: id };
+  const leave = (): void => {
+    setOpen(null);
+    void queries.invalidateQueries();
+  };
+  const validate = (): Promise<Plan> => unwrap(api.POST("/workflows/{workflow_id}/validate/", { params: { path } }));
+  const process = (): Promise<unknown> => unwrap(api.POST("/process/{workflow_id}/", { params: { path } }));
+  const cancelAll = (): Promise<unknown> => unwrap(api.POST("/workflows/{workflow_id}/cancel/", { params: { path } }));
+  const prepare = async (): Promise<void> => {
+    const found = await validate();
+    const scan = workflow.tasks.find((task: Task) => isScan(task) && found.would_start.includes(task.task_id));
+    if (scan && found.is_valid) setOpen({ is: "scan", scan: describe(scan, process) });
+    else setOpen({ is: "process", plan: found });
+  };
+  const describe = (task: Task, send: () => Promise<unknown>): Scan => ({
+    workflowId: id,
+    deviceId: task.device_id ?? null,
+    attempt: task.attempt + 1,
+    send,
+  });
+  const start = (task: Task): void => {
+    const taskPath = { workflow_id: id, task_id: task.task_id };
+    // Sent twice, it starts nothing twice.
+    const query = { expected_attempt: task.attempt };
+    const send = (): Promise<unknown> =>
+      task.status === "PENDING"
+        ? unwrap(api.POST("/trigger_task/{task_id}/", { params: { path: { task_id: task.task_id }, query } }))
+        : unwrap(api.POST("/workflows/{workflow_id}/tasks/{task_id}/retry/", { params: { path: taskPath, query } }));
+    if (isScan(task)) setOpen({ is: "scan", scan: describe(task, send) });
+    else run(`${task.status === "PENDING" ? text.start : text.retry}, ${nameOf(task)}`, send);
+  };
+  const cancel = (task: Task): void => {
+    const taskPath = { workflow_id: id, task_id: task.task_id };
+    const act = (): Promise<unknown> => unwrap(api.POST("/workflows/{workflow_id}/tasks/{task_id}/cancel/", { params: { path: taskPath } }));
+    setOpen({ is: "cancel", act });
+  };
+  const events = trail.length > workflow.events.length ? trail : workflow.events;
+  // Its first line is the one that defines it.
+  const isLonger = workflow.events.length > 0 && workflow.events[0]?.name !== "define";
+  const isBusy = outcome.is === "sending";
+  const hasOpen = workflow.tasks.some(({ status }) => status === "PENDING" || status === "IN_PROGRESS");
+  return (
+    <>
+      <h1>
+        {text.workflow} <Id id={id} />
+      </h1>
+      <p>
+        <State state={workflow.status} />
+        {workflow.exam_id && (
+          <span className="muted">
+            {" "}
+            · {text.exam} <Id id={workflow.exam_id} />
+          </span>
+        )}
+      </p>
+      {error && <Failure error={error} />}
+      <div className="buttons">
+        <button type="button" disabled={isBusy} onClick={() => run(text.validate, async () => setPlan(await validate()))}>
+          {text.validate}
+        </button>
+        <button type="button" disabled={isBusy} onClick={() => run(text.validate, prepare)}>
+          {text.process} …
+        </button>
+        {hasOpen && (
+          <button type="button" disabled={isBusy} onClick={() => setOpen({ is: "cancel", act: cancelAll })}>
+            {text.cancelWorkflow} …
+          </button>
+        )}
+      </div>
+      <OutcomeLine outcome={outcome} />
+      {plan && <PlanOf plan={plan} />}
+      <h2>{text.graph}</h2>
+      <Graph tasks={workflow.tasks} />
+      <h2>{text.tasks}</h2>
+      <TaskTable tasks={workflow.tasks} isBusy={isBusy} onStart={start} onCancel={cancel} />
+      <h2>{text.timeline}</h2>
+      <Timeline events={events} tasks={workflow.tasks} />
+      <h2>{text.trail}</h2>
+      <Trail events={events} />
+      {isLonger && trail.length === 0 && (
+        <button type="button" onClick={() => run(text.trail, async () => setTrail(await readTrail(id)))}>
+          {text.olderTrail}
+        </button>
+      )}
+      {open?.is === "scan" && <ScanDialog scan={open.scan} onLeave={leave} />}
+      {open?.is === "process" && (
+        <Dialog title={text.processTitle} onLeave={leave}>
+          <PlanOf plan={open.plan} />
+          <p>{open.plan.would_start.length === 0 ? text.processNothing : text.processStarts}</p>
+          <ul>
+            {open.plan.tasks
+              .filter((task) => open.plan.would_start.includes(task.task_id))
+              .map((task) => (
+                <li key={task.task_id}>
+                  <Foreign>{nameOf(task)}</Foreign>
+                </li>
+              ))}
+          </ul>
+          <div className="buttons">
+            <button type="button" onClick={leave}>
+              {text.cancelDialog}
+            </button>
+            {open.plan.would_start.length > 0 && (
+              <button
+                type="button"
+                onClick={() => {
+                  run(text.process, process);
+                  leave();
+                }}
+              >
+                {text.process}
+              </button>
+            )}
+          </div>
+        </Dialog>
+      )}
+      {open?.is === "cancel" && (
+        <Dialog title={text.cancelTitle} onLeave={leave}>
+          <p>{text.cancelScan}</p>
+          <div className="buttons">
+            <button type="button" onClick={leave}>
+              {text.cancelDialog}
+            </button>
+            <button
+              type="button"
+              className="danger"
+              onClick={() => {
+                run(text.cancel, open.act);
+                leave();
+              }}
+            >
+              {text.cancelYes}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
