@@ -318,3 +318,24 @@ def test_report_that_exam_manager_refuses_is_left_to_the_reconciler(deployment: 
 
     task = PORTS["store"]().get_task(deployment.workflow_id, deployment.task_ids[0])
     assert task.report_retry_at is not None
+
+
+def test_result_that_exam_manager_refuses_ends_the_task_and_is_on_the_trail(
+    deployment: Deployment,
+) -> None:
+    deployment.add_workflow(SCAN, RECONSTRUCTION)
+    scan(deployment)
+    [run] = deployment.airflow.runs.values()
+    key = f"{run['conf']['output_prefix']}/image.dcm"
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"image")
+    fault = {"service": "exam-manager", "method": "POST", "path_contains": "result"}
+    refusal = {"kind": "status", "status": 400, "detail": "Parent (task_id) does not exist."}
+    deployment.stand_in.faults.add(Fault.model_validate(fault | refusal))
+
+    results = {"success": True, "results": [{"type": "DICOM", "key": key}]}
+    assert deployment.call_back(run["conf"], results) == 200
+    deployment.drain_queue("follow_changes")
+
+    assert shown_states(deployment) == ["COMPLETED", "COMPLETED"]
+    events = PORTS["store"]().list_events(f"workflow:{deployment.workflow_id}")
+    assert "Exam-manager refuses a result of type DICOM." in [event.reason for event in events]
