@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 Event = dict[str, Any]
 # In whatever is hostile, so that it is known again where it must not be.
@@ -93,6 +94,8 @@ def _attack_body(good: Event, texts: list[str]) -> Iterator[Event]:
     sent = good["body"] or ""
     if good["isBase64Encoded"]:
         yield from _attack_form(good, texts)
+    elif "urlencoded" in good["headers"].get("Content-Type", ""):
+        yield from _attack_fields(good, dict(parse_qsl(sent)), texts)
     elif sent:
         yield from _attack_json(good, json.loads(sent), texts)
 
@@ -108,6 +111,16 @@ def _attack_json(good: Event, sent: dict[str, Any], texts: list[str]) -> Iterato
     for name in sent:
         yield good | {"body": json.dumps({key: sent[key] for key in sent if key != name})}
         yield good | {"body": json.dumps(sent)[:-1] + f', "{name}": "{MARK}"}}'}
+
+
+def _attack_fields(good: Event, sent: dict[str, str], texts: list[str]) -> Iterator[Event]:
+    for name in [*sent, MARK]:
+        for text in texts:
+            fields = urlencode(sent | {name: text}, errors="surrogatepass")
+            yield good | {"body": fields}
+            yield good | {"body": f"{fields}&{name}={MARK}"}
+    for name in sent:
+        yield good | {"body": urlencode({key: sent[key] for key in sent if key != name})}
 
 
 def _attack_form(good: Event, texts: list[str]) -> Iterator[Event]:

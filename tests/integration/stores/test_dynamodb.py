@@ -119,7 +119,6 @@ def test_commit_lists_runs_and_workflows_by_their_month_for_good(
     rejected = read_item(dynamodb, settings, "REJECTED#rejected-1", "REJECTED")
     assert rejected["listed"] == {"S": "REJECTED#2026-11"}
     assert "listed" not in read_item(dynamodb, settings, "WORKFLOW#workflow-1", "TASK#task-1")
-    assert "listed" not in read_item(dynamodb, settings, "UPLOAD#upload-1", "UPLOAD")
 
 
 def test_commit_lets_uploads_events_and_final_runs_expire(
