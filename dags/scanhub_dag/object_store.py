@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from botocore.exceptions import (
 
 from scanhub_dag.conf import InputResult
 from scanhub_dag.deadline import bound_aws_client, limit
+from scanhub_dag.disk import find_room
 from scanhub_dag.errors import RunError
 
 _CONFIG = Config(
@@ -33,8 +33,6 @@ _CALL_S, _SLOWEST_BYTES_PER_S = 120.0, 50_000
 _N_TRIES = 3
 _BROKEN_OFF = (FlexibleChecksumError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 _CHUNK_BYTES = 2**20
-# Of what is free, for one file: the worker may have other runs.
-_SHARE_OF_DISK = 0.5
 # In this thread: one that waits for S3 would outlive Airflow's time-out.
 _IN_PARTS = TransferConfig(
     multipart_threshold=64 * 2**20, multipart_chunksize=64 * 2**20, use_threads=False
@@ -124,19 +122,3 @@ class ObjectStore:
 
 def _longest_s(n_bytes: int) -> float:
     return _CALL_S + n_bytes / _SLOWEST_BYTES_PER_S
-
-
-def find_room(directory: Path) -> int:
-    """Return how many bytes one file may take, so that there is room for those of other runs.
-
-    Parameters
-    ----------
-    directory
-        Where the file is to be.
-
-    Returns
-    -------
-    int
-        In bytes.
-    """
-    return int(_SHARE_OF_DISK * shutil.disk_usage(directory).free)

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from scanhub_dag.disk import find_room
 from scanhub_reconstruction.model import (
     NeedsEngineError,
     RawData,
@@ -26,7 +27,7 @@ from scanhub_reconstruction.model import (
     Volume,
 )
 from scanhub_reconstruction.parallel import ParallelImaging
-from scanhub_reconstruction.scratch import find_room, map_scratch
+from scanhub_reconstruction.scratch import map_scratch
 
 # Beside the reader's own limit of processor time: waiting for a disk or a busy machine has an end.
 _TIMEOUT_S = 3600.0

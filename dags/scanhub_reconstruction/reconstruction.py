@@ -12,8 +12,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from scanhub_dag.disk import find_room
 from scanhub_reconstruction.model import RawData, RawDataError, release_pages
-from scanhub_reconstruction.scratch import Scratch, find_room
+from scanhub_reconstruction.scratch import Scratch
 
 # Where a piece of one array lies, and where it belongs in the other.
 _Segment = tuple[slice, slice]

@@ -5,32 +5,11 @@ from __future__ import annotations
 import math
 import mmap
 import os
-import shutil
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanhub_reconstruction.model import RawDataError
-
-# Of what is free, for one file: the worker may have other runs.
-_SHARE_OF_DISK = 0.5
-
-
-def find_room(directory: Path) -> int:
-    """Return how many bytes one file may take, so that there is room for those of other runs.
-
-    Parameters
-    ----------
-    directory
-        Where the file is to be.
-
-    Returns
-    -------
-    int
-        In bytes.
-    """
-    return int(_SHARE_OF_DISK * shutil.disk_usage(directory).free)
 
 
 def check_room(n_bytes: int, room_bytes: int) -> None:
@@ -41,7 +20,7 @@ def check_room(n_bytes: int, room_bytes: int) -> None:
     n_bytes
         Size of the file.
     room_bytes
-        As of `find_room`.
+        As of `scanhub_dag.disk.find_room`.
 
     Raises
     ------

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanhub_dag import Run
+from scanhub_dag.disk import find_room
 from scanhub_reconstruction.dicom import write_dicom
 from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.preview import draw_preview
 from scanhub_reconstruction.provenance import describe_provenance
 from scanhub_reconstruction.reconstruction import reconstruct_volume
 from scanhub_reconstruction.run_conf import RunConf
-from scanhub_reconstruction.scratch import check_room, find_room
+from scanhub_reconstruction.scratch import check_room
 from scanhub_reconstruction.series_scale import SeriesScale
 
 

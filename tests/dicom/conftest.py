@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from scanhub_dag.disk import find_room
 from scanhub_reconstruction import raw_data
 from scanhub_reconstruction.ismrmrd_file import read_ismrmrd
 from scanhub_reconstruction.model import RawData
 from scanhub_reconstruction.run_conf import RunConf
-from scanhub_reconstruction.scratch import Scratch, find_room
+from scanhub_reconstruction.scratch import Scratch
 from tests.unit.dags.corpus import Case, write_case
 from tests.unit.dags.dicom_series import write_series
 

@@ -14,10 +14,11 @@ import pytest
 from ismrmrd import hdf5, xsd
 
 from local.phantom import simulate_acquisition
+from scanhub_dag.disk import find_room
 from scanhub_reconstruction import raw_data
 from scanhub_reconstruction.ismrmrd_file import read_ismrmrd
 from scanhub_reconstruction.model import RawData
-from scanhub_reconstruction.scratch import Scratch, find_room
+from scanhub_reconstruction.scratch import Scratch
 from tests.unit.dags.open_runs import serve_s3
 
 Acquire = Callable[..., Path]
