@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
@@ -18,6 +19,7 @@ from local.state import Stack
 
 # The names in the samples, which are those of the unit tests' hospital.
 TOKEN = "a-users-token"  # noqa: S105 - a sample
+FORM = "username=operator&password=secret"
 BUCKET = "data-lake"
 WORKFLOW_ID = "5b1d2a34-8f0e-4a77-9d4e-0c6f8f6f1a01"
 SCAN_ID = "0d9f6a52-53c5-4d0c-8d2c-7a3f3f0b2c02"
@@ -76,6 +78,7 @@ class Hospital:
         scan_id, reconstruction_id = made["task_ids"]
         return {
             TOKEN: self.stack.token,
+            FORM: urlencode({"username": self.stack.username, "password": self.stack.password}),
             BUCKET: self.stack.bucket,
             WORKFLOW_ID: made["workflow_id"],
             SCAN_ID: scan_id,
