@@ -5,11 +5,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.types import ASGIApp
 
-from local.scanhub import control, device_api, exam_manager, registries, user_login_manager
+from local.scanhub import (
+    control,
+    device_api,
+    exam_manager,
+    gateway,
+    registries,
+    user_login_manager,
+)
 from local.scanhub.accounts import Account, Accounts
 from local.scanhub.dependencies import AWAY, StandIn
 from local.scanhub.device_manager import DeviceManager
@@ -86,8 +94,9 @@ def make_app(stand_in: StandIn) -> ASGIApp:
     """Return the application: all services behind the wire that can fail."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+        async with gateway.make_client() as client:
+            yield {"gateway": client}
         stand_in.scanner.stop()
         stand_in.store.close()
 
@@ -106,6 +115,7 @@ def make_app(stand_in: StandIn) -> ASGIApp:
         registries.sequences,
         device_api.public,
         device_api.router,
+        gateway.router,
     ):
         app.include_router(router)
     return FaultyWire(app, faults=stand_in.faults, recorder=stand_in.recorder)
