@@ -1,7 +1,5 @@
 """Chromium, and all functions over a hospital in memory behind a real server."""
 
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.chromium import open_chromium
 from tests.fakes import world as hospital
 from tests.fakes.app import make_app
 from tests.fakes.ports import MemoryPorts, call, find_ports
@@ -24,13 +23,6 @@ from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun, trigger_airflow
 
 BASE = "/api/v1/workflowmanager"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START_TIMEOUT_S = 30
 
 
@@ -98,15 +90,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hospital]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # No longer: its event loop would be in the way of functions that are called directly.
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("There is no chromium on the PATH.")
-        pytest.skip("NOT TESTED: the console in a browser, for there is no chromium on the PATH.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -9,11 +9,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
 from local.config import ROOT, StackConfig
 from local.phantom import simulate_kspace
 from local.stack import is_up, reset, up
+from tests.chromium import open_chromium
 from tests.e2e.laptop import Json, Laptop
+from tests.e2e.watched import Watched, watch
 from tests.own_dags import copy_own_dags
 from tests.permissions.recorder import FOLDER_VARIABLE
 
@@ -118,6 +121,20 @@ def _no_faults(laptop: Laptop) -> Iterator[None]:
     laptop.clear_faults()
     yield
     laptop.clear_faults()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return Chromium."""
+    with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def console(browser: Browser, laptop: Laptop) -> Iterator[Watched]:
+    """Return an empty page, which in the end must have kept to what holds for every page."""
+    with watch(browser, laptop) as watched:
+        yield watched
 
 
 @pytest.fixture(scope="session")
