@@ -31,6 +31,8 @@ from local.scanhub.seed import (
     DEVICE_ID,
     OPERATOR_PASSWORD,
     OPERATOR_USERNAME,
+    SCIENTIST_PASSWORD,
+    SCIENTIST_USERNAME,
     SERVICE_PASSWORD,
     SERVICE_USERNAME,
     Seed,
@@ -59,6 +61,7 @@ def make_stand_in(settings: Settings) -> StandIn:
     accounts = Accounts(
         store,
         Account(settings.username, settings.password, "Olivia", "Operator", Role.MEDICAL),
+        Account(SCIENTIST_USERNAME, SCIENTIST_PASSWORD, "Sam", "Scientist", Role.SCIENTIST),
         Account(SERVICE_USERNAME, settings.service_password, "Workflow", "Manager", Role.ENGINEER),
     )
     devices = DeviceManager(store, lambda token: accounts.check_token(token) is not None)

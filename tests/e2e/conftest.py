@@ -25,7 +25,7 @@ INJECTED = ROOT / "tests" / "permissions" / "injected"
 SCAN_DURATION_S = 0.9
 # Whatever takes a service away comes late, and what looks at all traces comes after everything.
 LATE_MODULES = ("test_airflow_outage", "test_chaos", "test_data_protection")
-MEASUREMENTS = pytest.StashKey[dict[str, float]]()
+MEASUREMENTS = pytest.StashKey[dict[str, float | str]]()
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ def small_kspace(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def measurements(request: pytest.FixtureRequest) -> dict[str, float]:
-    """Return where durations [s] are noted for the summary."""
+def measurements(request: pytest.FixtureRequest) -> dict[str, float | str]:
+    """Return where durations [s], and what is no duration, are noted for the summary."""
     return request.config.stash.setdefault(MEASUREMENTS, {})
 
 
@@ -173,5 +173,6 @@ def pytest_terminal_summary(
     measured = config.stash.get(MEASUREMENTS, {})
     if measured:
         terminalreporter.section("measured on the laptop stack")
-    for name, duration_s in measured.items():
-        terminalreporter.write_line(f"{name}: {duration_s:.2f} s")
+    for name, value in measured.items():
+        text = value if isinstance(value, str) else f"{value:.2f} s"
+        terminalreporter.write_line(f"{name}: {text}")

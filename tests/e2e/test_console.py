@@ -147,3 +147,15 @@ def test_workflow_is_cancelled_and_airflow_stops(laptop: Laptop, console: Watche
     # Then it is over, in Airflow too
     console.expect_state("cancelled")
     wait_until(lambda: get_airflow_state(laptop, run_id) == "failed", "Airflow to stop the run")
+
+
+@pytest.mark.parametrize(("is_ours", "status"), [(True, 200), (False, 403)])
+def test_data_lake_answers_no_other_page(laptop: Laptop, is_ours: bool, status: int) -> None:
+    # Given the console's origin, and another one; when a browser asks whether it may put a part
+    origin = laptop.stack.scanhub_url if is_ours else "https://elsewhere.example"
+    headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    url = f"{laptop.stack.aws_endpoint_url}/{laptop.stack.bucket}/upload/x"
+    answer = laptop.plain.request("OPTIONS", url, headers=headers)
+    # Then S3 allows the first only
+    assert answer.status_code == status
+    assert (answer.headers.get("access-control-allow-origin") == origin) is is_ours
