@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from local.stack import check_health, start_service, stop_service
 from tests.e2e.alarms import list_ringing, read_metrics
 from tests.e2e.laptop import Laptop, wait_until
-from tests.e2e.watched import TIMEOUT_MS, Watched, watch
+from tests.e2e.watched import Watched, watch
 
 # More turns than either alarm takes minutes; and a run that old rings.
 N_TURNS = 6
@@ -56,7 +56,7 @@ def test_check_readiness_names_airflow_while_it_is_down(laptop: Laptop) -> None:
 @pytest.mark.usefixtures("_airflow_is_down")
 def test_console_says_that_airflow_is_away(board: Watched) -> None:
     # Given a page that was open before; then it says by itself what does not work
-    expect(board.page.get_by_role("alert")).to_contain_text("airflow", timeout=TIMEOUT_MS)
+    expect(board.page.get_by_role("alert")).to_contain_text("airflow")
 
 
 @pytest.mark.usefixtures("_airflow_is_down")
@@ -107,7 +107,7 @@ def test_trigger_airflow_starts_the_run_once_when_airflow_is_back(
 def test_console_goes_on_when_airflow_is_back(board: Watched) -> None:
     # Given that Airflow is back; then the page that was open all the time says nothing of it
     expect(board.page.get_by_role("heading", name="Under way")).to_be_visible()
-    expect(board.page.get_by_role("alert")).to_have_count(0, timeout=TIMEOUT_MS)
+    expect(board.page.get_by_role("alert")).to_have_count(0)
 
 
 def _has_started(laptop: Laptop, run_id: str) -> bool:

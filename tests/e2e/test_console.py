@@ -9,7 +9,7 @@ from tests.e2e.laptop import Json, Laptop, wait_until
 from tests.e2e.test_control import get_airflow_state, make_sleeping_task, wait_for_start
 from tests.e2e.test_data_protection import PATIENT
 from tests.e2e.test_failures import NOT_RAW_DATA
-from tests.e2e.watched import AT_DEVICE, START, TIMEOUT_MS, Watched
+from tests.e2e.watched import AT_DEVICE, START, Watched
 
 
 def read_task(laptop: Laptop, ids: Json, number: int) -> Json:
@@ -33,7 +33,7 @@ def test_form_logs_in_and_leaves_nothing(
     # When the right one is given, then it shows what is under way
     page.get_by_label("Password").fill(stack.password)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Now")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.get_by_role("heading", name="Now")).to_be_visible()
     # And a reload knows nobody, for no cookie was left
     page.reload()
     expect(page.get_by_label("Password")).to_be_visible()
@@ -109,7 +109,7 @@ def test_failure_says_why_and_a_rescan_mends_it(laptop: Laptop, console: Watched
     # Then the board puts the workflow first, with the reason, which the run has too
     needing = page.get_by_role("region", name="Needs somebody").get_by_role("listitem")
     card = needing.filter(has=page.get_by_role("link", name=ids["workflow_id"][:8]))
-    expect(card).to_contain_text(NOT_RAW_DATA, timeout=TIMEOUT_MS)
+    expect(card).to_contain_text(NOT_RAW_DATA)
     card.get_by_role("link", name=ids["workflow_id"][:8]).click()
     run_id = read_task(laptop, ids, 1)["dag_run_id"]
     page.get_by_role("link", name=run_id[:8]).first.click()

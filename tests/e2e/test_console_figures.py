@@ -14,7 +14,7 @@ from playwright.sync_api import CDPSession, Page, expect
 from local.config import ROOT
 from tests.e2e.laptop import Laptop
 from tests.e2e.test_control import make_sleeping_task, wait_for_start
-from tests.e2e.watched import TIMEOUT_MS, Watched
+from tests.e2e.watched import Watched
 
 pytestmark = pytest.mark.load
 STATIC = ROOT / "functions" / "get_console" / "static"
@@ -93,7 +93,7 @@ def test_open_board_asks_little(
     cancel_all(laptop)
     console.log_in()
     console.show()
-    expect(console.page.get_by_text("Nothing is under way.")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(console.page.get_by_text("Nothing is under way.")).to_be_visible()
     # When nobody touches it
     idle, idle_s = measure(console)
     # And when something is under way
@@ -101,7 +101,7 @@ def test_open_board_asks_little(
     laptop.process(ids["workflow_id"]).raise_for_status()
     wait_for_start(laptop, ids["workflow_id"])
     link = console.page.get_by_role("link", name=ids["workflow_id"][:8])
-    expect(link).to_be_visible(timeout=TIMEOUT_MS)
+    expect(link).to_be_visible()
     busy, busy_s = measure(console)
     laptop.api.post(f"/workflows/{ids['workflow_id']}/cancel/").raise_for_status()
     # Then it asks at the pace that it should

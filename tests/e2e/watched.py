@@ -64,7 +64,7 @@ class Watched:
 
     def expect_state(self, word: str) -> None:
         """Wait until a workflow or run that is shown has this state."""
-        expect(self.page.locator("h1 + p")).to_contain_text(word, timeout=TIMEOUT_MS)
+        expect(self.page.locator("h1 + p")).to_contain_text(word)
 
     def open_scan_dialog(self, button: str) -> None:
         """Press a button that leads to a scan."""
@@ -93,6 +93,9 @@ def watch(browser: Browser, laptop: Laptop) -> Iterator[Watched]:
     """Open an empty page; in the end it has asked nobody else, broken no policy, kept no secret."""
     with browser.new_context(locale="en-GB", timezone_id="Europe/Berlin") as context:
         page = context.new_page()
+        # The first call of each function starts it.
+        page.set_default_timeout(TIMEOUT_MS)
+        expect.set_options(timeout=TIMEOUT_MS)
         watched = Watched(laptop, page)
         page.on("request", lambda request: watched.asked.append(request.url))
         page.on("response", watched.note)
