@@ -1,17 +1,24 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, unwrap } from "./client";
 import { pollAfter } from "./polling";
-import { isActive, type Run, type RunDetail, type Workflow, type WorkflowEvent, type WorkflowSummary } from "./types";
+import { isActive, type Me, type Run, type RunDetail, type Workflow, type WorkflowEvent, type WorkflowSummary } from "./types";
 
 const N_ON_BOARD = 100;
 const N_LOOSE_RUNS = 50;
 const MAX_EVENT_PAGES = 50;
 
+/** Who is logged in, and what he may do; a role changes seldom. */
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: (): Promise<Me> => unwrap(api.GET("/me/")),
+  staleTime: 5 * 60_000,
+  retry: 1,
+});
+
 export const boardQuery = queryOptions({
   queryKey: ["board"],
   queryFn: async (): Promise<WorkflowSummary[]> => {
-    // Where the API does not know `include` yet, it answers without tasks.
-    const query = { limit: N_ON_BOARD, include: "tasks" };
+    const query = { limit: N_ON_BOARD, include: "tasks" } as const;
     return (await unwrap(api.GET("/workflows/", { params: { query } }))).workflows;
   },
   refetchInterval: ({ state }) => pollAfter((state.data ?? []).some(({ status }) => isActive(status))),

@@ -82,8 +82,8 @@ export function Id({ id }: { id: string }): ReactNode {
   );
 }
 
-/** What a task is called: its kind, and the beginning of its id. */
-export function useTaskName(): (task: { task_id: string; task_type: string }) => string {
+/** What a task is called: its kind, and its place as the API counts it, else the beginning of its id. */
+export function useTaskName(): (task: { task_id: string; task_type: string; name?: string | null }) => string {
   const text = useText();
-  return ({ task_id, task_type }) => `${text.taskTypes[task_type] ?? task_type} ${task_id.slice(0, 8)}`;
+  return ({ task_id, task_type, name }) => `${text.taskTypes[task_type] ?? task_type} ${/ (\d+)$/.exec(name ?? "")?.[1] ?? task_id.slice(0, 8)}`;
 }

@@ -11,6 +11,7 @@ const task = (fields: Partial<Task>): Task => ({
   progress: 0,
   attempt: 0,
   input_task_ids: [],
+  inputs: [],
   dag_run_id: null,
   reason: null,
   deadline: null,
