@@ -41,21 +41,19 @@ export function Me({ username }: { username: string }): ReactNode {
   }, [ends_at]);
   return (
     <span className="me muted">
-      <bdi>{data?.username || username}</bdi>
+      <Foreign>{data?.username || username}</Foreign>
       {data && (
         <>
           {" · "}
-          <bdi>{text.me.roles[data.role] ?? data.role}</bdi>
+          <Foreign>{text.me.roles[data.role] ?? data.role}</Foreign>
         </>
       )}
-      <span role="status" className={isNear ? "why" : ""}>
-        {ends_at && (
-          <>
-            {" · "}
-            {text.me.endsAt} <Time at={ends_at} />
-          </>
-        )}
-      </span>
+      {ends_at && (
+        <span role="status" className={isNear ? "why" : ""}>
+          {" · "}
+          {text.me.endsAt} <Time at={ends_at} />
+        </span>
+      )}
     </span>
   );
 }

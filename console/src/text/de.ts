@@ -133,6 +133,14 @@ export const de: Text = {
   type: "Art",
   version: "Version des DAG",
   engine: "Programm",
+  board: {
+    showAll: "Alles zeigen",
+    showLess: "Weniger zeigen",
+    isCut: (n) => `Das sind die neuesten ${n} Workflows der letzten 30 Tage; es gibt mehr.`,
+    dataArrived: "Alle Daten sind da",
+    dataAwaited: (n, of) => (of === 1 ? "Daten noch nicht da" : `Daten von ${n} von ${of} Messungen da`),
+    parts: { reconciler: "die Aufsicht über Fristen und verlorene Meldungen" },
+  },
   me: {
     roles: { admin: "Verwaltung", engineer: "Technik", medical: "Medizin", scientist: "Wissenschaft" },
     endsAt: "Anmeldung endet",

@@ -132,6 +132,14 @@ export const en = {
   type: "Kind",
   version: "Version of the DAG",
   engine: "Engine",
+  board: {
+    showAll: "Show all of it",
+    showLess: "Show less",
+    isCut: (n: number) => `These are the newest ${n} workflows of the last 30 days; there are more.`,
+    dataArrived: "All data have arrived",
+    dataAwaited: (n: number, of: number) => (of === 1 ? "Data not there yet" : `Data of ${n} of ${of} scans there`),
+    parts: { reconciler: "the watch over deadlines and lost messages" } as Record<string, string>,
+  },
   me: {
     roles: { admin: "Administrator", engineer: "Engineer", medical: "Medical staff", scientist: "Scientist" } as Record<string, string>,
     endsAt: "login ends",

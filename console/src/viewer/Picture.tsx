@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type PointerEvent, type ReactNode, type Ref, useEffect, useImperativeHandle, useRef } from "react";
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useRef } from "react";
 import { useText } from "../text/language";
 import { paint } from "./grey";
 import type { Image, Window } from "./image";
@@ -10,7 +10,6 @@ const MAX_SIDE = 4096;
 const WHEEL_STEP = 50;
 
 interface Props {
-  ref: Ref<HTMLDivElement>;
   words: string;
   shown: Shown | null;
   window: Window | null;
@@ -36,7 +35,7 @@ function draw(canvas: HTMLCanvasElement, image: Image, window: Window, isInverte
 }
 
 /** One image with its marks; wheel and keys change the image, dragging the window. */
-export function Picture({ ref, words, shown, window, isInverted, message, onStep, onWindow, onInvert, onReset }: Props): ReactNode {
+export function Picture({ words, shown, window, isInverted, message, onStep, onWindow, onInvert, onReset }: Props): ReactNode {
   const text = useText();
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -44,7 +43,6 @@ export function Picture({ ref, words, shown, window, isInverted, message, onStep
   const step = useRef(onStep);
   const center = window?.center ?? null;
   const width = window?.width ?? null;
-  useImperativeHandle(ref, () => frame.current as HTMLDivElement, []);
   useEffect(() => {
     step.current = onStep;
   });
@@ -62,6 +60,8 @@ export function Picture({ ref, words, shown, window, isInverted, message, onStep
       if (n_steps !== 0) step.current(n_steps);
     };
     const element = frame.current;
+    // Its keys work at once.
+    element?.focus();
     element?.addEventListener("wheel", turn, { passive: false });
     return () => element?.removeEventListener("wheel", turn);
   }, []);

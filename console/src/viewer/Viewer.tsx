@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
 import { FRESH_MS, readResults } from "../api/results";
 import { Dialog } from "../parts/Dialog";
 import { Failure } from "../parts/Small";
@@ -44,24 +44,24 @@ function useImage(series: Series, entries: readonly Entry[], index: number): Loa
   useEffect(() => {
     if (!entry) return;
     const { key } = entry;
-    const stop = new AbortController();
+    let isShown = true;
+    const near = Array.from({ length: N_AHEAD }, (_, step) => [entries[index + step + 1], entries[index - step - 1]])
+      .flat()
+      .filter((each) => each !== undefined);
+    series.want([entry, ...near]);
     const load = async (): Promise<void> => {
       try {
-        const shown = await series.load(entry, stop.signal);
-        if (!stop.signal.aborted) setLoaded({ key, shown });
+        const shown = await series.load(entry);
+        if (isShown) setLoaded({ key, shown });
       } catch (error) {
-        if (!stop.signal.aborted) setLoaded({ key, trouble: error instanceof ViewerError ? error.trouble : "unreachable" });
+        if (isShown) setLoaded({ key, trouble: error instanceof ViewerError ? error.trouble : "unreachable" });
       }
-      for (let step = 1; step <= N_AHEAD; step += 1) {
-        for (const near of [entries[index + step], entries[index - step]]) {
-          if (near && !stop.signal.aborted) await series.load(near, stop.signal).catch(() => undefined);
-        }
-      }
+      for (const each of near) if (isShown) await series.load(each).catch(() => undefined);
     };
     const timer = setTimeout(() => void load(), series.find(key) ? 0 : SETTLED_MS);
     return () => {
       clearTimeout(timer);
-      stop.abort();
+      isShown = false;
     };
   }, [series, entry, entries, index]);
   // What was shown stays until the next is there, but never under another's number.
@@ -102,12 +102,10 @@ function Shelf({ series }: { series: Series }): ReactNode {
   const [chosen, setChosen] = useState<string | null>(null);
   const [window, setWindow] = useState<Window | null>(null);
   const [isInverted, setInverted] = useState(false);
-  const picture = useRef<HTMLDivElement>(null);
   const found = entries.findIndex(({ key }) => key === chosen);
   const index = found < 0 ? Math.floor(entries.length / 2) : found;
   const loaded = useImage(series, entries, index);
   const shown = loaded && "shown" in loaded ? loaded.shown : null;
-  useEffect(() => picture.current?.focus(), []);
   if (entries.length === 0) return error ? <Failure error={error} /> : <p role="status">{order === null ? text.loading : text.noResultsEver}</p>;
 
   const go = (to: number): void => setChosen(entries[Math.min(Math.max(to, 0), entries.length - 1)]?.key ?? null);
@@ -123,7 +121,6 @@ function Shelf({ series }: { series: Series }): ReactNode {
   return (
     <>
       <Picture
-        ref={picture}
         words={words}
         shown={shown}
         window={used}

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { ResultPage } from "../api/results";
 import { makeFile } from "./made";
 import { findMarks, nameDirection, orderImages, type Place, type Vector } from "./place";
@@ -74,7 +74,7 @@ test("of ten thousand images none is fetched before it is shown", async () => {
   const { entries, order, isCut } = series.getState();
   expect([entries.length, order, isCut]).toEqual([MAX_ENTRIES, "name", true]);
   expect(source.fetched).toEqual([]);
-  await series.load(entries[5000] as Entry, new AbortController().signal);
+  await series.load(entries[5000] as Entry);
   expect(source.fetched).toEqual(["image-05000.dcm"]);
 });
 
@@ -84,9 +84,27 @@ test("what is shown again is not fetched again, and what is closed is forgotten"
   await series.open();
   const entry = series.getState().entries[0] as Entry;
   source.fetched.length = 0;
-  await series.load(entry, new AbortController().signal);
-  await series.load(entry, new AbortController().signal);
+  await Promise.all([series.load(entry), series.load(entry)]);
+  await series.load(entry);
   expect(source.fetched).toHaveLength(1);
   series.close();
   expect(series.find(entry.key)).toBeUndefined();
+});
+
+test("what nobody waits for any more is not loaded", async () => {
+  const signals: AbortSignal[] = [];
+  const source = makeSource(2);
+  source.fetchFile = async (_url, _n_bytes, signal) => {
+    signals.push(signal);
+    return new Promise((_, fail) => signal.addEventListener("abort", () => fail(new Error("gone"))));
+  };
+  const series = new Series(source);
+  const [first, second] = ["a", "b"].map((key): Entry => ({ key, size_bytes: 1, cursor: null, place: null })) as [Entry, Entry];
+  source.readPage = async () => ({ results: ["a", "b"].map((key) => ({ type: "DICOM", key, url: key }) as ResultPage["results"][number]), next_cursor: null });
+  const loads = [series.load(first), series.load(second)].map((load) => load.catch(() => "stopped"));
+  await vi.waitFor(() => expect(signals).toHaveLength(2));
+  series.want([second]);
+  expect(await loads[0]).toBe("stopped");
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+  series.close();
 });

@@ -44,6 +44,7 @@ export class Series {
   private state: State = { entries: [], order: null, isCut: false, error: null };
   private readonly listeners = new Set<() => void>();
   private readonly kept = new Map<string, Shown>();
+  private readonly loading = new Map<string, { stop: AbortController; shown: Promise<Shown> }>();
   private readonly end = new AbortController();
 
   constructor(private readonly source: Source) {}
@@ -80,14 +81,30 @@ export class Series {
     return this.kept.get(key);
   }
 
-  /** Load an image, unless the signal says that nobody waits for it any more. */
-  async load(entry: Entry, signal: AbortSignal): Promise<Shown> {
+  /** Stop loading all but these. */
+  want(entries: readonly Entry[]): void {
+    const keys = new Set(entries.map(({ key }) => key));
+    for (const [key, { stop }] of this.loading) if (!keys.has(key)) stop.abort();
+  }
+
+  async load(entry: Entry): Promise<Shown> {
     const known = this.kept.get(entry.key);
     if (known) {
       this.kept.delete(entry.key);
       this.kept.set(entry.key, known);
       return known;
     }
+    const before = this.loading.get(entry.key);
+    if (before && !before.stop.signal.aborted) return before.shown;
+    const stop = new AbortController();
+    const shown = this.loadAnew(entry, stop.signal).finally(() => {
+      if (this.loading.get(entry.key)?.stop === stop) this.loading.delete(entry.key);
+    });
+    this.loading.set(entry.key, { stop, shown });
+    return shown;
+  }
+
+  private async loadAnew(entry: Entry, signal: AbortSignal): Promise<Shown> {
     if (entry.size_bytes > MAX_FILE_BYTES) throw new ViewerError("tooLarge");
     const shown = readImage(await this.fetch(entry, null, signal));
     this.keep(entry.key, shown);

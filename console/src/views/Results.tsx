@@ -109,7 +109,7 @@ export function Results({ dagRunId, state }: { dagRunId: string; state: string }
         })}
       </ul>
       {pages.hasNextPage && (
-        <button type="button" disabled={pages.isFetching} onClick={() => void pages.fetchNextPage()}>
+        <button type="button" className="next" disabled={pages.isFetching} onClick={() => void pages.fetchNextPage()}>
           {text.moreResults}
         </button>
       )}

@@ -40,7 +40,7 @@ function AirflowTasks({ run }: { run: RunDetail }): ReactNode {
               <td>
                 <Foreign>{task.task_id}</Foreign>
               </td>
-              <td>
+              <td lang="en">
                 {/* Airflow's own word for it, by which one finds it there. */}
                 <Foreign>{task.state ?? "–"}</Foreign>
               </td>
@@ -87,7 +87,7 @@ export function RunView({ id }: { id: string }): ReactNode {
       <h1>
         {text.run} <Id id={id} />
       </h1>
-      <p>
+      <p className="big">
         <State state={run.state} />
         {isOpen && <progress max={100} value={run.progress} aria-label={text.progress} />}
         {isOpen && ` ${formatPercent(run.progress, language)}`}

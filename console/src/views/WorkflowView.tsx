@@ -8,7 +8,7 @@ import { Graph } from "../parts/Graph";
 import { NotOffered, useMay } from "../parts/may";
 import { OutcomeLine } from "../parts/OutcomeLine";
 import { type Scan, ScanDialog } from "../parts/ScanDialog";
-import { Failure, Foreign, Id, Said, State, useTaskName, Waiting } from "../parts/Small";
+import { Data, Failure, Foreign, Id, Said, State, useTaskName, Waiting } from "../parts/Small";
 import { Timeline } from "../parts/Timeline";
 import { useText } from "../text/language";
 import { TaskTable } from "./TaskTable";
@@ -107,12 +107,14 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
       <h1>
         {text.workflow} <Id id={id} />
       </h1>
-      <p>
+      <p className="big">
+        <Data tasks={workflow.tasks} />
         <State state={workflow.status} />
+      </p>
+      <p>
         {workflow.exam_id && (
           <span className="muted">
-            {" "}
-            · {text.exam} <Id id={workflow.exam_id} />
+            {text.exam} <Id id={workflow.exam_id} />
           </span>
         )}
       </p>
@@ -150,7 +152,7 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
       <h2>{text.timeline}</h2>
       <Timeline events={events} tasks={workflow.tasks} />
       <h2>{text.trail}</h2>
-      <Trail events={events} />
+      <Trail events={events} tasks={workflow.tasks} />
       {isLonger && trail.length === 0 && (
         <button type="button" onClick={() => run(text.trail, async () => setTrail(await readTrail(id)))}>
           {text.olderTrail}
