@@ -40,6 +40,7 @@ export function Picture({ words, shown, window, isInverted, message, onStep, onW
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const turned = useRef(0);
+  const dragged = useRef<{ x: number; y: number; before: Window | null } | null>(null);
   const step = useRef(onStep);
   const center = window?.center ?? null;
   const width = window?.width ?? null;
@@ -92,10 +93,11 @@ export function Picture({ words, shown, window, isInverted, message, onStep, onW
     act();
   };
   const drag = (event: PointerEvent): void => {
-    if (event.buttons !== 1 || !window || !event.currentTarget.hasPointerCapture(event.pointerId)) return;
-    // Across the picture, the window doubles or so.
-    const by = Math.max(window.width, 16) / 256;
-    onWindow(window.center + event.movementY * by, window.width + event.movementX * by);
+    const { x, y, before } = dragged.current ?? {};
+    if (event.buttons !== 1 || x === undefined || y === undefined || !before) return;
+    // By 256 pixels, the window doubles.
+    const by = Math.max(before.width, 16) / 256;
+    onWindow(before.center + (event.clientY - y) * by, before.width + (event.clientX - x) * by);
   };
   const marks = shown && findMarks(shown.place);
   return (
@@ -106,7 +108,10 @@ export function Picture({ words, shown, window, isInverted, message, onStep, onW
       tabIndex={0}
       aria-label={text.viewer.picture}
       onKeyDown={press}
-      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        dragged.current = { x: event.clientX, y: event.clientY, before: window };
+      }}
       onPointerMove={drag}
     >
       {shown && <canvas ref={canvas} role="img" aria-label={`${words}${marks ? `, ${text.viewer.marks(marks.top, marks.right, marks.bottom, marks.left)}` : ""}`} />}

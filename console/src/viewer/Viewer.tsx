@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { FRESH_MS, readResults } from "../api/results";
 import { Dialog } from "../parts/Dialog";
 import { Failure } from "../parts/Small";
@@ -64,7 +64,9 @@ function useImage(series: Series, entries: readonly Entry[], index: number): Loa
       isShown = false;
     };
   }, [series, entry, entries, index]);
-  // What was shown stays until the next is there, but never under another's number.
+  // What is here is shown at once; nothing is ever shown under another's number.
+  const here = entry && series.find(entry.key);
+  if (here) return { key: entry.key, shown: here };
   return loaded && loaded.key === entry?.key ? loaded : null;
 }
 
@@ -106,10 +108,10 @@ function Shelf({ series }: { series: Series }): ReactNode {
   const index = found < 0 ? Math.floor(entries.length / 2) : found;
   const loaded = useImage(series, entries, index);
   const shown = loaded && "shown" in loaded ? loaded.shown : null;
+  const own = useMemo(() => shown && findWindow(shown.image), [shown]);
   if (entries.length === 0) return error ? <Failure error={error} /> : <p role="status">{order === null ? text.loading : text.noResultsEver}</p>;
 
   const go = (to: number): void => setChosen(entries[Math.min(Math.max(to, 0), entries.length - 1)]?.key ?? null);
-  const own = shown && findWindow(shown.image);
   const used = window ?? own;
   const change = (center: number, width: number): void => setWindow({ center, width: Math.max(width, 1) });
   const reset = (): void => {

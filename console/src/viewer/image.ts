@@ -37,7 +37,7 @@ export const MAX_FILE_BYTES = 64 * 2 ** 20;
 export const START_BYTES = 2 ** 16;
 // What comes before the pixels: more is no header of an image, and would take long to read.
 const MAX_HEADER_BYTES = 4 * 2 ** 20;
-const MAX_SIDE = 8192;
+const MAX_SIDE = 4096;
 const EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1";
 const PIXELS = "x7fe00010";
 
