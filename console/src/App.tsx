@@ -7,6 +7,7 @@ import { logInByCookie } from "./api/login";
 import { touch, useIsPaused } from "./api/polling";
 import { logOut, useSession } from "./api/session";
 import { findLanguage, type Language, LanguageContext, TEXTS, useText } from "./text/language";
+import { Me } from "./parts/may";
 import { Login } from "./views/Login";
 import { Now } from "./views/Now";
 import { RunView } from "./views/RunView";
@@ -54,7 +55,7 @@ function Header({ language, theme, onLanguage, onTheme }: Chosen): ReactNode {
         <Link href="/">{text.now}</Link>
       </nav>
       <span className="buttons">
-        {session.username && <bdi className="muted">{session.username}</bdi>}
+        {session.status === "in" && <Me username={session.username} />}
         <button type="button" lang={language === "en" ? "de" : "en"} onClick={onLanguage}>
           {text.language}
         </button>

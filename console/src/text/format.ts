@@ -14,7 +14,7 @@ const LOCALES: Record<Language, string> = { en: "en-GB", de: "de-DE" };
 /** A time in the reader's zone, with the zone's name; a text that is no time stays as it is. */
 export function formatTime(iso: string, language: Language, timeZone?: string): string {
   const at = new Date(iso);
-  if (Number.isNaN(at.getTime())) return iso;
+  if (Number.isNaN(at.getTime())) return iso.slice(0, 40);
   return new Intl.DateTimeFormat(LOCALES[language], timeZone ? { ...PARTS, timeZone } : PARTS).format(at);
 }
 

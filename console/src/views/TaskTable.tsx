@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import type { Task } from "../api/types";
+import { useMay } from "../parts/may";
 import { Foreign, Id, State, Time, useTaskName } from "../parts/Small";
 import { formatPercent } from "../text/format";
 import { useLanguage, useText } from "../text/language";
@@ -17,6 +18,7 @@ export function TaskTable({ tasks, isBusy, onStart, onCancel }: Props): ReactNod
   const text = useText();
   const language = useLanguage();
   const nameOf = useTaskName();
+  const may = useMay();
   return (
     <ul className="rows">
       {tasks.map((task) => {
@@ -67,12 +69,12 @@ export function TaskTable({ tasks, isBusy, onStart, onCancel }: Props): ReactNod
               </Pair>
             </dl>
             <div className="buttons">
-              {task.status !== "IN_PROGRESS" && (
+              {task.status !== "IN_PROGRESS" && may(task.status === "PENDING" ? "trigger_task" : "retry_task") && (
                 <button type="button" disabled={isBusy} aria-label={`${task.status === "PENDING" ? text.start : text.retry}, ${name}`} onClick={() => onStart(task)}>
                   {task.status === "PENDING" ? text.start : text.retry}
                 </button>
               )}
-              {isOpen && (
+              {isOpen && may("cancel_task") && (
                 <button type="button" disabled={isBusy} aria-label={`${text.cancel}, ${name}`} onClick={() => onCancel(task)}>
                   {text.cancel} …
                 </button>
