@@ -16,7 +16,8 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
 from benchmarks.report import describe_machine, make_table, take_medians
-from tests.browser.conftest import FLAGS, Hospital, serve_hospital
+from tests.browser.conftest import Hospital, serve_hospital
+from tests.chromium import FLAGS
 from tests.fakes.world import make_success
 
 COUNTS = (10, 500)

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browser.conftest import FLAGS, Hospital, serve_hospital
+from tests.browser.conftest import Hospital, serve_hospital
+from tests.chromium import FLAGS
 from tests.fakes.head_series import make_preview, make_series
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.services.receive_results import Callback

@@ -56,7 +56,7 @@ def test_check_readiness_names_airflow_while_it_is_down(laptop: Laptop) -> None:
 @pytest.mark.usefixtures("_airflow_is_down")
 def test_console_says_that_airflow_is_away(board: Watched) -> None:
     # Given a page that was open before; then it says by itself what does not work
-    expect(board.page.get_by_role("alert")).to_contain_text("airflow")
+    expect(board.page.get_by_role("alert")).to_contain_text("airflow", ignore_case=True)
 
 
 @pytest.mark.usefixtures("_airflow_is_down")

@@ -11,6 +11,14 @@ from tests.e2e.test_data_protection import PATIENT
 from tests.e2e.test_failures import NOT_RAW_DATA
 from tests.e2e.watched import AT_DEVICE, START, Watched
 
+# How many greys there are on a canvas.
+COUNT_GREYS = """canvas => {
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+    copy.drawImage(canvas, 0, 0);
+    const {data} = copy.getImageData(0, 0, canvas.width, canvas.height);
+    return new Set(data.filter((_, index) => index % 4 === 0)).size;
+}"""
+
 
 def read_task(laptop: Laptop, ids: Json, number: int) -> Json:
     """Return a task of a workflow as the API shows it."""
@@ -89,6 +97,11 @@ def test_workflow_is_seen_from_waiting_to_its_image(laptop: Laptop, console: Wat
         page.get_by_role("button", name="Download, image.dcm").click()
     image = downloading.value.path().read_bytes()
     assert image == laptop.read_object(f"result/{run_id}/image.dcm")
+    # And can be looked at, in full depth
+    page.get_by_role("button", name="Look at the images").click()
+    expect(page.get_by_role("img", name=re.compile("^1 of 1"))).to_be_visible()
+    canvas = page.get_by_role("group", name="The image").locator("canvas")
+    assert canvas.evaluate(COUNT_GREYS) > 16
     # And of the patient it shows nothing
     assert PATIENT.search(console.read_traces().encode()) is None
 
