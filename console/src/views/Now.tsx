@@ -5,11 +5,13 @@ import { boardQuery, looseRunsQuery, readinessQuery } from "../api/queries";
 import type { Run, WorkflowSummary } from "../api/types";
 import { sortBoard } from "../parts/attention";
 import { Graph } from "../parts/Graph";
-import { Failure, Foreign, Id, State, Time, Waiting } from "../parts/Small";
+import { Failure, Foreign, Id, State, Time, useTaskName, Waiting } from "../parts/Small";
+import { takesData, UploadLink } from "../parts/UploadLink";
 import { useText } from "../text/language";
 
 function Card({ workflow, why }: { workflow: WorkflowSummary; why?: string }): ReactNode {
   const text = useText();
+  const nameOf = useTaskName();
   const { workflow_id, tasks } = workflow;
   return (
     <li className="card">
@@ -28,6 +30,13 @@ function Card({ workflow, why }: { workflow: WorkflowSummary; why?: string }): R
         .map((task) => (
           <p key={task.task_id} lang="en" className="said">
             <Foreign>{task.reason ?? ""}</Foreign>
+          </p>
+        ))}
+      {(tasks ?? [])
+        .filter((task) => takesData(task) && task.status === "IN_PROGRESS")
+        .map((task) => (
+          <p key={`data ${task.task_id}`}>
+            <UploadLink workflowId={workflow_id} taskId={task.task_id} name={nameOf(task)} />
           </p>
         ))}
       <p className="muted">
