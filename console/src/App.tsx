@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Link, Route, Router, Switch, useLocation } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { forgetAnswers } from "./api/client";
@@ -13,6 +13,8 @@ import { Now } from "./views/Now";
 import { RunView } from "./views/RunView";
 import { WorkflowView } from "./views/WorkflowView";
 
+const Upload = lazy(async () => ({ default: (await import("./views/Upload")).Upload }));
+const Inbox = lazy(async () => ({ default: (await import("./views/Inbox")).Inbox }));
 const TOUCHES = ["pointerdown", "keydown"] as const;
 
 function Paused(): ReactNode {
@@ -53,6 +55,8 @@ function Header({ language, theme, onLanguage, onTheme }: Chosen): ReactNode {
     <header>
       <nav>
         <Link href="/">{text.now}</Link>
+        <Link href="/upload">{text.upload.title}</Link>
+        <Link href="/inbox">{text.inbox.title}</Link>
       </nav>
       <span className="buttons">
         {session.status === "in" && <Me username={session.username} />}
@@ -84,18 +88,28 @@ function Missing(): ReactNode {
 
 function Pages(): ReactNode {
   const [location] = useLocation();
+  const text = useText();
   // Each page begins anew: what one did on another is not said here.
   return (
-    <Switch key={location}>
-      <Route path="/">
-        <Now />
-      </Route>
-      <Route path="/workflows/:id">{({ id }) => <WorkflowView id={id} />}</Route>
-      <Route path="/dag_runs/:id">{({ id }) => <RunView id={id} />}</Route>
-      <Route>
-        <Missing />
-      </Route>
-    </Switch>
+    <Suspense fallback={<p role="status">{text.loading}</p>}>
+      <Switch key={location}>
+        <Route path="/">
+          <Now />
+        </Route>
+        <Route path="/workflows/:id">{({ id }) => <WorkflowView id={id} />}</Route>
+        <Route path="/dag_runs/:id">{({ id }) => <RunView id={id} />}</Route>
+        <Route path="/upload/:workflow/:task">{({ workflow, task }) => <Upload workflowId={workflow} taskId={task} />}</Route>
+        <Route path="/upload">
+          <Upload />
+        </Route>
+        <Route path="/inbox">
+          <Inbox />
+        </Route>
+        <Route>
+          <Missing />
+        </Route>
+      </Switch>
+    </Suspense>
   );
 }
 

@@ -28,3 +28,13 @@ export function formatBytes(size_bytes: number, language: Language): string {
 export function formatPercent(percent: number, language: Language): string {
   return new Intl.NumberFormat(LOCALES[language], { style: "percent" }).format(percent / 100);
 }
+
+/** How long something takes, in one unit. */
+export function formatDuration(seconds: number, language: Language): string {
+  const [value, unit] = seconds < 100 ? [seconds, "second"] : seconds < 6000 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
+  return new Intl.NumberFormat(LOCALES[language], { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 0 }).format(Math.ceil(value));
+}
+
+export function formatMilliseconds(wait_ms: number, language: Language): string {
+  return new Intl.NumberFormat(LOCALES[language], { style: "unit", unit: "millisecond", maximumFractionDigits: 0 }).format(wait_ms);
+}

@@ -5,7 +5,8 @@ import { boardQuery, looseRunsQuery, N_ON_BOARD, readinessQuery, wholeBoardQuery
 import type { Run, WorkflowSummary } from "../api/types";
 import { mergeBoards, sortBoard } from "../parts/attention";
 import { Graph } from "../parts/Graph";
-import { Data, Failure, Foreign, Id, State, Time, Waiting } from "../parts/Small";
+import { Data, Failure, Foreign, Id, State, Time, useTaskName, Waiting } from "../parts/Small";
+import { takesData, UploadLink } from "../parts/UploadLink";
 import { useText } from "../text/language";
 
 // Hundreds of cards would make each refresh slow; more are a click away.
@@ -14,6 +15,7 @@ const N_SHOWN = 30;
 /** Drawn again only when its workflow has changed. */
 const Card = memo(function Card({ workflow, why }: { workflow: WorkflowSummary; why?: string }): ReactNode {
   const text = useText();
+  const nameOf = useTaskName();
   const { workflow_id, tasks } = workflow;
   return (
     <li className="card">
@@ -33,6 +35,13 @@ const Card = memo(function Card({ workflow, why }: { workflow: WorkflowSummary; 
         .map((task) => (
           <p key={task.task_id} lang="en" className="said">
             <Foreign>{task.reason ?? ""}</Foreign>
+          </p>
+        ))}
+      {(tasks ?? [])
+        .filter((task) => takesData(task) && task.status === "IN_PROGRESS")
+        .map((task) => (
+          <p key={`data ${task.task_id}`}>
+            <UploadLink workflowId={workflow_id} taskId={task.task_id} name={nameOf(task)} />
           </p>
         ))}
       <p className="muted">

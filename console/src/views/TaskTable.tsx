@@ -3,10 +3,12 @@ import { Link } from "wouter";
 import type { Task } from "../api/types";
 import { useMay } from "../parts/may";
 import { Foreign, Id, State, Time, useTaskName } from "../parts/Small";
+import { takesData, UploadLink } from "../parts/UploadLink";
 import { formatPercent } from "../text/format";
 import { useLanguage, useText } from "../text/language";
 
 interface Props {
+  workflowId: string;
   tasks: readonly Task[];
   isBusy: boolean;
   onStart: (task: Task) => void;
@@ -14,7 +16,7 @@ interface Props {
 }
 
 /** All that is known of each task, with what one may do about it. */
-export function TaskTable({ tasks, isBusy, onStart, onCancel }: Props): ReactNode {
+export function TaskTable({ workflowId, tasks, isBusy, onStart, onCancel }: Props): ReactNode {
   const text = useText();
   const language = useLanguage();
   const nameOf = useTaskName();
@@ -79,6 +81,7 @@ export function TaskTable({ tasks, isBusy, onStart, onCancel }: Props): ReactNod
                   {text.cancel} …
                 </button>
               )}
+              {takesData(task) && <UploadLink workflowId={workflowId} taskId={task.task_id} name={name} />}
             </div>
           </li>
         );

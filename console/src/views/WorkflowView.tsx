@@ -148,7 +148,7 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
       <h2>{text.graph}</h2>
       <Graph tasks={workflow.tasks} />
       <h2>{text.tasks}</h2>
-      <TaskTable tasks={workflow.tasks} isBusy={isBusy} onStart={start} onCancel={cancel} />
+      <TaskTable workflowId={id} tasks={workflow.tasks} isBusy={isBusy} onStart={start} onCancel={cancel} />
       <h2>{text.timeline}</h2>
       <Timeline events={events} tasks={workflow.tasks} />
       <h2>{text.trail}</h2>
