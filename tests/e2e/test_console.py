@@ -1,6 +1,7 @@
 """The console in a real browser on the whole stack, behind ScanHub's gateway."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import expect
@@ -160,6 +161,25 @@ def test_workflow_is_cancelled_and_airflow_stops(laptop: Laptop, console: Watche
     # Then it is over, in Airflow too
     console.expect_state("cancelled")
     wait_until(lambda: get_airflow_state(laptop, run_id) == "failed", "Airflow to stop the run")
+
+
+def test_object_that_fits_nothing_is_found_with_what_to_do(
+    laptop: Laptop, console: Watched
+) -> None:
+    # Given an object for a task that nobody knows, dropped by hand
+    page, name = console.page, uuid4().hex
+    key = f"acquisition/{name}/{name}/raw.h5"
+    laptop.s3.put_object(Bucket=laptop.stack.bucket, Key=key, Body=b"data")
+    # When somebody looks into the inbox
+    console.log_in()
+    console.show("inbox")
+    # Then it is there, with its reason and an advice
+    row = page.get_by_role("listitem").filter(has_text=key)
+    expect(row).to_contain_text("workflow")
+    expect(row).to_contain_text("What to do:")
+    # And the data lake can be tried from this very browser
+    page.get_by_role("button", name="Check the data lake").click()
+    expect(page.get_by_text("took one byte")).to_be_visible()
 
 
 @pytest.mark.parametrize(("is_ours", "status"), [(True, 200), (False, 403)])
