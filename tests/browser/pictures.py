@@ -20,7 +20,7 @@ from workflow_manager.services.receive_results import Callback
 FOLDER = Path(__file__).resolve().parents[2] / "docs/images"
 SIZE = {"width": 1120, "height": 700}
 # So few colours make a file small, and no difference to the eye.
-N_COLOURS = 128
+N_COLOURS = 64
 N_IMAGES = 24
 FULL = "There is no space left on the disk of the worker: free some, then start it again."
 

@@ -267,6 +267,8 @@ def answer_hostile(route: Route) -> None:
 
 
 def wait_for(page: Page) -> None:
+    """Wait until somebody is logged in and the view stands."""
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("main").get_by_text(re.compile("Loading …|Wird geladen …"))).to_have_count(
         0
@@ -286,7 +288,7 @@ def test_a_hostile_text_in_any_field_is_isolated_and_cut(
     log_in(page)
     show(page, served, view.format(workflow=workflow_id, run=run))
     wait_for(page)
-    expect(page.get_by_text("<script>alert(1)</script>").first).to_be_visible()
+    expect(page.locator("main").get_by_text("<script>alert(1)</script>").first).to_be_visible()
     outside = page.evaluate("""() => {
         const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
         const found = [];
