@@ -20,8 +20,8 @@ from workflow_manager.services.receive_results import Callback
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/images"
 SIZE = {"width": 1120, "height": 700}
-# So few colours make a file small, and no difference to the eye.
-N_COLOURS = 128
+# So few colours make a file small; with fewer, words of different states look alike.
+N_COLOURS = 256
 N_IMAGES = 24
 FULL = "There is no space left on the disk of the worker: free some, then start it again."
 

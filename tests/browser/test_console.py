@@ -220,8 +220,9 @@ def test_no_view_breaks_a_rule_of_axe(page: Page, served: Hospital, theme: str, 
 def find_violations(page: Page) -> list[Any]:
     """Return what axe finds; its script is given to the browser by the debugger, not the page."""
     page.evaluate(AXE.read_text())
-    run = "() => axe.run().then(({violations}) => violations.map(v => [v.id, v.nodes[0].html]))"
-    found: list[Any] = page.evaluate(run)
+    found: list[Any] = page.evaluate("""() =>
+        axe.run({rules: {'target-size': {enabled: true}}}).then(({violations}) =>
+            violations.map(each => [each.id, each.nodes[0].html]))""")
     return found
 
 
@@ -266,6 +267,8 @@ def answer_hostile(route: Route) -> None:
 
 
 def wait_for(page: Page) -> None:
+    """Wait until somebody is logged in and the view stands."""
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("main").get_by_text(re.compile("Loading …|Wird geladen …"))).to_have_count(
         0
@@ -285,7 +288,7 @@ def test_a_hostile_text_in_any_field_is_isolated_and_cut(
     log_in(page)
     show(page, served, view.format(workflow=workflow_id, run=run))
     wait_for(page)
-    expect(page.get_by_text("<script>alert(1)</script>").first).to_be_visible()
+    expect(page.locator("main").get_by_text("<script>alert(1)</script>").first).to_be_visible()
     outside = page.evaluate("""() => {
         const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
         const found = [];
@@ -340,6 +343,34 @@ def test_no_english_text_is_in_the_german_page(page: Page, served: Hospital) -> 
 
     assert len(german) > 50
     assert english & german - SAME_IN_GERMAN == set()
+
+
+FOCUSABLE = "main :is(a[href], button, input, summary, [tabindex='0'])"
+# Where the focus is among them, and whether somebody sees that.
+FOCUSED = """selector => {
+    const found = [...document.querySelectorAll(selector)].indexOf(document.activeElement);
+    return [found, getComputedStyle(document.activeElement).outlineStyle !== 'none'];
+}"""
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_tab_key_leads_to_all_that_can_be_pressed(
+    page: Page, served: Hospital, view: str
+) -> None:
+    workflow_id, run = served.scan()
+    served.leave(run, make_series(2))
+    log_in(page)
+    show(page, served, view.format(workflow=workflow_id, run=run))
+    wait_for(page)
+    expect(page.locator(FOCUSABLE).first).to_be_visible()
+    n_focusable = page.locator(FOCUSABLE).count()
+    page.get_by_role("link", name="Skip to content").press("Enter")
+    seen = []
+    for _ in range(n_focusable):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(FOCUSED, FOCUSABLE))
+
+    assert seen == [[index, True] for index in range(n_focusable)]
 
 
 def test_focus_stays_where_it_is_when_the_page_is_refreshed(page: Page, served: Hospital) -> None:

@@ -90,6 +90,16 @@ def test_pixels_are_as_high_and_wide_as_in_the_patient(page: Page, served: Hospi
     assert height == 3 * width
 
 
+def test_of_a_long_series_only_what_is_near_is_fetched(page: Page, served: Hospital) -> None:
+    body = encode(np.eye(8))
+    picture = open_images(page, served, {f"image-{n:04d}.dcm": body for n in range(1000)})
+    expect(page.get_by_text("In the order of their names")).to_be_visible()
+    picture.press("End")
+    expect(page.get_by_role("img", name="1000 of 1000")).to_be_visible()
+
+    assert served.lake.gets.total() < 20
+
+
 TRUE = encode(draw_slice(0))
 COMPRESSED = TRUE.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0", 1)
 

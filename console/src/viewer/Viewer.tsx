@@ -40,14 +40,16 @@ type Loaded = { key: string } & ({ shown: Shown } | { trouble: Trouble });
 /** Load the image that is shown, then its neighbours. */
 function useImage(series: Series, entries: readonly Entry[], index: number): Loaded | null {
   const entry = entries[index];
+  const near = Array.from({ length: N_AHEAD }, (_, step) => [entries[index + step + 1], entries[index - step - 1]])
+    .flat()
+    .filter((each) => each !== undefined);
+  // The list grows page by page, which is no reason to begin anew.
+  const names = [entry, ...near].map((each) => each?.key).join("\n");
   const [loaded, setLoaded] = useState<Loaded | null>(null);
   useEffect(() => {
     if (!entry) return;
     const { key } = entry;
     let isShown = true;
-    const near = Array.from({ length: N_AHEAD }, (_, step) => [entries[index + step + 1], entries[index - step - 1]])
-      .flat()
-      .filter((each) => each !== undefined);
     series.want([entry, ...near]);
     const load = async (): Promise<void> => {
       try {
@@ -63,7 +65,7 @@ function useImage(series: Series, entries: readonly Entry[], index: number): Loa
       clearTimeout(timer);
       isShown = false;
     };
-  }, [series, entry, entries, index]);
+  }, [series, names]);
   // What is here is shown at once; nothing is ever shown under another's number.
   const here = entry && series.find(entry.key);
   if (here) return { key: entry.key, shown: here };
@@ -105,9 +107,13 @@ function Shelf({ series }: { series: Series }): ReactNode {
   const [window, setWindow] = useState<Window | null>(null);
   const [isInverted, setInverted] = useState(false);
   const found = entries.findIndex(({ key }) => key === chosen);
-  const index = found < 0 ? Math.floor(entries.length / 2) : found;
-  const loaded = useImage(series, entries, index);
+  const index = Math.max(found, 0);
+  const loaded = useImage(series, chosen === null ? [] : entries, index);
   const shown = loaded && "shown" in loaded ? loaded.shown : null;
+  useEffect(() => {
+    // Something is seen in the middle, and it stays the one that is shown while the list grows and is ordered.
+    if (entries.length > 0) setChosen((before) => before ?? entries[Math.floor(entries.length / 2)]?.key ?? null);
+  }, [entries]);
   const own = useMemo(() => shown && findWindow(shown.image), [shown]);
   if (entries.length === 0) return error ? <Failure error={error} /> : <p role="status">{order === null ? text.loading : text.noResultsEver}</p>;
 
