@@ -282,6 +282,25 @@ def test_the_data_of_a_scan_is_sent_from_its_workflow(
     expect(page.get_by_role("link", name="To its workflow")).to_be_visible()
 
 
+def test_a_file_is_dropped_anywhere_on_the_page(
+    page: Page, served: Hospital, lake: ServedDataLake
+) -> None:
+    log_in(page)
+    show(page, served, "upload")
+    page.get_by_label("What it is for").select_option(DAG_ID)
+    page.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(["raw"], "raw.npy"));
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+        }"""
+    )
+    page.get_by_role("button", name="Upload", exact=True).click()
+
+    expect_state(page, "✓ uploaded")
+    assert find_body(lake) == b"raw"
+
+
 def test_what_is_no_file_to_send_is_told(page: Page, served: Hospital, tmp_path: Path) -> None:
     empty = tmp_path / "empty.h5"
     empty.touch()

@@ -224,7 +224,7 @@ export const de: Text = {
       other: "Das ist eine andere Datei: sie unterscheidet sich von dem, was angekommen ist. Wählen Sie die Datei, mit der dieser Upload begann, oder geben Sie ihn auf.",
       changed: "Die Datei wurde geändert, seit Sie sie gewählt haben, oder lässt sich nicht mehr lesen. Wählen Sie sie neu.",
       closed: "Dieser Upload ist zu Ende: jemand hat ihn aufgegeben, oder er lag zu lange. Beginnen Sie einen neuen.",
-      interrupted: "Die Verbindung brach ab. Was angekommen ist, bleibt: hier geht es weiter, oder unten, wenn Sie dieselbe Datei wieder wählen.",
+      interrupted: "Die Verbindung brach ab. Was angekommen ist, bleibt: hier geht es weiter, oder später aus der Liste Ihrer offenen Uploads.",
       refused: "S3 hat ein Stück abgelehnt. Was angekommen ist, bleibt.",
       api: "Der Upload wurde abgelehnt:",
     },

@@ -223,7 +223,7 @@ export const en = {
       other: "This is another file: it differs from what has arrived. Choose the file with which this upload began, or give the upload up.",
       changed: "The file has changed since you chose it, or cannot be read any more. Choose it again.",
       closed: "This upload is over: somebody gave it up, or it was left for too long. Begin a new one.",
-      interrupted: "The connection broke off. What has arrived is kept: go on here, or below by choosing the same file again.",
+      interrupted: "The connection broke off. What has arrived is kept: go on here, or later from the list of your open uploads.",
       refused: "S3 refused a part. What has arrived is kept.",
       api: "The upload was refused:",
     },

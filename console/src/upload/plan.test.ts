@@ -1,5 +1,7 @@
+// @vitest-environment happy-dom
 import { expect, test } from "vitest";
 import { chooseWindow, findMisfit, findPart } from "./plan";
+import { readDags } from "./queries";
 import { Meter } from "./rate";
 
 const PLAN = { size_bytes: 40, part_size_bytes: 16, n_parts: 3 };
@@ -35,4 +37,11 @@ test("the rate is that of the last ten seconds, and never below zero", () => {
   expect(meter.note(1_000, 1_000)).toBe(1_000);
   expect(meter.note(1_000, 30_000)).toBe(0);
   expect(meter.note(500, 31_000)).toBe(0);
+});
+
+test("the DAGs are read in the shape of either contract", () => {
+  const dags = [{ dag_id: "a", dag_display_name: "A", is_paused: false, has_import_errors: false, tags: [] }];
+  const listed = { dags, total_entries: 1, import_errors: [] };
+  expect(readDags(dags)).toEqual(listed);
+  expect(readDags({ tasks: listed })).toEqual(listed);
 });

@@ -4,7 +4,7 @@ import { pollAfter } from "../api/polling";
 import type { components } from "../api/schema";
 import type { UploadSummary } from "./plan";
 
-export type Dag = components["schemas"]["Dag"];
+type Schemas = components["schemas"];
 
 const N_OPEN = 100;
 
@@ -16,7 +16,12 @@ export const openUploadsQuery = (username: string) =>
     refetchInterval: () => pollAfter(false),
   });
 
+/** The DAGs of an answer in either contract: that of 2026-02 is a bare list. */
+export function readDags(answer: Schemas["AvailableTasks"] | Schemas["Dag"][]): Schemas["DagList"] {
+  return Array.isArray(answer) ? { dags: answer, total_entries: answer.length, import_errors: [] } : answer.tasks;
+}
+
 export const dagsQuery = queryOptions({
   queryKey: ["dags"],
-  queryFn: async () => (await unwrap(api.GET("/tasks/"))).tasks,
+  queryFn: async () => readDags(await unwrap(api.GET("/tasks/"))),
 });

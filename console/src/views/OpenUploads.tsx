@@ -5,7 +5,7 @@ import { OutcomeLine } from "../parts/OutcomeLine";
 import { Failure, Foreign, Id, Time, Waiting } from "../parts/Small";
 import { formatBytes } from "../text/format";
 import { useLanguage, useText } from "../text/language";
-import { abort, getJob, isRunning, resume, subscribe } from "../upload/job";
+import { abort, getJob, isRunning, mayGoOn, resume, subscribe } from "../upload/job";
 import { findMisfit, type Misfit, type UploadSummary } from "../upload/plan";
 import { openUploadsQuery } from "../upload/queries";
 import { GiveUp } from "./GiveUp";
@@ -20,7 +20,7 @@ export function OpenUploads(): ReactNode {
   const { data, error } = useQuery(openUploadsQuery(username));
   const { outcome, run } = useActions();
   const [asked, setAsked] = useState<UploadSummary | null>(null);
-  const isHere = (upload: UploadSummary): boolean => isRunning() && upload.upload_id === job?.upload_id;
+  const isHere = (upload: UploadSummary): boolean => (isRunning() || mayGoOn()) && upload.upload_id === job?.upload_id;
   const open = (data ?? []).filter((upload) => !isHere(upload));
   return (
     <section aria-label={text.upload.open}>

@@ -58,11 +58,12 @@ export function UploadJob({ job }: { job: Job }): ReactNode {
             {text.upload.goOn}
           </button>
         )}
-        {isRunning() || mayGoOn() ? (
+        {(isRunning() || mayGoOn()) && (
           <button type="button" onClick={() => setAsking(true)}>
             {text.upload.giveUp} …
           </button>
-        ) : (
+        )}
+        {!isRunning() && (
           <button type="button" onClick={forget}>
             {text.upload.another}
           </button>
