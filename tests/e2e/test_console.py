@@ -131,7 +131,7 @@ def test_failure_says_why_and_a_rescan_mends_it(laptop: Laptop, console: Watched
     expect(page.get_by_text(NOT_RAW_DATA)).to_be_visible()
     # When the run is started again, then it fails anew, for its data are what they were
     page.get_by_role("button", name="Start again").click()
-    expect(page.get_by_role("status")).to_contain_text("Done: Start again")
+    expect(page.get_by_role("status").filter(has_text="Done: Start again")).to_be_visible()
     wait_until(lambda: has_failed_again(laptop, ids), "the end of the second run")
     # When the scan is started again, with both acts
     page.get_by_role("link", name=ids["workflow_id"][:8]).click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, Response, expect
 
 from tests.e2e.laptop import Laptop
 
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 120_000
 START = "Start the scan"
 AT_DEVICE = "I am at this device, and the patient may be scanned now."
 SIGNATURE = re.compile("X-Amz-(?:Signature|Credential)", re.IGNORECASE)
