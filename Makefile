@@ -249,9 +249,10 @@ transitions: setup ## Draw the state machines into docs/transitions.md
 	PYTHONPATH=layers/workflow_manager $(BIN)/python -m tools.transitions
 
 .PHONY: pictures
-pictures: setup ## Picture the command line on the stack that is up, and image orientation, into docs/images
+pictures: setup ## Picture the command line on the stack that is up, image orientation and the console, into docs/images
 	@$(BIN)/python -m tools.terminal_pictures
 	@PYTHONPATH=dags:. $(BIN)/python -m tests.unit.dags.orientation_picture
+	@POWERTOOLS_LOG_LEVEL=ERROR POWERTOOLS_METRICS_DISABLED=true PYTHONPATH=layers/workflow_manager:. $(BIN)/python -m tests.browser.pictures
 
 .PHONY: sizing
 sizing: setup ## Memory and durations of every function, as Lambda runs it; QUICK=1 for three
@@ -274,6 +275,10 @@ benchmark-requests: setup ## Warm requests beside a server as ScanHub's; QUICK=1
 benchmark-reconstruction: setup ## Reconstruction beside NumPy, SigPy, BART and OLD=checkout; QUICK=1, WRITE=1 into docs
 	@PYTHONPATH=dags $(BIN)/python -m benchmarks.reconstruction \
 	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
+.PHONY: benchmark-console
+benchmark-console: setup ## The console's board with 10 and with 500 workflows, in Chromium
+	@POWERTOOLS_LOG_LEVEL=ERROR POWERTOOLS_METRICS_DISABLED=true PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.console_board
 
 .PHONY: benchmark-cost
 benchmark-cost: setup ## Cost of a scan at list prices; COUNT=1 counts a scan's calls anew, WRITE=1 into docs

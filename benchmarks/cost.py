@@ -127,6 +127,24 @@ class Estimate:
             f" {_usd(self.snapshots())} USD a month; old versions count until they are deleted."
         )
 
+    def make_watching(self) -> str:
+        """Return a table of what it costs to look on."""
+        watchers = {
+            "the console's board, nothing under way": self.model.profile.watchers["idle"],
+            "the console's board, something under way": self.model.profile.watchers["busy"],
+            "`--watch` of the command line, one workflow": self.model.watch_by_command_line(),
+        }
+        rows = [
+            [
+                name,
+                f"{each.requests_per_hour:,.0f}",
+                f"{each.bytes_per_hour / 1e6:.1f}",
+                _usd(self._total(self.model.use_watcher(each))),
+            ]
+            for name, each in watchers.items()
+        ]
+        return make_table(["", "requests an hour", "MB an hour", "USD a month"], rows)
+
     def make_counts(self) -> str:
         """Return a table of what one scan calls."""
         counts = self.model.counts
@@ -144,6 +162,7 @@ class Estimate:
             "cost": self.make_comparison(),
             "cost-extras": self.make_extras(),
             "cost-break-down": self.make_break_down(),
+            "cost-watching": self.make_watching(),
             "cost-counts": self.make_counts(),
         }
 

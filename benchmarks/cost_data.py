@@ -73,6 +73,13 @@ class Function(_Data):
     warm_cpu_s: float = 0
 
 
+class Watcher(_Data):
+    """What an open page asks for in an hour."""
+
+    requests_per_hour: float
+    bytes_per_hour: float
+
+
 class Server(_Data):
     """The application on servers: their type, its processors, and how many it may use all day."""
 
@@ -96,6 +103,8 @@ class Profile(_Data):
     fixed: dict[str, int]
     background: dict[str, float]
     sampling: dict[str, float]
+    watching: dict[str, float]
+    watchers: dict[str, Watcher]
     functions: dict[str, Function]
     server: Server
 

@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 
-from benchmarks.cost_data import Counts, Function, Prices, Profile, ScanCounts
+from benchmarks.cost_data import Counts, Function, Prices, Profile, ScanCounts, Watcher
 from workflow_manager.domain.upload import choose_part_size
 
 MONTH_DAYS = 365 / 12
@@ -171,6 +171,39 @@ class Model:
             # Airflow reads the raw data, asking for its size first; a client reads the results.
             "s3_reads": n_scans * (2 + data["n_result_files"]),
             "data_out": n_scans * data["result_bytes"] / GB,
+        }
+
+    def watch_by_command_line(self) -> Watcher:
+        """Return what the command line asks for in an hour in which it watches one workflow."""
+        counts, n_per_hour = (
+            self.counts.functions["get_workflow"],
+            60 / self.profile.timeline.total_min,
+        )
+        n_requests = counts["api_requests"] * n_per_hour
+        overhead_bytes = n_requests * self.profile.bytes["request_overhead_bytes"]
+        n_bytes = counts["api_bytes"] * n_per_hour + overhead_bytes
+        return Watcher(requests_per_hour=n_requests, bytes_per_hour=n_bytes)
+
+    def use_watcher(self, watcher: Watcher) -> Usage:
+        """Return what a month's watching adds, if each answer takes one read, as a 304 does."""
+        watching, sizes = self.profile.watching, self.profile.bytes
+        n_requests = watcher.requests_per_hour * watching["hours_per_month"]
+        n_checks = watching["hours_per_month"] * 3600 / watching["token_cache_s"]
+        once = {"invocations": 1, "aws_calls": 1}, {"invocations": 1, "scanhub_calls": 1}
+        functions = self.profile.functions
+        gb_s = n_requests * self.estimate_gb_s(functions["get_workflow"], once[0], 0)
+        gb_s += n_checks * self.estimate_gb_s(functions["authorize_request"], once[1], 0)
+        logged_bytes = n_requests * sizes["access_log_bytes"]
+        logged_bytes += (n_requests + n_checks) * sizes["platform_log_bytes"]
+        return {
+            f"lambda_{self.profile.architecture}": gb_s,
+            "lambda_requests": n_requests + n_checks,
+            "api_requests": n_requests,
+            "data_out": watcher.bytes_per_hour * watching["hours_per_month"] / GB,
+            "dynamodb_reads": n_requests,
+            "log_ingestion": logged_bytes / GB,
+            "log_storage": logged_bytes / GB / MONTH_DAYS * self.profile.data["log_days"],
+            "traces": self.sample_traces(n_requests / MONTH_DAYS) * MONTH_DAYS,
         }
 
     # ------------------------------------------------------------------- the same on servers

@@ -1,8 +1,8 @@
 """One scan from `process` to the files, through the real handlers on moto, every call counted.
 
 It does not wait for time to pass: turns of the reconciler make minutes pass, and a watching client
-asks as often as it would in a minute. The file has four bytes, so `benchmarks.cost` adds what the
-64 parts of a real one cost.
+asks as often as it would in a minute, by a clock of its own. The file has four bytes, so
+`benchmarks.cost` adds what the 64 parts of a real one cost.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -46,6 +47,7 @@ class Walk:
     log: io.StringIO
     metrics: set[tuple[str, ...]] = field(default_factory=set)
     etag: str = ""
+    watched_min: int = 0
 
     def call(self, function: str, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function as API Gateway does, and return what it answers."""
@@ -63,13 +65,17 @@ class Walk:
         """Call a function with an event."""
         return self._meter(function, lambda: self.deployment.invoke(function, event))
 
-    def watch(self, n: int) -> None:
-        """Ask for the workflow so many times, as `watch_workflow` does."""
-        for _ in range(n):
+    def watch(self, times_s: Sequence[float]) -> None:
+        """Ask for the workflow at these times of another minute, as `watch_workflow` does."""
+        for time_s in times_s:
             headers = {"If-None-Match": self.etag} if self.etag else {}
             path = f"/workflows/{self.deployment.workflow_id}/"
-            answer = self.call("get_workflow", "GET", path, None, headers)
+            at = datetime.fromtimestamp(_MINUTE_S * self.watched_min + time_s, UTC)
+            # Tags count by the clock for how long they stand.
+            with patch.dict(wiring.PORTS, {"clock": lambda at=at: lambda: at}):
+                answer = self.call("get_workflow", "GET", path, None, headers)
             self.etag = {k.lower(): v for k, v in answer["headers"].items()}.get("etag", self.etag)
+        self.watched_min += 1
 
     def drain(self) -> None:
         """Deliver the waiting messages one by one, as the event source does."""
@@ -133,12 +139,13 @@ def find_metrics(printed: str) -> Iterator[tuple[str, ...]]:
                     yield (metric["Name"], *sorted(dimensions))
 
 
-def count_polls_per_minute() -> int:
-    """Return how often a watching client asks in the minute after a change."""
-    n_polls, waited_s, wait_s = 0, 0.0, float(FIRST_WAIT_S)
+def list_poll_times_s() -> list[float]:
+    """Return when a watching client asks in the minute after a change [s]."""
+    times_s, waited_s, wait_s = [], 0.0, float(FIRST_WAIT_S)
     while waited_s + wait_s <= _MINUTE_S:
-        n_polls, waited_s, wait_s = n_polls + 1, waited_s + wait_s, min(2 * wait_s, MAX_WAIT_S)
-    return n_polls
+        waited_s, wait_s = waited_s + wait_s, min(2 * wait_s, MAX_WAIT_S)
+        times_s.append(waited_s)
+    return times_s
 
 
 def count_scan(timeline: Timeline) -> ScanCounts:
@@ -196,7 +203,7 @@ def _begin() -> Iterator[Walk]:
 
 
 def _scan(walk: Walk, timeline: Timeline) -> None:
-    deployment, n_polls = walk.deployment, count_polls_per_minute()
+    deployment = walk.deployment
     [scan_id, _] = deployment.task_ids
     arn = "arn:aws:execute-api:us-east-1:123456789012:abc/api/GET/v1/workflowmanager/hello"
     asked = {"type": "TOKEN", "authorizationToken": f"Bearer {deployment.token}", "methodArn": arn}
@@ -205,38 +212,38 @@ def _scan(walk: Walk, timeline: Timeline) -> None:
     walk.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
     for minute in range(timeline.scan_min):
         _tell_progress(deployment, scan_id, 100 * minute // timeline.scan_min)
-        _pass_a_minute(walk, n_polls)
+        _pass_a_minute(walk)
 
     upload = {"task_id": scan_id, "file_name": "raw.h5", "size_bytes": 4}
     key = {"Idempotency-Key": "b0d9c0f8a4564d8b8ad9d2ac0ad3a9b1"}
     plan = json.loads(walk.call("create_upload", "POST", "/uploads/", upload, key)["body"])
     for _ in range(timeline.upload_min):
-        _pass_a_minute(walk, n_polls)
+        _pass_a_minute(walk)
     done = {"parts": [{"part_number": 1, "etag": put_part(plan)}]}
     walk.call("complete_upload", "POST", f"/uploads/{plan['upload_id']}/complete/", done)
     walk.drain()
-    _reconstruct(walk, timeline, n_polls)
+    _reconstruct(walk, timeline)
 
 
-def _reconstruct(walk: Walk, timeline: Timeline, n_polls: int) -> None:
+def _reconstruct(walk: Walk, timeline: Timeline) -> None:
     deployment = walk.deployment
     [run] = deployment.airflow.runs.values()
     for percent in _REPORTED_PERCENT:
         _call_back(walk, run["conf"], {"progress": percent})
     for _ in range(timeline.reconstruction_min):
-        _pass_a_minute(walk, n_polls)
+        _pass_a_minute(walk)
     key = f"{run['conf']['output_prefix']}/image.dcm"
     boto3.Session().client("s3").put_object(Bucket=run["conf"]["bucket"], Key=key, Body=b"d")
     results = [{"type": "DICOM", "key": key}]
     _call_back(walk, run["conf"], {"success": True, "results": results})
-    walk.watch(1)
+    walk.watch([FIRST_WAIT_S])
     walk.call("list_results", "GET", f"/dag_runs/{run['conf']['dag_run_id']}/results/")
     walk.publish()
 
 
-def _pass_a_minute(walk: Walk, n_polls: int) -> None:
+def _pass_a_minute(walk: Walk) -> None:
     walk.invoke("reconcile_runs", {})
-    walk.watch(n_polls)
+    walk.watch(list_poll_times_s())
     walk.publish()
 
 

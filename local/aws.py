@@ -128,6 +128,8 @@ def make_parameters(config: StackConfig, secret_arns: dict[str, str]) -> list[st
         "AirflowUrl": config.airflow_url,
         **secret_arns,
         **dict.fromkeys(NEIGHBOUR_PARAMETERS, config.scanhub_url),
+        # Who opens the console behind ScanHub's gateway reads and writes the data lake from there.
+        "WebOrigin": config.scanhub_url,
         "DeviceNetworks": "127.0.0.0/8",
         # ScanHub's own page makes tasks that name none.
         "DefaultReconstructionDag": DAG_ID,

@@ -30,7 +30,7 @@ from local.demo_checks import (
     read_quality,
 )
 from local.scanhub.seed import QUALITY_DAG_ID, QUALITY_TASKS
-from local.stack import Stack, up
+from local.stack import Stack, describe_console, up
 from scanhub_workflow import Client, ScanHubError
 from scanhub_workflow.login import log_in
 
@@ -102,13 +102,8 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("Interrupted; make down stops the stack.")
         return 130
-    console.print(
-        f"See it in a browser: {stack.api_url}/console/ "
-        f"(name {stack.username}, password {stack.password})",
-        markup=False,
-        soft_wrap=True,
-    )
     console.print("The stack is still up: make status, make logs, make down.")
+    console.print(describe_console(stack), markup=False, soft_wrap=True)
     return 0
 
 

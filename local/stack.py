@@ -17,7 +17,17 @@ from local.probes import is_airflow_ready, is_api_ready, is_aws_ready, is_scanhu
 from local.processes import Processes
 from local.state import Stack, read_stack, write_stack
 
-__all__ = ["Stack", "down", "is_up", "read_stack", "reset", "start_service", "stop_service", "up"]
+__all__ = [
+    "Stack",
+    "describe_console",
+    "down",
+    "is_up",
+    "read_stack",
+    "reset",
+    "start_service",
+    "stop_service",
+    "up",
+]
 
 SERVICES = {"aws": ("aws",), "airflow": airflow.SERVICES, "scanhub": ("scanhub",)}
 """Name for ``stop_service`` → names of its processes."""
@@ -43,6 +53,14 @@ def up(config: StackConfig | None = None) -> Stack:
     stack = bring_up(config, lambda text: print(f"{time.monotonic() - started:5.1f} s  {text}"))
     print(f"The stack is up; {config.stack_file} says how to reach it.")
     return stack
+
+
+def describe_console(stack: Stack) -> str:
+    """Return where the console is, and who may log in there."""
+    return (
+        f"See it in a browser: {stack.console_url} "
+        f"(name {stack.username}, password {stack.password})"
+    )
 
 
 def down(config: StackConfig | None = None) -> None:
@@ -137,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = StackConfig.from_environ()
         if options.command == "up":
-            up(config)
+            print(describe_console(up(config)))
         elif options.command == "down":
             down(config)
         elif options.command == "reset":

@@ -45,6 +45,11 @@ class Stack:
     log_dir: str
     dags_folders: str
 
+    @property
+    def console_url(self) -> str:
+        """Return the address of the console behind ScanHub's gateway."""
+        return f"{self.scanhub_url}/api/v1/workflowmanager/console/"
+
     def __repr__(self) -> str:
         """Return a text without secrets, fit for a log or a failed assertion."""
         return f"Stack(api_url={self.api_url!r}, log_dir={self.log_dir!r})"

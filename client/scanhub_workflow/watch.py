@@ -109,8 +109,11 @@ def _watch(
                 raise
         else:
             n_outages = 0
-            if answer.status_code != httpx.codes.NOT_MODIFIED:
-                etag, wait_s, is_known = answer.headers.get("ETag", ""), float(FIRST_WAIT_S), True
+            is_unchanged = answer.status_code == httpx.codes.NOT_MODIFIED
+            # A 304 may come with a newer tag, which saves the API the next reads.
+            etag = answer.headers.get("ETag", etag if is_unchanged else "")
+            if not is_unchanged:
+                wait_s, is_known = float(FIRST_WAIT_S), True
                 view = parse(answer, watched.view)
                 yield view
                 if watched.has_ended(view):

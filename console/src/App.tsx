@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Link, Route, Router, Switch, useLocation } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { forgetAnswers } from "./api/client";
@@ -7,11 +7,14 @@ import { logInByCookie } from "./api/login";
 import { touch, useIsPaused } from "./api/polling";
 import { logOut, useSession } from "./api/session";
 import { findLanguage, type Language, LanguageContext, TEXTS, useText } from "./text/language";
+import { Me } from "./parts/may";
 import { Login } from "./views/Login";
 import { Now } from "./views/Now";
 import { RunView } from "./views/RunView";
 import { WorkflowView } from "./views/WorkflowView";
 
+const Upload = lazy(async () => ({ default: (await import("./views/Upload")).Upload }));
+const Inbox = lazy(async () => ({ default: (await import("./views/Inbox")).Inbox }));
 const TOUCHES = ["pointerdown", "keydown"] as const;
 
 function Paused(): ReactNode {
@@ -52,9 +55,11 @@ function Header({ language, theme, onLanguage, onTheme }: Chosen): ReactNode {
     <header>
       <nav>
         <Link href="/">{text.now}</Link>
+        <Link href="/upload">{text.upload.title}</Link>
+        <Link href="/inbox">{text.inbox.title}</Link>
       </nav>
       <span className="buttons">
-        {session.username && <bdi className="muted">{session.username}</bdi>}
+        {session.status === "in" && <Me username={session.username} />}
         <button type="button" lang={language === "en" ? "de" : "en"} onClick={onLanguage}>
           {text.language}
         </button>
@@ -83,18 +88,28 @@ function Missing(): ReactNode {
 
 function Pages(): ReactNode {
   const [location] = useLocation();
+  const text = useText();
   // Each page begins anew: what one did on another is not said here.
   return (
-    <Switch key={location}>
-      <Route path="/">
-        <Now />
-      </Route>
-      <Route path="/workflows/:id">{({ id }) => <WorkflowView id={id} />}</Route>
-      <Route path="/dag_runs/:id">{({ id }) => <RunView id={id} />}</Route>
-      <Route>
-        <Missing />
-      </Route>
-    </Switch>
+    <Suspense fallback={<p role="status">{text.loading}</p>}>
+      <Switch key={location}>
+        <Route path="/">
+          <Now />
+        </Route>
+        <Route path="/workflows/:id">{({ id }) => <WorkflowView id={id} />}</Route>
+        <Route path="/dag_runs/:id">{({ id }) => <RunView id={id} />}</Route>
+        <Route path="/upload/:workflow/:task">{({ workflow, task }) => <Upload workflowId={workflow} taskId={task} />}</Route>
+        <Route path="/upload">
+          <Upload />
+        </Route>
+        <Route path="/inbox">
+          <Inbox />
+        </Route>
+        <Route>
+          <Missing />
+        </Route>
+      </Switch>
+    </Suspense>
   );
 }
 

@@ -5,7 +5,12 @@ from typing import Annotated
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dag_run_schemas import DagRunDetail
 from workflow_manager.http.dependencies import OrchestratorDep, StoreDep, get_caller
-from workflow_manager.http.etags import REVALIDATED, RevalidationDep
+from workflow_manager.http.etags import (
+    LIVE_LIFETIME_S,
+    REVALIDATED,
+    RevalidationDep,
+    count_periods,
+)
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.services.get_dag_run import get_dag_run as use_case
@@ -30,10 +35,12 @@ def get_dag_run(
     revalidation: RevalidationDep,
     with_airflow: WithAirflow = True,
 ) -> DagRunDetail | Response:
-    """Show a run, with its tasks in Airflow; its tag is that of our own state, without them."""
+    """Show a run, with its tasks in Airflow; a 304 may keep what is new of these for 15 s."""
     run = use_case(store, dag_run_id)
     # The time of its creation too: one that was deleted may come again, and counts from 1.
-    facts = (run.version, run.created_at.isoformat(), with_airflow)
+    is_live = with_airflow and not run.state.is_final
+    period = count_periods(LIVE_LIFETIME_S) if is_live else None
+    facts = (run.version, run.created_at.isoformat(), period)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged
     return DagRunDetail.of_both(run, look_into_airflow(orchestrator, run) if with_airflow else None)

@@ -3,12 +3,17 @@
 from workflow_manager.domain.waiting import list_asked_runs
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
-from workflow_manager.http.etags import REVALIDATED, RevalidationDep
+from workflow_manager.http.etags import (
+    LIVE_LIFETIME_S,
+    REVALIDATED,
+    RevalidationDep,
+    describe_workflow,
+)
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter, status_url
 from workflow_manager.http.schemas import WorkflowView
 from workflow_manager.services.get_workflow import (
-    describe_version,
+    describe_graph,
     list_trail,
 )
 from workflow_manager.services.get_workflow import (
@@ -35,8 +40,14 @@ def get_workflow(
     revalidation: RevalidationDep,
 ) -> WorkflowView | Response:
     """Show a workflow, its tasks and their progress, and the newest changes."""
-    graph = use_case(store, exam, give_settings(), workflow_id, caller.cause)
-    if unchanged := revalidation.answer_unchanged(*describe_version(store, graph)):
+    workflow = store.get_workflow(workflow_id)
+    if unchanged := revalidation.recall(describe_workflow(workflow)):
+        return unchanged
+    graph = use_case(store, exam, give_settings(), workflow_id, workflow, caller.cause)
+    # Only exam-manager has the progress of a scan.
+    is_live = any(task.is_scanning for task in graph.tasks.values())
+    lifetime_s = LIVE_LIFETIME_S if is_live else 0
+    if unchanged := revalidation.answer_unchanged(*describe_graph(graph), lifetime_s=lifetime_s):
         return unchanged
     url = status_url(request, "workflows", workflow_id)
     runs = store.get_dag_runs(list_asked_runs(graph))

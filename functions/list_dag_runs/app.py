@@ -1,13 +1,22 @@
 """GET /dag_runs/."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
-from workflow_manager.domain.dag_run import DagRunState
+from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.ids import normalize_id
+from workflow_manager.domain.listing import ListQuery, Page
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import StoreDep, get_caller
-from workflow_manager.http.etags import REVALIDATED, RevalidationDep, describe_page
+from workflow_manager.http.etags import (
+    LIST_LIFETIME_S,
+    REVALIDATED,
+    RevalidationDep,
+    describe_page,
+    describe_workflow,
+)
 from workflow_manager.http.list_params import ListQueryDep
 from workflow_manager.http.list_schemas import DagRunList
 from workflow_manager.http.routing import ScanHubRouter
@@ -34,11 +43,20 @@ def list_dag_runs(
 ) -> DagRunList | Response:
     """List the runs, newest first; one of just now may be missing."""
     wanted = replace(query, state=state, dag_id=dag_id)
+    version: object
+    find: Callable[[ListQuery], Page[DagRun]]
     if workflow_id is None:
-        page = store.list_dag_runs(wanted)
+        version, find = store.read_list_mark(), store.list_dag_runs
     else:
-        page = list_runs_of(store, normalize_id(workflow_id), wanted)
-    return revalidation.answer_unchanged(*describe_page(page)) or DagRunList.of(page)
+        owner_id = normalize_id(workflow_id)
+        version = describe_workflow(store.get_workflow(owner_id))
+        find = partial(list_runs_of, store, owner_id)
+    if unchanged := revalidation.recall(version):
+        return unchanged
+    page = find(wanted)
+    facts = describe_page(page)
+    unchanged = revalidation.answer_unchanged(*facts, lifetime_s=LIST_LIFETIME_S)
+    return unchanged or DagRunList.of(page)
 
 
 lambda_handler = create_handler(router)

@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import StoreDep, get_caller
-from workflow_manager.http.etags import REVALIDATED, RevalidationDep, describe_page
+from workflow_manager.http.etags import (
+    LIST_LIFETIME_S,
+    REVALIDATED,
+    RevalidationDep,
+    describe_page,
+)
 from workflow_manager.http.list_params import ListQueryDep
 from workflow_manager.http.list_schemas import WorkflowList
 from workflow_manager.http.routing import ScanHubRouter
@@ -38,8 +43,11 @@ def list_workflows(
     device_id: DeviceId = None,
 ) -> WorkflowList | Response:
     """List the workflows that were processed, newest first; one of just now may be missing."""
+    if unchanged := revalidation.recall(store.read_list_mark()):
+        return unchanged
     page = store.list_workflows(replace(query, state=status))
-    if unchanged := revalidation.answer_unchanged(*describe_page(page, include, device_id)):
+    facts = describe_page(page)
+    if unchanged := revalidation.answer_unchanged(*facts, lifetime_s=LIST_LIFETIME_S):
         return unchanged
     if include is None and device_id is None:
         return WorkflowList.of(page)

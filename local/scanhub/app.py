@@ -5,11 +5,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.types import ASGIApp
 
-from local.scanhub import control, device_api, exam_manager, registries, user_login_manager
+from local.scanhub import (
+    control,
+    device_api,
+    exam_manager,
+    gateway,
+    registries,
+    user_login_manager,
+)
 from local.scanhub.accounts import Account, Accounts
 from local.scanhub.dependencies import AWAY, StandIn
 from local.scanhub.device_manager import DeviceManager
@@ -23,6 +31,8 @@ from local.scanhub.seed import (
     DEVICE_ID,
     OPERATOR_PASSWORD,
     OPERATOR_USERNAME,
+    SCIENTIST_PASSWORD,
+    SCIENTIST_USERNAME,
     SERVICE_PASSWORD,
     SERVICE_USERNAME,
     Seed,
@@ -51,6 +61,7 @@ def make_stand_in(settings: Settings) -> StandIn:
     accounts = Accounts(
         store,
         Account(settings.username, settings.password, "Olivia", "Operator", Role.MEDICAL),
+        Account(SCIENTIST_USERNAME, SCIENTIST_PASSWORD, "Sam", "Scientist", Role.SCIENTIST),
         Account(SERVICE_USERNAME, settings.service_password, "Workflow", "Manager", Role.ENGINEER),
     )
     devices = DeviceManager(store, lambda token: accounts.check_token(token) is not None)
@@ -86,8 +97,9 @@ def make_app(stand_in: StandIn) -> ASGIApp:
     """Return the application: all services behind the wire that can fail."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+        async with gateway.make_client() as client:
+            yield {"gateway": client}
         stand_in.scanner.stop()
         stand_in.store.close()
 
@@ -106,6 +118,7 @@ def make_app(stand_in: StandIn) -> ASGIApp:
         registries.sequences,
         device_api.public,
         device_api.router,
+        gateway.router,
     ):
         app.include_router(router)
     return FaultyWire(app, faults=stand_in.faults, recorder=stand_in.recorder)

@@ -25,6 +25,8 @@ from local.scanhub.store import Store, server_now
 
 OPERATOR_USERNAME = "operator"
 OPERATOR_PASSWORD = "scanhub-demo-operator"  # noqa: S105  a demo on loopback only
+SCIENTIST_USERNAME = "scientist"
+SCIENTIST_PASSWORD = "scanhub-demo-scientist"  # noqa: S105  a demo on loopback only
 SERVICE_USERNAME = "workflow-manager"
 SERVICE_PASSWORD = "scanhub-demo-service"  # noqa: S105  a demo on loopback only
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Response
+from fastapi import APIRouter, Cookie, Form, HTTPException, Request, Response
 
 from local.scanhub.accounts import LOGIN_LIMIT_S
 from local.scanhub.dependencies import StandInDep, UserDep, refuse_user
@@ -19,6 +19,7 @@ def log_in(
     username: Annotated[str, Form()],
     password: Annotated[str, Form()],
     stand_in: StandInDep,
+    request: Request,
     response: Response,
 ) -> User:
     """Log in; a user who is logged in gets the same token again."""
@@ -30,11 +31,25 @@ def log_in(
         user.access_token,
         max_age=LOGIN_LIMIT_S,
         path=COOKIE_PATH,
-        secure=True,
+        # Not every browser keeps a secure one of a loopback that has no TLS.
+        secure=request.url.scheme == "https",
         httponly=True,
         samesite="strict",
     )
     return user
+
+
+@router.post("/loginfromcookie")
+def log_in_from_cookie(
+    stand_in: StandInDep, access_token: Annotated[str | None, Cookie(alias=COOKIE)] = None
+) -> User:
+    """Return the user that the cookie of a login names, with the token."""
+    if access_token is None:
+        refuse_user("Missing token.")
+    user = stand_in.accounts.check_token(access_token)
+    if user is None:
+        refuse_user("Invalid token.")
+    return user.model_copy(update={"access_token": access_token, "token_type": "bearer"})
 
 
 @router.post("/logout")

@@ -1,9 +1,8 @@
 """Chromium, and all functions over a hospital in memory behind a real server."""
 
-import os
-import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Thread
@@ -11,11 +10,14 @@ from uuid import uuid4
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.chromium import open_chromium
 from tests.fakes import world as hospital
 from tests.fakes.app import make_app
 from tests.fakes.ports import MemoryPorts, call, find_ports
+from tests.fakes.served import serve
+from tests.fakes.served_lake import ServedLake
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.exam import ExamWorkflow
@@ -24,13 +26,6 @@ from workflow_manager.services.receive_results import Callback, receive_results
 from workflow_manager.services.trigger_airflow import ObjectCreated, StartDagRun, trigger_airflow
 
 BASE = "/api/v1/workflowmanager"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START_TIMEOUT_S = 30
 
 
@@ -44,13 +39,16 @@ class Hospital:
 
     url: str
     world: MemoryPorts
+    lake: ServedLake
+    # Of the data lake, where it is served.
+    lake_url: str = "blob:"
 
     @property
     def console(self) -> str:
         return f"{self.url}{BASE}/console/"
 
-    def scan(self) -> tuple[str, str]:
-        """Return a new workflow whose scan is done and whose run is under way, and that run."""
+    def begin(self) -> tuple[str, str, str]:
+        """Return a new workflow whose scan is under way, that scan and its reconstruction."""
         workflow_id, scan_id, task_id = (str(uuid4()) for _ in range(3))
         ids = {"workflow_id": workflow_id}
         scan = hospital.SCAN.model_copy(update={"id": scan_id, **ids})
@@ -58,6 +56,11 @@ class Hospital:
         tasks = [scan, reconstruction]
         self.world.exam.add_workflow(ExamWorkflow(id=workflow_id, exam_id="exam-1", tasks=tasks))
         call(process_workflow, self.world, workflow_id, hospital.TOKEN, now())
+        return workflow_id, scan_id, task_id
+
+    def scan(self) -> tuple[str, str]:
+        """Return a new workflow whose scan is done and whose run is under way, and that run."""
+        workflow_id, scan_id, task_id = self.begin()
         key = f"acquisition/{workflow_id}/{scan_id}/{uuid4()}/raw.h5"
         data = ObjectVersion(bucket="data-lake", key=key, version_id="v1", size_bytes=1000)
         hospital.store(self.world, data)
@@ -74,11 +77,39 @@ class Hospital:
         token = hospital.callback_token(self.world, dag_run_id)
         call(receive_results, self.world, token, callback, now("dag"))
 
+    def leave(self, dag_run_id: str, files: dict[str, bytes], preview: bytes = b"") -> None:
+        """Let a run succeed with these DICOM files."""
+        folder = f"result/{dag_run_id}"
+        for name, body in files.items():
+            self.world.lake.put(f"{folder}/{name}", body, "application/dicom")
+        first: dict[str, str] = {"type": "DICOM", "key": f"{folder}/{min(files)}"}
+        if preview:
+            first["preview_key"] = f"{folder}/preview.png"
+            self.world.lake.put(first["preview_key"], preview, "image/png")
+        self.tell(dag_run_id, Callback.model_validate({"success": True, "results": [first]}))
+
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hospital]:
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    with serve_hospital(monkeypatch) as hospital_:
+        yield hospital_
+
+
+@contextmanager
+def serve_hospital(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hospital]:
+    """Serve all functions over memory, and the data lake of another origin."""
+    lake = ServedLake()
+    with serve(lake.answer) as lake.url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", lake.url)
+        with _serve_functions(monkeypatch, lake) as hospital_:
+            lake.origin = hospital_.url
+            yield hospital_
+
+
+@contextmanager
+def _serve_functions(monkeypatch: pytest.MonkeyPatch, lake: ServedLake) -> Iterator[Hospital]:
     world = hospital.make_world()
+    world.lake = lake
     world.clock = lambda: datetime.now(UTC)
     find_ports(monkeypatch, world)
     config = uvicorn.Config(make_app(), host="127.0.0.1", port=0, log_level="error")
@@ -90,7 +121,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hospital]:
         assert time.monotonic() < deadline, "The server does not start."
         thread.join(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Hospital(f"http://127.0.0.1:{port}", world)
+    yield Hospital(f"http://127.0.0.1:{port}", world, lake)
     server.should_exit = True
     thread.join()
 
@@ -98,15 +129,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hospital]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # No longer: its event loop would be in the way of functions that are called directly.
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("There is no chromium on the PATH.")
-        pytest.skip("NOT TESTED: the console in a browser, for there is no chromium on the PATH.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -126,6 +150,8 @@ def page(context: BrowserContext, served: Hospital) -> Iterator[Page]:
     page.on("console", lambda message: said.append(message.text))
     page.goto(served.console)
     yield page
-    assert [url for url in asked if not url.startswith((served.url, "blob:"))] == []
+    known = (served.url, served.lake.url, served.lake_url, "blob:")
+    assert [url for url in asked if not url.startswith(known)] == []
     # What a server refuses, the browser reports too.
-    assert [text for text in said if not text.startswith("Failed to load resource")] == []
+    reported = ("Failed to load resource", "Access to fetch")
+    assert [text for text in said if not text.startswith(reported)] == []

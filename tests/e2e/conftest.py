@@ -9,11 +9,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
 from local.config import ROOT, StackConfig
 from local.phantom import simulate_kspace
 from local.stack import is_up, reset, up
+from tests.chromium import open_chromium
 from tests.e2e.laptop import Json, Laptop
+from tests.e2e.watched import Watched, watch
 from tests.own_dags import copy_own_dags
 from tests.permissions.recorder import FOLDER_VARIABLE
 
@@ -22,7 +25,7 @@ INJECTED = ROOT / "tests" / "permissions" / "injected"
 SCAN_DURATION_S = 0.9
 # Whatever takes a service away comes late, and what looks at all traces comes after everything.
 LATE_MODULES = ("test_airflow_outage", "test_chaos", "test_data_protection")
-MEASUREMENTS = pytest.StashKey[dict[str, float]]()
+MEASUREMENTS = pytest.StashKey[dict[str, float | str]]()
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,20 @@ def _no_faults(laptop: Laptop) -> Iterator[None]:
     laptop.clear_faults()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return Chromium."""
+    with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def console(browser: Browser, laptop: Laptop) -> Iterator[Watched]:
+    """Return an empty page, which in the end must have kept to what holds for every page."""
+    with watch(browser, laptop) as watched:
+        yield watched
+
+
 @pytest.fixture(scope="session")
 def walk(laptop: Laptop) -> Walk:
     """Return one completed walk, for tests that only look."""
@@ -135,8 +152,8 @@ def small_kspace(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def measurements(request: pytest.FixtureRequest) -> dict[str, float]:
-    """Return where durations [s] are noted for the summary."""
+def measurements(request: pytest.FixtureRequest) -> dict[str, float | str]:
+    """Return where durations [s], and what is no duration, are noted for the summary."""
     return request.config.stash.setdefault(MEASUREMENTS, {})
 
 
@@ -156,5 +173,6 @@ def pytest_terminal_summary(
     measured = config.stash.get(MEASUREMENTS, {})
     if measured:
         terminalreporter.section("measured on the laptop stack")
-    for name, duration_s in measured.items():
-        terminalreporter.write_line(f"{name}: {duration_s:.2f} s")
+    for name, value in measured.items():
+        text = value if isinstance(value, str) else f"{value:.2f} s"
+        terminalreporter.write_line(f"{name}: {text}")

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from local.stack import check_health, start_service, stop_service
 from tests.e2e.alarms import list_ringing, read_metrics
 from tests.e2e.laptop import Laptop, wait_until
+from tests.e2e.watched import Watched, watch
 
 # More turns than either alarm takes minutes; and a run that old rings.
 N_TURNS = 6
@@ -28,7 +30,16 @@ def _airflow_is_down(laptop: Laptop, _airflow_comes_back: None) -> None:
     stop_service("airflow", laptop.config)
 
 
-@pytest.mark.usefixtures("_airflow_is_down")
+@pytest.fixture(scope="module")
+def board(browser: Browser, laptop: Laptop) -> Iterator[Watched]:
+    """Return the board of the console, open all the time."""
+    with watch(browser, laptop) as watched:
+        watched.log_in()
+        watched.show()
+        yield watched
+
+
+@pytest.mark.usefixtures("board", "_airflow_is_down")
 def test_check_readiness_names_airflow_while_it_is_down(laptop: Laptop) -> None:
     # Given an Airflow that is down
     def read() -> bool:
@@ -40,6 +51,12 @@ def test_check_readiness_names_airflow_while_it_is_down(laptop: Laptop) -> None:
         return bool(answer.json()["degraded"] == ["airflow"])
 
     wait_until(read, "readiness to name Airflow", timeout_s=20)
+
+
+@pytest.mark.usefixtures("_airflow_is_down")
+def test_console_says_that_airflow_is_away(board: Watched) -> None:
+    # Given a page that was open before; then it says by itself what does not work
+    expect(board.page.get_by_role("alert")).to_contain_text("airflow", ignore_case=True)
 
 
 @pytest.mark.usefixtures("_airflow_is_down")
@@ -85,6 +102,12 @@ def test_trigger_airflow_starts_the_run_once_when_airflow_is_back(
     assert list_ringing(laptop, over_ms, is_turn_a_minute=True) == set()
     answer = laptop.anonymous.get("/health/readiness")
     assert answer.json() == {"status": "ok", "degraded": []}
+
+
+def test_console_goes_on_when_airflow_is_back(board: Watched) -> None:
+    # Given that Airflow is back; then the page that was open all the time says nothing of it
+    expect(board.page.get_by_role("heading", name="Under way")).to_be_visible()
+    expect(board.page.get_by_role("alert")).to_have_count(0)
 
 
 def _has_started(laptop: Laptop, run_id: str) -> bool:

@@ -12,13 +12,16 @@ from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.exam import ExamTask, ItemStatus
 from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.transitions import (
     DAG_RUN_TRANSITIONS,
     TASK_TRANSITIONS,
     WORKFLOW_TRANSITIONS,
 )
 from workflow_manager.domain.workflow import Workflow
-from workflow_manager.stores.items import decode
+from workflow_manager.http.dag_run_schemas import DagRunView
+from workflow_manager.http.task_schemas import view_tasks
+from workflow_manager.stores.items import decode, order_tasks
 
 MOVES: dict[str, dict[tuple[str, str], str]] = {
     "task": {(str(a), str(e)): str(b) for (a, e), b in TASK_TRANSITIONS.items()},
@@ -70,6 +73,25 @@ def read_table(client: Any, table_name: str) -> State:
         elif kind in kinds:
             entities[item["PK"]["S"], item["SK"]["S"]] = decode(kinds[kind], item)
     return State(entities, events)
+
+
+def check_versions(known: dict[Any, Any], state: State) -> None:
+    """A version of a workflow stands for all that is shown of it, of its runs and its trail.
+
+    Parameters
+    ----------
+    known
+        What each version stood for when it was seen first.
+    """
+    for workflow in state.workflows:
+        workflow_id, subject = workflow.workflow_id, workflow.subject
+        tasks = order_tasks(each for each in state.tasks if each.workflow_id == workflow_id)
+        runs = {each.dag_run_id: each for each in state.runs if each.workflow_id == workflow_id}
+        views = view_tasks(TaskGraph(workflow, tasks), runs)
+        trail = sorted(each.event_id for each in state.events if each.subject == subject)
+        shown = [*views, *(DagRunView.of(run) for run in runs.values()), trail]
+        key = workflow_id, workflow.version, workflow.created_at
+        assert known.setdefault(key, shown) == shown, f"{key} hides a change"
 
 
 def check_state(state: State) -> None:

@@ -11,7 +11,7 @@ from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import VersionConflictError
 from workflow_manager.domain.execution import Execution
-from workflow_manager.domain.listing import ListQuery, Page, encode_cursor, place_of
+from workflow_manager.domain.listing import Listed, ListQuery, Page, encode_cursor, place_of
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
@@ -34,8 +34,14 @@ class MemoryStore:
         self._expiries: dict[ItemKey, int | None] = {}
         self._lock = Lock()
         self._login_turn: datetime | None = None
+        self._n_marks = 0
         self._entities: dict[ItemKey, Entity] = {}
         self._events: dict[ItemKey, Event] = {}
+
+    def get_workflow(self, workflow_id: str) -> Workflow | None:
+        """Return a workflow without its tasks, or None if it was never processed."""
+        workflow = self._get(items.workflow_key(workflow_id))
+        return workflow if isinstance(workflow, Workflow) else None
 
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
@@ -96,6 +102,10 @@ class MemoryStore:
     def list_last_events(self, subject: str, limit: int) -> list[Event]:
         """Return the newest lines of an audit trail, oldest first, at most so many."""
         return self.list_events(subject)[-limit:]
+
+    def read_list_mark(self) -> str | None:
+        """Return what differs once anything listed has changed: here, at once."""
+        return str(self._n_marks)
 
     def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
         """Return a page of the runs, newest first."""
@@ -187,6 +197,7 @@ class MemoryStore:
                 key = items.entity_key(entity)
                 self._entities[key] = entity.evolve(version=entity.version + 1)
                 self._expiries[key] = expiry_of(entity, _SETTINGS)
+            self._n_marks += any(isinstance(entity, Listed) for entity in entities)
             self._events |= {items.event_key(event): event for event in events}
 
     def expire(self, at: datetime) -> None:

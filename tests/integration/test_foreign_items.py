@@ -31,6 +31,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.listing import ListQuery
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.observability import metrics
 from workflow_manager.services.cancel_dag_run import cancel_dag_run
@@ -105,8 +106,13 @@ def foreign(request: pytest.FixtureRequest, world: MemoryPorts, change: Change) 
     return change(RECONSTRUCTION, **FOREIGN[request.param])
 
 
+def show(world: MemoryPorts) -> TaskGraph:
+    workflow = world.store.get_workflow(WORKFLOW_ID)
+    return call(get_workflow, world, WORKFLOW_ID, workflow, at(1))
+
+
 def test_unknown_task_is_shown_as_such(world: MemoryPorts, foreign: dict[str, Any]) -> None:
-    shown = call(get_workflow, world, WORKFLOW_ID, at(1)).tasks[RECONSTRUCTION_ID]
+    shown = show(world).tasks[RECONSTRUCTION_ID]
     assert (shown.status, shown.progress) == (TaskStatus.UNKNOWN, 0)
     assert "Another version" in (shown.reason or "")
 
@@ -177,7 +183,7 @@ def test_workflow_of_an_unknown_state_lets_its_scan_be_cancelled_and_starts_noth
 ) -> None:
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     change(WORKFLOW, status={"S": "locked"})
-    assert call(get_workflow, world, WORKFLOW_ID, at(1)).workflow.status is WorkflowStatus.UNKNOWN
+    assert show(world).workflow.status is WorkflowStatus.UNKNOWN
 
     deliver(world, make_raw_data(), 5)
     assert world.queue.dag_run_ids == []

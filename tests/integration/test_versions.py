@@ -56,7 +56,7 @@ def test_each_item_of_a_release_is_read(engine: Engine) -> None:
     state = engine.read()
     assert len(state.workflows) == len(SHAPES)
     for workflow in state.workflows:
-        shown = call(get_workflow, engine.ports, workflow.workflow_id, at(120))
+        shown = call(get_workflow, engine.ports, workflow.workflow_id, workflow, at(120))
         assert shown.tasks
         assert all(task.status is not TaskStatus.UNKNOWN for task in shown.tasks.values())
 

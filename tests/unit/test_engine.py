@@ -28,6 +28,7 @@ from tests.fakes.invariants import (
     check_growth,
     check_orchestrator,
     check_state,
+    check_versions,
     check_words,
     is_kept,
 )
@@ -112,6 +113,7 @@ class EngineMachine(RuleBasedStateMachine):
     def build(self, shapes: list[str], is_simulated: bool, prologue: int) -> None:
         self.engine = make_engine(*shapes, is_simulated=is_simulated)
         self.before: dict[Any, Any] = {}
+        self.versions: dict[Any, Any] = {}
         for step in PROLOGUE[:prologue]:
             getattr(self.engine, step)(0)
 
@@ -251,6 +253,7 @@ class EngineMachine(RuleBasedStateMachine):
         state = self.engine.read()
         check_state(state)
         check_growth(self.before, state.entities)
+        check_versions(self.versions, state)
         check_orchestrator(state, self.engine.airflow.dag_runs)
         check_devices(state, self.engine.real.exam.tasks)
         check_comments(self.engine.typed, self.engine.real.exam.comments)

@@ -36,6 +36,13 @@ test("a 304 is the answer that came with its tag", async () => {
   expect([again.status, await again.json()]).toEqual([200, { a: 1 }]);
 });
 
+test("a 304 may come with a newer tag, with which the next one is asked for", async () => {
+  const unchanged = () => new Response(null, { status: 304, headers: { ETag: 'W/"2"' } });
+  serve(new Response('{"a":1}', { headers: { ETag: 'W/"1"' } }), unchanged(), unchanged());
+  for (let n = 0; n < 3; n++) await ask(new Request(URL_));
+  expect(sent.map(({ headers }) => headers.get("If-None-Match"))).toEqual([null, 'W/"1"', 'W/"2"']);
+});
+
 test.each([
   [401, "application/problem+json", "out"],
   [403, "application/json", "out"],

@@ -43,6 +43,8 @@ export async function ask(request: Request): Promise<Response> {
   const options: RequestInit = { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" };
   const response = await fetch(new Request(request, options));
   if (response.status === 304 && before) {
+    // It may come with a newer tag, which saves the API the next reads.
+    before.etag = response.headers.get("ETag") ?? before.etag;
     return new Response(before.body, { status: 200, headers: { "Content-Type": "application/json" } });
   }
   if (isLoginOver(response)) end(usedToken);

@@ -1,21 +1,58 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, unwrap } from "./client";
 import { pollAfter } from "./polling";
-import { isActive, type Run, type RunDetail, type Workflow, type WorkflowEvent, type WorkflowSummary } from "./types";
+import { getSession } from "./session";
+import { isActive, type Me, type Run, type RunDetail, type Workflow, type WorkflowEvent, type WorkflowSummary } from "./types";
 
-const N_ON_BOARD = 100;
+export const N_ON_BOARD = 100;
+const MAX_BOARD_PAGES = 5;
+const WHOLE_BOARD_MS = 30_000;
 const N_LOOSE_RUNS = 50;
 const MAX_EVENT_PAGES = 50;
+
+/** Who is logged in, and what he may do; a role changes seldom. */
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: (): Promise<Me> => unwrap(api.GET("/me/")),
+  staleTime: 5 * 60_000,
+  retry: 1,
+});
 
 export const boardQuery = queryOptions({
   queryKey: ["board"],
   queryFn: async (): Promise<WorkflowSummary[]> => {
-    // Where the API does not know `include` yet, it answers without tasks.
-    const query = { limit: N_ON_BOARD, include: "tasks" };
+    const query = { limit: N_ON_BOARD, include: "tasks" } as const;
     return (await unwrap(api.GET("/workflows/", { params: { query } }))).workflows;
   },
   refetchInterval: ({ state }) => pollAfter((state.data ?? []).some(({ status }) => isActive(status))),
 });
+
+export interface WholeBoard {
+  workflows: WorkflowSummary[];
+  /** There are more than these. */
+  isCut: boolean;
+}
+
+/** What does not fit on the board's first page; asked for less often, and only where that page is full. */
+export const wholeBoardQuery = (isNeeded: boolean) =>
+  queryOptions({
+    queryKey: ["board", "whole"],
+    queryFn: async (): Promise<WholeBoard> => {
+      const workflows: WorkflowSummary[] = [];
+      let cursor: string | null = null;
+      for (let page = 0; page < MAX_BOARD_PAGES; page += 1) {
+        const first = { limit: N_ON_BOARD, include: "tasks" } as const;
+        const query: { limit: number; include: "tasks"; cursor?: string } = cursor === null ? first : { ...first, cursor };
+        const found = await unwrap(api.GET("/workflows/", { params: { query } }));
+        workflows.push(...found.workflows);
+        cursor = found.next_cursor ?? null;
+        if (cursor === null) break;
+      }
+      return { workflows, isCut: cursor !== null };
+    },
+    enabled: () => isNeeded && getSession().status === "in",
+    refetchInterval: () => (pollAfter(false) === false ? false : WHOLE_BOARD_MS),
+  });
 
 export const looseRunsQuery = queryOptions({
   queryKey: ["runs"],

@@ -37,7 +37,8 @@ export function logOut(): void {
   change({ status: "out", hasEnded: false, username: "" });
 }
 
-function subscribe(tell: () => void): () => void {
+/** Be told of every change; returns how not to be any more. */
+export function subscribe(tell: () => void): () => void {
   listeners.add(tell);
   return () => listeners.delete(tell);
 }

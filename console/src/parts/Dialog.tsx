@@ -1,7 +1,14 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
 
+interface Props {
+  title: string;
+  className?: string;
+  onLeave?: () => void;
+  children: ReactNode;
+}
+
 /** A dialog over the page; Escape leaves it, where it may be left. */
-export function Dialog({ title, onLeave, children }: { title: string; onLeave?: () => void; children: ReactNode }): ReactNode {
+export function Dialog({ title, className, onLeave, children }: Props): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -14,6 +21,7 @@ export function Dialog({ title, onLeave, children }: { title: string; onLeave?: 
   return (
     <dialog
       ref={dialog}
+      className={className}
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();

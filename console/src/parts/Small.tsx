@@ -1,7 +1,9 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { ApiError } from "../api/client";
 import { formatTime } from "../text/format";
+import type { Task } from "../api/types";
 import { useLanguage, useText } from "../text/language";
+import { countData } from "./attention";
 
 const SHAPES: Record<string, string> = { done: "✓", failed: "✕", cancelled: "⊘", waiting: "○", unknown: "?", active: "▶" };
 const KINDS: Record<string, string> = {
@@ -32,9 +34,35 @@ export function State({ state }: { state: string }): ReactNode {
   );
 }
 
+/** Whether the data of the scans are there, to be read from two metres. */
+export function Data({ tasks }: { tasks: readonly Task[] }): ReactNode {
+  const text = useText();
+  const data = countData(tasks);
+  if (!data) return null;
+  const isWhole = data.n_arrived === data.n_scans;
+  return (
+    <span className={`state ${isWhole ? "done" : "waiting"}`}>
+      <span aria-hidden="true">{isWhole ? "✓" : "○"}</span> {isWhole ? text.board.dataArrived : text.board.dataAwaited(data.n_arrived, data.n_scans)}
+    </span>
+  );
+}
+
+// What is longer is cut, until somebody wants to see all of it.
+const MAX_SHOWN = 400;
+
 /** A text that others wrote: it is shown as text, and turns nothing around it. */
 export function Foreign({ children }: { children: string }): ReactNode {
-  return <bdi className="foreign">{children}</bdi>;
+  const text = useText();
+  const [isWhole, setWhole] = useState(false);
+  if (children.length <= MAX_SHOWN) return <bdi className="foreign">{children}</bdi>;
+  return (
+    <>
+      <bdi className="foreign">{isWhole ? children : `${children.slice(0, MAX_SHOWN / 2)}…`}</bdi>{" "}
+      <button type="button" className="more" lang={document.documentElement.lang} aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+        {isWhole ? text.board.showLess : text.board.showAll}
+      </button>
+    </>
+  );
 }
 
 /** Sentences of the API, which speaks English. */
@@ -61,7 +89,7 @@ export function Failure({ error }: { error: unknown }): ReactNode {
   const text = useText();
   const lines = error instanceof ApiError ? error.lines : [];
   return (
-    <div role="alert" className="failure">
+    <div role="alert" aria-live="polite" className="failure">
       {lines.length > 0 ? <Said lines={lines} /> : <p>{text.noAnswer}</p>}
     </div>
   );
@@ -82,8 +110,8 @@ export function Id({ id }: { id: string }): ReactNode {
   );
 }
 
-/** What a task is called: its kind, and the beginning of its id. */
-export function useTaskName(): (task: { task_id: string; task_type: string }) => string {
+/** What a task is called: its kind, and its place as the API counts it, else the beginning of its id. */
+export function useTaskName(): (task: { task_id: string; task_type: string; name?: string | null }) => string {
   const text = useText();
-  return ({ task_id, task_type }) => `${text.taskTypes[task_type] ?? task_type} ${task_id.slice(0, 8)}`;
+  return ({ task_id, task_type, name }) => `${text.taskTypes[task_type] ?? task_type.slice(0, 40)} ${/ (\d+)$/.exec(name ?? "")?.[1] ?? task_id.slice(0, 8)}`;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Task, WorkflowSummary } from "../api/types";
-import { findReason, sortBoard } from "./attention";
+import { countData, findReason, sortBoard } from "./attention";
 
 const NOW_MS = Date.parse("2026-11-29T08:00:00Z");
 
@@ -11,11 +11,20 @@ const task = (fields: Partial<Task>): Task => ({
   progress: 0,
   attempt: 0,
   input_task_ids: [],
+  inputs: [],
   dag_run_id: null,
   reason: null,
   deadline: null,
   updated_at: "2026-11-29T07:00:00Z",
   ...fields,
+});
+
+test("data have arrived when each scan that was not cancelled is completed", () => {
+  const scan = (status: Task["status"]): Task => task({ task_type: "DEVICE_TASK_SDK", status });
+  expect(countData([task({})])).toBeNull();
+  expect(countData([scan("CANCELLED")])).toBeNull();
+  expect(countData([scan("COMPLETED"), scan("CANCELLED"), task({ status: "FAILED" })])).toEqual({ n_arrived: 1, n_scans: 1 });
+  expect(countData([scan("COMPLETED"), scan("FAILED"), scan("IN_PROGRESS")])).toEqual({ n_arrived: 1, n_scans: 3 });
 });
 
 const workflow = (workflow_id: string, status: WorkflowSummary["status"], tasks?: Task[]): WorkflowSummary => ({

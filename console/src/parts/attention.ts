@@ -20,6 +20,18 @@ export function findReason(task: Task, tasks: readonly Task[], now_ms: number): 
   return task.status === "PENDING" && isScan(task) && isReady ? "scanWaits" : null;
 }
 
+export interface DataOfScans {
+  n_arrived: number;
+  n_scans: number;
+}
+
+/** How many scans have brought their data: what an operator wants to know before the patient leaves. */
+export function countData(tasks: readonly Task[]): DataOfScans | null {
+  const scans = tasks.filter((task) => isScan(task) && task.status !== "CANCELLED");
+  if (scans.length === 0) return null;
+  return { n_arrived: scans.filter(({ status }) => status === "COMPLETED").length, n_scans: scans.length };
+}
+
 const ORDER: readonly Why[] = ["failed", "unknown", "overdue", "scanWaits", "waits"];
 
 function findWhy(workflow: WorkflowSummary, now_ms: number): Why | null {
@@ -28,6 +40,12 @@ function findWhy(workflow: WorkflowSummary, now_ms: number): Why | null {
   if (workflow.status === "cancelled") return null;
   const reasons = tasks.map((task) => findReason(task, tasks, now_ms));
   return ORDER.find((why) => reasons.includes(why)) ?? null;
+}
+
+/** All workflows, newest first; what the first page says of one is newer. */
+export function mergeBoards(first: readonly WorkflowSummary[], whole: readonly WorkflowSummary[]): WorkflowSummary[] {
+  const known = new Set(first.map(({ workflow_id }) => workflow_id));
+  return [...first, ...whole.filter(({ workflow_id }) => !known.has(workflow_id))];
 }
 
 /** The workflows by whether they need somebody, are under way, or have ended. */

@@ -14,7 +14,7 @@ const LOCALES: Record<Language, string> = { en: "en-GB", de: "de-DE" };
 /** A time in the reader's zone, with the zone's name; a text that is no time stays as it is. */
 export function formatTime(iso: string, language: Language, timeZone?: string): string {
   const at = new Date(iso);
-  if (Number.isNaN(at.getTime())) return iso;
+  if (Number.isNaN(at.getTime())) return iso.slice(0, 40);
   return new Intl.DateTimeFormat(LOCALES[language], timeZone ? { ...PARTS, timeZone } : PARTS).format(at);
 }
 
@@ -27,4 +27,14 @@ export function formatBytes(size_bytes: number, language: Language): string {
 
 export function formatPercent(percent: number, language: Language): string {
   return new Intl.NumberFormat(LOCALES[language], { style: "percent" }).format(percent / 100);
+}
+
+/** How long something takes, in one unit. */
+export function formatDuration(seconds: number, language: Language): string {
+  const [value, unit] = seconds < 100 ? [seconds, "second"] : seconds < 6000 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
+  return new Intl.NumberFormat(LOCALES[language], { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 0 }).format(Math.ceil(value));
+}
+
+export function formatMilliseconds(wait_ms: number, language: Language): string {
+  return new Intl.NumberFormat(LOCALES[language], { style: "unit", unit: "millisecond", maximumFractionDigits: 0 }).format(wait_ms);
 }

@@ -1,15 +1,21 @@
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { memo, type ReactNode, useMemo, useState } from "react";
 import { Link } from "wouter";
-import { boardQuery, looseRunsQuery, readinessQuery } from "../api/queries";
+import { boardQuery, looseRunsQuery, N_ON_BOARD, readinessQuery, wholeBoardQuery } from "../api/queries";
 import type { Run, WorkflowSummary } from "../api/types";
-import { sortBoard } from "../parts/attention";
+import { mergeBoards, sortBoard } from "../parts/attention";
 import { Graph } from "../parts/Graph";
-import { Failure, Foreign, Id, State, Time, Waiting } from "../parts/Small";
+import { Data, Failure, Foreign, Id, State, Time, useTaskName, Waiting } from "../parts/Small";
+import { takesData, UploadLink } from "../parts/UploadLink";
 import { useText } from "../text/language";
 
-function Card({ workflow, why }: { workflow: WorkflowSummary; why?: string }): ReactNode {
+// Hundreds of cards would make each refresh slow; more are a click away.
+const N_SHOWN = 30;
+
+/** Drawn again only when its workflow has changed. */
+const Card = memo(function Card({ workflow, why }: { workflow: WorkflowSummary; why?: string }): ReactNode {
   const text = useText();
+  const nameOf = useTaskName();
   const { workflow_id, tasks } = workflow;
   return (
     <li className="card">
@@ -18,7 +24,8 @@ function Card({ workflow, why }: { workflow: WorkflowSummary; why?: string }): R
           {text.workflow} <Id id={workflow_id} />
         </Link>
       </h3>
-      <p>
+      <p className="big">
+        <Data tasks={tasks ?? []} />
         <State state={workflow.status} />
         {why && why !== text.statuses[workflow.status] && <strong className="why"> · {why}</strong>}
       </p>
@@ -30,20 +37,34 @@ function Card({ workflow, why }: { workflow: WorkflowSummary; why?: string }): R
             <Foreign>{task.reason ?? ""}</Foreign>
           </p>
         ))}
+      {(tasks ?? [])
+        .filter((task) => takesData(task) && task.status === "IN_PROGRESS")
+        .map((task) => (
+          <p key={`data ${task.task_id}`}>
+            <UploadLink workflowId={workflow_id} taskId={task.task_id} name={nameOf(task)} />
+          </p>
+        ))}
       <p className="muted">
         {text.updated} <Time at={workflow.updated_at} />
       </p>
     </li>
   );
-}
+});
 
 function Section({ title, empty, children }: { title: string; empty: string; children: ReactNode[] }): ReactNode {
+  const text = useText();
+  const [n_shown, setShown] = useState(N_SHOWN);
   return (
     <section aria-label={title}>
       <h2>
         {title} <span className="count">{children.length}</span>
       </h2>
-      {children.length === 0 ? <p className="muted">{empty}</p> : <ul className="cards">{children}</ul>}
+      {children.length === 0 ? <p className="muted">{empty}</p> : <ul className="cards">{children.slice(0, n_shown)}</ul>}
+      {children.length > n_shown && (
+        <button type="button" className="next" aria-label={`${text.moreResults}, ${title}`} onClick={() => setShown(n_shown + N_SHOWN)}>
+          {text.moreResults}
+        </button>
+      )}
     </section>
   );
 }
@@ -98,17 +119,19 @@ function LooseRuns({ runs }: { runs: readonly Run[] }): ReactNode {
 export function Now(): ReactNode {
   const text = useText();
   const board = useQuery(boardQuery);
+  const whole = useQuery(wholeBoardQuery((board.data ?? []).length === N_ON_BOARD)).data;
+  const all = useMemo(() => mergeBoards(board.data ?? [], whole?.workflows ?? []), [board.data, whole]);
   const runs = useQuery(looseRunsQuery);
   const degraded = useQuery(readinessQuery).data ?? [];
   if (!board.data) return <Waiting error={board.error} />;
-  const { needsYou, active, recent } = sortBoard(board.data, Date.now());
+  const { needsYou, active, recent } = sortBoard(all, Date.now());
   return (
     <>
       <h1>{text.now}</h1>
       {board.error && <Failure error={board.error} />}
       {degraded.length > 0 && (
-        <p role="alert" className="failure">
-          {text.degraded(degraded.join(", "))}
+        <p role="alert" aria-live="polite" className="failure">
+          <Foreign>{text.degraded(degraded.map((each) => text.board.parts[each] ?? each).join(", "))}</Foreign>
         </p>
       )}
       <Section title={text.needsYou} empty={text.nothingNeeds}>
@@ -126,6 +149,7 @@ export function Now(): ReactNode {
           <Card key={each.workflow_id} workflow={each} />
         ))}
       </Section>
+      {whole?.isCut && <p className="muted">{text.board.isCut(all.length)}</p>}
       <LooseRuns runs={runs.data ?? []} />
     </>
   );

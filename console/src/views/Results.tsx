@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
-import { api, ApiError, unwrap } from "../api/client";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { ApiError } from "../api/client";
+import { FRESH_MS, readResults } from "../api/results";
 import { isActive, type Result } from "../api/types";
 import { Foreign, Said, Waiting } from "../parts/Small";
 import { formatBytes } from "../text/format";
@@ -10,18 +11,7 @@ import { OutcomeLine } from "../parts/OutcomeLine";
 
 const PAGE = 20;
 const MAX_PREVIEW_BYTES = 8_000_000;
-// URLs work for 15 minutes: an older list is asked for anew before a download.
-const FRESH_MS = 10 * 60_000;
-
-interface Page {
-  results: Result[];
-  next_cursor: string | null;
-}
-
-async function readPage(dag_run_id: string, cursor: string | null): Promise<Page> {
-  const query = cursor === null ? { limit: PAGE } : { limit: PAGE, cursor };
-  return unwrap(api.GET("/dag_runs/{dag_run_id}/results/", { params: { path: { dag_run_id }, query } }));
-}
+const Viewer = lazy(() => import("../viewer/Viewer"));
 
 /** Fetch a picture: its signed address must stand nowhere in the page. */
 async function loadPreview(url: string): Promise<Blob> {
@@ -65,10 +55,11 @@ export function Results({ dagRunId, state }: { dagRunId: string; state: string }
   const text = useText();
   const language = useLanguage();
   const { outcome, run } = useActions();
+  const [isViewing, setViewing] = useState(false);
   const pages = useInfiniteQuery({
     // A new state may have brought new files.
     queryKey: ["results", dagRunId, state],
-    queryFn: ({ pageParam }) => readPage(dagRunId, pageParam),
+    queryFn: ({ pageParam }) => readResults(dagRunId, pageParam, PAGE),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     staleTime: FRESH_MS,
@@ -85,6 +76,16 @@ export function Results({ dagRunId, state }: { dagRunId: string; state: string }
   if (results.length === 0) return <p className="muted">{isActive(state) ? text.noResults : text.noResultsEver}</p>;
   return (
     <>
+      {results.some((result) => result.type === "DICOM" && result.url) && (
+        <button type="button" className="first" onClick={() => setViewing(true)}>
+          {text.viewer.open}
+        </button>
+      )}
+      {isViewing && (
+        <Suspense fallback={<p role="status">{text.loading}</p>}>
+          <Viewer dagRunId={dagRunId} onLeave={() => setViewing(false)} />
+        </Suspense>
+      )}
       <ul className="rows">
         {results.map((result) => {
           const name = nameOfFile(result.key);
@@ -108,7 +109,7 @@ export function Results({ dagRunId, state }: { dagRunId: string; state: string }
         })}
       </ul>
       {pages.hasNextPage && (
-        <button type="button" disabled={pages.isFetching} onClick={() => void pages.fetchNextPage()}>
+        <button type="button" className="next" disabled={pages.isFetching} onClick={() => void pages.fetchNextPage()}>
           {text.moreResults}
         </button>
       )}

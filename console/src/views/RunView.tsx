@@ -5,6 +5,7 @@ import { api, unwrap } from "../api/client";
 import { runQuery } from "../api/queries";
 import type { RunDetail } from "../api/types";
 import { Dialog } from "../parts/Dialog";
+import { NotOffered, useMay } from "../parts/may";
 import { OutcomeLine } from "../parts/OutcomeLine";
 import { Failure, Foreign, Id, State, Time, Waiting } from "../parts/Small";
 import { formatPercent } from "../text/format";
@@ -39,7 +40,7 @@ function AirflowTasks({ run }: { run: RunDetail }): ReactNode {
               <td>
                 <Foreign>{task.task_id}</Foreign>
               </td>
-              <td>
+              <td lang="en">
                 {/* Airflow's own word for it, by which one finds it there. */}
                 <Foreign>{task.state ?? "–"}</Foreign>
               </td>
@@ -65,6 +66,7 @@ export function RunView({ id }: { id: string }): ReactNode {
   const { data: run, error } = useQuery(runQuery(id));
   const { outcome, run: act } = useActions();
   const [isCancelling, setCancelling] = useState(false);
+  const may = useMay();
   if (!run) return <Waiting error={error} />;
   const path = { dag_run_id: id };
   const retry = (): Promise<unknown> => {
@@ -76,14 +78,16 @@ export function RunView({ id }: { id: string }): ReactNode {
   };
   const cancel = (): Promise<unknown> => unwrap(api.POST("/dag_runs/{dag_run_id}/cancel/", { params: { path } }));
   const isOpen = run.state === "PENDING" || run.state === "RUNNING";
-  const mayRetry = run.state === "FAILED" || run.state === "CANCELLED";
+  const isRetryable = run.state === "FAILED" || run.state === "CANCELLED";
+  const retrying = run.workflow_id && run.task_id ? "retry_task" : "retry_dag_run";
+  const acts = [...(isRetryable ? [retrying] : []), ...(isOpen ? ["cancel_dag_run"] : [])];
   const airflow = safeLink(run.airflow_url);
   return (
     <>
       <h1>
         {text.run} <Id id={id} />
       </h1>
-      <p>
+      <p className="big">
         <State state={run.state} />
         {isOpen && <progress max={100} value={run.progress} aria-label={text.progress} />}
         {isOpen && ` ${formatPercent(run.progress, language)}`}
@@ -95,12 +99,12 @@ export function RunView({ id }: { id: string }): ReactNode {
       )}
       {error && <Failure error={error} />}
       <div className="buttons">
-        {mayRetry && (
+        {isRetryable && may(retrying) && (
           <button type="button" disabled={outcome.is === "sending"} onClick={() => act(text.retry, retry)}>
             {text.retry}
           </button>
         )}
-        {isOpen && (
+        {isOpen && may("cancel_dag_run") && (
           <button type="button" disabled={outcome.is === "sending"} onClick={() => setCancelling(true)}>
             {text.cancel} …
           </button>
@@ -111,6 +115,7 @@ export function RunView({ id }: { id: string }): ReactNode {
           </a>
         )}
       </div>
+      <NotOffered operations={acts} />
       <OutcomeLine outcome={outcome} />
       <dl>
         <Pair name={text.dag}>

@@ -1,11 +1,14 @@
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import type { Task } from "../api/types";
+import { useMay } from "../parts/may";
 import { Foreign, Id, State, Time, useTaskName } from "../parts/Small";
+import { takesData, UploadLink } from "../parts/UploadLink";
 import { formatPercent } from "../text/format";
 import { useLanguage, useText } from "../text/language";
 
 interface Props {
+  workflowId: string;
   tasks: readonly Task[];
   isBusy: boolean;
   onStart: (task: Task) => void;
@@ -13,10 +16,11 @@ interface Props {
 }
 
 /** All that is known of each task, with what one may do about it. */
-export function TaskTable({ tasks, isBusy, onStart, onCancel }: Props): ReactNode {
+export function TaskTable({ workflowId, tasks, isBusy, onStart, onCancel }: Props): ReactNode {
   const text = useText();
   const language = useLanguage();
   const nameOf = useTaskName();
+  const may = useMay();
   return (
     <ul className="rows">
       {tasks.map((task) => {
@@ -67,16 +71,17 @@ export function TaskTable({ tasks, isBusy, onStart, onCancel }: Props): ReactNod
               </Pair>
             </dl>
             <div className="buttons">
-              {task.status !== "IN_PROGRESS" && (
+              {task.status !== "IN_PROGRESS" && may(task.status === "PENDING" ? "trigger_task" : "retry_task") && (
                 <button type="button" disabled={isBusy} aria-label={`${task.status === "PENDING" ? text.start : text.retry}, ${name}`} onClick={() => onStart(task)}>
                   {task.status === "PENDING" ? text.start : text.retry}
                 </button>
               )}
-              {isOpen && (
+              {isOpen && may("cancel_task") && (
                 <button type="button" disabled={isBusy} aria-label={`${text.cancel}, ${name}`} onClick={() => onCancel(task)}>
                   {text.cancel} …
                 </button>
               )}
+              {takesData(task) && <UploadLink workflowId={workflowId} taskId={task.task_id} name={name} />}
             </div>
           </li>
         );

@@ -1,11 +1,25 @@
 import type { ReactNode } from "react";
-import type { WorkflowEvent } from "../api/types";
-import { Foreign, State, Time } from "../parts/Small";
+import type { Task, WorkflowEvent } from "../api/types";
+import { Foreign, Id, State, Time, useTaskName } from "../parts/Small";
 import { useText } from "../text/language";
 
 /** The audit trail, newest first: who changed what, when and why. */
-export function Trail({ events }: { events: readonly WorkflowEvent[] }): ReactNode {
+export function Trail({ events, tasks }: { events: readonly WorkflowEvent[]; tasks: readonly Task[] }): ReactNode {
   const text = useText();
+  const nameOf = useTaskName();
+  const nameOfEntity = (entity: string): ReactNode => {
+    const [, kind = "", id = ""] = /^(\w+):(.*)$/s.exec(entity) ?? [];
+    const task = kind === "task" && tasks.find((each) => each.task_id === id);
+    if (task) return <Foreign>{nameOf(task)}</Foreign>;
+    const word = { workflow: text.workflow, task: text.task, dag_run: text.run }[kind];
+    return word === undefined ? (
+      <Foreign>{entity}</Foreign>
+    ) : (
+      <>
+        {word} <Id id={id} />
+      </>
+    );
+  };
   return (
     <div className="wide" tabIndex={0} role="group" aria-label={text.trail}>
       <table>
@@ -25,10 +39,13 @@ export function Trail({ events }: { events: readonly WorkflowEvent[] }): ReactNo
                 <Time at={event.at} />
               </td>
               <td>
-                <Foreign>{event.entity.replace(/^(\w+:.{8}).*$/, "$1…")}</Foreign>
+                {nameOfEntity(event.entity)}
               </td>
               <td>
-                <State state={event.to_state} /> <code>{event.name}</code>
+                <State state={event.to_state} />{" "}
+                <code lang="en">
+                  <Foreign>{event.name}</Foreign>
+                </code>
               </td>
               <td lang="en">{event.reason && <Foreign>{event.reason}</Foreign>}</td>
               <td>

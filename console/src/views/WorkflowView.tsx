@@ -2,12 +2,13 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { api, unwrap } from "../api/client";
 import { readTrail, workflowQuery } from "../api/queries";
-import { isScan, type Plan, type Task, type WorkflowEvent } from "../api/types";
+import { isScan, type Plan, type Retried, type Task, type WorkflowEvent } from "../api/types";
 import { Dialog } from "../parts/Dialog";
 import { Graph } from "../parts/Graph";
+import { NotOffered, useMay } from "../parts/may";
 import { OutcomeLine } from "../parts/OutcomeLine";
 import { type Scan, ScanDialog } from "../parts/ScanDialog";
-import { Failure, Foreign, Id, Said, State, useTaskName, Waiting } from "../parts/Small";
+import { Data, Failure, Foreign, Id, Said, State, useTaskName, Waiting } from "../parts/Small";
 import { Timeline } from "../parts/Timeline";
 import { useText } from "../text/language";
 import { TaskTable } from "./TaskTable";
@@ -27,6 +28,17 @@ function PlanOf({ plan }: { plan: Plan }): ReactNode {
   );
 }
 
+/** What a retry of all has started, and why not the rest. */
+function RetriedLines({ retried, nameOf }: { retried: Retried; nameOf: (task_id: string) => string }): ReactNode {
+  const text = useText();
+  return (
+    <div role="status">
+      <p>{text.me.started(retried.started.length)}</p>
+      <Said lines={retried.not_started.map(({ task_id, reason }) => `${nameOf(task_id)}: ${reason}`)} />
+    </div>
+  );
+}
+
 /** One workflow: what depends on what, what happened, and what one may do about it. */
 export function WorkflowView({ id }: { id: string }): ReactNode {
   const text = useText();
@@ -36,7 +48,9 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
   const { outcome, run } = useActions();
   const [open, setOpen] = useState<Open | null>(null);
   const [plan, setPlan] = useState<Plan | null>(null);
+  const [retried, setRetried] = useState<Retried | null>(null);
   const [trail, setTrail] = useState<WorkflowEvent[]>([]);
+  const may = useMay();
   if (!workflow) return <Waiting error={error} />;
 
   const path = { workflow_id: id };
@@ -47,6 +61,9 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
   const validate = (): Promise<Plan> => unwrap(api.POST("/workflows/{workflow_id}/validate/", { params: { path } }));
   const process = (): Promise<unknown> => unwrap(api.POST("/process/{workflow_id}/", { params: { path } }));
   const cancelAll = (): Promise<unknown> => unwrap(api.POST("/workflows/{workflow_id}/cancel/", { params: { path } }));
+  // What has failed after this page was read was not meant: its reason comes first.
+  const retryAll = (): Promise<Retried> =>
+    unwrap(api.POST("/workflows/{workflow_id}/retry/", { params: { path, query: { failed_by: workflow.updated_at } } }));
   const prepare = async (): Promise<void> => {
     const found = await validate();
     const scan = workflow.tasks.find((task: Task) => isScan(task) && found.would_start.includes(task.task_id));
@@ -75,49 +92,67 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
     const act = (): Promise<unknown> => unwrap(api.POST("/workflows/{workflow_id}/tasks/{task_id}/cancel/", { params: { path: taskPath } }));
     setOpen({ is: "cancel", act });
   };
+  const nameOfId = (task_id: string): string => {
+    const task = workflow.tasks.find((each) => each.task_id === task_id);
+    return task ? nameOf(task) : task_id.slice(0, 8);
+  };
   const events = trail.length > workflow.events.length ? trail : workflow.events;
   // Its first line is the one that defines it.
   const isLonger = workflow.events.length > 0 && workflow.events[0]?.name !== "define";
   const isBusy = outcome.is === "sending";
+  const n_failed = workflow.tasks.filter((task) => task.status === "FAILED" && !isScan(task)).length;
   const hasOpen = workflow.tasks.some(({ status }) => status === "PENDING" || status === "IN_PROGRESS");
   return (
     <>
       <h1>
         {text.workflow} <Id id={id} />
       </h1>
-      <p>
+      <p className="big">
+        <Data tasks={workflow.tasks} />
         <State state={workflow.status} />
+      </p>
+      <p>
         {workflow.exam_id && (
           <span className="muted">
-            {" "}
-            · {text.exam} <Id id={workflow.exam_id} />
+            {text.exam} <Id id={workflow.exam_id} />
           </span>
         )}
       </p>
       {error && <Failure error={error} />}
       <div className="buttons">
-        <button type="button" disabled={isBusy} onClick={() => run(text.validate, async () => setPlan(await validate()))}>
-          {text.validate}
-        </button>
-        <button type="button" disabled={isBusy} onClick={() => run(text.validate, prepare)}>
-          {text.process} …
-        </button>
-        {hasOpen && (
+        {n_failed > 0 && may("retry_workflow") && (
+          <button type="button" disabled={isBusy} onClick={() => run(text.me.retryAll, async () => setRetried(await retryAll()))}>
+            {text.me.retryAll}
+          </button>
+        )}
+        {may("validate_workflow") && (
+          <button type="button" disabled={isBusy} onClick={() => run(text.validate, async () => setPlan(await validate()))}>
+            {text.validate}
+          </button>
+        )}
+        {may("validate_workflow") && may("process_workflow") && (
+          <button type="button" disabled={isBusy} onClick={() => run(text.validate, prepare)}>
+            {text.process} …
+          </button>
+        )}
+        {hasOpen && may("cancel_workflow") && (
           <button type="button" disabled={isBusy} onClick={() => setOpen({ is: "cancel", act: cancelAll })}>
             {text.cancelWorkflow} …
           </button>
         )}
       </div>
+      <NotOffered operations={["process_workflow", "validate_workflow", "cancel_workflow", "retry_workflow", "retry_task", "trigger_task", "cancel_task"]} />
       <OutcomeLine outcome={outcome} />
+      {retried && <RetriedLines retried={retried} nameOf={nameOfId} />}
       {plan && <PlanOf plan={plan} />}
       <h2>{text.graph}</h2>
       <Graph tasks={workflow.tasks} />
       <h2>{text.tasks}</h2>
-      <TaskTable tasks={workflow.tasks} isBusy={isBusy} onStart={start} onCancel={cancel} />
+      <TaskTable workflowId={id} tasks={workflow.tasks} isBusy={isBusy} onStart={start} onCancel={cancel} />
       <h2>{text.timeline}</h2>
       <Timeline events={events} tasks={workflow.tasks} />
       <h2>{text.trail}</h2>
-      <Trail events={events} />
+      <Trail events={events} tasks={workflow.tasks} />
       {isLonger && trail.length === 0 && (
         <button type="button" onClick={() => run(text.trail, async () => setTrail(await readTrail(id)))}>
           {text.olderTrail}

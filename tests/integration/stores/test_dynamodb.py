@@ -18,6 +18,7 @@ from tests.contracts.samples import (
 from tests.contracts.store import StoreContract
 from tests.integration.conftest import expire_items
 from workflow_manager.domain.dag_run import DagRunState
+from workflow_manager.domain.entity import Entity
 from workflow_manager.domain.errors import (
     InvalidInputError,
     StoreUnavailableError,
@@ -29,6 +30,7 @@ from workflow_manager.ports import WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
 from workflow_manager.stores.items import ItemKey, encode_entity, encode_event, encode_key
+from workflow_manager.stores.list_mark import SETTLED_AFTER_S
 from workflow_manager.stores.listing_index import MAX_N_QUERIES
 
 
@@ -88,6 +90,7 @@ def test_commit_keys_every_kind_of_item_as_designed(
         ("DAGRUN#run-1", f"EVENT#{run_event.event_id}"),
         ("UPLOAD#upload-1", "UPLOAD"),
         ("SYSTEM", "STATUS"),
+        ("SYSTEM", "LISTS"),
     }
 
 
@@ -269,7 +272,7 @@ def test_commit_maps_the_failure_of_a_single_write(
     error: Exception, expected: type[Exception], settings: Settings
 ) -> None:
     with pytest.raises(expected):
-        DynamoDBStore(StubClient(put_item=[error]), settings).commit([make_run()])
+        DynamoDBStore(StubClient(put_item=[error]), settings).commit([make_task("task-1")])
 
 
 @pytest.mark.parametrize(
@@ -289,7 +292,7 @@ def test_commit_maps_the_reason_of_a_cancelled_transaction(
     error = client_error("TransactionCanceledException", CancellationReasons=reasons)
     store = DynamoDBStore(StubClient(transact_write_items=[error]), settings)
     with pytest.raises(expected):
-        store.commit([make_run()], [make_event()])
+        store.commit([make_task("task-1")], [make_event()])
 
 
 def test_query_goes_on_where_a_page_ended(settings: Settings) -> None:
@@ -321,3 +324,55 @@ def test_half_of_a_pair_of_surrogates_never_makes_an_item_unwritable(
     found = store.get_dag_run(run.dag_run_id)
     assert found is not None
     assert found.reason == "\ufffd is half"
+
+
+def test_list_mark_tells_of_each_change_once_it_has_settled(
+    dynamodb: Any, settings: Settings
+) -> None:
+    # Given a store by whose clock two things change
+    now_s = [1000.0]
+    marks = []
+
+    def change(at_s: float, entity: Entity) -> None:
+        now_s[0] = at_s
+        # Each call of a function has a store of its own.
+        store = DynamoDBStore(dynamodb, settings, lambda: now_s[0])
+        store.commit([entity])
+        at_once = store.read_list_mark()
+        now_s[0] += SETTLED_AFTER_S
+        marks.append((at_once, store.read_list_mark()))
+
+    # When, then, for each kind of thing that is listed
+    for n, entity in enumerate(
+        [make_workflow(), make_run(), make_upload(), make_rejected_object(), make_run("run-2")]
+    ):
+        change(1000.0 + n, entity)
+    assert [at_once for at_once, _ in marks] == [None] * 5
+    assert len({settled for _, settled in marks} - {None}) == 5
+    change(2000.0, make_task("task-1"))
+    assert marks[-1] == (marks[-2][1], marks[-2][1])
+
+
+def test_list_mark_is_none_before_the_first_change(store: DynamoDBStore) -> None:
+    assert store.read_list_mark() is None
+
+
+def test_one_call_marks_once_for_what_it_commits_at_once(settings: Settings) -> None:
+    now_s = [1000.0]
+    client = StubClient(put_item=[{}] * 5)
+    store = DynamoDBStore(client, settings, lambda: now_s[0])
+
+    for at_s in (1000.0, 1001.0, 1002.5):
+        now_s[0] = at_s
+        store.commit([make_run(str(at_s))])
+
+    keys = [call["Item"]["SK"]["S"] for _, call in client.calls]
+    assert keys == ["LISTS", "DAGRUN", "DAGRUN", "LISTS", "DAGRUN"]
+
+
+def test_mark_that_cannot_be_written_holds_up_no_change(settings: Settings) -> None:
+    client = StubClient(put_item=[client_error("ThrottlingException"), {}])
+
+    DynamoDBStore(client, settings).commit([make_run()])
+
+    assert [call["Item"]["SK"]["S"] for _, call in client.calls] == ["LISTS", "DAGRUN"]

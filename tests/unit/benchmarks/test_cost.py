@@ -85,6 +85,17 @@ def test_data_lake_holds_the_days_that_are_kept(model: Model) -> None:
     assert model.count_parts() == 64
 
 
+def test_who_looks_on_pays_by_the_request(model: Model) -> None:
+    watcher = model.watch_by_command_line()
+    usage = model.use_watcher(watcher)
+    twice = model.use_watcher(watcher.model_copy(update={"requests_per_hour": 960}))
+
+    n_requests = watcher.requests_per_hour * model.profile.watching["hours_per_month"]
+    assert usage["api_requests"] == usage["dynamodb_reads"] == pytest.approx(n_requests)
+    assert usage["lambda_requests"] == pytest.approx(n_requests + 176 * 60)
+    assert twice["api_requests"] == 960 * 176
+
+
 def test_one_server_is_enough_until_its_sustained_share_is_used_up(
     estimate: Estimate, model: Model
 ) -> None:
@@ -128,6 +139,8 @@ def test_fixed_numbers_are_those_of_the_template(model: Model) -> None:
     n_watched = TEMPLATE.count("MetricStat: {") + alarms - TEMPLATE.count("      Metrics:\n")
 
     assert fixed["n_alarm_metrics"] == n_watched
+    cached = re.search(r'TokenCacheSeconds:.*?Default: "(\d+)"', TEMPLATE, flags=re.DOTALL)
+    assert cached and model.profile.watching["token_cache_s"] == int(cached[1])
     assert fixed["n_dashboards"] == TEMPLATE.count("Type: AWS::CloudWatch::Dashboard")
     assert fixed["n_keys"] == TEMPLATE.count("Type: AWS::KMS::Key")
     assert fixed["n_queue_sources"] == TEMPLATE.count("          Type: SQS\n")

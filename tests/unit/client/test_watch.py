@@ -44,6 +44,20 @@ def test_every_change_is_told_until_the_end(
     assert fake_clock.sleeps == [1, 2, 4, 1, 2]
 
 
+def test_newer_tag_of_a_304_is_asked_with(
+    make_client: Callable[..., Client], fake_clock: FakeClock
+) -> None:
+    workflow = FakeWorkflow("running", None, None, "completed")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        answer = workflow.answer(request)
+        answer.headers["ETag"] = workflow.etag = f'W/"shown.{len(workflow.asked)}"'
+        return answer
+
+    list(make_client(answer).watch("w"))
+    assert workflow.asked == [None, *(f'W/"shown.{n}"' for n in (1, 2, 3))]
+
+
 def test_the_wait_is_bounded(make_client: Callable[..., Client], fake_clock: FakeClock) -> None:
     workflow = FakeWorkflow("pending", *[None] * 6, "completed")
     list(make_client(workflow.answer).watch("w"))

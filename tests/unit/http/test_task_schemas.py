@@ -38,7 +38,8 @@ def world() -> MemoryPorts:
 
 
 def show(world: MemoryPorts, seconds: float = 500) -> list[TaskView]:
-    graph = call(get_workflow, world, WORKFLOW_ID, at(seconds))
+    workflow = world.store.get_workflow(WORKFLOW_ID)
+    graph = call(get_workflow, world, WORKFLOW_ID, workflow, at(seconds))
     return view_tasks(graph, world.store.get_dag_runs(list_asked_runs(graph)))
 
 

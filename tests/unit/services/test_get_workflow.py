@@ -11,12 +11,12 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
-from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.domain.waiting import list_asked_runs
 from workflow_manager.http.schemas import WorkflowView
 from workflow_manager.services.get_workflow import (
     MAX_N_EVENTS,
-    describe_version,
+    describe_graph,
     get_workflow,
     list_trail,
 )
@@ -28,8 +28,8 @@ def world() -> MemoryPorts:
     return make_world()
 
 
-def show(world: MemoryPorts, cause: Cause) -> WorkflowView:
-    graph = call(get_workflow, world, WORKFLOW_ID, cause)
+def show(world: MemoryPorts, seconds: float) -> WorkflowView:
+    graph = read(world, seconds)
     return WorkflowView.of(
         graph,
         world.store.get_dag_runs(list_asked_runs(graph)),
@@ -38,12 +38,17 @@ def show(world: MemoryPorts, cause: Cause) -> WorkflowView:
     )
 
 
-def read_version(world: MemoryPorts, seconds: float) -> list[str | None]:
-    return call(describe_version, world, call(get_workflow, world, WORKFLOW_ID, at(seconds)))
+def read(world: MemoryPorts, seconds: float) -> TaskGraph:
+    workflow = world.store.get_workflow(WORKFLOW_ID)
+    return call(get_workflow, world, WORKFLOW_ID, workflow, at(seconds))
+
+
+def read_version(world: MemoryPorts, seconds: float) -> list[str]:
+    return describe_graph(read(world, seconds))
 
 
 def test_get_workflow_shows_a_workflow_that_was_never_processed(world: MemoryPorts) -> None:
-    view = show(world, at(0))
+    view = show(world, 0)
 
     assert view.status == "pending"
     assert [task.status for task in view.tasks] == ["PENDING", "PENDING"]
@@ -53,7 +58,7 @@ def test_get_workflow_shows_a_workflow_that_was_never_processed(world: MemoryPor
 def test_get_workflow_shows_state_and_audit_trail(world: MemoryPorts) -> None:
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
 
-    view = show(world, at(1))
+    view = show(world, 1)
 
     assert view.status == "running"
     assert [event.name for event in view.events] == ["define", "claim", "confirm_scan"]
@@ -64,7 +69,7 @@ def test_get_workflow_shows_the_scans_progress_from_exam_manager(world: MemoryPo
     call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
     world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update={"progress": 40})
 
-    graph = call(get_workflow, world, WORKFLOW_ID, at(1))
+    graph = read(world, 1)
 
     assert graph.tasks[SCAN_ID].progress == 40
 
@@ -106,7 +111,7 @@ def test_get_workflow_shows_the_newest_lines_and_where_all_are(world: MemoryPort
         call(process_workflow, world, WORKFLOW_ID, TOKEN, at(n + 1), n % 2 == 1)
     trail = world.store.list_events(f"workflow:{WORKFLOW_ID}")
 
-    view = show(world, at(500))
+    view = show(world, 500)
 
     assert len(trail) > MAX_N_EVENTS
     assert [line.event_id for line in view.events] == [

@@ -134,7 +134,7 @@ class Execution:
 
     def move_run(self, run: DagRun, move: DagRunMove, cause: Cause, **changes: object) -> DagRun:
         """Move a run of the workflow, and let the audit trail follow."""
-        # The start of a run is noted without its workflow, which may have gone on meanwhile.
+        # Releases before noted the start of a run without its workflow.
         trail = (self.graph.workflow.last_event_id, run.last_event_id)
         last_event_id = max((each for each in trail if each), default=None)
         moved, line = move_run(run.evolve(last_event_id=last_event_id), move, cause, **changes)

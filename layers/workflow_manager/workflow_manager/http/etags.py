@@ -4,14 +4,21 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 
 from workflow_manager.domain.listing import Listed, Page, place_of
+from workflow_manager.domain.workflow import Workflow
+from workflow_manager.http.dependencies import give_clock
 
 ListedT = TypeVar("ListedT", bound=Listed)
 
+# How long an answer may be taken for unchanged by its version alone [s]: no longer than what the
+# version misses may stay unseen. 0: it misses nothing.
+LIST_LIFETIME_S, LIVE_LIFETIME_S = 60, 15
+_LIFETIMES_S = (0, LIVE_LIFETIME_S, LIST_LIFETIME_S)
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _ETAG_HEADER = {"description": "Of this state, for If-None-Match.", "schema": {"type": "string"}}
 # The part of the OpenAPI for an endpoint that answers with a tag.
@@ -32,8 +39,11 @@ def make_etag(*facts: object) -> str:
     *facts
         Values of JSON that differ where the state differs.
     """
-    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-    return f'W/"{digest[:32]}"'
+    return f'W/"{_digest(facts)}"'
+
+
+def _digest(facts: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
 def is_known(if_none_match: str, etag: str) -> bool:
@@ -49,15 +59,33 @@ def is_known(if_none_match: str, etag: str) -> bool:
     return etag.removeprefix("W/") in _ENTITY_TAG.findall(if_none_match)
 
 
-def describe_page(page: Page[ListedT], *filters: str | None) -> list[object]:
-    """Return what differs whenever a page of a list does, or would with other filters.
+def count_periods(lifetime_s: float) -> int:
+    """Return the number of the present period of so many seconds, for the tag of what is live."""
+    return int(give_clock()().timestamp() // lifetime_s)
 
-    Every write of an item counts its version up, and each change of a task that is shown is a write
-    of its workflow too. The release counts, for another one may show more of the same.
+
+def describe_workflow(workflow: Workflow | None) -> list[object] | None:
+    """Return what differs whenever anything that is shown of a workflow and its runs does.
+
+    Parameters
+    ----------
+    workflow
+        None, or what was never written: nothing tells.
+    """
+    if workflow is None or workflow.version == 0:
+        return None
+    # One that was deleted may come again, and counts from 1.
+    return [workflow.version, workflow.created_at.isoformat(), workflow.last_event_id]
+
+
+def describe_page(page: Page[ListedT]) -> list[object]:
+    """Return what differs whenever a page of a list does.
+
+    Every write of an item counts its version up, and each change of a task or run that is shown
+    with a workflow is a write of the workflow too.
     """
     seen = [(place_of(each), _version_of(each)) for each in page.items]
-    release = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
-    return [release, *filters, page.next_cursor, *seen]
+    return [page.next_cursor, *seen]
 
 
 def _version_of(item: Listed) -> tuple[int, str | None]:
@@ -66,19 +94,63 @@ def _version_of(item: Listed) -> tuple[int, str | None]:
 
 
 class Revalidation:
-    """The tags of the states that a client has, and the response whose headers the answer gets."""
+    """The tags of the states that a client has, and the response whose headers the answer gets.
 
-    def __init__(self, known: str, response: Response) -> None:
-        self._known = known
+    A tag has one part for what is shown, and where a single read tells a version, one for that.
+    """
+
+    def __init__(self, request: Request, response: Response) -> None:
+        # The header may repeat, unlike the parameter.
+        known = ",".join(request.headers.getlist("if-none-match"))
+        self._is_any = known.strip() == "*"
+        self._tags = [tag.strip('"').partition(".") for tag in _ENTITY_TAG.findall(known)]
         self._response = response
+        self._version: list[object] | None = None
+        # One release may show more than another, and a filter what another does not.
+        release = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
+        self._asked = (release, request.url.path.rstrip("/"), request.url.query)
 
-    def answer_unchanged(self, *facts: object) -> Response | None:
-        """Return a 304 if the client has the state of these facts; else tag the answer."""
-        etag = make_etag(*facts)
+    def recall(self, *version: object) -> Response | None:
+        """Return a 304 if the client has an answer of this version; it is read before the answer.
+
+        Parameters
+        ----------
+        *version
+            Values of JSON that differ where the answer does; a None tells nothing.
+        """
+        if None in version:
+            return None
+        self._version = [*version]
+        current = [self._sum_up(lifetime_s) for lifetime_s in _LIFETIMES_S]
+        for shown, _, summary in self._tags:
+            if summary in current:
+                return self._answer(f'W/"{shown}.{summary}"', is_unchanged=True)
+        return None
+
+    def answer_unchanged(self, *facts: object, lifetime_s: int = 0) -> Response | None:
+        """Return a 304 if the client has the state of these facts; else tag the answer.
+
+        Parameters
+        ----------
+        *facts
+            Values of JSON that differ where the answer does.
+        lifetime_s
+            How long the version of `recall` stands for it, 0 for ever [s].
+        """
+        shown = _digest([*self._asked, *facts])
+        is_unchanged = self._is_any or any(shown == part for part, _, _ in self._tags)
+        tag = f"{shown}.{self._sum_up(lifetime_s)}" if self._version else shown
+        return self._answer(f'W/"{tag}"', is_unchanged=is_unchanged)
+
+    def _sum_up(self, lifetime_s: int) -> str:
+        period = count_periods(lifetime_s) if lifetime_s else None
+        return _digest([*self._asked, lifetime_s, period, self._version])
+
+    def _answer(self, etag: str, *, is_unchanged: bool) -> Response | None:
         # Only the caller may cache the answer, and must ask before each use.
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         self._response.headers.update(headers)
-        return Response(status_code=304, headers=headers) if is_known(self._known, etag) else None
+        return Response(status_code=304, headers=headers) if is_unchanged else None
 
 
 async def get_revalidation(
@@ -88,8 +160,8 @@ async def get_revalidation(
         str | None, Header(alias="If-None-Match", description="Tags of answers you have.")
     ] = None,
 ) -> Revalidation:
-    """Return the tags that the client sent; the header may repeat, unlike the parameter."""
-    return Revalidation(",".join(request.headers.getlist("if-none-match")), response)
+    """Return the tags that the client sent."""
+    return Revalidation(request, response)
 
 
 RevalidationDep = Annotated[Revalidation, Depends(get_revalidation)]

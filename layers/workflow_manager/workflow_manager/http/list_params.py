@@ -1,9 +1,11 @@
 """The query parameters of lists."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
 
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.listing import MAX_CURSOR_LENGTH, ListQuery, choose_period
@@ -11,6 +13,8 @@ from workflow_manager.http.dependencies import CallerDep
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
+# Of what was asked for in vain, in the answer.
+MAX_N_SHOWN, MAX_SHOWN_LENGTH = 3, 40
 # The base64 of a key of 1024 characters, each of up to four bytes.
 MAX_KEY_CURSOR_LENGTH = 5462
 
@@ -52,7 +56,30 @@ _To = Annotated[
 ]
 
 
+def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not know: a filter with a typo filters nothing.
+
+    Raises
+    ------
+    InvalidInputError
+        There is one; the message names those that there are.
+    """
+    known = set(_list_names(request.scope["route"].dependant))
+    if unknown := sorted({*request.query_params} - known):
+        names = ", ".join(repr(name[:MAX_SHOWN_LENGTH]) for name in unknown[:MAX_N_SHOWN])
+        raise InvalidInputError(
+            f"There is no query parameter {names}; there are {', '.join(sorted(known))}."
+        )
+
+
+def _list_names(dependant: Dependant) -> Iterator[str]:
+    yield from (each.alias for each in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _list_names(each)
+
+
 async def get_list_query(
+    request: Request,
     caller: CallerDep,
     since: _From = None,
     until: _To = None,
@@ -60,6 +87,7 @@ async def get_list_query(
     cursor: _Cursor = None,
 ) -> ListQuery:
     """Return the query of a list, without the list's own filters."""
+    refuse_unknown_parameters(request)
     first = parse_time("from", since, time.min) if since is not None else None
     last = parse_time("to", until, time.max) if until is not None else None
     return ListQuery(*choose_period(first, last, caller.cause.at), limit, cursor)

@@ -21,6 +21,9 @@ from workflow_manager.domain.workflow import Workflow
 class WorkflowStore(Protocol):
     """Where state lives. Reads are consistent; writes are conditional on the version read."""
 
+    def get_workflow(self, workflow_id: str) -> Workflow | None:
+        """Return a workflow without its tasks, or None if it was never processed."""
+
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
 
@@ -55,6 +58,12 @@ class WorkflowStore(Protocol):
 
     def list_last_events(self, subject: str, limit: int) -> list[Event]:
         """Return the newest lines of an audit trail, oldest first, at most so many."""
+
+    def read_list_mark(self) -> str | None:
+        """Return what differs once anything listed has changed; None while it may be changing.
+
+        One small read. A change that could not be marked, or was deleted by hand, is not in it.
+        """
 
     def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
         """Return a page of the runs, newest first; one created just now may be missing."""

@@ -5,6 +5,7 @@ from workflow_manager.domain.errors import UpstreamError
 from workflow_manager.domain.exam import ExamTask
 from workflow_manager.domain.task import Task
 from workflow_manager.domain.task_graph import TaskGraph
+from workflow_manager.domain.workflow import Workflow
 from workflow_manager.observability import logger
 from workflow_manager.ports import ExamClient, WorkflowStore
 from workflow_manager.settings import Settings
@@ -15,42 +16,43 @@ MAX_N_EVENTS = 100
 
 
 def get_workflow(
-    store: WorkflowStore, exam: ExamClient, settings: Settings, workflow_id: str, cause: Cause
+    store: WorkflowStore,
+    exam: ExamClient,
+    settings: Settings,
+    workflow_id: str,
+    workflow: Workflow | None,
+    cause: Cause,
 ) -> TaskGraph:
     """Return a workflow with its tasks; nothing is changed.
 
     Parameters
     ----------
-    workflow_id
-        The workflow; one that was never processed is shown as exam-manager defines it.
+    workflow
+        As it was just read; one that was never processed is shown as exam-manager defines it.
     """
-    execution = store.get_execution(workflow_id)
-    if execution is None:
+    if workflow is None:
         return load_execution(store, exam, settings, workflow_id, cause).graph
-    graph = execution.graph
+    graph = TaskGraph(workflow, store.list_tasks(workflow_id))
     for task in graph.tasks.values():
         if task.is_scanning:
             graph = graph.with_task(_with_device_progress(exam, task))
     return graph
 
 
-def describe_version(store: WorkflowStore, graph: TaskGraph) -> list[str]:
-    """Return what differs whenever the workflow, a task or the audit trail does.
+def describe_graph(graph: TaskGraph) -> list[str]:
+    """Return what differs whenever the workflow, a task, a run or the audit trail does.
 
     Parameters
     ----------
     graph
         From `get_workflow`.
     """
-    workflow = graph.workflow
-    items = (workflow, *graph.tasks.values())
-    if workflow.version == 0:
-        # Defined anew by each look at it, with the time of the look.
-        of_the_look = {"created_at", "updated_at", "deadline", "last_event_id"}
-        return [each.model_dump_json(exclude=of_the_look) for each in items]
-    # The start of a run adds to the trail and leaves the workflow as it is.
-    last_ids = [line.event_id for line in store.list_last_events(workflow.subject, 1)]
-    return [*last_ids, *(each.model_dump_json() for each in items)]
+    items = (graph.workflow, *graph.tasks.values())
+    if graph.workflow.version:
+        return [each.model_dump_json() for each in items]
+    # Defined anew by each look at it, with the time of the look.
+    of_the_look = {"created_at", "updated_at", "deadline", "last_event_id"}
+    return [each.model_dump_json(exclude=of_the_look) for each in items]
 
 
 def list_trail(store: WorkflowStore, graph: TaskGraph) -> list[Event]:

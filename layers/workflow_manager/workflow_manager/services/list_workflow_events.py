@@ -2,22 +2,15 @@
 
 from workflow_manager.domain.entity import Event
 from workflow_manager.domain.listing import Page
+from workflow_manager.domain.workflow import Workflow
 from workflow_manager.ports import WorkflowStore
-from workflow_manager.steps.tasks.find_task import find_execution
 
 
 def list_workflow_events(
-    store: WorkflowStore, workflow_id: str, after: str | None, limit: int
+    store: WorkflowStore, workflow: Workflow, after: str | None, limit: int
 ) -> Page[Event]:
-    """Return a page of the audit trail, oldest first; its cursor is the id of its last event.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such workflow, or it was never processed.
-    """
-    subject = find_execution(store, workflow_id).graph.workflow.subject
+    """Return a page of the audit trail, oldest first; its cursor is the id of its last event."""
     # One more tells whether another page follows.
-    events = store.list_events(subject, after, limit + 1)
+    events = store.list_events(workflow.subject, after, limit + 1)
     shown = events[:limit]
     return Page(shown, shown[-1].event_id if len(events) > limit else None)

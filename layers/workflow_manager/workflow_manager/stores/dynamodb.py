@@ -1,6 +1,7 @@
 """The `WorkflowStore` on one DynamoDB table."""
 
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Entity, Event
 from workflow_manager.domain.errors import StoreUnavailableError, VersionConflictError
 from workflow_manager.domain.execution import Execution
-from workflow_manager.domain.listing import ListQuery, Page, encode_cursor
+from workflow_manager.domain.listing import Listed, ListQuery, Page, encode_cursor
 from workflow_manager.domain.rejected_object import RejectedObject
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
@@ -28,6 +29,7 @@ from workflow_manager.stores.due_index import (
 )
 from workflow_manager.stores.expiry import list_begun, list_renewals, renewed_expiry
 from workflow_manager.stores.items import Item, ItemKey, ModelT
+from workflow_manager.stores.list_mark import ListMark
 from workflow_manager.stores.listing_index import find_listed
 from workflow_manager.stores.table import Table, put_new, put_over
 
@@ -43,17 +45,26 @@ class DynamoDBStore:
         A boto3 client of ``dynamodb``.
     settings
         Names the table and says how long things are kept.
+    clock
+        Tells the time [s since 1970].
     """
 
-    def __init__(self, client: Any, settings: Settings) -> None:
+    def __init__(
+        self, client: Any, settings: Settings, clock: Callable[[], float] = time.time
+    ) -> None:
         self._settings = settings
         self._table = Table(client, settings.table_name)
+        self._list_mark = ListMark(self._table, clock)
+
+    def get_workflow(self, workflow_id: str) -> Workflow | None:
+        """Return a workflow without its tasks, or None if it was never processed."""
+        return self._get(Workflow, items.workflow_key(workflow_id))
 
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
         # The workflow is read before its tasks: every commit changes it, so tasks newer than it
         # make the next commit fail. In one query, which is no snapshot, tasks could be older.
-        workflow = self._get(Workflow, items.workflow_key(workflow_id))
+        workflow = self.get_workflow(workflow_id)
         if workflow is None:
             return None
         return Execution(TaskGraph(workflow, self.list_tasks(workflow_id)))
@@ -114,6 +125,10 @@ class DynamoDBStore:
         newest_first = {"ScanIndexForward": False, "Limit": limit}
         found = self._query(pk, items.EVENT_PREFIX, limit, **newest_first)
         return [event for item in found for event in _decode_all(Event, item)][::-1]
+
+    def read_list_mark(self) -> str | None:
+        """Return what differs once anything listed has changed; None while it may be changing."""
+        return self._list_mark.read()
 
     def list_dag_runs(self, query: ListQuery) -> Page[DagRun]:
         """Return a page of the runs, newest first; one created just now may be missing."""
@@ -212,6 +227,8 @@ class DynamoDBStore:
         items.check_batch(entities, events)
         for workflow_id, at in list_renewals(entities).items():
             self._renew(workflow_id, at)
+        if any(isinstance(entity, Listed) for entity in entities):
+            self._list_mark.renew()
         begun = list_begun(entities)
         puts = [self._put_entity(entity, begun) for entity in entities]
         puts += [put_new(items.encode_event(event, self._settings)) for event in events]

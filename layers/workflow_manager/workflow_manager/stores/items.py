@@ -57,6 +57,7 @@ MAX_PK_BYTES, MAX_SK_BYTES = 2048, 1024
 
 LOGIN_TURN_KEY = ItemKey("SYSTEM", "LOGIN")
 STATUS_KEY = ItemKey("SYSTEM", "STATUS")
+LISTS_KEY = ItemKey("SYSTEM", "LISTS")
 
 
 def key_of(item: Item) -> ItemKey:

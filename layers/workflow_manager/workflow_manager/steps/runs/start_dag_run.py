@@ -23,7 +23,6 @@ from workflow_manager.domain.task import Task
 from workflow_manager.domain.timestamps import milliseconds_between
 from workflow_manager.domain.trace import new_trace
 from workflow_manager.domain.transitions import DagRunMove, move_run
-from workflow_manager.domain.workflow import Workflow
 from workflow_manager.observability import MetricUnit, logger, metrics, switch_trace, traced
 from workflow_manager.ports import (
     Clock,
@@ -40,6 +39,7 @@ from workflow_manager.steps.runs.check_content import InputStart, check_content,
 from workflow_manager.steps.runs.check_dag import require_dag, require_data
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.gather_inputs import gather_inputs
+from workflow_manager.steps.runs.touch_workflow import touch_workflow
 from workflow_manager.steps.workflows.send_messages import send_changes
 
 CALLBACK_PATH = "/results_ready/"
@@ -183,8 +183,10 @@ def _note_reason(
     logger.warning("run not started yet", extra={"dag_run_id": dag_run_id, "reason": reason})
     run = store.get_dag_run(dag_run_id)
     if run is not None and run.state is DagRunState.PENDING:
-        tasks = _list_to_tell(store, run, cause) if run.waits_because != reason else []
-        store.commit([run.with_failed_start(reason, cause.at), *_touch(store, tasks)])
+        is_new = run.waits_because != reason
+        tasks = _list_to_tell(store, run, cause) if is_new else []
+        shown = [*tasks, *touch_workflow(store, run)] if is_new else []
+        store.commit([run.with_failed_start(reason, cause.at), *shown])
         send_changes(queue, tasks)
 
 
@@ -196,12 +198,6 @@ def _list_to_tell(store: WorkflowStore, run: DagRun, cause: Cause) -> list[Task]
     if task is None or task.dag_run_id != run.dag_run_id or not task.status.is_open:
         return []
     return [task.evolve(is_mirror_due=True, updated_at=cause.at)]
-
-
-def _touch(store: WorkflowStore, tasks: Sequence[Task]) -> list[Task | Workflow]:
-    # Lists show why a task waits, and take the workflow's version for whether that has changed.
-    found = (store.get_execution(task.workflow_id) for task in tasks)
-    return [*tasks, *(each.graph.workflow for each in found if each is not None)]
 
 
 @retry_on_conflict
@@ -217,7 +213,7 @@ def mark_started(
     if run is None or run.state is not DagRunState.PENDING:
         if run and dag_version and run.state in _ENDED and run.dag_version is None:
             # A quick DAG has reported its end before.
-            store.commit([run.evolve(dag_version=dag_version)])
+            store.commit([run.evolve(dag_version=dag_version), *touch_workflow(store, run)])
         # `follow_changes` may have tried to stop it before Airflow had it.
         send_changes(queue, [], [run] if run and run.stop_due_at else [])
         return
@@ -229,9 +225,14 @@ def mark_started(
         "reason": None,
         "dag_version": dag_version,
     }
-    started, event = move_run(run, DagRunMove.START, cause, **changes)
+    heads = touch_workflow(store, run)
+    # Whoever has read the trail up to its last line finds this one behind it.
+    trail = [run.last_event_id, *(each.last_event_id for each in heads)]
+    behind = run.evolve(last_event_id=max((each for each in trail if each), default=None))
+    started, event = move_run(behind, DagRunMove.START, cause, **changes)
+    heads = [each.evolve(last_event_id=event.event_id) for each in heads]
     tasks = _list_to_tell(store, run, cause) if run.waits_because is not None else []
-    store.commit([started, *_touch(store, tasks)], [event])
+    store.commit([started, *tasks, *heads], [event])
     send_changes(queue, tasks)
     metrics.add_metric("DagRunsStarted", MetricUnit.Count, 1)
     logger.info("DAG run started", extra={"dag_run_id": dag_run_id, "dag_id": run.dag_id})

@@ -7,11 +7,12 @@ from workflow_manager.domain.errors import (
     NotFoundError,
     ScanHubError,
     UpstreamError,
-    VersionConflictError,
 )
 from workflow_manager.domain.orchestrator_run import RunKey
 from workflow_manager.observability import logger, traced
 from workflow_manager.ports import Orchestrator, WorkflowStore
+from workflow_manager.steps.retry_on_conflict import retry_on_conflict
+from workflow_manager.steps.runs.touch_workflow import touch_workflow
 
 
 def stop_dag_run(
@@ -24,13 +25,19 @@ def stop_dag_run(
             return
         if run.stop_due_at is not None:
             with traced(run.trace):
-                store.commit([_ask_airflow(orchestrator, run, cause)])
-    except VersionConflictError:
-        # Another call stops it at the same moment, or its results have come after all.
-        pass
+                _note(store, run, _ask_airflow(orchestrator, run, cause))
     except ScanHubError as error:
         extra = {"dag_run_id": dag_run_id, "reason": error.detail}
         logger.warning("run not stopped, left to the reconciler", extra=extra)
+
+
+@retry_on_conflict
+def _note(store: WorkflowStore, run: DagRun, asked: DagRun) -> None:
+    heads = touch_workflow(store, run) if asked.stopped_at != run.stopped_at else []
+    found = store.get_dag_run(run.dag_run_id)
+    # Else another call stops it at the same moment, or its results have come after all.
+    if found is not None and found.version == run.version:
+        store.commit([asked, *heads])
 
 
 def _ask_airflow(orchestrator: Orchestrator, run: DagRun, cause: Cause) -> DagRun:

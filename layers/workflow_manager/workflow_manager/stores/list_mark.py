@@ -1,0 +1,53 @@
+"""When anything that is listed has last changed: one item, so that one read tells it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from workflow_manager.domain.errors import ScanHubError
+from workflow_manager.observability import logger
+from workflow_manager.stores import items
+from workflow_manager.stores.table import Table
+
+# One mark is good for what the same call commits so soon after it.
+RENEWED_AFTER_S = 2
+# A mark so young tells nothing: what it announces may be on its way still, into the table or from
+# there into the index.
+SETTLED_AFTER_S = 5
+
+
+class ListMark:
+    """The mark of one table.
+
+    Parameters
+    ----------
+    clock
+        Tells the time [s since 1970]; those of all functions differ by less than a second or two.
+    """
+
+    def __init__(self, table: Table, clock: Callable[[], float]) -> None:
+        self._table = table
+        self._clock = clock
+        self._renewed_at_s = 0.0
+
+    def renew(self) -> None:
+        """Say that something is about to change; a mark that cannot be written holds up nothing."""
+        now_s = self._clock()
+        if 0 <= now_s - self._renewed_at_s < RENEWED_AFTER_S:
+            return
+        at = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="microseconds")
+        try:
+            # Outside of the transaction, and on no condition: nobody meets anybody here.
+            self._table.write([{"Item": items.encode_key(items.LISTS_KEY) | {"at": {"S": at}}}])
+        except ScanHubError as error:
+            logger.warning("lists not marked", extra={"reason": error.detail})
+            return
+        self._renewed_at_s = now_s
+
+    def read(self) -> str | None:
+        """Return what differs once anything has changed; None while something may be changing."""
+        item = self._table.get(items.LISTS_KEY)
+        if item is None:
+            return None
+        at = item["at"]["S"]
+        age_s = self._clock() - datetime.fromisoformat(at).timestamp()
+        return at if age_s >= SETTLED_AFTER_S else None
