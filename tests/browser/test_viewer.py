@@ -1,15 +1,21 @@
 """DICOM images in a real browser, fetched from a data lake of another origin."""
 
+import io
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from pydicom import FileDataset
 
 from tests.browser.conftest import Hospital
 from tests.browser.test_console import find_violations, log_in, show
 from tests.fakes.head_series import draw_slice, encode, make_series
 from tests.fakes.served_lake import SIGNATURE
+from tests.unit.dags.blobs import AXIAL, Vector
+from tests.unit.dags.orientation_picture import name_direction, reconstruct_row
+from tests.unit.dags.situations import CORONAL, SAGITTAL
 
 N_IMAGES = 9
 OPEN = "Look at the images"
@@ -32,6 +38,18 @@ def open_images(page: Page, served: Hospital, files: dict[str, bytes]) -> Locato
     picture = page.get_by_role("group", name="The image")
     expect(picture).to_be_focused()
     return picture
+
+
+def to_bytes(image: FileDataset) -> bytes:
+    buffer = io.BytesIO()
+    image.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def find_sides(image: FileDataset) -> list[tuple[str, Vector]]:
+    """Return where an image's right and bottom edges are in the patient."""
+    x1, y1, z1, x2, y2, z2 = (float(value) for value in image.ImageOrientationPatient)
+    return [("right", (x1, y1, z1)), ("bottom", (x2, y2, z2))]
 
 
 def find_mean(picture: Locator) -> float:
@@ -88,6 +106,24 @@ def test_pixels_are_as_high_and_wide_as_in_the_patient(page: Page, served: Hospi
     expect(page.get_by_text("Orientation unknown")).to_be_visible()
     height, width = picture.locator("canvas").evaluate("each => [each.height, each.width]")
     assert height == 3 * width
+
+
+def test_a_localizer_of_our_dag_is_marked_in_each_orientation(page: Page, served: Hospital) -> None:
+    images = reconstruct_row("osi2", [AXIAL, SAGITTAL, CORONAL], 0.0)
+    files = {f"image-{number}.dcm": to_bytes(image) for number, image in enumerate(images)}
+    picture = open_images(page, served, files)
+    expect(page.get_by_text("In the order of their places")).to_be_visible()
+    picture.press("Home")
+    found = set()
+    for number in (1, 2, 3):
+        canvas = page.get_by_role("img", name=f"{number} of 3, top")
+        expect(canvas).to_be_visible()
+        letters = {side: name_direction(each) for side, each in find_sides(images[number - 1])}
+        marks = f"right {letters['right']}, bottom {letters['bottom']}"
+        expect(canvas).to_have_accessible_name(re.compile(marks))
+        found.add(marks)
+        picture.press("ArrowDown")
+    assert len(found) == 3
 
 
 def test_of_a_long_series_only_what_is_near_is_fetched(page: Page, served: Hospital) -> None:
