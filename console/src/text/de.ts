@@ -226,6 +226,7 @@ export const de: Text = {
       closed: "Dieser Upload ist zu Ende: jemand hat ihn aufgegeben, oder er lag zu lange. Beginnen Sie einen neuen.",
       interrupted: "Die Verbindung brach ab. Was angekommen ist, bleibt: hier geht es weiter, oder später aus der Liste Ihrer offenen Uploads.",
       refused: "S3 hat ein Stück abgelehnt. Was angekommen ist, bleibt.",
+      unable: "Dieser Browser kann keine Prüfsummen rechnen (WebAssembly). Nehmen Sie einen anderen, oder die Kommandozeile.",
       api: "Der Upload wurde abgelehnt:",
     },
     open: "Ihre offenen Uploads",

@@ -225,6 +225,7 @@ export const en = {
       closed: "This upload is over: somebody gave it up, or it was left for too long. Begin a new one.",
       interrupted: "The connection broke off. What has arrived is kept: go on here, or later from the list of your open uploads.",
       refused: "S3 refused a part. What has arrived is kept.",
+      unable: "This browser cannot compute checksums (WebAssembly). Use another one, or the command line.",
       api: "The upload was refused:",
     },
     open: "Your open uploads",

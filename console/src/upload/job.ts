@@ -135,7 +135,7 @@ function fail(error: unknown): void {
 
 function launch(file: File, planned: UploadView): void {
   view = planned;
-  change({ upload_id: planned.upload_id, phase: "checking", bytes: 0, of_bytes: planned.size_bytes });
+  change({ upload_id: planned.upload_id, phase: planned.present.length > 0 ? "checking" : "sending", bytes: 0, of_bytes: planned.size_bytes });
   worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => hear(data);
   // Its file did not come, or the browser ended it.

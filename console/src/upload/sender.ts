@@ -2,7 +2,7 @@
 import { combineCrcs, encodeCrc, type HashBlob } from "./crc";
 import { findPart, type PresentPart, type UploadView } from "./plan";
 
-export type Why = "other" | "changed" | "closed" | "interrupted" | "refused";
+export type Why = "other" | "changed" | "closed" | "interrupted" | "refused" | "unable";
 
 export class UploadError extends Error {
   constructor(

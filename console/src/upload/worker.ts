@@ -49,7 +49,10 @@ function wait(n_failed: number, signal: AbortSignal): Promise<void> {
 }
 
 async function prepare(file: File, view: UploadView): Promise<Sender> {
-  const hashers = await Promise.all(Array.from({ length: N_AT_ONCE }, makeHasher));
+  const hashers = await Promise.all(Array.from({ length: N_AT_ONCE }, makeHasher)).catch(() => {
+    // Some browsers have no WebAssembly in their strictest mode.
+    throw new UploadError("unable");
+  });
   return new Sender(file, view, { hashers, put: putPart, look, wait, tell });
 }
 

@@ -10,19 +10,31 @@ import { dagsQuery } from "../upload/queries";
 import { OpenUploads } from "./OpenUploads";
 import { UploadJob } from "./UploadJob";
 
+// A file that is dropped beside a form, or while one is sent, must not take the place of the page.
+for (const name of ["dragover", "drop"] as const) document.addEventListener(name, (event) => event.preventDefault());
+
 /** Send a file of any size, see how far it is, and go on with what was begun. */
 export function Upload({ workflowId, taskId }: { workflowId?: string; taskId?: string }): ReactNode {
   const text = useText();
   const queries = useQueryClient();
   const job = useSyncExternalStore(subscribe, getJob);
-  const isNew = job?.upload_id ?? null;
+  const heading = useRef<HTMLHeadingElement>(null);
+  const isHere = job !== null;
+  const wasHere = useRef(isHere);
+  useEffect(() => {
+    // The form gives way to the upload, or comes back: what had the focus is gone.
+    if (wasHere.current !== isHere) heading.current?.focus();
+    wasHere.current = isHere;
+  }, [isHere]);
   useEffect(() => {
     // What was planned, ended or given up is on the list, or not any more.
     void queries.invalidateQueries({ queryKey: ["uploads"] });
-  }, [queries, isNew, job?.phase]);
+  }, [queries, job?.upload_id, job?.phase]);
   return (
     <>
-      <h1>{text.upload.title}</h1>
+      <h1 ref={heading} tabIndex={-1}>
+        {text.upload.title}
+      </h1>
       {job ? <UploadJob job={job} /> : <Begin workflowId={workflowId} taskId={taskId} />}
       <OpenUploads />
     </>
@@ -122,21 +134,17 @@ function Targets({ workflowId, taskId }: { workflowId: string | undefined; taskI
   );
 }
 
-/** Take what is dropped anywhere on the page: beside a small field, a browser would leave the page for the file. */
+/** Take what is dropped anywhere on the page. */
 function useDrop(take: (files: FileList, isFolder: boolean) => void): boolean {
   const [isOver, setOver] = useState(false);
   const taking = useRef(take);
   taking.current = take;
   useEffect(() => {
-    const over = (event: DragEvent): void => {
-      event.preventDefault();
-      setOver(true);
-    };
+    const over = (): void => setOver(true);
     const leave = (event: DragEvent): void => {
       if (event.relatedTarget === null) setOver(false);
     };
     const drop = (event: DragEvent): void => {
-      event.preventDefault();
       setOver(false);
       const given = event.dataTransfer;
       if (given) taking.current(given.files, [...given.items].some((item) => item.webkitGetAsEntry()?.isDirectory));
