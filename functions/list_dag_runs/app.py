@@ -1,22 +1,14 @@
 """GET /dag_runs/."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
-from workflow_manager.domain.dag_run import DagRun, DagRunState
+from workflow_manager.domain.dag_run import DagRunState
 from workflow_manager.domain.ids import normalize_id
-from workflow_manager.domain.listing import ListQuery, Page
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import StoreDep, get_caller
-from workflow_manager.http.etags import (
-    LIST_LIFETIME_S,
-    REVALIDATED,
-    RevalidationDep,
-    describe_page,
-    describe_workflow,
-)
+from workflow_manager.http.etags import REVALIDATED, RevalidationDep, describe_workflow
 from workflow_manager.http.list_params import ListQueryDep
 from workflow_manager.http.list_schemas import DagRunList
 from workflow_manager.http.routing import ScanHubRouter
@@ -43,20 +35,15 @@ def list_dag_runs(
 ) -> DagRunList | Response:
     """List the runs, newest first; one of just now may be missing."""
     wanted = replace(query, state=state, dag_id=dag_id)
-    version: object
-    find: Callable[[ListQuery], Page[DagRun]]
     if workflow_id is None:
-        version, find = store.read_list_mark(), store.list_dag_runs
+        version: object = store.read_list_mark()
+        find = partial(store.list_dag_runs, wanted)
     else:
         owner_id = normalize_id(workflow_id)
         version = describe_workflow(store.get_workflow(owner_id))
-        find = partial(list_runs_of, store, owner_id)
-    if unchanged := revalidation.recall(version):
-        return unchanged
-    page = find(wanted)
-    facts = describe_page(page)
-    unchanged = revalidation.answer_unchanged(*facts, lifetime_s=LIST_LIFETIME_S)
-    return unchanged or DagRunList.of(page)
+        find = partial(list_runs_of, store, owner_id, wanted)
+    found = revalidation.find_page(find, version)
+    return found if isinstance(found, Response) else DagRunList.of(found)
 
 
 lambda_handler = create_handler(router)

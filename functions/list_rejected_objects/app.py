@@ -1,13 +1,10 @@
 """GET /rejected_objects/."""
 
+from functools import partial
+
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import StoreDep, get_caller
-from workflow_manager.http.etags import (
-    LIST_LIFETIME_S,
-    REVALIDATED,
-    RevalidationDep,
-    describe_page,
-)
+from workflow_manager.http.etags import REVALIDATED, RevalidationDep
 from workflow_manager.http.list_params import ListQueryDep
 from workflow_manager.http.list_schemas import RejectedObjectList
 from workflow_manager.http.routing import ScanHubRouter
@@ -27,12 +24,9 @@ def list_rejected_objects(
     store: StoreDep, query: ListQueryDep, revalidation: RevalidationDep
 ) -> RejectedObjectList | Response:
     """List the objects that came into the data lake and caused nothing, newest first."""
-    if unchanged := revalidation.recall(store.read_list_mark()):
-        return unchanged
-    page = store.list_rejected_objects(query)
-    facts = describe_page(page)
-    unchanged = revalidation.answer_unchanged(*facts, lifetime_s=LIST_LIFETIME_S)
-    return unchanged or RejectedObjectList.of(page)
+    find = partial(store.list_rejected_objects, query)
+    found = revalidation.find_page(find, store.read_list_mark())
+    return found if isinstance(found, Response) else RejectedObjectList.of(found)
 
 
 lambda_handler = create_handler(router)

@@ -4,7 +4,12 @@ from datetime import timedelta
 
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, LakeDep, StoreDep, give_settings
-from workflow_manager.http.etags import REVALIDATED, RevalidationDep, count_periods
+from workflow_manager.http.etags import (
+    LIST_LIFETIME_S,
+    REVALIDATED,
+    RevalidationDep,
+    count_periods,
+)
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.list_params import (
     DEFAULT_LIMIT,
@@ -19,8 +24,6 @@ from workflow_manager.services.list_results import list_results as use_case
 
 from fastapi import Request, Response
 
-# A file that comes into the folder, or goes, is told no later [s].
-MAX_AGE_S = 60
 router = ScanHubRouter(401, 403, 404, 422, 502, 503, 504)
 
 
@@ -36,7 +39,6 @@ def list_results(
     lake: LakeDep,
     caller: CallerDep,
     request: Request,
-    response: Response,
     revalidation: RevalidationDep,
     limit: Limit = DEFAULT_LIMIT,
     cursor: KeyCursor = None,
@@ -46,12 +48,10 @@ def list_results(
     run = get_dag_run(store, dag_run_id)
     lifetime_s = give_settings().download_url_lifetime_s
     # Half of the time for which the URLs of an unchanged answer are good is still to come.
-    period = count_periods(min(MAX_AGE_S, lifetime_s / 2))
+    period = count_periods(min(LIST_LIFETIME_S, lifetime_s / 2))
     facts = (run.version, run.created_at.isoformat(), period)
-    unchanged = revalidation.answer_unchanged(*facts)
-    for each in (response, unchanged or response):
-        # The URLs need no token: they must not stay in a cache.
-        each.headers["Cache-Control"] = "no-store"
+    # The URLs need no token: they must not stay in a cache.
+    unchanged = revalidation.answer_unchanged(*facts, cache_control="no-store")
     if unchanged:
         return unchanged
     page = use_case(lake, run, cursor, limit)

@@ -1,17 +1,13 @@
 """GET /workflows/."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Literal
 
 from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import StoreDep, get_caller
-from workflow_manager.http.etags import (
-    LIST_LIFETIME_S,
-    REVALIDATED,
-    RevalidationDep,
-    describe_page,
-)
+from workflow_manager.http.etags import REVALIDATED, RevalidationDep
 from workflow_manager.http.list_params import ListQueryDep
 from workflow_manager.http.list_schemas import WorkflowList
 from workflow_manager.http.routing import ScanHubRouter
@@ -30,8 +26,7 @@ router = ScanHubRouter(401, 403, 422, 503, dependencies=[Depends(get_caller)])
     "/workflows/",
     operation_id="list_workflows",
     response_model=WorkflowList,
-    # Without `include`, a workflow is as it was before there was any.
-    response_model_exclude_unset=True,
+    response_model_exclude_unset=True,  # without `include`, as before there was any
     responses=REVALIDATED,
 )
 def list_workflows(
@@ -43,12 +38,10 @@ def list_workflows(
     device_id: DeviceId = None,
 ) -> WorkflowList | Response:
     """List the workflows that were processed, newest first; one of just now may be missing."""
-    if unchanged := revalidation.recall(store.read_list_mark()):
-        return unchanged
-    page = store.list_workflows(replace(query, state=status))
-    facts = describe_page(page)
-    if unchanged := revalidation.answer_unchanged(*facts, lifetime_s=LIST_LIFETIME_S):
-        return unchanged
+    find = partial(store.list_workflows, replace(query, state=status))
+    page = revalidation.find_page(find, store.read_list_mark())
+    if isinstance(page, Response):
+        return page
     if include is None and device_id is None:
         return WorkflowList.of(page)
     return WorkflowList.of_board(read_board(store, page.items, device_id), page.next_cursor)

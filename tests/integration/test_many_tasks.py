@@ -211,9 +211,9 @@ def test_call_that_dies_at_any_part_is_made_good_by_the_next(
 def test_data_of_a_workflow_that_is_defined_in_part_defines_the_rest(
     dynamodb_local: Any, settings: Settings, read: Callable[[], State]
 ) -> None:
-    # Given the first part of what data at the console's own scan has led to
+    # Given the mark of lists, and the first part of what data at the console's own scan has led to
     world = make_many(dynamodb_local, settings, SOME, ItemStatus.NEW)
-    world.store = DynamoDBStore(CrashingClient(dynamodb_local, 0, "after"), settings)  # type: ignore[assignment]
+    world.store = DynamoDBStore(CrashingClient(dynamodb_local, 1, "after"), settings)  # type: ignore[assignment]
     with pytest.raises(Crash):
         deliver(world, make_raw_data())
     assert [each.is_partial for each in read().workflows] == [True]

@@ -63,6 +63,7 @@ STATUS = {
     "hello/trailing_slash": 200,
     "list_available_tasks/success": 200,
     "list_dag_runs/bad_cursor": 422,
+    "list_dag_runs/unknown_parameter": 422,
     "list_dag_runs/defaults": 200,
     "list_dag_runs/success": 200,
     "list_rejected_objects/bad_cursor": 422,

@@ -74,7 +74,7 @@ def test_unexpected_error_is_a_500_that_says_nothing_and_logs_no_message(
     invoke: Invoke, world: MemoryPorts, log: io.StringIO
 ) -> None:
     class Broken:
-        def get_execution(self, _: str) -> None:
+        def get_workflow(self, _: str) -> None:
             raise RuntimeError("Jane Doe, born 1985")
 
     world.store = Broken()  # type: ignore[assignment]

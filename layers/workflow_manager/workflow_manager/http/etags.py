@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response
@@ -19,6 +19,8 @@ ListedT = TypeVar("ListedT", bound=Listed)
 # version misses may stay unseen. 0: it misses nothing.
 LIST_LIFETIME_S, LIVE_LIFETIME_S = 60, 15
 _LIFETIMES_S = (0, LIVE_LIFETIME_S, LIST_LIFETIME_S)
+# Only the caller may cache the answer, and must ask before each use.
+_ASK_EACH_TIME = "private, no-cache"
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _ETAG_HEADER = {"description": "Of this state, for If-None-Match.", "schema": {"type": "string"}}
 # The part of the OpenAPI for an endpoint that answers with a tag.
@@ -127,7 +129,27 @@ class Revalidation:
                 return self._answer(f'W/"{shown}.{summary}"', is_unchanged=True)
         return None
 
-    def answer_unchanged(self, *facts: object, lifetime_s: int = 0) -> Response | None:
+    def find_page(
+        self, find: Callable[[], Page[ListedT]], *version: object
+    ) -> Page[ListedT] | Response:
+        """Return a page of a list, or a 304 if the client has it.
+
+        Parameters
+        ----------
+        find
+            Reads the page, if it must be read.
+        *version
+            As `recall` takes it.
+        """
+        if unchanged := self.recall(*version):
+            return unchanged
+        page = find()
+        seen = describe_page(page)
+        return self.answer_unchanged(*seen, lifetime_s=LIST_LIFETIME_S) or page
+
+    def answer_unchanged(
+        self, *facts: object, lifetime_s: int = 0, cache_control: str = _ASK_EACH_TIME
+    ) -> Response | None:
         """Return a 304 if the client has the state of these facts; else tag the answer.
 
         Parameters
@@ -140,15 +162,16 @@ class Revalidation:
         shown = _digest([*self._asked, *facts])
         is_unchanged = self._is_any or any(shown == part for part, _, _ in self._tags)
         tag = f"{shown}.{self._sum_up(lifetime_s)}" if self._version else shown
-        return self._answer(f'W/"{tag}"', is_unchanged=is_unchanged)
+        return self._answer(f'W/"{tag}"', cache_control, is_unchanged=is_unchanged)
 
     def _sum_up(self, lifetime_s: int) -> str:
         period = count_periods(lifetime_s) if lifetime_s else None
         return _digest([*self._asked, lifetime_s, period, self._version])
 
-    def _answer(self, etag: str, *, is_unchanged: bool) -> Response | None:
-        # Only the caller may cache the answer, and must ask before each use.
-        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    def _answer(
+        self, etag: str, cache_control: str = _ASK_EACH_TIME, *, is_unchanged: bool
+    ) -> Response | None:
+        headers = {"ETag": etag, "Cache-Control": cache_control}
         self._response.headers.update(headers)
         return Response(status_code=304, headers=headers) if is_unchanged else None
 

@@ -31,6 +31,7 @@ from workflow_manager.stores.expiry import list_begun, list_renewals, renewed_ex
 from workflow_manager.stores.items import Item, ItemKey, ModelT
 from workflow_manager.stores.list_mark import ListMark
 from workflow_manager.stores.listing_index import find_listed
+from workflow_manager.stores.login_turn import put_turn
 from workflow_manager.stores.table import Table, put_new, put_over
 
 ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject, Upload)
@@ -165,27 +166,11 @@ class DynamoDBStore:
 
     def take_login_turn(self, now: datetime, until: datetime) -> bool:
         """Take the deployment's one turn to log in until then; False while it is another's."""
-        return self._put_turn(until, "attribute_not_exists(PK) OR #until <= :at", now)
+        return put_turn(self._table, until, "attribute_not_exists(PK) OR #until <= :at", now)
 
     def end_login_turn(self, until: datetime) -> None:
         """Give back the turn that was taken until then; one that is another's by now stays."""
-        self._put_turn(datetime.fromtimestamp(0, UTC), "#until = :at", until)
-
-    def _put_turn(self, until: datetime, condition: str, at: datetime) -> bool:
-        item = items.encode_key(items.LOGIN_TURN_KEY) | {
-            "until": {"N": f"{until.timestamp():.6f}"},
-        }
-        put = {
-            "Item": item,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {"#until": "until"},
-            "ExpressionAttributeValues": {":at": {"N": f"{at.timestamp():.6f}"}},
-        }
-        try:
-            self._table.write([put])
-        except VersionConflictError:
-            return False
-        return True
+        put_turn(self._table, datetime.fromtimestamp(0, UTC), "#until = :at", until)
 
     def list_patient_workflows(self, pseudonym: str) -> list[str]:
         """Return the ids of all workflows of a patient; it reads the whole table."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from workflow_manager.deadline import limit
 from workflow_manager.domain.errors import ScanHubError
 from workflow_manager.observability import logger
 from workflow_manager.stores import items
@@ -10,6 +11,8 @@ from workflow_manager.stores.table import Table
 
 # One mark is good for what the same call commits so soon after it.
 RENEWED_AFTER_S = 2
+# For writing it: a change waits for that [s].
+TOTAL_S = 1.0
 # A mark so young tells nothing: what it announces may be on its way still, into the table or from
 # there into the index.
 SETTLED_AFTER_S = 5
@@ -35,9 +38,11 @@ class ListMark:
         if 0 <= now_s - self._renewed_at_s < RENEWED_AFTER_S:
             return
         at = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="microseconds")
+        item = items.encode_key(items.LISTS_KEY) | {"at": {"S": at}}
         try:
             # Outside of the transaction, and on no condition: nobody meets anybody here.
-            self._table.write([{"Item": items.encode_key(items.LISTS_KEY) | {"at": {"S": at}}}])
+            with limit(TOTAL_S):
+                self._table.write([{"Item": item}])
         except ScanHubError as error:
             logger.warning("lists not marked", extra={"reason": error.detail})
             return
