@@ -76,16 +76,47 @@ def get_dcm(
     return Response(_to_part_10(path), media_type=DICOM, headers=NO_STORE | disposition)
 
 
-@router.get("/mrd/{workflow_id}/{task_id}/{result_id}/download")
-def download_mrd(
-    workflow_id: str, task_id: str, result_id: str, stand_in: StandInDep
-) -> FileResponse:
+def find_mrd(workflow_id: str, task_id: str, result_id: str, stand_in: StandInDep) -> Path:
     """Return the first raw data file of a result's folder."""
     folder, _ = stand_in.volume.locate(workflow_id, task_id, result_id)
-    files = sorted(folder.glob("*.mrd"))
-    if not files:
+    if not (files := sorted(folder.glob("*.mrd"))):
         raise HTTPException(404, "MRD file not found")
-    return FileResponse(files[0], filename=files[0].name)
+    return files[0]
+
+
+@router.get("/mrd/{workflow_id}/{task_id}/{result_id}/download")
+def download_mrd(path: Annotated[Path, Depends(find_mrd)]) -> FileResponse:
+    """Return the raw data."""
+    return FileResponse(path, filename=path.name)
+
+
+@router.get("/mrd/{workflow_id}/{task_id}/{result_id}/meta")
+def get_mrd_meta(
+    workflow_id: str, task_id: str, result_id: str, path: Annotated[Path, Depends(find_mrd)]
+) -> dict[str, Any]:
+    """Return what a viewer needs to know of the raw data; dwell time in microseconds."""
+    # Imported late: hardly any stand-in needs it.
+    import ismrmrd
+
+    dataset = ismrmrd.Dataset(str(path), create_if_needed=False)
+    try:
+        heads = [
+            dataset.read_acquisition(number).getHead()
+            for number in range(dataset.number_of_acquisitions())
+        ]
+    finally:
+        dataset.close()
+    acquisitions = [
+        {
+            "acquisition_id": number,
+            "num_samples": head.number_of_samples,
+            "num_coils": head.active_channels,
+            "dwell_time": head.sample_time_us,
+        }
+        for number, head in enumerate(heads)
+    ]
+    ids = {"workflow_id": workflow_id, "task_id": task_id, "result_id": result_id}
+    return ids | {"dtype": "fc32", "acquisitions": acquisitions}
 
 
 def _to_part_10(path: Path) -> bytes:
