@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from local.scanhub.contract_2026_02.device_manager import Message, SocketDiesError
+from local.scanhub.contract_2026_02.device_manager import SocketDiesError
 from local.scanhub.contract_2026_02.models import DeviceStatus
+from local.scanhub.contract_2026_02.transfer import Message
 from local.scanhub.scanner import (
     FileLostError,
     Order,
