@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -119,9 +120,11 @@ def today(server: Today) -> Iterator[Today]:
 @contextmanager
 def connect(today: Today) -> Iterator[Device]:
     """Yield a new device that is connected; the workflow's scan is its."""
-    made = today.client.post(
-        "/api/v1/device/createdevice", json={"name": "n", "description": "d"}
-    ).json()
+    new = {"name": "n", "description": "d"}
+    answer = today.client.post("/api/v1/device/createdevice", json=new).raise_for_status()
+    made = answer.json()
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert len(made["device_token"]) == 2048
     with open_device(today, made["device_id"], made["device_token"]) as device:
         today.device_id = made["device_id"]
         yield device
@@ -154,6 +157,7 @@ def test_a_scan_ends_with_its_file_on_the_volume_and_its_result_set(today: Today
     assert (result["type"], result["files"], result["meta"]) == ("NOT_SET", ["phantom.h5"], None)
     assert result["directory"] == f"/data/{task['workflow_id']}/{task['id']}/{result['id']}"
     assert today.list_files() == [f"{result['id']}/phantom.h5"]
+    assert datetime.fromisoformat(result["datetime_created"]).tzinfo is None
     assert today.get_device()["status"] == "ONLINE"
 
 
