@@ -23,10 +23,15 @@ from workflow_manager.domain.exam import (
     Xyz,
 )
 from workflow_manager.domain.operator_comment import put_word
+from workflow_manager.domain.told_run import ToldFile, ToldRun
 from workflow_manager.ports import ExamClient, ScanClient, UserClient
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ZERO = Xyz(X=0, Y=0, Z=0)
+FOLDER = "s3://lake/result/run"
+TOLD = ToldRun(
+    "run", FOLDER, has_succeeded=True, files=(ToldFile(ResultType.DICOM, FOLDER, "a.dcm"),)
+)
 
 
 @dataclass(frozen=True)
@@ -138,9 +143,11 @@ class ScanHubContract:
 
     def test_a_result_is_its_tasks(self, hospital: Hospital) -> None:
         task_id = hospital.task_ids[1]
-        hospital.exam.create_result(task_id, ResultType.DICOM, "result/run", "a.dcm")
+        for _ in range(2):
+            assert hospital.exam.report_run(task_id, TOLD) == []
         [result] = hospital.exam.get_task(task_id).results
-        assert (result.type, result.directory, result.filename) == ("DICOM", "result/run", "a.dcm")
+        told = ("DICOM", "s3://lake/result/run", "a.dcm")
+        assert (result.type, result.directory, result.filename) == told
         assert hospital.exam.get_result(result.id) == result
 
     def test_an_unknown_result_is_exam_managers_own_404(self, hospital: Hospital) -> None:
@@ -155,8 +162,8 @@ class ScanHubContract:
             hospital.exam.report_task(NOBODY, ItemStatus.FINISHED, 100)
         assert (caught.value.status, caught.value.is_own) == (404, True)
         with pytest.raises(NeighbourRefusedError) as caught:
-            hospital.exam.create_result(NOBODY, ResultType.DICOM, "result/run", "a.dcm")
-        assert (caught.value.status, caught.value.is_own) == (400, True)
+            hospital.exam.report_run(NOBODY, TOLD)
+        assert (caught.value.status, caught.value.is_own) == (404, True)
 
     def test_a_report_leaves_the_other_tasks_and_all_stay_in_the_workflow(
         self, hospital: Hospital

@@ -34,6 +34,7 @@ STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
     errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.MisconfiguredError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.MissingPermissionError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ForeignContractError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamTimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
 }
