@@ -34,6 +34,7 @@ from tests.integration.patient import seed_exam
 from tests.permissions.recorder import record_as
 from workflow_manager import settings, wiring
 from workflow_manager.clients.http import build_http_client
+from workflow_manager.contract import get_contract
 from workflow_manager.ports import WorkflowStore
 
 DAG_ID = "cartesian_reconstruction"
@@ -200,7 +201,7 @@ def forget_logins() -> None:
 
 def clear_caches() -> None:
     """Make every function cold."""
-    for built in (settings.get_settings, *wiring._KEPT):
+    for built in (settings.get_settings, get_contract, *wiring._KEPT):
         built.cache_clear()
 
 
