@@ -33,7 +33,6 @@ class Scanner2026(SimulatedScanner):
         return Order(data["device_id"], UUID(data["id"]), data["access_token"])
 
     def _scan(self, task: Order, scan: ScanRecord) -> None:
-        self._report(task, 0)
         with tempfile.TemporaryDirectory(prefix="scanhub-scan-") as directory:
             path = Path(directory) / self.settings.file_name
             self._acquire(task, path)
