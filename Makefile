@@ -19,6 +19,8 @@ export FUNCTION ?=
 export EVENT ?=
 # A folder with DAGs of your own, for `make up` and `make demo`.
 export DAGS ?=
+# The contract of ScanHub in which the stand-in speaks, for `make up` and `make demo`: 2025-03 or 2026-02.
+export SCANHUB_CONTRACT ?= $(SCANHUB)
 # What `make dag-test` runs, and what the DAG is told; also the reconstruction of `make workflow`.
 export DAG ?=
 export PARAMETERS ?=
@@ -61,12 +63,12 @@ setup: ## Create .venv and .venv-airflow from the locks (implied by the other ta
 	@$(FIND_PYTHON); "$$python" -m local.setup
 
 .PHONY: demo
-demo: setup ## Scan a phantom, or reconstruct FILE=path.h5 or .npy, on the laptop stack
+demo: setup ## Scan a phantom, or reconstruct FILE=path.h5 or .npy, on the laptop stack; SCANHUB=2026-02: today's ScanHub
 	@if [ -n "$$FILE" ]; then exec $(BIN)/python -m local.demo "$$FILE"; fi; \
 	exec $(BIN)/python -m local.demo
 
 .PHONY: up
-up: setup ## Start the laptop stack, DAGS=folder with your own DAGs too; returns when all is ready
+up: setup ## Start the laptop stack, DAGS=folder with your own DAGs too, SCANHUB=2026-02: today's ScanHub; returns when all is ready
 	@$(BIN)/python -m local.stack up
 
 .PHONY: down

@@ -9,6 +9,7 @@ import boto3
 import httpx
 import pytest
 
+from local.scanhub import CONTRACTS
 from scanhub_dag import RunError, report_failure
 from tests.fakes.log import capture_log, read_log
 from tests.integration.deployment import BUCKET, DAG_ID, TABLE, Deployment, deploy, put_part
@@ -18,9 +19,9 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FORBIDDEN_WORDS = (*PATIENT_WORDS, "birth_date", "patient_height", "Jane")
 
 
-@pytest.fixture
-def deployment() -> Iterator[Deployment]:
-    with deploy() as deployment:
+@pytest.fixture(params=CONTRACTS)
+def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    with deploy(request.param) as deployment:
         yield deployment
 
 
@@ -52,8 +53,9 @@ def test_walk_from_scan_to_result(deployment: Deployment) -> None:
     assert workflow["status"] == "completed"
     assert len(deployment.airflow.runs) == 1
     assert (told["status"], told["progress"]) == ("FINISHED", 100)
-    assert [result["filename"] for result in told["results"]] == ["image.dcm"]
-    assert told["results"][0]["directory"] == f"s3://{BUCKET}/{conf['output_prefix']}"
+    [result] = told["results"]
+    assert result.get("files", [result.get("filename")]) == ["image.dcm"]
+    assert result["directory"].removesuffix("/") == f"s3://{BUCKET}/{conf['output_prefix']}"
 
 
 def test_walk_has_one_trace(deployment: Deployment) -> None:
