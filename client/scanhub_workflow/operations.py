@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from scanhub_workflow.http import Call, Operations, get, make_path, post
 from scanhub_workflow.models import (
     AvailableTasks,
     CancelledTaskView,
     CancelledWorkflowView,
+    Dag,
+    DagList,
     EventList,
     EventView,
     MeView,
@@ -32,6 +34,10 @@ class _Greeting(BaseModel):
     message: str
 
 
+class _Listed(RootModel[AvailableTasks | list[Dag]]):
+    """The DAGs; a server for ScanHub of 2026-02 has them as its jobs, without the files of DAGs."""
+
+
 class WorkflowOperations(Operations):
     """What can be done with workflows and their tasks."""
 
@@ -45,7 +51,10 @@ class WorkflowOperations(Operations):
 
     def list_available_tasks(self) -> AvailableTasks:
         """Return the DAGs that a task can name."""
-        return self._api.ask(get("tasks/"), AvailableTasks)
+        listed = self._api.ask(get("tasks/"), _Listed).root
+        if isinstance(listed, AvailableTasks):
+            return listed
+        return AvailableTasks(tasks=DagList(dags=listed, total_entries=len(listed)))
 
     def process_workflow(
         self, workflow_id: str, *, auto_advance: bool | None = None
