@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,7 +51,7 @@ class Today:
         return self.client.post(START, json=self.get_task())
 
     def switch_on(self, kind: str, **more: Any) -> None:
-        fault = {"service": "scanner", "kind": kind, **more}
+        fault = {"service": "scanner", "kind": kind} | more
         self.client.post("/_control/faults", json=fault).raise_for_status()
 
     def wait_for_scan(self) -> Json:
@@ -242,6 +242,18 @@ def test_a_lost_socket_refuses_the_next_start(today: Today, kind: str, status: s
     assert (today.get_task()["status"], today.get_device()["status"]) == ("INPROGRESS", status)
     answer = today.start()
     assert (answer.status_code, answer.json()["detail"]) == (503, "Device offline.")
+
+
+@pytest.mark.parametrize("kind", ["status", "garbage", "drop"])
+def test_an_answer_that_is_lost_leaves_what_was_done(today: Today, kind: str) -> None:
+    result_path = "/api/v1/exam/result"
+    fault = {"method": "POST", "path_contains": "/result", "after_processing": True, "times": 1}
+    today.switch_on(kind, **fault | {"service": "exam-manager"})
+    with suppress(httpx.RemoteProtocolError):
+        answer = today.client.post(result_path, params={"task_id": today.task_id})
+        assert answer.status_code == 503 or b"no JSON" in answer.content
+    # A blank result, which the next try finds
+    assert [each["directory"] for each in today.get_task()["results"]] == [""]
 
 
 # ------------------------------------------------------------------------ a device's socket
