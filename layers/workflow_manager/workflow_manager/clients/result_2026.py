@@ -5,7 +5,7 @@ from typing import Any
 
 from workflow_manager.clients.exam_records_2026 import ResultRecord
 from workflow_manager.domain.exam import ResultType
-from workflow_manager.domain.told_run import ToldFile, ToldRun
+from workflow_manager.domain.told_run import ToldFile, ToldRun, flat_name
 
 # ScanHub's page puts its own origin in the place of this one.
 IMAGES_URL = "https://localhost:8443/api/v1/exam/dcm"
@@ -42,7 +42,7 @@ def describe_result(
     if told.has_succeeded:
         place = f"{IMAGES_URL}/{workflow_id}/{task_id}/{result_id}"
         meta["instance_count"] = len(images)
-        meta["instances"] = [f"{place}/{flatten(name)}" for name in images]
+        meta["instances"] = [f"{place}/{flat_name(name)}" for name in images]
     if told.reason is not None:
         # The only word to the operator of which ScanHub has a place.
         meta["reason"] = told.reason
@@ -52,11 +52,6 @@ def describe_result(
         "files": [name for name, _ in files],
         "meta": meta,
     }
-
-
-def flatten(name: str) -> str:
-    """Return the name of a file of a run in one folder: its path, without slashes."""
-    return name.replace("/", "_")
 
 
 def _type_of(told: ToldRun) -> ResultType:

@@ -59,6 +59,11 @@ class ToldRun:
         return [each[len(each) // 2] for each in sorted(by_type.values(), key=len)]
 
 
+def flat_name(path: str) -> str:
+    """Return how a file of a run is called where all are in one folder: its path, no slashes."""
+    return path.replace("/", "_")
+
+
 def describe_run(run: DagRun, results: Sequence[Result]) -> ToldRun:
     """Return what exam-manager is told of a run.
 
