@@ -180,6 +180,10 @@ test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.
 	@$(BIN)/python -m local.setup airflow2
 	$(BIN)/pytest tests/airflow2 tests/airflow_kit
 
+.PHONY: test-todays-scanhub
+test-todays-scanhub: setup ## Scan to image on the laptop stack with ScanHub as of 2026-02
+	SCANHUB_CONTRACT=2026-02 $(BIN)/pytest tests/e2e/test_scan_to_image.py tests/e2e/test_exactly_once.py
+
 .PHONY: test-sam-local
 test-sam-local: setup ## sam local with a container engine, on the laptop stack; SKIP_PULL=1 with the images that are there
 	$(BIN)/pytest tests/sam_local
@@ -219,6 +223,7 @@ test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov; /doc
 	else echo "NOT TESTED: /docs in a browser, for there is no chromium."; fi
 	$(MAKE) test-engines
 	$(MAKE) test-airflow2
+	$(MAKE) test-todays-scanhub
 	$(MAKE) test-load
 	$(MAKE) test-restart
 	$(MAKE) checkov

@@ -9,7 +9,7 @@ import boto3
 import httpx
 import pytest
 
-from local.scanhub import CONTRACTS
+from local.scanhub import CONTRACTS, DEFAULT_CONTRACT
 from scanhub_dag import RunError, report_failure
 from tests.fakes.log import capture_log, read_log
 from tests.integration.deployment import BUCKET, DAG_ID, TABLE, Deployment, deploy, put_part
@@ -19,12 +19,16 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FORBIDDEN_WORDS = (*PATIENT_WORDS, "birth_date", "patient_height", "Jane")
 
 
-@pytest.fixture(params=CONTRACTS)
+in_both_contracts = pytest.mark.parametrize("deployment", CONTRACTS, indirect=True)
+
+
+@pytest.fixture
 def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
-    with deploy(request.param) as deployment:
+    with deploy(getattr(request, "param", DEFAULT_CONTRACT)) as deployment:
         yield deployment
 
 
+@in_both_contracts
 def test_walk_from_scan_to_result(deployment: Deployment) -> None:
     # Given a started scan
     started = deployment.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
@@ -105,6 +109,7 @@ def call_back_from_dag(deployment: Deployment, conf: dict[str, Any]) -> httpx.Re
     return request
 
 
+@in_both_contracts
 def test_walk_leaves_no_token_and_no_patient_data_behind(deployment: Deployment) -> None:
     deployment.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
     upload = {"task_id": deployment.task_ids[0], "file_name": "Jane Doe.h5", "size_bytes": 4}
