@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.fakes.contract import speak
+from tests.fakes.wire import WireFault
 from tests.integration.contract.runner import (
     count_starts,
     deliver,
@@ -177,6 +178,39 @@ def test_a_start_in_vain_is_an_error_and_not_started(
     assert body["reason"].startswith(reason)
     follow(deployment)
     assert read(deployment)["status"] == "ERROR"
+
+
+# By the kind of failure: what is answered, and whether the device may scan all the same.
+FAILURES: list[tuple[WireFault, int, str, bool]] = [
+    (WireFault("exam-manager", "GET", "/task/", "500"), 502, "Failed to fetch task", False),
+    (WireFault("exam-manager", "GET", "/task/", "garbage"), 502, "Failed to fetch task", False),
+    (WireFault("exam-manager", "GET", "/task/", "slow"), 504, "Failed to fetch task", False),
+    (WireFault("exam-manager", "GET", "/workflow/", "503"), 503, "Failed to fetch workflow", False),
+    (WireFault("patient-manager", "GET", "", "garbage"), 502, "Failed to fetch patient", False),
+    (WireFault("exam-manager", "GET", "/sequence/", "drop"), 502, "Could not retreive", False),
+    (WireFault("device-manager", "POST", "", "slow"), 502, "Error at starting device", True),
+    (WireFault("device-manager", "POST", "", "502"), 502, "Error at starting device", True),
+    (WireFault("device-manager", "POST", "", "refused"), 502, "Error at starting device", False),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "detail", "may_scan"), FAILURES, ids=lambda each: getattr(each, "kind", "")
+)
+def test_each_neighbours_failure_is_told_and_starts_nothing_twice(
+    deployment: Deployment, fault: WireFault, status: int, detail: str, *, may_scan: bool
+) -> None:
+    deployment.wire.faults.append(fault)
+    answered, body = trigger(deployment)
+    assert (answered, body["detail"].startswith(detail)) == (status, True)
+    deployment.wire.faults.clear()
+    task = find_task(deployment)
+    if task is not None:
+        assert task.status is TaskStatus.FAILED
+        assert (task.may_scan_until is not None) is may_scan
+    follow(deployment)
+    assert read(deployment)["status"] == ("NEW" if task is None else "ERROR")
+    assert count_starts(deployment) <= 1
 
 
 def test_an_acquisition_with_nothing_to_scan_is_left_alone(deployment: Deployment) -> None:

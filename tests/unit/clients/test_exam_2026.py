@@ -307,3 +307,12 @@ def test_an_older_exam_manager_is_named_instead_of_an_outage() -> None:
             call(client)
         assert caught.value.detail == "exam-manager speaks 2025-03, deployed for 2026-02"
         assert len(server.requests) == 1
+
+
+def test_what_lies_elsewhere_is_no_image_of_the_viewer() -> None:
+    for directory, told_directory in (("/data/on/a/worker", "/data/on/a/worker/"), ("", "")):
+        files = (ToldFile(ResultType.DICOM, directory, "image.dcm"),)
+        server, _ = tell(ToldRun("run-1", FOLDER, has_succeeded=True, files=files), make_result())
+        body = read_body(server.requests[1])
+        assert (body["directory"], body["files"]) == (told_directory, ["image.dcm"])
+        assert body["meta"]["instances"] == []

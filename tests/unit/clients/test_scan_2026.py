@@ -190,9 +190,9 @@ def test_a_patient_without_them_is_of_an_older_patient_manager(name: str) -> Non
     [
         ("ONLINE", "ready"),
         ("BUSY", "scanning"),
-        ("OFFLINE", "disconnected"),
+        ("OFFLINE", "offline"),
         ("ERROR", "error"),
-        (None, "disconnected"),
+        (None, "offline"),
     ],
 )
 def test_a_devices_status_is_one_of_our_words(status: str | None, word: str) -> None:

@@ -37,7 +37,9 @@ def describe_result(
     ScanHub's viewer shows ``meta.instances``; the last four parts of each path are ids and name.
     """
     files = sorted({_name_of(told, each): each for each in told.files}.items())
-    images = [name for name, each in files if each.type is ResultType.DICOM]
+    own = [(name, each) for name, each in files if _is_own(told, each)]
+    images = [name for name, each in own if each.type is ResultType.DICOM]
+    directory = _directory_of(told)
     meta: dict[str, Any] = {"run_id": told.dag_run_id}
     if told.has_succeeded:
         place = f"{IMAGES_URL}/{workflow_id}/{task_id}/{result_id}"
@@ -48,7 +50,7 @@ def describe_result(
         meta["reason"] = told.reason
     return {
         "type": _type_of(told).value,
-        "directory": f"{_directory_of(told)}/",
+        "directory": f"{directory}/" if directory else "",
         "files": [name for name, _ in files],
         "meta": meta,
     }

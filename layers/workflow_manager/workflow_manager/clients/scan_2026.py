@@ -56,9 +56,9 @@ class DeviceStatus(StrEnum):
 _WORDS = {
     DeviceStatus.ONLINE: "ready",
     DeviceStatus.BUSY: "scanning",
-    DeviceStatus.OFFLINE: "disconnected",
+    DeviceStatus.OFFLINE: "offline",
     DeviceStatus.ERROR: "error",
-    None: "disconnected",
+    None: "offline",
 }
 
 

@@ -123,8 +123,11 @@ class ExamTask(ScanHubModel):
         """
         written_at = self.datetime_updated
         files = (each for each in self.results if each.directory and each.type != "CALIBRATION")
-        came = (each.datetime_created for each in files)
-        return written_at is not None and any(at is not None and at >= written_at for at in came)
+        came = [each.datetime_created for each in files if each.datetime_created]
+        # By the same clock, or not comparable at all.
+        return written_at is not None and any(
+            bool(at.tzinfo) is bool(written_at.tzinfo) and at >= written_at for at in came
+        )
 
 
 def asks_for_simulation(args: Mapping[str, str]) -> bool:

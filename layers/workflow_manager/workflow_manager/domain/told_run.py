@@ -1,6 +1,5 @@
 """What exam-manager is told of the run of a task."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
@@ -64,21 +63,15 @@ def flat_name(path: str) -> str:
     return path.replace("/", "_")
 
 
-def describe_run(run: DagRun, results: Sequence[Result]) -> ToldRun:
-    """Return what exam-manager is told of a run.
-
-    Parameters
-    ----------
-    results
-        Those that count; none while it goes on.
-    """
-    prefix = result_prefix(run.dag_run_id)
+def describe_run(run: DagRun) -> ToldRun:
+    """Return what exam-manager is told of a run."""
+    prefix, has_succeeded = result_prefix(run.dag_run_id), run.state is DagRunState.SUCCEEDED
     return ToldRun(
         dag_run_id=run.dag_run_id,
         directory=f"s3://{run.bucket}/{prefix}",
-        has_succeeded=run.state is DagRunState.SUCCEEDED,
-        files=tuple(_locate(run, each) for each in results),
-        reason=None if run.state is DagRunState.SUCCEEDED else run.reason,
+        has_succeeded=has_succeeded,
+        files=tuple(_locate(run, each) for each in run.results) if has_succeeded else (),
+        reason=None if has_succeeded else run.reason,
     )
 
 

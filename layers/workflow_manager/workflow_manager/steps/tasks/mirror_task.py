@@ -146,8 +146,6 @@ def _find_word(task: Task, run: DagRun | None) -> str | None:
 
 
 def _report_run(exam: ExamClient, task: Task, run: DagRun | None, refusals: list[str]) -> None:
-    if run is None:
-        return
-    results = run.results if task.status is TaskStatus.COMPLETED else ()
-    # One that it does not take holds up neither the others nor the end of the task.
-    refusals += exam.report_run(task.task_id, describe_run(run, results))
+    if run is not None:
+        # One that it does not take holds up neither the others nor the end of the task.
+        refusals += exam.report_run(task.task_id, describe_run(run))
