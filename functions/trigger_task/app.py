@@ -14,9 +14,8 @@ from workflow_manager.http.expected_attempt import ExpectedAttempt
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.started_task import (
-    empty_answers,
     find_empty_answer,
-    started_task_model,
+    started_task_answers,
     view_started_task,
 )
 from workflow_manager.services.trigger_task import trigger_task as use_case
@@ -24,12 +23,7 @@ from workflow_manager.services.trigger_task import trigger_task as use_case
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
-@router.post(
-    "/trigger_task/{task_id}/",
-    operation_id="trigger_task",
-    response_model=started_task_model(),
-    responses=empty_answers(),
-)
+@router.post("/trigger_task/{task_id}/", operation_id="trigger_task", **started_task_answers())
 def trigger_task(
     task_id: PathId,
     exam: ExamDep,
@@ -46,18 +40,8 @@ def trigger_task(
     """
     if empty := find_empty_answer(exam, task_id):
         return empty
-    task = use_case(
-        store,
-        queue,
-        exam,
-        scan,
-        give_clock(),
-        give_settings(),
-        task_id,
-        caller.token,
-        caller.cause,
-        expected_attempt,
-    )
+    ports = (store, queue, exam, scan, give_clock(), give_settings())
+    task = use_case(*ports, task_id, caller.token, caller.cause, expected_attempt)
     return view_started_task(task)
 
 

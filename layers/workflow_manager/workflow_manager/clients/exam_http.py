@@ -6,7 +6,7 @@ from typing import ClassVar
 import httpx
 from pydantic import SecretStr
 
-from workflow_manager.clients.generations import find_foreign
+from workflow_manager.clients.generations import find_foreign, log_foreign
 from workflow_manager.clients.http import read_json, send
 from workflow_manager.contract import Contract
 from workflow_manager.domain.pseudonym import make_pseudonym
@@ -54,7 +54,10 @@ class ExamHttp:
         # Without a token: nobody need be logged in for it.
         request = self._client.build_request("GET", f"{self._base_url}/openapi.json")
         response = send(self._client, request, NO_DOCUMENT)
-        return find_foreign(read_json(response, NO_DOCUMENT), self.contract)
+        if (found := find_foreign(read_json(response, NO_DOCUMENT), self.contract)) is None:
+            return None
+        log_foreign(*found)
+        return found[0].detail
 
     def _get(self, path: str, detail: str) -> httpx.Response:
         request = self._client.build_request("GET", f"{self._base_url}/{path}")

@@ -1,7 +1,7 @@
 """Tell which generation of ScanHub answers, by fields that only one of them has."""
 
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel
@@ -53,11 +53,13 @@ def refuse_foreign(record: object, service: str, contract: Contract) -> None:
     """
     sign = _find_sign(record, service)
     if sign is not None and sign[0] != contract:
-        _refuse(service, sign, contract)
+        error = ForeignContractError(service, sign[0], contract)
+        log_foreign(error, sign[1])
+        raise error
 
 
-def find_foreign(document: object, contract: Contract) -> str | None:
-    """Return in words which other contract exam-manager's OpenAPI document tells; None: no other.
+def find_foreign(document: object, contract: Contract) -> tuple[ForeignContractError, str] | None:
+    """Return which other contract exam-manager's OpenAPI document tells, and the field that does.
 
     Parameters
     ----------
@@ -67,18 +69,12 @@ def find_foreign(document: object, contract: Contract) -> str | None:
     sign = _read_document(document)
     if sign is None or sign[0] == contract:
         return None
-    return _log(EXAM_MANAGER, sign, contract).detail
+    return ForeignContractError(EXAM_MANAGER, sign[0], contract), sign[1]
 
 
-def _refuse(service: str, sign: Sign, contract: Contract) -> NoReturn:
-    raise _log(service, sign, contract)
-
-
-def _log(service: str, sign: Sign, contract: Contract) -> ForeignContractError:
-    spoken, field = sign
-    error = ForeignContractError(service, spoken, contract)
+def log_foreign(error: ForeignContractError, field: str) -> None:
+    """Log that a service is of another generation, and the field that tells it."""
     logger.error("ScanHub speaks another contract", extra={"reason": error.detail, "field": field})
-    return error
 
 
 def _find_sign(record: object, service: str) -> Sign | None:

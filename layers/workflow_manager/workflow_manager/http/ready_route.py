@@ -12,27 +12,29 @@ READY_ANSWER = {"message": "Results ready notification sent successfully."}
 def add_ready_route(router: ScanHubRouter) -> None:
     """Add the route to a router."""
     of_result = get_contract() is Contract.FEBRUARY_2026
-    path, endpoint = (
-        ("/result_ready/{result_id}", _receive_of_result)
-        if of_result
-        else ("/result_ready/{task_id}", _receive_of_task)
-    )
-    summary = "Receive Task Results"
-    router.post(path, operation_id="receive_task_results", summary=summary)(endpoint)
+    (_add_of_result if of_result else _add_of_task)(router)
 
 
-def _receive_of_task(task_id: PathId, callback: Callback, record: RecordDep) -> dict[str, str]:
-    """Record what the run of a task reports."""
-    record(callback, task_id)
-    return READY_ANSWER
+def _add_of_task(router: ScanHubRouter) -> None:
+    @router.post("/result_ready/{task_id}", operation_id="receive_task_results")
+    def receive_task_results(
+        task_id: PathId, callback: Callback, record: RecordDep
+    ) -> dict[str, str]:
+        """Record what the run of a task reports."""
+        record(callback, task_id)
+        return READY_ANSWER
 
 
-def _receive_of_result(result_id: PathId, callback: Callback, record: RecordDep) -> dict[str, str]:
-    """Record what a run reports of its result; the token tells which run it is.
+def _add_of_result(router: ScanHubRouter) -> None:
+    @router.post("/result_ready/{result_id}", operation_id="receive_task_results")
+    def receive_task_results(
+        result_id: PathId, callback: Callback, record: RecordDep
+    ) -> dict[str, str]:
+        """Record what a run reports of its result; the token tells which run it is.
 
-    A success that names no files says only that the run has ended: the reconciler finds that, and
-    its files, in Airflow and the data lake.
-    """
-    if callback.success is not True or callback.has_results:
-        record(callback, None)
-    return READY_ANSWER
+        A success that names no files says only that the run has ended: the reconciler finds that,
+        and its files, in Airflow and the data lake.
+        """
+        if callback.success is not True or callback.has_results:
+            record(callback, None)
+        return READY_ANSWER

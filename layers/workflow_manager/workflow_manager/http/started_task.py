@@ -39,17 +39,12 @@ class StartedRunView(BaseModel):
     task: TaskView
 
 
-def started_task_model() -> object:
-    """Return the type of the answer."""
-    is_new = get_contract() is Contract.FEBRUARY_2026
-    return StartedScanView | StartedRunView if is_new else TriggeredTaskView
-
-
-def empty_answers() -> dict[int | str, dict[str, Any]]:
-    """Return the answer without a body, for the OpenAPI."""
+def started_task_answers() -> dict[str, Any]:
+    """Return the options of a route for its answers."""
     if get_contract() is Contract.MARCH_2025:
-        return {}
-    return {204: {"description": "The acquisition has nothing to scan: nothing was started."}}
+        return {"response_model": TriggeredTaskView}
+    empty = {"description": "The acquisition has nothing to scan: nothing was started."}
+    return {"response_model": StartedScanView | StartedRunView, "responses": {204: empty}}
 
 
 def view_started_task(task: Task) -> BaseModel:
