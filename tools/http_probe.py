@@ -30,8 +30,15 @@ class Answer:
             return None
 
 
-def get(url: str, transport: httpx.BaseTransport | None = None) -> Answer:
+def get(
+    url: str, transport: httpx.BaseTransport | None = None, max_bytes: int = MAX_BYTES
+) -> Answer:
     """Send a GET without a token, and follow no redirect.
+
+    Parameters
+    ----------
+    max_bytes
+        Of the body that is read.
 
     Raises
     ------
@@ -47,10 +54,10 @@ def get(url: str, transport: httpx.BaseTransport | None = None) -> Answer:
         for chunk in answer.iter_bytes():
             content += chunk
             # A service that sends byte by byte must not hold us up either.
-            if len(content) >= MAX_BYTES or time.monotonic() > ends_at:
+            if len(content) >= max_bytes or time.monotonic() > ends_at:
                 break
         kind = answer.headers.get("Content-Type", "").lower()
-        text = content[:MAX_BYTES].decode(errors="replace")
+        text = content[:max_bytes].decode(errors="replace")
         return Answer(answer.status_code, text, kind.startswith("text/html"))
 
 

@@ -6,8 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import httpx
 
-from scanhub_workflow.doctor.checks import Check, failed, ok, skipped
+from scanhub_workflow.doctor.checks import Check, Outcome, failed, ok, skipped
 from tools.http_probe import Answer, explain, get
+from workflow_manager.clients.generations import find_foreign
+from workflow_manager.contract import Contract
+
+# Exam-manager's description of itself has 100 KB and more.
+MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 
 # What the functions append to each URL, and the path that refuses a caller without a token.
 PREFIXES = {
@@ -23,6 +28,10 @@ def check_service(
     parameter: str, values: Mapping[str, str], transport: httpx.BaseTransport | None = None
 ) -> Iterator[Check]:
     """Tell whether the service of a parameter answers; the parameter is its base URL."""
+    contract = Contract(values.get("ScanHubContract") or Contract.MARCH_2025)
+    if parameter == "SequenceManagerUri" and contract is Contract.FEBRUARY_2026:
+        yield skipped(parameter, "Nothing calls it: exam-manager has the sequences.")
+        return
     base = values[parameter].rstrip("/")
     prefix, protected = PREFIXES[parameter]
     try:
@@ -38,7 +47,24 @@ def check_service(
             advice = "Correct the URL, or start the service."
             yield failed(parameter, f"{explain(error)}.", advice)
         return
-    yield _judge(parameter, answer, prefix)
+    check = _judge(parameter, answer, prefix)
+    if parameter == "ExamManagerUri" and check.outcome is Outcome.OK:
+        check = _judge_contract(f"{base}{prefix}/openapi.json", contract, transport) or check
+    yield check
+
+
+def _judge_contract(
+    url: str, contract: Contract, transport: httpx.BaseTransport | None
+) -> Check | None:
+    try:
+        document = get(url, transport, MAX_DOCUMENT_BYTES).read_json()
+    except httpx.HTTPError:
+        # A gateway may not show it.
+        return None
+    if (found := find_foreign(document, contract)) is None:
+        return None
+    advice = "Set ScanHubContract to the generation of that ScanHub."
+    return failed("ExamManagerUri", f"{found[0].detail}.", advice)
 
 
 def _judge(parameter: str, answer: Answer, prefix: str) -> Check:

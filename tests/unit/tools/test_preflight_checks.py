@@ -454,6 +454,32 @@ def test_service_with_the_path_in_its_url_is_told(parameter: str) -> None:
     assert prefix in str(check.advice)
 
 
+@pytest.mark.parametrize(
+    ("contract", "outcome"), [("2025-03", FAILED), ("", FAILED), ("2026-02", OK)]
+)
+def test_an_exam_manager_of_another_generation_is_told_before_it_is_deployed(
+    contract: str, outcome: Outcome
+) -> None:
+    of_today = {"BaseDAGTask": {"properties": {"input_task_ids": {}}}, "Big": "x" * 100_000}
+    answers = {
+        READY: httpx.Response(200, json={"status": "ok"}),
+        "/api/v1/exam/openapi.json": httpx.Response(
+            200, json={"components": {"schemas": of_today}}
+        ),
+    }
+    values = {"ExamManagerUri": "https://scanhub.test", "ScanHubContract": contract}
+    check = one(check_service("ExamManagerUri", values, serve(**answers)))
+    assert check.outcome is outcome
+    is_told = "exam-manager speaks 2026-02, deployed for 2025-03" in check.detail
+    assert is_told is (outcome is FAILED)
+
+
+def test_todays_scanhub_needs_no_sequence_manager() -> None:
+    values = {"SequenceManagerUri": "https://s.test", "ScanHubContract": "2026-02"}
+    check = one(check_service("SequenceManagerUri", values, serve()))
+    assert check.outcome is SKIPPED
+
+
 def test_service_inside_a_vpc_may_be_out_of_sight() -> None:
     values = {"ExamManagerUri": "https://exam.internal", "SubnetIds": "subnet-1"}
     transport = serve(**{READY: httpx.ConnectError("no name")})
