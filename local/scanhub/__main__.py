@@ -1,12 +1,14 @@
 """Start the stand-in: ``python -m local.scanhub --port P --workflow-manager-url URL``."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
 
-from local.scanhub.app import Settings, make_app, make_stand_in
+from local.scanhub.app import CONTRACTS, Settings, make_app, make_stand_in
+from local.scanhub.contract import DEFAULT, VARIABLE
 from local.scanhub.server import HOST, make_server, open_socket
 
 
@@ -23,7 +25,9 @@ def main() -> int:
         address=address,
         workflow_manager_url=options.workflow_manager_url,
         scan_duration_s=options.scan_duration_s,
+        contract=options.contract,
         file=options.file,
+        volume=options.volume,
     )
     # The server raises the signal again once it is down: that is an orderly end.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -40,6 +44,15 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8090, help="0 takes a free port")
     parser.add_argument("--workflow-manager-url", default="", help="where the scanner uploads")
     parser.add_argument("--file", type=Path, help="where it keeps its data; default: nowhere")
+    parser.add_argument(
+        "--volume", type=Path, help="ScanHub's data volume; default: a temporary one"
+    )
+    parser.add_argument(
+        "--contract",
+        choices=sorted(CONTRACTS),
+        default=os.environ.get(VARIABLE) or DEFAULT,
+        help=f"whose services it plays; default: the variable {VARIABLE}, or {DEFAULT}",
+    )
     parser.add_argument("--scan-duration-s", type=float, default=3.0)
     return parser.parse_args()
 

@@ -7,14 +7,16 @@ from pydantic import BaseModel, ConfigDict
 
 from local.scanhub.dependencies import StandInDep
 from local.scanhub.faults import Fault
-from local.scanhub.models import Device, TaskOut
-from local.scanhub.seed import DEFAULT_TASKS, TaskSpec, seed_workflow
+from local.scanhub.seed import DEFAULT_TASKS, TaskSpec
 
 router = APIRouter(prefix="/_control")
 
 
 class WorkflowRequest(BaseModel):
-    """A workflow to make; without ``tasks`` a copy of the seeded one."""
+    """A workflow to make; without ``tasks`` a copy of the seeded one.
+
+    The words are those of 2025-03 in every contract; exam-manager has the tasks in its own shape.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -29,8 +31,9 @@ class DeviceRequest(BaseModel):
     Attributes
     ----------
     status
-        ``disconnected`` and ``offline`` take it off its socket. ``None``: a new device is
-        ``ready``, a known one opens its socket again and says nothing yet.
+        ``disconnected`` and ``offline``, in 2026-02 ``OFFLINE``, take it off its socket. ``None``:
+        a new device is ``ready`` or ``ONLINE``, a known one opens its socket again and says nothing
+        yet.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,6 +50,9 @@ class ScannerRequest(BaseModel):
 
     workflow_manager_url: str | None = None
     scan_duration_s: float | None = None
+    transfer_duration_s: float | None = None
+    finishes_first: bool | None = None
+    file_name: str | None = None
 
 
 @router.get("/ready")
@@ -68,9 +74,10 @@ def create_workflow(
     """Make a workflow with new ids in the seeded exam and return the ids."""
     request = request or WorkflowRequest()
     tasks = DEFAULT_TASKS if request.tasks is None else request.tasks
-    if any(task.id and stand_in.store.find(TaskOut, task.id) for task in tasks):
+    contract = stand_in.contract
+    if any(task.id and stand_in.store.find(contract.task, task.id) for task in tasks):
         raise HTTPException(409, "A task of this id exists.")
-    return seed_workflow(
+    return contract.seed_workflow(
         stand_in.store,
         stand_in.seed.exam_id,
         tasks,
@@ -80,11 +87,11 @@ def create_workflow(
 
 
 @router.post("/devices", status_code=201)
-def register_device(request: DeviceRequest, stand_in: StandInDep) -> Device:
+def register_device(request: DeviceRequest, stand_in: StandInDep) -> Any:
     """Register a device, or change a known one, for example to ``disconnected``."""
-    known = stand_in.store.find(Device, request.id)
+    known = stand_in.find_device(request.id)
     if known and request.status is None:
-        stand_in.devices.register(known.model_dump(), stand_in.scanner.take)
+        stand_in.devices.connect(str(known.id), stand_in.scanner.take)
         return known
     return stand_in.add_device(**request.model_dump(exclude_none=True))
 

@@ -1,47 +1,52 @@
 """What endpoints share: the stand-in's state, and the check of the bearer token."""
 
 from dataclasses import dataclass
-from typing import Annotated, NoReturn, cast
+from typing import Annotated, Any, NoReturn, cast
 from uuid import UUID
 
 from fastapi import Depends, Header, HTTPException
 from starlette.requests import HTTPConnection
 
 from local.scanhub.accounts import Accounts
-from local.scanhub.device_manager import DeviceManager
+from local.scanhub.contract import Contract
 from local.scanhub.errors import UnhandledError
 from local.scanhub.faults import FaultBoard
-from local.scanhub.models import Device, User
+from local.scanhub.models import User
 from local.scanhub.recorder import Recorder
 from local.scanhub.scanner import SimulatedScanner
-from local.scanhub.seed import Seed, make_device
+from local.scanhub.seed import Seed
 from local.scanhub.store import Store
-
-AWAY = ("disconnected", "offline")
+from local.scanhub.volume import Volume
 
 
 @dataclass
 class StandIn:
-    """All parts of one running stand-in."""
+    """All parts of one running stand-in; its contract says what devices, tasks and seed are."""
 
+    contract: Contract
     store: Store
     accounts: Accounts
-    devices: DeviceManager
+    devices: Any
     scanner: SimulatedScanner
     faults: FaultBoard
     recorder: Recorder
+    volume: Volume
     seed: Seed
     credentials: dict[str, str]
     scanner_address: str
 
-    def add_device(self, id: str, **fields: str) -> Device:
+    def add_device(self, id: str, **fields: str) -> Any:
         """Keep a device, new or known; it is the scanner's, unless it says that it is away."""
-        device = make_device({"id": id, "ip_address": self.scanner_address} | fields)
-        if device.status in AWAY:
-            self.devices.forget(id)
+        device = self.contract.make_device({"id": id, "ip_address": self.scanner_address} | fields)
+        if device.status in self.contract.away:
+            self.devices.forget(str(device.id))
         else:
-            self.devices.register(device.model_dump(), self.scanner.take)
+            self.devices.connect(str(device.id), self.scanner.take)
         return self.store.put(device)
+
+    def find_device(self, id: str) -> Any:
+        """Return a device by its id, or by the name that it was added with."""
+        return self.store.find(self.contract.device, self.contract.device_key(id))
 
 
 def get_stand_in(connection: HTTPConnection) -> StandIn:

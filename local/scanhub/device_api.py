@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, WebSocket, WebSo
 from local.scanhub.dependencies import StandInDep, check_user
 from local.scanhub.device_manager import DeviceManager, Message
 from local.scanhub.models import Device, DeviceTask
-from local.scanhub.scanner import ScannerBusyError
+from local.scanhub.scanner import Order, ScannerBusyError
 
 public = APIRouter()
 router = APIRouter(prefix="/api/v1/device", dependencies=[Depends(check_user)])
@@ -15,7 +15,8 @@ router = APIRouter(prefix="/api/v1/device", dependencies=[Depends(check_user)])
 def start_scan(device_task: DeviceTask, stand_in: StandInDep) -> dict[str, str]:
     """Begin a scan on the simulated scanner and answer at once; 409 while the device scans."""
     try:
-        stand_in.scanner.start(device_task)
+        order = Order(device_task.device_id, device_task.record_id, device_task.user_access_token)
+        stand_in.scanner.start(order)
     except ScannerBusyError as exc:
         raise HTTPException(409, "The scanner is busy.") from exc
     return {"message": "Scan started."}

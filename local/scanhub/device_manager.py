@@ -36,10 +36,14 @@ class DeviceManager:
         self._is_token_valid = is_token_valid
         self._sockets: dict[str, Send] = {}
 
+    def connect(self, device_id: str, send: Send) -> None:
+        """Take a device's socket."""
+        self._sockets[device_id] = send
+
     def register(self, data: Message, send: Send) -> Message:
         """Connect a device; of a known one nothing changes, not even ``disconnected``."""
         device = BaseDevice.model_validate(data)
-        self._sockets[device.id] = send
+        self.connect(device.id, send)
         if self._store.find(Device, device.id):
             return _feedback("Device already registered")
         self._store.put(Device(**device.model_dump(), datetime_created=server_now()))

@@ -15,6 +15,7 @@ ServiceName = Literal[
 ]
 WireKind = Literal["status", "slow", "garbage", "drop"]
 ScanKind = Literal["abort_scan", "corrupt_data", "log_out", "drop_socket", "kill_device_manager"]
+TransferKind = Literal["break_transfer", "spoil_transfer"]
 
 
 class Fault(BaseModel):
@@ -30,7 +31,9 @@ class Fault(BaseModel):
         ``abort_scan`` the SDK fails and the device says ``error``; at ``log_out`` the operator
         logs out, no progress is taken any more, and the device ends with ``ready``; at
         ``drop_socket`` it is ``disconnected``; at ``kill_device_manager`` its last word,
-        ``scanning``, stays. ``corrupt_data`` uploads a file that is no ISMRMRD file.
+        ``scanning``, stays. ``corrupt_data`` uploads a file that is no ISMRMRD file. In contract
+        2026-02 each time that the file is sent to the volume, which is tried three times: at
+        ``break_transfer`` half of it arrives, at ``spoil_transfer`` it has another checksum.
     delay_s
         How long ``slow`` waits [s].
     times
@@ -44,7 +47,7 @@ class Fault(BaseModel):
     service: ServiceName
     method: str | None = None
     path_contains: str | None = None
-    kind: WireKind | ScanKind
+    kind: WireKind | ScanKind | TransferKind
     status: int | None = Field(default=None, ge=200, le=599)
     detail: str = "Injected fault"
     delay_s: float = Field(default=5.0, ge=0.0)
@@ -87,6 +90,11 @@ class FaultBoard:
     def take_scan_fault(self, device_id: str) -> str | None:
         """Return in which way a scan shall fail, and count it."""
         fault = self._take(get_args(ScanKind), "scanner", "", device_id)
+        return fault.kind if fault else None
+
+    def take_transfer_fault(self, device_id: str) -> str | None:
+        """Return in which way a transfer shall fail, and count it."""
+        fault = self._take(get_args(TransferKind), "scanner", "", device_id)
         return fault.kind if fault else None
 
     def _take(self, kinds: tuple[str, ...], service: str, method: str, path: str) -> Fault | None:

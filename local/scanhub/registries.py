@@ -12,41 +12,48 @@ from local.scanhub.dependencies import StandInDep, check_user
 from local.scanhub.models import BasePatient, MRISequence, PatientOut
 from local.scanhub.store import server_now
 
-public = APIRouter(prefix="/api/v1")
-patients = APIRouter(prefix="/api/v1/patient", dependencies=[Depends(check_user)])
 sequences = APIRouter(prefix="/api/v1/mri/sequences", dependencies=[Depends(check_user)])
 
 DOCUMENT_ID = re.compile(r"[0-9a-fA-F]{24}")
 
 
-@public.get("/device/health/readiness")
-@public.get("/exam/health/readiness")
-@public.get("/patient/health/readiness")
-@public.get("/userlogin/health/readiness")
-@public.get("/mri/sequences/health")
+def make_readiness(*services: str) -> APIRouter:
+    """Return the routes that tell whether services have their databases."""
+    public = APIRouter(prefix="/api/v1")
+    for service in services:
+        public.add_api_route(f"/{service}/health/readiness", check_readiness)
+    return public
+
+
 def check_readiness() -> dict[str, str]:
     """Answer as soon as the databases are there."""
     return {"status": "ok"}
 
 
-@patients.get("/")
-def list_patients(stand_in: StandInDep) -> list[PatientOut]:
-    """Return all patients."""
-    return stand_in.store.select(PatientOut)
+def make_patients(base: Any, model: Any) -> APIRouter:
+    """Return the routes of patient-manager for the models of a contract."""
+    patients = APIRouter(prefix="/api/v1/patient", dependencies=[Depends(check_user)])
+
+    @patients.get("/", response_model=list[model])
+    def list_patients(stand_in: StandInDep) -> Any:
+        return stand_in.store.select(model)
+
+    @patients.post("/", status_code=201, response_model=model)
+    def create_patient(patient: base, stand_in: StandInDep) -> Any:
+        return stand_in.store.add(model, patient)
+
+    @patients.get("/{patient_id}", response_model=model)
+    def get_patient(patient_id: UUID, stand_in: StandInDep) -> Any:
+        if (patient := stand_in.store.find(model, patient_id)) is None:
+            raise HTTPException(404, "Patient not found")
+        return patient
+
+    return patients
 
 
-@patients.post("/", status_code=201)
-def create_patient(patient: BasePatient, stand_in: StandInDep) -> PatientOut:
-    """Create a patient."""
-    return stand_in.store.add(PatientOut, patient)
-
-
-@patients.get("/{patient_id}")
-def get_patient(patient_id: UUID, stand_in: StandInDep) -> PatientOut:
-    """Return a patient."""
-    if (patient := stand_in.store.find(PatientOut, patient_id)) is None:
-        raise HTTPException(404, "Patient not found")
-    return patient
+public = make_readiness("device", "exam", "patient", "userlogin")
+public.add_api_route("/mri/sequences/health", check_readiness)
+patients = make_patients(BasePatient, PatientOut)
 
 
 @sequences.get("/")

@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 
 from local.scanhub.accounts import Accounts
-from local.scanhub.device_manager import DeviceManager, Message
+from local.scanhub.device_manager import Message
 from local.scanhub.faults import FaultBoard
 from local.scanhub.models import DeviceTask
 from scanhub_workflow import Client, ScanHubError
@@ -25,6 +25,15 @@ STOP_TIMEOUT_S = 0.5
 Acquire = Callable[[Path], None]
 
 
+@dataclass(frozen=True)
+class Order:
+    """What the scanner is told; ``record_id`` is the id of the task."""
+
+    device_id: str
+    record_id: UUID
+    user_access_token: str
+
+
 class ScannerBusyError(Exception):
     """The device is scanning, or the scanner is shutting down."""
 
@@ -35,6 +44,10 @@ class ScanFailedError(Exception):
 
 class SocketLostError(Exception):
     """Nobody hears the device any more."""
+
+
+class FileLostError(Exception):
+    """The scan is over and told so, but its file is nowhere."""
 
 
 @dataclass
@@ -61,10 +74,25 @@ def acquire_phantom(path: Path) -> None:
 
 @dataclass(kw_only=True)
 class ScannerSettings:
-    """How the scanner behaves; tests replace the phantom and the network."""
+    """How the scanner behaves; tests replace the phantom and the network.
 
-    workflow_manager_url: str = ""  # which takes the data; may be set later
-    scan_duration_s: float = 3.0  # without the upload
+    Attributes
+    ----------
+    workflow_manager_url
+        Which takes the data; may be set later. In contract 2026-02 the file goes to the volume
+        first, and nowhere else without it.
+    scan_duration_s
+        Without the upload.
+    transfer_duration_s, finishes_first
+        Of contract 2026-02: how long the file grows on the volume [s], and whether the device says
+        that it is done before it sends the file.
+    """
+
+    workflow_manager_url: str = ""
+    scan_duration_s: float = 3.0
+    transfer_duration_s: float = 0.0
+    finishes_first: bool = False
+    file_name: str = FILE_NAME
     acquire: Acquire = acquire_phantom
     transport: httpx.BaseTransport | None = None
 
@@ -73,20 +101,20 @@ class ScannerSettings:
 class SimulatedScanner:
     """One scanner for all devices of the stand-in; a device makes one scan at a time.
 
-    It speaks to device-manager as ScanHub's SDK does on its socket.
+    It speaks to device-manager as ScanHub's SDK does on its socket: here, in contract 2025-03.
     """
 
     settings: ScannerSettings
-    devices: DeviceManager
+    devices: Any
     accounts: Accounts
     faults: FaultBoard
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _scans: dict[UUID, ScanRecord] = field(default_factory=lambda: defaultdict(ScanRecord))
     _running: dict[str, threading.Thread] = field(default_factory=dict)
-    _waiting: dict[str, deque[DeviceTask]] = field(default_factory=lambda: defaultdict(deque))
+    _waiting: dict[str, deque[Order]] = field(default_factory=lambda: defaultdict(deque))
 
-    def start(self, task: DeviceTask) -> None:
+    def start(self, task: Order) -> None:
         """Begin a scan in the background; the order's token serves for the upload.
 
         Raises
@@ -102,13 +130,17 @@ class SimulatedScanner:
 
     async def take(self, message: Message) -> None:
         """Begin a scan that came over the socket, or let it wait until the one before is over."""
-        task = DeviceTask.model_validate(message["data"])
+        task = self._read(message)
         with self._lock:
             if task.device_id in self._running:
                 self._scans[task.record_id].state = "waiting"
                 self._waiting[task.device_id].append(task)
             elif not self._stopping.is_set():
                 self._begin(task)
+
+    def _read(self, message: Message) -> Order:
+        task = DeviceTask.model_validate(message["data"])
+        return Order(task.device_id, task.record_id, task.user_access_token)
 
     def stop(self) -> None:
         """End all scans and refuse new ones."""
@@ -124,7 +156,7 @@ class SimulatedScanner:
         with self._lock:
             return {str(task_id): asdict(scan) for task_id, scan in self._scans.items()}
 
-    def _begin(self, task: DeviceTask) -> None:
+    def _begin(self, task: Order) -> None:
         scan = self._scans[task.record_id]
         scan.n_starts += 1
         scan.state, scan.error, scan.upload_id = "scanning", None, None
@@ -133,18 +165,18 @@ class SimulatedScanner:
         self._running[task.device_id] = thread
         thread.start()
 
-    def _run(self, task: DeviceTask, scan: ScanRecord) -> None:
+    def _run(self, task: Order, scan: ScanRecord) -> None:
         error: str | None = "The scan ended unexpectedly."
         try:
             self._scan(task, scan)
             error = None
-        except SocketLostError as exc:
+        except (SocketLostError, FileLostError) as exc:
             error = str(exc)
         except (ScanFailedError, ScanHubError, OSError, ImportError) as exc:
             error = f"{type(exc).__name__}: {exc}"
             self._tell_end(task, scan, error)
         else:
-            self._say(task, "ready")
+            self._tell_ready(task)
         finally:
             with self._lock:
                 scan.state = "failed" if error else "finished"
@@ -153,17 +185,17 @@ class SimulatedScanner:
                 if self._waiting[task.device_id]:
                     self._begin(self._waiting[task.device_id].popleft())
 
-    def _scan(self, task: DeviceTask, scan: ScanRecord) -> None:
+    def _scan(self, task: Order, scan: ScanRecord) -> None:
         self._say(task, "init")
         self._report(task, 0)
         with tempfile.TemporaryDirectory(prefix="scanhub-scan-") as directory:
-            path = Path(directory) / FILE_NAME
+            path = Path(directory) / self.settings.file_name
             self._acquire(task, path)
             scan.state = "uploading"
             scan.upload_id = self._upload(task, path)
         self._report(task, 100)
 
-    def _acquire(self, task: DeviceTask, path: Path) -> None:
+    def _acquire(self, task: Order, path: Path) -> None:
         fault = self.faults.take_scan_fault(task.device_id)
         self.settings.acquire(path)
         step_s = self.settings.scan_duration_s / len(PROGRESS_WHILE_SCANNING)
@@ -176,7 +208,10 @@ class SimulatedScanner:
         if fault == "corrupt_data":
             path.write_bytes(b"This is not an ISMRMRD file.\n")
 
-    def _fail(self, task: DeviceTask, fault: str | None) -> None:
+    def _tell_ready(self, task: Order) -> None:
+        self._say(task, "ready")
+
+    def _fail(self, task: Order, fault: str | None) -> None:
         match fault:
             case "abort_scan":
                 raise ScanFailedError("The scan was aborted by a fault switch.")
@@ -190,7 +225,7 @@ class SimulatedScanner:
                 self.devices.forget(task.device_id)
                 raise SocketLostError("device-manager was killed by a fault switch.")
 
-    def _tell_end(self, task: DeviceTask, scan: ScanRecord, error: str) -> None:
+    def _tell_end(self, task: Order, scan: ScanRecord, error: str) -> None:
         # The SDK has scanned, whatever became of the token since.
         is_logged_out = self.accounts.check_token(task.user_access_token) is None
         if scan.state == "uploading" and is_logged_out:
@@ -199,13 +234,13 @@ class SimulatedScanner:
             # It names no task, and has no token with it.
             self._say(task, "error", {"error_message": error})
 
-    def _report(self, task: DeviceTask, progress: int) -> None:
+    def _report(self, task: Order, progress: int) -> None:
         record = {"record_id": str(task.record_id), "user_access_token": task.user_access_token}
         self._say(task, "scanning", {"progress": progress}, record)
 
     def _say(
         self,
-        task: DeviceTask,
+        task: Order,
         status: str,
         data: Message | None = None,
         record: Message | None = None,
@@ -213,7 +248,7 @@ class SimulatedScanner:
         message = {"command": "update_status", "device_id": task.device_id, "status": status}
         self.devices.update_status({**message, "data": data, **(record or {})})
 
-    def _upload(self, task: DeviceTask, path: Path) -> str:
+    def _upload(self, task: Order, path: Path) -> str:
         url = self.settings.workflow_manager_url
         if not url:
             raise ScanFailedError("The scanner does not know the workflow manager's URL.")

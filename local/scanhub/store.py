@@ -3,6 +3,8 @@
 import json
 import threading
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,28 +12,63 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel
 
-from local.scanhub.models import (
-    Device,
-    ExamOut,
-    MRISequence,
-    PatientOut,
-    ResultOut,
-    TaskOut,
-    WorkflowOut,
-)
+from local.scanhub import models
+from local.scanhub.errors import UnhandledError
 from local.scanhub.row_file import RowFile
 
 RowT = TypeVar("RowT", bound=BaseModel)
 Key = UUID | str
+Model = type[BaseModel]
 
-TABLES = (PatientOut, MRISequence, ExamOut, WorkflowOut, TaskOut, ResultOut, Device)
 NOTES = "notes"
-# Where a row shows those that name it in a column.
-CHILDREN: dict[type[BaseModel], tuple[str, type[BaseModel], str]] = {
-    ExamOut: ("workflows", WorkflowOut, "exam_id"),
-    WorkflowOut: ("tasks", TaskOut, "workflow_id"),
-    TaskOut: ("results", ResultOut, "task_id"),
-}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """The tables of a generation, each named by its model.
+
+    Attributes
+    ----------
+    children
+        Where a row shows those that name it in a column.
+    orphans
+        The tables whose rows stay when the row above is deleted.
+    variants
+        More models of a table's rows, which are the table's subclasses.
+    unreadable
+        What crashes a service that loads it.
+    order
+        The column by which a table is sorted.
+    """
+
+    tables: tuple[Model, ...]
+    children: Mapping[Model, tuple[str, Model, str]]
+    orphans: tuple[Model, ...] = ()
+    variants: tuple[Model, ...] = ()
+    unreadable: tuple[Model, ...] = ()
+    order: Mapping[Model, str] = field(default_factory=dict)
+
+    def table(self, model: Model) -> Model:
+        """Return the table that holds the rows of a model."""
+        return next(table for table in self.tables if issubclass(model, table))
+
+    def find_model(self, name: str) -> Model:
+        """Return the model of a row by its name."""
+        return next(model for model in (*self.variants, *self.tables) if model.__name__ == name)
+
+
+SCHEMA = Schema(
+    tables=(
+        *(models.PatientOut, models.MRISequence, models.ExamOut, models.WorkflowOut),
+        *(models.TaskOut, models.ResultOut, models.Device),
+    ),
+    children={
+        models.ExamOut: ("workflows", models.WorkflowOut, "exam_id"),
+        models.WorkflowOut: ("tasks", models.TaskOut, "workflow_id"),
+        models.TaskOut: ("results", models.ResultOut, "task_id"),
+    },
+    orphans=(models.ResultOut,),
+)
 
 
 def server_now() -> datetime:
@@ -42,8 +79,9 @@ def server_now() -> datetime:
 class Store:
     """All tables in memory, behind one lock; reads return copies.
 
-    Nothing is sorted, as in PostgreSQL without ORDER BY: an update moves its row to the end of the
-    table. The original may find room for it elsewhere, so no client may rely on either order.
+    What the schema does not sort is as in PostgreSQL without ORDER BY: an update moves its row to
+    the end of the table. The original may find room for it elsewhere, so no client may rely on
+    either order.
 
     Parameters
     ----------
@@ -51,9 +89,10 @@ class Store:
         Keeps the rows for the next start; none: they end with the process.
     """
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None, schema: Schema = SCHEMA) -> None:
         self._lock = threading.RLock()
-        self._tables: dict[type[BaseModel], dict[Key, Any]] = defaultdict(dict)
+        self._schema = schema
+        self._tables: dict[Model, dict[Key, Any]] = defaultdict(dict)
         self._notes: dict[str, Any] = {}
         self._last_created = datetime.min
         self._file = RowFile(file) if file else None
@@ -88,7 +127,8 @@ class Store:
     def put(self, row: RowT) -> RowT:
         """Keep a row, new or known."""
         with self._lock:
-            self._tables[type(row)][getattr(row, "id")] = row  # noqa: B009  each model has one
+            table = self._schema.table(type(row))
+            self._tables[table][getattr(row, "id")] = row  # noqa: B009  each model has one
             self._write(row)
             return row.model_copy(deep=True)
 
@@ -101,8 +141,10 @@ class Store:
     def select(self, model: type[RowT], **columns: Any) -> list[RowT]:
         """Return the rows whose columns have these values, in the order of the heap."""
         with self._lock:
-            rows = self._tables[model].values()
-            return [self._show(row) for row in rows if _has(row, columns)]
+            rows: list[Any] = [row for row in self._tables[model].values() if _has(row, columns)]
+            if column := self._schema.order.get(model):
+                rows.sort(key=lambda row: getattr(row, column))
+            return [self._show(row) for row in rows]
 
     def update(self, model: type[RowT], id_: Key, **columns: Any) -> RowT | None:
         """Overwrite columns of a row; one that does not change is not written at all."""
@@ -113,30 +155,36 @@ class Store:
             if not _has(row, columns):
                 if "datetime_updated" in model.model_fields:
                     columns = {"datetime_updated": server_now()} | columns
-                self._remove(model, id_)
-                self.put(row.model_copy(update=columns))
+                self.replace(row.model_copy(update=columns))
             return self.find(model, id_)
 
-    def delete(self, model: type[BaseModel], id_: Key) -> bool:
-        """Delete a row and those below it, whether it was there; results stay as orphans."""
+    def replace(self, row: BaseModel) -> None:
+        """Put a row in the place of the one that has its id."""
         with self._lock:
-            if id_ not in self._tables[model]:
+            self._remove(self._schema.table(type(row)), getattr(row, "id"))  # noqa: B009
+            self.put(row)
+
+    def delete(self, model: Model, id_: Key) -> bool:
+        """Delete a row and those below it, whether it was there; orphans stay."""
+        with self._lock:
+            # To find it loads all below: what cannot be read cannot be deleted either.
+            if self.find(model, id_) is None:
                 return False
-            if model in CHILDREN:
-                _, child, column = CHILDREN[model]
+            if model in self._schema.children:
+                _, child, column = self._schema.children[model]
                 rows: list[Any] = self.select(child, **{column: id_})
                 for row in rows:
-                    if child is ResultOut:
-                        self.update(child, row.id, task_id=None)
+                    if child in self._schema.orphans:
+                        self.update(child, row.id, **{column: None})
                     else:
                         self.delete(child, row.id)
             self._remove(model, id_)
             return True
 
-    def _remove(self, model: type[BaseModel], id_: Key) -> None:
-        del self._tables[model][id_]
+    def _remove(self, table: Model, id_: Key) -> None:
+        row = self._tables[table].pop(id_)
         if self._file:
-            self._file.delete(model.__name__, str(id_))
+            self._file.delete(type(row).__name__, str(id_))
 
     def _write(self, row: Any) -> None:
         if self._file:
@@ -148,14 +196,15 @@ class Store:
         if kind == NOTES:
             self._notes[id_] = json.loads(content)
             return
-        (model,) = (table for table in TABLES if table.__name__ == kind)
-        row: Any = model.model_validate_json(content)
-        self._tables[model][row.id] = row
+        row: Any = self._schema.find_model(kind).model_validate_json(content)
+        self._tables[self._schema.table(type(row))][row.id] = row
 
     def _show(self, row: Any) -> Any:
+        if isinstance(row, self._schema.unreadable):
+            raise UnhandledError
         copy = row.model_copy(deep=True)
-        if type(row) in CHILDREN:
-            name, child, column = CHILDREN[type(row)]
+        if (table := self._schema.table(type(row))) in self._schema.children:
+            name, child, column = self._schema.children[table]
             setattr(copy, name, self.select(child, **{column: row.id}))
         return copy
 

@@ -1,16 +1,13 @@
 """A device's socket at device-manager, its failures, and what clients see of them."""
 
-import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import CloseConnection, Request, TextMessage
 
 from tests.unit.local.conftest import Served, wait_until
+from tests.unit.local.device_socket import Device
 
 START_PATH = "/api/v1/device/start_scan_via_websocket"
 FEEDBACK = {"command": "feedback", "message": "Device status updated successfully"}
@@ -18,41 +15,10 @@ REFUSED = {"message": "Invalild record id for update_status scanning."}
 DEVICE = {"name": "n", "manufacturer": "m", "modality": "MRI", "status": "new", "ip_address": "i"}
 
 
-class Device:
-    """What an SDK does: sends JSON over its socket and reads what comes."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._socket = socket.create_connection((host, port), timeout=5)
-        self._connection = WSConnection(ConnectionType.CLIENT)
-        self._events: list[Any] = []
-        self._send(Request(host=host, target="/api/v1/device/ws2"))
-        self._receive()
-
-    def ask(self, **message: Any) -> Any:
-        self._send(TextMessage(json.dumps(message)))
-        return self.read()
-
-    def read(self) -> Any:
-        return json.loads(self._receive().data)
-
-    def close(self) -> None:
-        self._send(CloseConnection(code=1000))
-        self._socket.close()
-
-    def _send(self, event: Any) -> None:
-        self._socket.sendall(self._connection.send(event))
-
-    def _receive(self) -> Any:
-        while not self._events:
-            self._connection.receive_data(self._socket.recv(65536))
-            self._events += self._connection.events()
-        return self._events.pop(0)
-
-
 @contextmanager
 def connect(scanhub: Served) -> Iterator[Device]:
     url = scanhub.client.base_url
-    device = Device(url.host, url.port or 0)
+    device = Device(url.host, url.port or 0, "/api/v1/device/ws2")
     try:
         yield device
     finally:
