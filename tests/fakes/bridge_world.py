@@ -179,7 +179,7 @@ class BridgeWorld:
 
     def make_bridge(self, **settings: Any) -> Bridge:
         """Return a bridge as it starts: it remembers nothing."""
-        known = {"data": self.data, "state": self.folder / "state", "reserve_bytes": 0}
+        known: dict[str, Any] = {"data": self.data, "state": self.folder / "state", "reserve_bytes": 0}
         return Bridge(
             BridgeSettings(**known | settings),
             Addresses(API_URL, SCANHUB_URL, self.wire, self.wire),

@@ -80,7 +80,7 @@ class Carrier:
             raise
         except (ScanHubError, ValueError) as error:
             # One that is broken in exam-manager must not stop the others.
-            why = CannotError(f"exam-manager does not show its workflow. {explain(error)}")
+            why = CannotError(explain(error))
             return [Work(f"look {told.workflow_id}", told.workflow_id, "", why)]
 
     def _begin(self, connection: Connection, volume: Volume, work: Work) -> None:

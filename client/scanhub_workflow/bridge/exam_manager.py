@@ -11,7 +11,10 @@ import httpx
 from pydantic import BaseModel
 
 from scanhub_workflow.bounded import BoundedClient
+from scanhub_workflow.bridge.reasons import CannotError
 from scanhub_workflow.errors import (
+    ApiError,
+    AuthenticationError,
     ConfigurationError,
     NotFoundError,
     UnexpectedAnswerError,
@@ -184,6 +187,11 @@ class ExamManager:
             return self._api.ask(call, model)
         except UnreachableError:
             raise UnreachableError("exam-manager gave no answer.") from None
+        except (AuthenticationError, NotFoundError):
+            raise
+        except ApiError as error:
+            # Without its words, which may be anybody's.
+            raise CannotError(f"exam-manager answered HTTP {error.status}.") from None
 
     def close(self) -> None:
         """Close all connections."""

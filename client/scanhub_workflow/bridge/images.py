@@ -19,8 +19,8 @@ from scanhub_workflow.progress import DownloadProgress, Meter
 from scanhub_workflow.targets import NoSpaceError, Target
 
 N_AT_ONCE = 4
-# Each has a URL in exam-manager's result.
-MAX_N_IMAGES = 10_000
+# Each has a URL in exam-manager's result, which ScanHub's page reads every second.
+MAX_N_IMAGES = 5_000
 MAX_NAME_LENGTH = 120
 # What ScanHub's viewer opens.
 SUFFIX = ".dcm"

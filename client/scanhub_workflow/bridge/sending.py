@@ -54,9 +54,8 @@ def send(api: BridgeApi, raw: RawData, stop: threading.Event, on_bytes: OnBytes)
     try:
         return api.plan(raw, file).run(watch).upload_id
     except (errors.FileChangedError, errors.OtherFileError) as error:
-        # Nothing was completed: the file as it is then is another upload.
-        api.abort_upload(str(error.upload_id))
-        raise NotYetError("Its file has changed while it was sent: it begins anew.") from None
+        _give_up(api, raw, file, str(error.upload_id))
+        raise NotYetError("Its file has changed while it was sent.") from None
     except errors.ConflictError as error:
         if _has_its_data(api, raw):
             return None
@@ -72,6 +71,18 @@ def _look_twice(api: BridgeApi, raw: RawData) -> Fingerprint:
     except errors.UnreadableFileError as error:
         raise CannotError(f"Its file cannot be sent. {error}") from None
     raise NotYetError("Its file still grows.")
+
+
+def _give_up(api: BridgeApi, raw: RawData, file: Fingerprint, upload_id: str) -> None:
+    try:
+        now = check_file(raw.path)
+    except errors.UnreadableFileError as error:
+        # With its volume, say: it is gone on with once it is back.
+        raise CannotError(f"Its file cannot be sent. {error}") from None
+    # As on a volume that was mounted anew, it is the same: its upload goes on.
+    if (now.size_bytes, now.modified_ns) != (file.size_bytes, file.modified_ns):
+        # Nothing was completed: the file as it is now is another upload.
+        api.abort_upload(upload_id)
 
 
 def _has_its_data(api: BridgeApi, raw: RawData) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -143,9 +144,9 @@ class Bridge:
             problem = explain(error)
         else:
             problem = None
-        if problem != self._problem:
+        is_news, self._problem = problem != self._problem, problem
+        if is_news:
             self.tell(problem or "All is well again.")
-        self._problem = problem
         return problem is None
 
     def _look(self) -> None:
@@ -182,8 +183,11 @@ class Bridge:
             return
         self._told = {"at_s": self.now(), "status": status}
         at = datetime.fromtimestamp(self.now(), UTC).isoformat()
-        free_bytes = self._volume.free_bytes if self._volume else None
+        try:
+            free_bytes = self._volume.free_bytes if self._volume else None
+        except OSError:
+            free_bytes = None
         try:
             write_status(self.settings.state, {"at": at, "free_bytes": free_bytes, **status})
         except OSError as error:
-            self.tell(f"The status cannot be written. {explain(error)}")
+            self.tell(f"The status cannot be written: {os.strerror(error.errno or 0)}.")

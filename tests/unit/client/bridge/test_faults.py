@@ -14,7 +14,9 @@ from scanhub_workflow.bridge.reasons import CannotError
 from scanhub_workflow.bridge.status import alone
 from scanhub_workflow.errors import ConfigurationError, ScanHubError
 from tests.fakes.bridge_world import IMAGES, RAW_DATA, SCANHUB_URL, BridgeWorld
+from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES
 
+PREFERRED = "workflow_manager.domain.upload.PREFERRED_PART_SIZE_BYTES"
 MakeWorld = Callable[[str], BridgeWorld]
 
 
@@ -123,6 +125,31 @@ def test_volume_that_is_gone_is_not_made_anew(world: BridgeWorld) -> None:
     assert len(world.list_images()) == len(IMAGES)
 
 
+def test_volume_that_is_gone_in_mid_upload_loses_nothing(
+    world: BridgeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an upload whose volume goes when the first part is there
+    monkeypatch.setattr(PREFERRED, MIN_PART_SIZE_BYTES)
+    content = bytes(MIN_PART_SIZE_BYTES) + b"more"
+    world.acquire(content)
+    away = world.folder / "away"
+
+    def lose(service: str, line: str, is_answered: bool) -> None:
+        if service == "s3" and is_answered and not away.exists():
+            world.data.rename(away)
+
+    world.wire.fault = lose
+    assert not world.run_bridge()
+    assert "Its file cannot be sent" in world.reasons[0]
+
+    # When it is back; then the same upload goes on
+    away.rename(world.data)
+    world.wire.fault = heal
+    assert world.run_bridge()
+    assert world.uploaded == [content]
+    assert world.ports.lake.list_open_uploads("") == []
+
+
 def test_workflow_that_is_broken_in_exam_manager_stops_no_other(
     make_bridge_world: MakeWorld,
 ) -> None:
@@ -133,9 +160,7 @@ def test_workflow_that_is_broken_in_exam_manager_stops_no_other(
 
     world.wire.fault = break_down
     assert not world.run_bridge()
-    assert world.reasons == [
-        "exam-manager does not show its workflow. It was refused with HTTP 500."
-    ]
+    assert world.reasons == ["exam-manager answered HTTP 500."]
 
 
 def test_contract_in_between_is_refused(world: BridgeWorld) -> None:
