@@ -18,17 +18,9 @@ def today(make_bridge_world: MakeWorld) -> BridgeWorld:
     return make_bridge_world("2026-02")
 
 
-def finish_run(world: BridgeWorld, images: dict[str, bytes] | None = None) -> str:
-    """Let the file become a run, and return its id."""
-    world.acquire()
-    assert world.run_bridge()
-    [run_id] = world.let_engine_work(images)
-    return run_id
-
-
 def test_result_that_waits_is_set_and_keeps_what_it_says(today: BridgeWorld) -> None:
     # Given results of the task: of an earlier run, and of this one as the engine leaves it
-    run_id = finish_run(today)
+    run_id = today.finish_run()
     older = today.add_result(meta={"run_id": "older"}, directory="s3://lake/older")
     own = today.add_result(meta={"run_id": run_id, "reason": None}, directory="s3://lake/own")
 
@@ -43,7 +35,7 @@ def test_result_that_waits_is_set_and_keeps_what_it_says(today: BridgeWorld) -> 
 
 
 def test_blank_result_is_used(today: BridgeWorld) -> None:
-    finish_run(today)
+    today.finish_run()
     blank = today.add_result()
     assert today.run_bridge()
     [result] = today.get_results(today.reconstruction_id)
@@ -52,7 +44,7 @@ def test_blank_result_is_used(today: BridgeWorld) -> None:
 
 def test_images_that_somebody_has_deleted_stay_away(today: BridgeWorld) -> None:
     # Given images that are too old for the volume
-    finish_run(today)
+    today.finish_run()
     today.run_bridge()
     for path in today.data.rglob("*.dcm"):
         path.unlink()
@@ -63,7 +55,7 @@ def test_images_that_somebody_has_deleted_stay_away(today: BridgeWorld) -> None:
 
 
 def test_result_that_is_undone_is_set_again(today: BridgeWorld) -> None:
-    run_id = finish_run(today)
+    run_id = today.finish_run()
     bridge = today.make_bridge()
     assert bridge.run_once()
     [result] = today.get_results(today.reconstruction_id)
@@ -76,13 +68,13 @@ def test_result_that_is_undone_is_set_again(today: BridgeWorld) -> None:
 
 
 def test_run_without_images_changes_nothing(world: BridgeWorld) -> None:
-    finish_run(world, {"report.json": b"{}"})
+    world.finish_run({"report.json": b"{}"})
     assert world.run_bridge()
     assert (world.list_images(), world.get_results(world.reconstruction_id)) == ({}, [])
 
 
 def test_images_of_sub_folders_lie_where_the_viewer_looks(world: BridgeWorld) -> None:
-    finish_run(world, {"a/1.dcm": b"one", "b/1.dcm": b"two", "notes.txt": b"none"})
+    world.finish_run({"a/1.dcm": b"one", "b/1.dcm": b"two", "notes.txt": b"none"})
     assert world.run_bridge()
     names = {path.rpartition("/")[2]: body for path, body in world.list_images().items()}
     assert names == {"a_1.dcm": b"one", "b_1.dcm": b"two"}
@@ -90,7 +82,7 @@ def test_images_of_sub_folders_lie_where_the_viewer_looks(world: BridgeWorld) ->
 
 def test_full_volume_is_said_and_tried_again(world: BridgeWorld) -> None:
     # Given a volume with less space than is to stay free
-    finish_run(world)
+    world.finish_run()
     assert not world.run_bridge(reserve_bytes=2**60)
     assert "The volume is full: free" in world.reasons[0]
     assert world.list_images() == {}
@@ -101,9 +93,10 @@ def test_full_volume_is_said_and_tried_again(world: BridgeWorld) -> None:
 
 def test_link_in_the_volume_is_not_followed(world: BridgeWorld) -> None:
     # Given a link where the folder of the task belongs
-    finish_run(world)
+    world.finish_run()
     elsewhere = world.folder / "elsewhere"
     elsewhere.mkdir()
+    (world.data / str(world.workflow_id)).mkdir()
     (world.data / str(world.workflow_id) / str(world.reconstruction_id)).symlink_to(elsewhere)
     assert not world.run_bridge()
     assert list(elsewhere.iterdir()) == []
@@ -111,7 +104,7 @@ def test_link_in_the_volume_is_not_followed(world: BridgeWorld) -> None:
 
 def test_file_in_the_place_of_an_image_goes(world: BridgeWorld) -> None:
     # Given what a kill and a stranger have left
-    run_id = finish_run(world)
+    run_id = world.finish_run()
     name = run_id if world.contract == "2025-03" else str(world.add_result())
     folder = world.data / str(world.workflow_id) / str(world.reconstruction_id) / name
     folder.mkdir(parents=True)

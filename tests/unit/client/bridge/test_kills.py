@@ -50,55 +50,73 @@ class Killer:
             monkeypatch.setattr(owner, name, wrapped)
 
 
-def walk(world: BridgeWorld, killer: Killer) -> None:
-    """Let the file become a run and its images come back, whatever is killed on the way."""
+def run_bridge(world: BridgeWorld, killer: Killer) -> None:
+    """Start bridges until one is not killed."""
     world.wire.fault = killer.on_request
-    for _ in range(2):
-        while True:
-            try:
-                killer.revive()
-                world.run_bridge()
-            except KilledError:
-                continue
-            break
-        world.let_engine_work()
+    while True:
+        killer.revive()
+        try:
+            world.run_bridge()
+        except KilledError:
+            continue
+        return
 
 
-def check(world: BridgeWorld) -> None:
-    [run_id] = world.let_engine_work()
-    uploaded = [key for key in world.ports.lake.keys if key.startswith("acquisition/")]
-    assert [world.ports.lake.get(key) for key in uploaded] == [RAW_DATA]
-    assert world.ports.lake.list_open_uploads("") == []
-    results = world.get_results(world.reconstruction_id)
-    folder = run_id
-    if world.contract == "2026-02":
-        [result] = results
-        folder = result["id"]
-        assert result["meta"]["run_id"] == run_id
-        assert result["meta"]["instance_count"] == len(IMAGES)
-    else:
-        assert results == []
-    assert world.list_images() == {f"{folder}/{name}": body for name, body in IMAGES.items()}
-
-
-@pytest.mark.parametrize("contract", ["2025-03", "2026-02"])
-def test_killed_at_each_step(
-    contract: str, make_bridge_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given the steps of a bridge that nobody kills; what goes up is the same in both contracts
+def kill_at_each_step(
+    make_world: Callable[[], BridgeWorld],
+    check: Callable[[BridgeWorld], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> int:
+    """Return how many steps there were; the first walk is killed at none of them."""
     n_steps, at = 1, 0
     while at <= n_steps:
         with monkeypatch.context() as patch:
-            # When it is killed at one of them, and started again
             killer = Killer(at)
             killer.on_disk(patch)
-            world = make_bridge_world(contract)
-            world.acquire()
-            walk(world, killer)
-            # Then everything is there once
+            world = make_world()
+            run_bridge(world, killer)
             check(world)
-            if at == 0:
-                n_steps = len(killer.steps)
-                at = n_steps // 2 if contract == "2025-03" else 0
+            n_steps = n_steps if at else len(killer.steps)
         at += 1
-    assert n_steps > 30
+    return n_steps
+
+
+def test_killed_on_the_way_up(
+    make_bridge_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_world() -> BridgeWorld:
+        world = make_bridge_world("2026-02")
+        world.acquire()
+        return world
+
+    def check(world: BridgeWorld) -> None:
+        assert world.uploaded == [RAW_DATA]
+        assert world.ports.lake.list_open_uploads("") == []
+        assert len(world.let_engine_work()) == 1
+
+    assert kill_at_each_step(make_world, check, monkeypatch) > 10
+
+
+@pytest.mark.parametrize("contract", ["2025-03", "2026-02"])
+def test_killed_on_the_way_down(
+    contract: str, make_bridge_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_world() -> BridgeWorld:
+        world = make_bridge_world(contract)
+        world.finish_run()
+        return world
+
+    def check(world: BridgeWorld) -> None:
+        [run_id] = world.let_engine_work()
+        results = world.get_results(world.reconstruction_id)
+        folder = run_id
+        if contract == "2026-02":
+            [result] = results
+            folder = result["id"]
+            assert result["meta"]["run_id"] == run_id
+            assert result["meta"]["instance_count"] == len(IMAGES)
+        else:
+            assert results == []
+        assert world.list_images() == {f"{folder}/{name}": body for name, body in IMAGES.items()}
+
+    assert kill_at_each_step(make_world, check, monkeypatch) > 15

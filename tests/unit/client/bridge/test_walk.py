@@ -1,5 +1,8 @@
 """From a device's file to an image in ScanHub's viewer, with the bridge in between."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 from tests.fakes.bridge_world import IMAGES, PATIENT, RAW_DATA, BridgeWorld
@@ -71,3 +74,34 @@ def test_nobody_reads_a_name_of_a_file(world: BridgeWorld) -> None:
     assert world.log
     assert PATIENT not in told
     assert world.user.access_token not in told
+
+
+def test_page_names_the_operations_that_its_role_needs(world: BridgeWorld) -> None:
+    # Given all that the bridge asks of the API, when an upload is given up too
+    world.acquire()
+
+    def change(service: str, line: str, is_answered: bool) -> None:
+        if service == "s3" and not is_answered:
+            next(world.data.rglob("*.h5")).write_bytes(RAW_DATA[::-1])
+            world.wire.fault = lambda service, line, is_answered: None
+
+    world.wire.fault = change
+    world.run_bridge()
+    world.run_bridge()
+    world.let_engine_work()
+    world.run_bridge()
+    asked = {line.partition("/api/v1/workflowmanager")[0::2] for line in world.wire.requests}
+
+    # Then docs/scanhub.md names each operation
+    page = Path("docs/scanhub.md").read_text().partition("## The volume")[2]
+    document = json.loads(Path("functions/get_openapi/openapi.json").read_text())["paths"]
+    found = {
+        operation["operationId"]
+        for template, operations in document.items()
+        for method, operation in operations.items()
+        for called, path in asked
+        if called == f"{method.upper()} api"
+        and re.fullmatch(re.sub(r"{\w+}", r"[^/]+", template).rstrip("/") + "/?", path)
+    }
+    assert {"list_workflows", "create_upload", "complete_upload", "abort_upload"} <= found
+    assert [each for each in found if f"`{each}`" not in page.partition("\n## ")[0]] == []
