@@ -66,16 +66,11 @@ class Board:
     ----------
     api
         The API, on behalf of the service account.
-
-    Attributes
-    ----------
-    skew_s
-        By how much the API's clock is ahead of this machine's [s].
     """
 
     def __init__(self, api: Api) -> None:
-        self.skew_s = 0.0
         self._api = api
+        self._skew_s: float | None = None
         self._known: dict[str, _Read] = {}
 
     def read(self) -> list[BoardWorkflow]:
@@ -90,6 +85,10 @@ class Board:
         self._known = seen
         return found
 
+    def find_time(self) -> float | None:
+        """Return the time by the API's clock [s since 1970]; None if it has told none."""
+        return None if self._skew_s is None else self._skew_s + time.monotonic()
+
     def _read_page(self, cursor: str) -> _Read:
         params: dict[str, Any] = {"include": "tasks", "limit": PAGE_SIZE}
         if cursor:
@@ -97,14 +96,16 @@ class Board:
         known = self._known.get(cursor)
         headers = {"If-None-Match": known.etag} if known and known.etag else {}
         answer = self._api.send(get("workflows/", params=params, headers=headers))
-        self.skew_s = _read_skew(answer)
+        self._skew_s = _read_skew(answer)
         if known and answer.status_code == httpx.codes.NOT_MODIFIED:
             return known
         return _Read(answer.headers.get("ETag", ""), parse(answer, _Page))
 
 
-def _read_skew(answer: httpx.Response) -> float:
+def _read_skew(answer: httpx.Response) -> float | None:
+    # Not beside this machine's time of day, which somebody may set.
     try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
+        date = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (ValueError, TypeError):
+        return None
+    return date.timestamp() - time.monotonic()

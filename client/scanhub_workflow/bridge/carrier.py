@@ -74,7 +74,7 @@ class Carrier:
 
     def _find(self, connection: Connection, volume: Volume, told: BoardWorkflow) -> list[Work]:
         try:
-            now_s = self.now() + connection.api.board.skew_s
+            now_s = connection.api.board.find_time() or self.now()
             return find_work(connection, volume, told, now_s)
         except (AuthenticationError, UnreachableError):
             raise

@@ -16,7 +16,7 @@ from scanhub_workflow.bridge.volume import Volume
 from scanhub_workflow.downloads import Listing
 from scanhub_workflow.fetch import GoneError
 from scanhub_workflow.progress import DownloadProgress, Meter
-from scanhub_workflow.targets import NoSpaceError, Target
+from scanhub_workflow.targets import NoSpaceError, Target, refuse_links
 
 N_AT_ONCE = 4
 # Each has a URL in exam-manager's result, which ScanHub's page reads every second.
@@ -71,7 +71,7 @@ def bring(
         Target(volume.root, key, folder / name, listing.offers[key].size_bytes, True)
         for key, name in names.items()
     ]
-    _clear(folder)
+    _clear(volume, folder)
     missing = [each for each in targets if not each.is_there()]
     size_bytes = _add_up(targets)
     missing_bytes = _add_up(missing)
@@ -127,7 +127,8 @@ def _add_up(targets: list[Target]) -> int:
     return sum(target.size_bytes or 0 for target in targets)
 
 
-def _clear(folder: Path) -> None:
-    # What a kill has left: nobody else writes here.
+def _clear(volume: Volume, folder: Path) -> None:
+    # What a kill has left: nobody else writes here, unless a link leads elsewhere.
+    refuse_links(volume.root, folder / "any")
     for part in folder.glob(".*.part"):
         part.unlink(missing_ok=True)

@@ -27,6 +27,8 @@ def explain(error: Exception) -> str:
         case errors.DownloadError(keys=keys) if keys:
             # Its sentence names keys, which a DAG has chosen.
             return "An image of the run cannot be had, or something else lies in its place."
+        case errors.AuthenticationError():
+            return "The API or exam-manager does not take the login of the service account."
         case errors.PermissionDeniedError():
             return "The role of the service account does not allow it (RolePermissions)."
         case errors.ApiError():
