@@ -19,6 +19,8 @@ export FUNCTION ?=
 export EVENT ?=
 # A folder with DAGs of your own, for `make up` and `make demo`.
 export DAGS ?=
+# The contract of ScanHub in which the stand-in speaks, for `make up` and `make demo`: 2025-03 or 2026-02.
+export SCANHUB_CONTRACT ?= $(SCANHUB)
 # What `make dag-test` runs, and what the DAG is told; also the reconstruction of `make workflow`.
 export DAG ?=
 export PARAMETERS ?=
@@ -61,12 +63,12 @@ setup: ## Create .venv and .venv-airflow from the locks (implied by the other ta
 	@$(FIND_PYTHON); "$$python" -m local.setup
 
 .PHONY: demo
-demo: setup ## Scan a phantom, or reconstruct FILE=path.h5 or .npy, on the laptop stack
+demo: setup ## Scan a phantom, or reconstruct FILE=path.h5 or .npy, on the laptop stack; SCANHUB=2026-02: today's ScanHub
 	@if [ -n "$$FILE" ]; then exec $(BIN)/python -m local.demo "$$FILE"; fi; \
 	exec $(BIN)/python -m local.demo
 
 .PHONY: up
-up: setup ## Start the laptop stack, DAGS=folder with your own DAGs too; returns when all is ready
+up: setup ## Start the laptop stack, DAGS=folder with your own DAGs too, SCANHUB=2026-02: today's ScanHub; returns when all is ready
 	@$(BIN)/python -m local.stack up
 
 .PHONY: down
@@ -178,6 +180,10 @@ test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.
 	@$(BIN)/python -m local.setup airflow2
 	$(BIN)/pytest tests/airflow2 tests/airflow_kit
 
+.PHONY: test-todays-scanhub
+test-todays-scanhub: setup ## Scan to image on the laptop stack with ScanHub as of 2026-02
+	SCANHUB_CONTRACT=2026-02 $(BIN)/pytest tests/e2e/test_scan_to_image.py tests/e2e/test_exactly_once.py
+
 .PHONY: test-sam-local
 test-sam-local: setup ## sam local with a container engine, on the laptop stack; SKIP_PULL=1 with the images that are there
 	$(BIN)/pytest tests/sam_local
@@ -217,6 +223,7 @@ test-more: ## What takes longer or needs more: Airflow 2.11, load, checkov; /doc
 	else echo "NOT TESTED: /docs in a browser, for there is no chromium."; fi
 	$(MAKE) test-engines
 	$(MAKE) test-airflow2
+	$(MAKE) test-todays-scanhub
 	$(MAKE) test-load
 	$(MAKE) test-restart
 	$(MAKE) checkov

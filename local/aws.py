@@ -25,6 +25,7 @@ from local.config import (
 )
 from local.probes import is_aws_ready
 from local.processes import Processes
+from local.scanhub import DEFAULT_CONTRACT
 from local.scanhub.seed import DAG_ID, SERVICE_PASSWORD, SERVICE_USERNAME
 from local.state import AirflowSecrets
 from tools.build import SAM, build, runtime_parameters
@@ -132,6 +133,8 @@ def make_parameters(config: StackConfig, secret_arns: dict[str, str]) -> list[st
         # ScanHub's own page makes tasks that name none.
         "DefaultReconstructionDag": DAG_ID,
     }
+    if config.new_contract != DEFAULT_CONTRACT:
+        values["ScanHubContract"] = config.new_contract
     return [*runtime_parameters(), *(f"{name}={value}" for name, value in values.items())]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.scanhub import CONTRACT_VARIABLE, CONTRACTS, DEFAULT_CONTRACT
+
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -47,6 +49,8 @@ class StackConfig:
         The part of `folder` that outlives the stack; the tests keep theirs apart.
     dag_id
         The stack is ready once Airflow lists this DAG.
+    scanhub_contract
+        The contract of ScanHub that is asked for; None: the default, or that of a stack that is up.
     function_environ
         More variables for the emulator, and so for the functions' processes.
     """
@@ -61,6 +65,7 @@ class StackConfig:
     own_dags_folder: Path | None = None
     data_name: str = "data"
     dag_id: str = DAG_ID
+    scanhub_contract: str | None = None
     function_environ: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -82,6 +87,7 @@ class StackConfig:
             aws_port=ports["aws"],
             airflow_port=ports["airflow"],
             own_dags_folder=_read_dags_folder(environ, cls.dags_folder),
+            scanhub_contract=_read_contract(environ),
         )
 
     @property
@@ -97,6 +103,16 @@ class StackConfig:
     def dags_folders(self) -> tuple[Path, ...]:
         """Return all folders that Airflow reads."""
         return (self.dags_folder, *([self.own_dags_folder] if self.own_dags_folder else []))
+
+    @property
+    def new_contract(self) -> str:
+        """Return the contract of ScanHub in which a new stack speaks."""
+        return self.scanhub_contract or DEFAULT_CONTRACT
+
+    @property
+    def scanhub_volume(self) -> Path:
+        """Return the folder that is ScanHub's data volume, since 2026-02."""
+        return self.data_folder / "scanhub-volume"
 
     @property
     def scanhub_url(self) -> str:
@@ -145,6 +161,13 @@ def _read_port(service: str, environ: Mapping[str, str]) -> int:
     if not text.isdecimal() or not 1024 <= int(text) <= 65535:
         raise StackError(f"{variable} must be a port from 1024 to 65535, not {text!r}.")
     return int(text)
+
+
+def _read_contract(environ: Mapping[str, str]) -> str | None:
+    text = environ.get(CONTRACT_VARIABLE) or None
+    if text not in (None, *CONTRACTS):
+        raise StackError(f"ScanHub's contract is {' or '.join(CONTRACTS)}, not {text!r}.")
+    return text
 
 
 def _read_dags_folder(environ: Mapping[str, str], shipped: Path) -> Path | None:

@@ -99,8 +99,8 @@ def _start_all(config: StackConfig, processes: Processes, report: Report) -> Sta
         aws.start_aws(config, processes)
         outputs = aws.deploy(config, processes)
         report(f"AWS        {config.aws_url}")
-        neighbours.start_scanhub(config, processes, outputs["ApiUrl"])
-        report(f"ScanHub    {config.scanhub_url}")
+        neighbours.start_scanhub(config, processes, outputs["ApiUrl"], config.new_contract)
+        report(f"ScanHub    {config.scanhub_url} (contract {config.new_contract})")
         stack = _describe(config, outputs)
         _wait_for_api(stack, processes)
         report(f"API        {stack.api_url}")
@@ -150,6 +150,7 @@ def _describe(config: StackConfig, outputs: dict[str, str]) -> Stack:
         airflow_username=airflow.USERNAME,
         airflow_password=AirflowSecrets.read(config.folder).password,
         scanhub_url=config.scanhub_url,
+        scanhub_contract=config.new_contract,
         username=seed["username"],
         password=seed["password"],
         token=neighbours.log_in(config, seed["username"], seed["password"]),

@@ -8,16 +8,21 @@ from typing import Any
 from local.config import StackConfig, StackError, clean_environ
 from local.probes import get_json, is_scanhub_ready, make_client
 from local.processes import Processes
+from local.scanhub import DEFAULT_CONTRACT
 
 READY_TIMEOUT_S = 60
 
 
-def start_scanhub(config: StackConfig, processes: Processes, api_url: str) -> None:
+def start_scanhub(
+    config: StackConfig, processes: Processes, api_url: str, contract: str = DEFAULT_CONTRACT
+) -> None:
     """Start the stand-in with the URL of the API that its scanner uploads to, and wait for it."""
     config.data_folder.mkdir(mode=0o700, exist_ok=True)
-    file = str(config.data_folder / "scanhub.sqlite")
+    # What it keeps has another shape in each contract.
+    name = "scanhub" if contract == DEFAULT_CONTRACT else f"scanhub-{contract}"
     command = [sys.executable, "-m", "local.scanhub", "--port", str(config.scanhub_port)]
-    command += ["--file", file]
+    command += ["--contract", contract, "--file", str(config.data_folder / f"{name}.sqlite")]
+    command += ["--volume", str(config.scanhub_volume)]
     processes.start("scanhub", [*command, "--workflow-manager-url", api_url], clean_environ())
     processes.wait_until(
         "scanhub", lambda: is_scanhub_ready(config), "its first answer", READY_TIMEOUT_S

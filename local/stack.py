@@ -15,6 +15,7 @@ from local.function_logs import save_function_logs
 from local.lifecycle import bring_up, forget, take_down
 from local.probes import is_airflow_ready, is_api_ready, is_aws_ready, is_scanhub_ready
 from local.processes import Processes
+from local.scanhub import CONTRACT_VARIABLE, CONTRACTS
 from local.state import Stack, read_stack, write_stack
 
 __all__ = ["Stack", "down", "is_up", "read_stack", "reset", "start_service", "stop_service", "up"]
@@ -38,6 +39,8 @@ def up(config: StackConfig | None = None) -> Stack:
         stack = read_stack(config)
         if str(config.own_dags_folder or "") not in ["", *stack.dags_folders.split(os.pathsep)]:
             raise StackError(f"It does not read {config.own_dags_folder}: make down, then again.")
+        if config.scanhub_contract not in (None, stack.scanhub_contract):
+            raise StackError(f"It speaks {stack.scanhub_contract}: make down, then again.")
         return stack
     started = time.monotonic()
     stack = bring_up(config, lambda text: print(f"{time.monotonic() - started:5.1f} s  {text}"))
@@ -101,7 +104,8 @@ def start_service(service: str, config: StackConfig | None = None) -> None:
         airflow.start_airflow(config, processes)
         airflow.wait_for_airflow(config, processes)
     elif service == "scanhub":
-        neighbours.start_scanhub(config, processes, read_stack(config).api_url)
+        stack = read_stack(config)
+        neighbours.start_scanhub(config, processes, stack.api_url, stack.scanhub_contract)
     else:
         raise StackError(f"{service} cannot come back alone: run make down, then make up.")
 
@@ -166,6 +170,7 @@ def make_parser() -> argparse.ArgumentParser:
     lines += [
         f"  {'SCANHUB_LOCAL_DIR':<22}data, logs and stack.json (default {defaults.folder.name}/)",
         f"  {DAGS_VARIABLE:<22}a folder of DAGs that Airflow reads too",
+        f"  {CONTRACT_VARIABLE:<22}ScanHub's contract: {' or '.join(CONTRACTS)}",
         "",
         "up writes stack.json, owner-only, with: "
         + ", ".join(field.name for field in fields(Stack)),

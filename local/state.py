@@ -19,8 +19,8 @@ class Stack:
     ----------
     api_url
         Base of the API, ending in ``/v1/workflowmanager``.
-    scanhub_url
-        Base URL of all of ScanHub's services.
+    scanhub_url, scanhub_contract
+        Base URL of all of ScanHub's services, and the contract in which they speak.
     dags_folders
         What Airflow reads, separated as a `PATH`.
     username, password, token
@@ -38,6 +38,7 @@ class Stack:
     airflow_username: str
     airflow_password: str
     scanhub_url: str
+    scanhub_contract: str
     username: str
     password: str
     token: str

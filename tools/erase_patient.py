@@ -17,6 +17,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.config import STACK_NAME
+from workflow_manager.contract import Contract
 from workflow_manager.domain.errors import (
     ConflictError,
     MissingPermissionError,
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         client = boto3.client("cloudformation")
         settings = read_settings(client, options.stack_name, options.exam_manager_uri)
         store, lake = build_store(settings), build_lake(settings)
-        exam = build_exam(token, settings)
+        exam = build_exam(token, settings, read_contract(client, options.stack_name))
         return run(store, lake, exam, options.patient, is_deleting=options.delete)
     except UpstreamRefusedError as error:
         print(f"Failed: {error.detail} (status {error.status})", file=sys.stderr)
@@ -79,15 +80,24 @@ def read_settings(client: Any, stack_name: str, exam_manager_uri: str | None) ->
     """
     [stack] = client.describe_stacks(StackName=stack_name)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-    parameters = {
-        each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])
-    }
+    parameters = _read_parameters(stack)
     return Settings(
         table_name=outputs["TableName"],
         bucket_name=outputs["BucketName"],
         exam_manager_uri=exam_manager_uri or parameters["ExamManagerUri"],
         patient_pseudonym_secret_arn=outputs["PatientPseudonymSecretArn"],
     )
+
+
+def read_contract(client: Any, stack_name: str) -> Contract:
+    """Return the contract of a deployed stack; one of before it was a parameter has the first."""
+    [stack] = client.describe_stacks(StackName=stack_name)["Stacks"]
+    return Contract(_read_parameters(stack).get("ScanHubContract") or Contract.MARCH_2025)
+
+
+def _read_parameters(stack: Any) -> dict[str, str]:
+    listed = stack.get("Parameters", [])
+    return {each["ParameterKey"]: each.get("ParameterValue", "") for each in listed}
 
 
 def run(

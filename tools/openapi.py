@@ -1,10 +1,15 @@
-"""Describe the API in OpenAPI and in docs/api.md: ``python -m tools.openapi [--check]``."""
+"""Describe the API in OpenAPI and in docs/api.md: ``python -m tools.openapi [--check]``.
+
+There is a document for each contract of ScanHub, and a process makes that of its own.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +19,8 @@ from fastapi import FastAPI
 
 ROOT = Path(__file__).parents[1]
 # Beside the function that serves it, and nowhere else.
-DOCUMENT = ROOT / "functions/get_openapi/openapi.json"
+FOLDER = ROOT / "functions/get_openapi"
+DOCUMENT = FOLDER / "openapi.json"
 PAGE = ROOT / "docs/api.md"
 TABLE = re.compile(r"(?<=<!-- functions -->\n).*?(?=<!-- /functions -->)", re.DOTALL)
 PROBLEM = {
@@ -106,6 +112,24 @@ def make_document() -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
+def make_documents() -> dict[Path, str]:
+    """Return the merged document of each contract, by its path."""
+    # Here, because the generator of the client's models has no layer.
+    from workflow_manager.contract import Contract
+    from workflow_manager.http.docs_page import document_name
+
+    return {FOLDER / document_name(each): _make_in_process(each) for each in Contract}
+
+
+def _make_in_process(contract: str) -> str:
+    # Routes are made with the import of a function.
+    command = [sys.executable, "-m", "tools.openapi", "--document"]
+    layer = str(ROOT / "layers/workflow_manager")
+    environ = {**os.environ, "SCANHUB_CONTRACT": contract, "PYTHONPATH": layer}
+    made = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, check=True)  # noqa: S603 - our own words
+    return made.stdout.decode()
+
+
 def make_page() -> str:
     """Return the page about the API, with a table of all functions."""
     rows = [*_describe_routes(), *_describe_event_functions()]
@@ -131,7 +155,10 @@ def _describe_event_functions() -> Iterator[str]:
 
 def main() -> int:
     """Write document and page, or check that they are up to date."""
-    texts = {DOCUMENT: make_document(), PAGE: make_page()}
+    if "--document" in sys.argv[1:]:
+        print(make_document(), end="")
+        return 0
+    texts = {**make_documents(), PAGE: make_page()}
     if "--check" not in sys.argv[1:]:
         for path, text in texts.items():
             path.write_text(text, encoding="utf-8")

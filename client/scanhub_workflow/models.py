@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Generated from the OpenAPI document: do not edit, run `make client-models`.
-# SHA-256 of its schemas: 23676b2d0e738a1fd5cae7939afa207aeff45c8d75fde1b3589458f37f119e3a
+# SHA-256 of its schemas: c88c5d4dc51d4a87ebfe0a97e48e6d9747b2c22b50c8fa936a85a98fd9faf0fd
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -601,7 +601,7 @@ class TriggeredTaskView(BaseModel):
     """The answer to a started task; `status` and `data` are ScanHub's."""
 
     status: Literal["success"] = "success"
-    data: Literal["ok"] = "ok"
+    data: str = "ok"
     task: TaskView
 
 

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
-from scanhub_workflow.http import Call, Operations, get, make_path, post
+from scanhub_workflow.errors import UnexpectedAnswerError
+from scanhub_workflow.http import Call, Operations, get, make_path, parse, post
 from scanhub_workflow.models import (
     AvailableTasks,
     CancelledTaskView,
     CancelledWorkflowView,
+    Dag,
+    DagList,
     EventList,
     EventView,
     MeView,
@@ -27,9 +30,15 @@ from scanhub_workflow.models import (
 )
 from scanhub_workflow.params import drop_none, to_text
 
+_NO_CONTENT = 204
+
 
 class _Greeting(BaseModel):
     message: str
+
+
+class _Jobs(RootModel[list[Dag]]):
+    """The DAGs, as a server for ScanHub of 2026-02 has them."""
 
 
 class WorkflowOperations(Operations):
@@ -45,7 +54,11 @@ class WorkflowOperations(Operations):
 
     def list_available_tasks(self) -> AvailableTasks:
         """Return the DAGs that a task can name."""
-        return self._api.ask(get("tasks/"), AvailableTasks)
+        answer = self._api.send(get("tasks/"))
+        if not answer.content.lstrip().startswith(b"["):
+            return parse(answer, AvailableTasks)
+        dags = parse(answer, _Jobs).root
+        return AvailableTasks(tasks=DagList(dags=dags, total_entries=len(dags)))
 
     def process_workflow(
         self, workflow_id: str, *, auto_advance: bool | None = None
@@ -75,9 +88,18 @@ class WorkflowOperations(Operations):
         expected_attempt
             Its attempt as you know it, 0 before the first: only the next one is started, however
             often the call is sent.
+
+        Raises
+        ------
+        UnexpectedAnswerError
+            An acquisition of ScanHub of 2026-02 has nothing to scan: nothing was started.
         """
-        call = _start(make_path("trigger_task", task_id), expected_attempt)
-        return self._api.ask(call, TriggeredTaskView)
+        answer = self._api.send(_start(make_path("trigger_task", task_id), expected_attempt))
+        if answer.status_code == _NO_CONTENT:
+            raise UnexpectedAnswerError(
+                "Nothing was started: the acquisition names neither a sequence nor a calibration."
+            )
+        return parse(answer, TriggeredTaskView)
 
     def get_workflow(self, workflow_id: str) -> WorkflowView:
         """Return a workflow, its tasks and every change so far.

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from workflow_manager.contract import get_contract
 from workflow_manager.http.app import create_handler
-from workflow_manager.http.docs_page import answer_file, answer_page
+from workflow_manager.http.docs_page import answer_file, answer_page, document_name
 from workflow_manager.http.routing import ScanHubRouter
 
 from fastapi import Request, Response
@@ -16,7 +17,7 @@ router = ScanHubRouter()
 @router.get("/openapi.json", operation_id="get_openapi", response_class=Response)
 def get_openapi() -> Response:
     """Return this description of the API."""
-    document = (FOLDER / "openapi.json").read_text(encoding="utf-8")
+    document = (FOLDER / document_name(get_contract())).read_text(encoding="utf-8")
     return Response(document, media_type="application/json")
 
 

@@ -13,7 +13,7 @@ from workflow_manager.http.dependencies import (
 from workflow_manager.http.expected_attempt import ExpectedAttempt
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
-from workflow_manager.http.schemas import TriggeredTaskView
+from workflow_manager.http.started_task import TriggeredTaskView
 from workflow_manager.http.task_schemas import TaskView
 from workflow_manager.services.retry_task import retry_task as use_case
 

@@ -13,14 +13,23 @@ from workflow_manager.http.dependencies import (
 from workflow_manager.http.expected_attempt import ExpectedAttempt
 from workflow_manager.http.ids import PathId
 from workflow_manager.http.routing import ScanHubRouter
-from workflow_manager.http.schemas import TriggeredTaskView
-from workflow_manager.http.task_schemas import TaskView
+from workflow_manager.http.started_task import (
+    empty_answers,
+    find_empty_answer,
+    started_task_model,
+    view_started_task,
+)
 from workflow_manager.services.trigger_task import trigger_task as use_case
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
 
-@router.post("/trigger_task/{task_id}/", operation_id="trigger_task")
+@router.post(
+    "/trigger_task/{task_id}/",
+    operation_id="trigger_task",
+    response_model=started_task_model(),
+    responses=empty_answers(),
+)
 def trigger_task(
     task_id: PathId,
     exam: ExamDep,
@@ -29,12 +38,14 @@ def trigger_task(
     scan: ScanDep,
     caller: CallerDep,
     expected_attempt: ExpectedAttempt = None,
-) -> TriggeredTaskView:
+) -> object:
     """Start a task; one that has ended starts anew as its next attempt.
 
     A call that the same user repeats within 10 s, or while his first call is at work, is answered
     with the attempt that the first one has started.
     """
+    if empty := find_empty_answer(exam, task_id):
+        return empty
     task = use_case(
         store,
         queue,
@@ -47,7 +58,7 @@ def trigger_task(
         caller.cause,
         expected_attempt,
     )
-    return TriggeredTaskView(task=TaskView.of(task))
+    return view_started_task(task)
 
 
 lambda_handler = create_handler(router)

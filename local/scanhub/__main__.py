@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from local.scanhub.app import CONTRACTS, Settings, make_app, make_stand_in
-from local.scanhub.contract import DEFAULT, VARIABLE
+from local.scanhub import CONTRACT_VARIABLE, CONTRACTS, DEFAULT_CONTRACT
+from local.scanhub.app import Settings, make_app, make_stand_in
 from local.scanhub.server import HOST, make_server, open_socket
 
 
@@ -49,12 +49,15 @@ def _parse_options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--contract",
-        choices=sorted(CONTRACTS),
-        default=os.environ.get(VARIABLE) or DEFAULT,
-        help=f"whose services it plays; default: the variable {VARIABLE}, or {DEFAULT}",
+        choices=CONTRACTS,
+        default=os.environ.get(CONTRACT_VARIABLE) or DEFAULT_CONTRACT,
+        help=f"of ScanHub; default: the variable {CONTRACT_VARIABLE}, or {DEFAULT_CONTRACT}",
     )
     parser.add_argument("--scan-duration-s", type=float, default=3.0)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.contract not in CONTRACTS:
+        parser.error(f"{CONTRACT_VARIABLE} must be {' or '.join(CONTRACTS)}.")
+    return options
 
 
 def _exit_orderly(number: int, frame: FrameType | None) -> None:

@@ -10,9 +10,15 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.types import ASGIApp
 
-from local.scanhub import contract_2025_03, control, user_login_manager
+from local.scanhub import (
+    DEFAULT_CONTRACT,
+    TODAYS_CONTRACT,
+    contract_2025_03,
+    control,
+    user_login_manager,
+)
 from local.scanhub.accounts import Account, Accounts
-from local.scanhub.contract import DEFAULT, TODAY, Contract
+from local.scanhub.contract import Contract
 from local.scanhub.contract_2026_02 import contract as contract_2026_02
 from local.scanhub.dependencies import StandIn
 from local.scanhub.errors import UnhandledError, answer_unhandled
@@ -31,7 +37,10 @@ from local.scanhub.seed import (
 from local.scanhub.store import Store
 from local.scanhub.volume import Volume
 
-CONTRACTS = {DEFAULT: contract_2025_03.CONTRACT, TODAY: contract_2026_02.CONTRACT}
+GENERATIONS = {
+    DEFAULT_CONTRACT: contract_2025_03.CONTRACT,
+    TODAYS_CONTRACT: contract_2026_02.CONTRACT,
+}
 
 
 @dataclass
@@ -42,7 +51,7 @@ class Settings(ScannerSettings):
     """
 
     address: str
-    contract: str = DEFAULT
+    contract: str = DEFAULT_CONTRACT
     file: Path | None = None
     volume: Path | None = None
     username: str = OPERATOR_USERNAME
@@ -52,7 +61,7 @@ class Settings(ScannerSettings):
 
 def make_stand_in(settings: Settings) -> StandIn:
     """Return the state of a stand-in: what it has kept, or else the seed."""
-    contract = CONTRACTS[settings.contract]
+    contract = GENERATIONS[settings.contract]
     store, faults = Store(settings.file, contract.schema), FaultBoard()
     accounts = Accounts(
         store,

@@ -14,10 +14,6 @@ from local.scanhub.seed import Seed
 from local.scanhub.store import Key, Schema, Store
 from local.scanhub.volume import Volume
 
-DEFAULT = "2025-03"
-TODAY = "2026-02"
-VARIABLE = "SCANHUB_CONTRACT"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:

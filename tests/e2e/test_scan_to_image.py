@@ -11,6 +11,7 @@ import pydicom
 from PIL import Image
 
 from local.phantom import draw_phantom
+from local.scanhub import TODAYS_CONTRACT
 from tests.e2e.conftest import Walk, walk_through
 from tests.e2e.laptop import Laptop, wait_until
 
@@ -59,13 +60,19 @@ def test_receive_results_tells_exam_manager_when_a_workflow_completes(
         tasks = [laptop.get_exam_task(task_id) for task_id in _task_ids(walk)]
         return {(task["status"], task["progress"]) for task in tasks} == {("FINISHED", 100)}
 
-    # Then both tasks are finished, and the reconstruction alone has a result
+    # Then both tasks are finished, and the reconstruction has its result
     wait_until(read, "exam-manager to hear that both tasks are finished")
-    assert laptop.get_exam_task(walk.scan_task_id)["results"] == []
+    scanned = laptop.get_exam_task(walk.scan_task_id)["results"]
     (result,) = laptop.get_exam_task(walk.reconstruction_task_id)["results"]
     directory = f"s3://{laptop.stack.bucket}/result/{walk.run['dag_run_id']}"
-    assert (result["directory"], result["filename"]) == (directory, "image.dcm")
-    assert result["type"] == "DICOM"
+    assert (result["directory"].removesuffix("/"), result["type"]) == (directory, "DICOM")
+    # And the scan has the one that its device has made, if ScanHub is so new
+    if laptop.stack.scanhub_contract == TODAYS_CONTRACT:
+        assert "image.dcm" in result["files"]
+        place = f"/data/{walk.workflow_id}/{walk.scan_task_id}/{scanned[0]['id']}"
+        assert [each["directory"] for each in scanned] == [place]
+    else:
+        assert (result["filename"], scanned) == ("image.dcm", [])
 
 
 def test_list_results_gives_urls_that_download_the_image_and_its_preview(

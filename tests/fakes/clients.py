@@ -30,6 +30,7 @@ from workflow_manager.domain.exam import (
 from workflow_manager.domain.notification import Notification
 from workflow_manager.domain.operator_comment import put_word
 from workflow_manager.domain.pseudonym import make_pseudonym
+from workflow_manager.domain.told_run import ToldRun
 from workflow_manager.services.follow_changes import ReportTasks, StopDagRuns
 
 PSEUDONYM_KEY = "a key of thirty-two characters.."
@@ -65,6 +66,7 @@ class FakeExam:
     reports: list[TaskReport] = field(default_factory=list)
     results: list[CreatedResult] = field(default_factory=list)
     comments: dict[str, str | None] = field(default_factory=dict)
+    foreign: str | None = None
     fail_with: dict[str, ScanHubError] = field(default_factory=dict)
 
     def add_workflow(self, workflow: ExamWorkflow) -> None:
@@ -134,10 +136,32 @@ class FakeExam:
         if status is None and (comment == before or is_under_scan(task.type, task.progress)):
             return
         self.comments[task_id] = comment
+        # As generation A, which knows no failure.
+        status = ItemStatus.NEW if status is ItemStatus.ERROR else status
         self.reports.append(TaskReport(task_id, status, progress, word))
         changes = {} if status is None else {"status": status, "progress": progress}
         # A write moves the row.
         self.tasks[task_id] = self.tasks.pop(task_id).model_copy(update=changes)
+
+    def report_run(self, task_id: str, told: ToldRun) -> list[str]:
+        if not told.files:
+            return []
+        known = {(each.directory, each.filename) for each in self.get_task(task_id).results}
+        refusals = []
+        for each in told.listed:
+            if (each.directory, each.filename) in known:
+                continue
+            try:
+                self.create_result(task_id, each.type, each.directory, each.filename)
+            except NeighbourRefusedError as error:
+                if not error.is_own:
+                    raise
+                refusals.append(f"Exam-manager refuses a result of type {each.type}.")
+        return refusals
+
+    def find_foreign_contract(self) -> str | None:
+        self._fail("find_foreign_contract")
+        return self.foreign
 
     def create_result(
         self, task_id: str, result_type: ResultType, directory: str, filename: str

@@ -23,7 +23,7 @@ WRITES = frozenset(
         "orchestrator.trigger_dag_run",
         "orchestrator.cancel_dag_run",
         "exam.report_task",
-        "exam.create_result",
+        "exam.report_run",
         "scan.start",
         "lake.create_multipart_upload",
     }

@@ -28,6 +28,7 @@ from workflow_manager.domain.errors import (
     UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import ItemStatus, ResultType, TaskType
+from workflow_manager.domain.told_run import ToldFile, ToldRun
 from workflow_manager.domain.upload import Part
 from workflow_manager.notifications.eventbridge import EventBridgeBus
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
@@ -39,6 +40,7 @@ from workflow_manager.stores.dynamodb import DynamoDBStore
 
 DATA = ObjectVersion(bucket="data-lake", key="raw/upload-1/scan.h5", version_id="v1")
 PART = Part(part_number=1, etag='"1"')
+TOLD = ToldRun("r", "s3://b/result/r", files=(ToldFile(ResultType.DICOM, "d", "f"),))
 
 
 @dataclass
@@ -125,10 +127,8 @@ CALLS: dict[str, tuple[Call, type[ScanHubError]]] = {
         lambda ports: ports.exam.report_task("t", ItemStatus.FINISHED, 100),
         UpstreamTimeoutError,
     ),
-    "create_result": (
-        lambda ports: ports.exam.create_result("t", ResultType.DICOM, "d", "f"),
-        UpstreamTimeoutError,
-    ),
+    "report_run": (lambda ports: ports.exam.report_run("t", TOLD), UpstreamTimeoutError),
+    "contract": (lambda ports: ports.exam.find_foreign_contract(), UpstreamTimeoutError),
     "login": (lambda ports: ports.service_exam.get_task("t"), UpstreamTimeoutError),
     "get_patient": (lambda ports: ports.scan.get_patient("p"), UpstreamTimeoutError),
     "get_sequence": (lambda ports: ports.scan.get_sequence("s"), UpstreamTimeoutError),

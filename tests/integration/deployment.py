@@ -18,17 +18,12 @@ import boto3
 import httpx
 import pytest
 
+from local.scanhub import CONTRACT_VARIABLE, DEFAULT_CONTRACT
 from local.scanhub.app import Settings as ScanHubSettings
 from local.scanhub.app import make_app, make_stand_in
 from local.scanhub.dependencies import StandIn
-from local.scanhub.scanner import ScanFailedError
-from local.scanhub.seed import (
-    DEFAULT_TASKS,
-    SERVICE_PASSWORD,
-    SERVICE_USERNAME,
-    TaskSpec,
-    seed_workflow,
-)
+from local.scanhub.scanner import ScanFailedError, SocketLostError
+from local.scanhub.seed import DEFAULT_TASKS, SERVICE_PASSWORD, SERVICE_USERNAME, TaskSpec
 from local.scanhub.server import open_socket, serve
 from tests.fakes.airflow import PASSWORD, USERNAME, FakeAirflow
 from tests.fakes.clients import PSEUDONYM_KEY
@@ -39,6 +34,7 @@ from tests.integration.patient import seed_exam
 from tests.permissions.recorder import record_as
 from workflow_manager import settings, wiring
 from workflow_manager.clients.http import build_http_client
+from workflow_manager.contract import get_contract
 from workflow_manager.ports import WorkflowStore
 
 DAG_ID = "cartesian_reconstruction"
@@ -66,11 +62,12 @@ class Deployment:
     def add_workflow(self, *tasks: TaskSpec, is_template: bool = False) -> None:
         """Make a workflow, and a device that no other one uses."""
         self.n_devices += 1
-        self.device_id = f"device-{self.n_devices}"
-        store = self.stand_in.store
-        self.stand_in.add_device(self.device_id)
-        seed = seed_workflow(
-            store, self.exam_id, tasks, device_id=self.device_id, is_template=is_template
+        stand_in = self.stand_in
+        self.device_id = str(stand_in.add_device(f"device-{self.n_devices}").id)
+        seed = stand_in.contract.seed_workflow(
+            *(stand_in.store, self.exam_id, tasks),
+            device_id=self.device_id,
+            is_template=is_template,
         )
         self.workflow_id = str(seed.workflow_id)
         self.task_ids = tuple(str(task_id) for task_id in seed.task_ids)
@@ -142,21 +139,22 @@ class Deployment:
 
 
 @contextmanager
-def deploy() -> Iterator[Deployment]:
-    """Serve ScanHub, make the resources in moto, and let the functions find them."""
-    with serve_scanhub() as (stand_in, client), pytest.MonkeyPatch.context() as patch:
+def deploy(contract: str = DEFAULT_CONTRACT) -> Iterator[Deployment]:
+    """Serve ScanHub in a contract, make the resources in moto, and let the functions find them."""
+    with serve_scanhub(contract) as (stand_in, client), pytest.MonkeyPatch.context() as patch:
         airflow = FakeAirflow()
         airflow.dag_ids.append(DAG_ID)
         wire = Wire(airflow)
         for name, value in create_resources(str(client.base_url)).items():
             patch.setenv(name, value)
+        patch.setenv(CONTRACT_VARIABLE, contract)
         clear_caches()
         http_client = build_http_client(wire)
         patch.setattr(wiring, "_http_client", lambda: http_client)
         patch.setattr(wiring, "_unpooled_http_client", lambda: http_client)
         token = log_in(client, stand_in)
         client.headers["Authorization"] = f"Bearer {token}"
-        exam_id = seed_exam(stand_in.store)
+        exam_id = seed_exam(stand_in)
         deployment = Deployment(client, stand_in, airflow, wire, token, exam_id)
         deployment.add_workflow(*DEFAULT_TASKS)
         yield deployment
@@ -165,12 +163,12 @@ def deploy() -> Iterator[Deployment]:
 
 
 @contextmanager
-def serve_scanhub() -> Iterator[tuple[StandIn, httpx.Client]]:
+def serve_scanhub(contract: str = DEFAULT_CONTRACT) -> Iterator[tuple[StandIn, httpx.Client]]:
     listener = open_socket(0)
     address = f"127.0.0.1:{listener.getsockname()[1]}"
-    stand_in = make_stand_in(
-        ScanHubSettings(address=address, scan_duration_s=0.0, acquire=break_off)
-    )
+    acquire = break_off if contract == DEFAULT_CONTRACT else fall_silent
+    settings = ScanHubSettings(address, contract, scan_duration_s=0.0, acquire=acquire)
+    stand_in = make_stand_in(settings)
     with (
         serve(make_app(stand_in), listener),
         httpx.Client(base_url=f"http://{address}", trust_env=False) as client,
@@ -181,6 +179,11 @@ def serve_scanhub() -> Iterator[tuple[StandIn, httpx.Client]]:
 def break_off(path: Path) -> None:
     """End a scan before its data: here a test sends them."""
     raise ScanFailedError("The test sends the data.")
+
+
+def fall_silent(path: Path) -> None:
+    """The same where a device that fails tells so of its task: here it is never heard again."""
+    raise SocketLostError("The test sends the data.")
 
 
 def log_in(client: httpx.Client, stand_in: StandIn) -> str:
@@ -198,7 +201,7 @@ def forget_logins() -> None:
 
 def clear_caches() -> None:
     """Make every function cold."""
-    for built in (settings.get_settings, *wiring._KEPT):
+    for built in (settings.get_settings, get_contract, *wiring._KEPT):
         built.cache_clear()
 
 

@@ -1,11 +1,13 @@
 """A patient whose every field can be found again wherever it should not be."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from local.scanhub.models import BaseExam, ExamOut, Gender, ItemStatus, PatientOut
+from local.scanhub.dependencies import StandIn
+from local.scanhub.models import BaseExam, Gender, ItemStatus, PatientOut
 from local.scanhub.seed import PATIENT_ID
-from local.scanhub.store import Store, server_now
+from local.scanhub.store import server_now
 
 # Nobody is like this, so that no id and no time can be taken for one of these values.
 HEIGHT_CM, WEIGHT_KG = 135_792_468, 246_813_579
@@ -40,7 +42,12 @@ PATIENT_WORDS = (
 )
 
 
-def seed_exam(store: Store) -> UUID:
+def seed_exam(stand_in: StandIn) -> UUID:
     """Put the patient in the place of the seeded one and return a new exam's id."""
-    store.put(PATIENT)
-    return store.add(ExamOut, EXAM, creator="operator").id
+    store = stand_in.store
+    tables: dict[str, Any] = {each.__name__: each for each in stand_in.contract.schema.tables}
+    # Since 2026-02 height and weight are the patient's, and no more the exam's.
+    measured = PATIENT.model_dump() | {"height": HEIGHT_CM, "weight": WEIGHT_KG}
+    store.put(tables["PatientOut"].model_validate(measured))
+    exam_id: UUID = store.add(tables["ExamOut"], EXAM, creator="operator").id
+    return exam_id

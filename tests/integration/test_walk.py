@@ -9,6 +9,7 @@ import boto3
 import httpx
 import pytest
 
+from local.scanhub import CONTRACTS, DEFAULT_CONTRACT
 from scanhub_dag import RunError, report_failure
 from tests.fakes.log import capture_log, read_log
 from tests.integration.deployment import BUCKET, DAG_ID, TABLE, Deployment, deploy, put_part
@@ -18,12 +19,16 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FORBIDDEN_WORDS = (*PATIENT_WORDS, "birth_date", "patient_height", "Jane")
 
 
+in_both_contracts = pytest.mark.parametrize("deployment", CONTRACTS, indirect=True)
+
+
 @pytest.fixture
-def deployment() -> Iterator[Deployment]:
-    with deploy() as deployment:
+def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    with deploy(getattr(request, "param", DEFAULT_CONTRACT)) as deployment:
         yield deployment
 
 
+@in_both_contracts
 def test_walk_from_scan_to_result(deployment: Deployment) -> None:
     # Given a started scan
     started = deployment.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
@@ -52,8 +57,9 @@ def test_walk_from_scan_to_result(deployment: Deployment) -> None:
     assert workflow["status"] == "completed"
     assert len(deployment.airflow.runs) == 1
     assert (told["status"], told["progress"]) == ("FINISHED", 100)
-    assert [result["filename"] for result in told["results"]] == ["image.dcm"]
-    assert told["results"][0]["directory"] == f"s3://{BUCKET}/{conf['output_prefix']}"
+    [result] = told["results"]
+    assert result.get("files", [result.get("filename")]) == ["image.dcm"]
+    assert result["directory"].removesuffix("/") == f"s3://{BUCKET}/{conf['output_prefix']}"
 
 
 def test_walk_has_one_trace(deployment: Deployment) -> None:
@@ -103,6 +109,7 @@ def call_back_from_dag(deployment: Deployment, conf: dict[str, Any]) -> httpx.Re
     return request
 
 
+@in_both_contracts
 def test_walk_leaves_no_token_and_no_patient_data_behind(deployment: Deployment) -> None:
     deployment.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
     upload = {"task_id": deployment.task_ids[0], "file_name": "Jane Doe.h5", "size_bytes": 4}

@@ -81,7 +81,7 @@ OUTAGES = [
     "orchestrator.has_dag_run",
     "exam.get_task",
     "exam.report_task",
-    "exam.create_result",
+    "exam.report_run",
     "exam.get_workflow",
     "scan.start",
     "scan.get_device",

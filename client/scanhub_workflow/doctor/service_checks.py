@@ -39,6 +39,11 @@ _DEGRADED = {
 }
 
 
+# A sentence instead of a name: such as "exam-manager speaks 2026-02, deployed for 2025-03".
+_FOREIGN_CONTRACT = " speaks "
+_SET_CONTRACT = "Tell the operator to deploy with the parameter ScanHubContract of that ScanHub."
+
+
 def check_readiness(readiness: Readiness) -> Check:
     """Tell in words what is degraded.
 
@@ -51,6 +56,8 @@ def check_readiness(readiness: Readiness) -> Check:
         return skipped("readiness", "This server does not tell what is degraded.")
     if not readiness.degraded:
         return ok("readiness", "The server finds nothing degraded.")
+    if foreign := [name for name in readiness.degraded if _FOREIGN_CONTRACT in name]:
+        return failed("readiness", f"{'; '.join(foreign)}.", _SET_CONTRACT)
     findings = [texts for name, texts in _DEGRADED.items() if name in readiness.degraded]
     if unknown := enumerate_names(set(readiness.degraded) - _DEGRADED.keys()):
         findings.append((f"Does not work: {unknown}.", TELL_OPERATOR))

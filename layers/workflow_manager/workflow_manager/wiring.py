@@ -11,6 +11,7 @@ from inspect import signature
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from workflow_manager.contract import Contract, get_contract
 from workflow_manager.settings import get_settings
 
 if TYPE_CHECKING:
@@ -72,20 +73,34 @@ def build_orchestrator() -> "Orchestrator":
     return _orchestrator()
 
 
-def build_exam(token: str | None = None, settings: "Settings | None" = None) -> "ExamClient":
+def build_exam(
+    token: str | None = None,
+    settings: "Settings | None" = None,
+    contract: Contract | None = None,
+) -> "ExamClient":
     """Return exam-manager, on behalf of whose `token` it is; None: of the service account."""
-    from workflow_manager.clients.exam import HttpExamClient
-
     known = settings or get_settings()
     load_key = partial(_pseudonym_key, known.patient_pseudonym_secret_arn)
-    return HttpExamClient(_http_client(), known.exam_manager_uri, _auth(token), load_key)
+    on_behalf = (_http_client(), known.exam_manager_uri, _auth(token), load_key)
+    if (contract or get_contract()) is Contract.FEBRUARY_2026:
+        from workflow_manager.clients.exam_2026 import HttpExamClient2026
+
+        return HttpExamClient2026(*on_behalf)
+    from workflow_manager.clients.exam import HttpExamClient
+
+    return HttpExamClient(*on_behalf)
 
 
 def build_scan(token: str | None = None) -> "ScanClient":
     """Return what starting a scan takes, on behalf of whose `token` it is, as `build_exam`."""
+    on_behalf = (_http_client(), _unpooled_http_client(), get_settings(), _auth(token))
+    if get_contract() is Contract.FEBRUARY_2026:
+        from workflow_manager.clients.scan_2026 import HttpScanClient2026
+
+        return HttpScanClient2026(*on_behalf)
     from workflow_manager.clients.scan import HttpScanClient
 
-    return HttpScanClient(_http_client(), _unpooled_http_client(), get_settings(), _auth(token))
+    return HttpScanClient(*on_behalf)
 
 
 def build_users() -> "UserClient":

@@ -8,13 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, HTTPException, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from local.scanhub.contract_2026_02.device_manager import (
-    DeviceManager,
-    Message,
-    SocketDiesError,
-    feedback,
-)
+from local.scanhub.contract_2026_02.device_manager import DeviceManager, SocketDiesError
 from local.scanhub.contract_2026_02.models import Device, DeviceOut, NewDevice, ScanOrder
+from local.scanhub.contract_2026_02.transfer import Message, feedback
 from local.scanhub.dependencies import StandInDep, check_user, refuse_user
 from local.scanhub.exam_items import UNKNOWN
 from local.scanhub.store import server_now

@@ -1,4 +1,4 @@
-"""exam-manager of 2026-02: typed tasks in an order, results in two steps, copies."""
+"""exam-manager of 2026-02: typed tasks in an order, and results in two steps."""
 
 from typing import Any
 from uuid import UUID
@@ -9,17 +9,15 @@ from local.scanhub.contract_2026_02 import models
 from local.scanhub.contract_2026_02.models import (
     AcquisitionTaskOut,
     AnyTaskOut,
-    BaseAcquisitionTask,
     BrokenTask,
     DAGTaskOut,
     ExamOut,
-    ItemStatus,
     ResultOut,
     TaskOut,
     TaskType,
     WorkflowOut,
 )
-from local.scanhub.dependencies import StandIn, StandInDep, UserDep, check_user, require_uuid
+from local.scanhub.dependencies import StandInDep, check_user, require_uuid
 from local.scanhub.exam_items import (
     ON_CREATE,
     UNKNOWN,
@@ -27,10 +25,7 @@ from local.scanhub.exam_items import (
     add_reads,
     add_writes,
     check_parent,
-    check_template,
-    copy_row,
 )
-from local.scanhub.models import User
 from local.scanhub.store import Store
 
 router = APIRouter(prefix="/api/v1/exam", dependencies=[Depends(check_user)])
@@ -138,71 +133,3 @@ for _kind in (EXAM, WORKFLOW, TASK, RESULT):
 def list_exams(patient_id: UUID, stand_in: StandInDep) -> list[ExamOut]:
     """Return all exams of a patient; none is no error."""
     return stand_in.store.select(ExamOut, patient_id=patient_id)
-
-
-@router.post("/", status_code=201)
-def copy_exam(
-    exam: models.BaseExam, template_id: UUID, stand_in: StandInDep, user: UserDep
-) -> ExamOut:
-    """Create an exam with copies of a template's workflows, which the answer leaves out."""
-    check_parent(EXAM, exam, stand_in.store, "to create exam instance")
-    template = stand_in.store.find(ExamOut, template_id)
-    workflows = check_template(template, "exam", 400, "Template not found.").workflows
-    exam.status = ItemStatus.NEW
-    copy = stand_in.store.add(ExamOut, exam, creator=user.username)
-    for each in workflows:
-        copy_workflow(copy.id, each.id, copy.is_template, stand_in, user)
-    return copy
-
-
-@router.post("/workflow", status_code=201)
-def copy_workflow(
-    exam_id: UUID,
-    template_id: UUID,
-    new_workflow_is_template: bool,
-    stand_in: StandInDep,
-    user: UserDep,
-) -> WorkflowOut:
-    """Create a workflow with copies of a template's tasks, which the answer leaves out."""
-    is_template = new_workflow_is_template
-    template = stand_in.store.find(WorkflowOut, template_id)
-    tasks = check_template(template, "workflow", 404, "Workflow not found").tasks
-    columns = {"exam_id": exam_id, "is_template": is_template, "status": ItemStatus.NEW}
-    copy: WorkflowOut = copy_row(template, WORKFLOW, columns, stand_in, user)
-    new_ids = {
-        each.id: copy_task(copy.id, each.id, is_template, stand_in, user).id for each in tasks
-    }
-    for new_id in new_ids.values():
-        _map_inputs(stand_in, new_id, new_ids)
-    return copy
-
-
-@router.post("/task", status_code=201, response_model=AnyTaskOut)
-def copy_task(
-    workflow_id: UUID,
-    template_id: UUID,
-    new_task_is_template: bool,
-    stand_in: StandInDep,
-    user: UserDep,
-) -> Any:
-    """Copy a task as it is: status, progress, and the ids of its inputs."""
-    template = stand_in.store.find(TaskOut, template_id)
-    check_template(template, "task", 404, "Task template not found")
-    columns = {"workflow_id": workflow_id, "is_template": new_task_is_template}
-    return _copy_task(template, columns, stand_in, user)
-
-
-def _copy_task(template: Any, columns: dict[str, Any], stand_in: StandIn, user: User) -> TaskOut:
-    is_acquisition = isinstance(template, BaseAcquisitionTask)
-    base = models.BaseAcquisitionTask if is_acquisition else models.BaseDAGTask
-    item = base.model_validate(template.model_dump() | columns)
-    check_parent(TASK, item, stand_in.store, "")
-    return insert_task(stand_in.store, TaskOut, item, user.username)
-
-
-def _map_inputs(stand_in: StandIn, task_id: UUID, new_ids: dict[UUID, UUID]) -> None:
-    task = stand_in.store.find(TaskOut, task_id)
-    if isinstance(task, DAGTaskOut):
-        # An input from outside the template is lost, and nobody is told.
-        inside = [new_ids[each] for each in task.input_task_ids if each in new_ids]
-        stand_in.store.update(TaskOut, task_id, input_task_ids=inside)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from local.scanhub.contract_2026_02.device_manager import Message, SocketDiesError
+from local.scanhub.contract_2026_02.device_manager import SocketDiesError
 from local.scanhub.contract_2026_02.models import DeviceStatus
+from local.scanhub.contract_2026_02.transfer import Message
 from local.scanhub.scanner import (
     FileLostError,
     Order,
@@ -32,7 +33,6 @@ class Scanner2026(SimulatedScanner):
         return Order(data["device_id"], UUID(data["id"]), data["access_token"])
 
     def _scan(self, task: Order, scan: ScanRecord) -> None:
-        self._report(task, 0)
         with tempfile.TemporaryDirectory(prefix="scanhub-scan-") as directory:
             path = Path(directory) / self.settings.file_name
             self._acquire(task, path)

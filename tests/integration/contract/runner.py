@@ -11,7 +11,6 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from local.scanhub.faults import Fault
-from local.scanhub.models import TaskOut
 from tests.fakes.store import MemoryStore
 from tests.fakes.wire import WireFault
 from tests.integration.conftest import REGION
@@ -111,7 +110,7 @@ def run_cell(deployment: Deployment, cell: Cell, is_on_table: bool = False) -> O
     scenario = cell.scenario
     if scenario.tasks:
         # An exam comes with all its workflows, which would soon be hundreds.
-        deployment.exam_id = seed_exam(deployment.stand_in.store)
+        deployment.exam_id = seed_exam(deployment.stand_in)
         deployment.add_workflow(*scenario.tasks, is_template=scenario.is_template)
     ids = {
         "exam_id": str(deployment.exam_id),
@@ -208,7 +207,8 @@ def count_starts(deployment: Deployment) -> int:
 
 
 def exams_task(deployment: Deployment) -> dict[str, Any]:
-    found = deployment.stand_in.store.find(TaskOut, UUID(deployment.task_ids[0]))
+    stand_in = deployment.stand_in
+    found = stand_in.store.find(stand_in.contract.task, UUID(deployment.task_ids[0]))
     assert found is not None
     return found.model_dump(mode="json")
 

@@ -309,3 +309,18 @@ def test_body_of_a_plan_leaves_out_what_is_not_said(make_client: MakeClient) -> 
     with pytest.raises(errors.NotFoundError):
         make_client(answer).complete_upload("u", [])
     assert json.loads(seen[0].content) == {"parts": []}
+
+
+def test_the_dags_of_a_server_for_todays_scanhub_are_its_jobs(make_client: MakeClient) -> None:
+    dag = {"dag_id": "reco", "dag_display_name": "Reconstruction", "is_paused": True}
+    job = {"job_id": "airflow::dags::reco", "job_name": "Reconstruction", **dag}
+    client = make_client(lambda _: httpx.Response(200, json=[job]))
+    listed = client.list_available_tasks().tasks
+    assert listed.total_entries == 1
+    assert [(each.dag_id, each.is_paused) for each in listed.dags] == [("reco", True)]
+
+
+def test_a_scan_with_nothing_to_scan_is_told_as_not_started(make_client: MakeClient) -> None:
+    client = make_client(lambda _: httpx.Response(204))
+    with pytest.raises(errors.UnexpectedAnswerError, match="Nothing was started"):
+        client.trigger_task("1")

@@ -357,6 +357,14 @@ def test_degraded_is_told_in_words(
     assert advice in str(checks["readiness"].advice)
 
 
+def test_a_scanhub_of_another_generation_is_a_failure(server: FakeDoctorServer) -> None:
+    server.degrade("exam-manager speaks 2026-02, deployed for 2025-03", "airflow")
+    check = run(server)["readiness"]
+    assert check.outcome is FAILED
+    assert check.detail == "exam-manager speaks 2026-02, deployed for 2025-03."
+    assert "ScanHubContract" in str(check.advice)
+
+
 def test_all_that_is_degraded_is_told(server: FakeDoctorServer) -> None:
     server.degrade("reconciler", "airflow")
     detail = run(server)["readiness"].detail

@@ -18,8 +18,12 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.exam import ItemStatus, ResultType
 from workflow_manager.domain.operator_comment import put_word
+from workflow_manager.domain.told_run import ToldFile, ToldRun
 
 BASE = "http://exam-manager:8000/api/v1/exam"
+TOLD = ToldRun(
+    "run", "s3://lake/result/run", files=(ToldFile(ResultType.DICOM, "result/run", "a.dcm"),)
+)
 TASK = {
     "id": "task-1",
     "workflow_id": "workflow-1",
@@ -117,19 +121,34 @@ def test_report_task_fails_when_the_put_is_refused() -> None:
         make_client(server).report_task("task-1", ItemStatus.NEW, 0)
 
 
-def test_create_result_posts_the_result() -> None:
-    server = FakeServer(httpx.Response(201, json={}))
-    make_client(server).create_result("task-1", ResultType.DICOM, "result/run", "a.dcm")
-    assert server.lines == [f"POST {BASE}/result"]
-    assert server.requests[0].content == (
+def test_report_run_posts_each_result() -> None:
+    server = FakeServer(httpx.Response(200, json=TASK), httpx.Response(201, json={}))
+    assert make_client(server).report_run("task-1", TOLD) == []
+    assert server.lines == [f"GET {BASE}/task/task-1", f"POST {BASE}/result"]
+    assert server.requests[1].content == (
         b'{"task_id":"task-1","type":"DICOM","status":"NEW",'
         b'"directory":"result/run","filename":"a.dcm","progress":0.0}'
     )
 
 
-def test_create_result_fails_when_it_is_refused() -> None:
+def test_report_run_fails_when_it_is_refused_by_a_proxy() -> None:
+    server = FakeServer(httpx.Response(200, json=TASK), httpx.Response(400))
     with pytest.raises(UpstreamRefusedError):
-        make_client(FakeServer(httpx.Response(400))).create_result("1", ResultType.MRD, "", "")
+        make_client(server).report_run("1", TOLD)
+
+
+def test_a_run_without_files_is_told_by_its_task_alone() -> None:
+    server = FakeServer(httpx.Response(500))
+    assert make_client(server).report_run("1", ToldRun("run", "s3://lake/result/run")) == []
+    assert server.lines == []
+
+
+def test_a_failure_is_new_there_and_its_reason_in_the_comment() -> None:
+    server = FakeServer(httpx.Response(200, json=TASK))
+    make_client(server).report_task("task-1", ItemStatus.ERROR, 0, "Device offline.")
+    comment = put_word("as it was", "Device offline.")
+    told = {"status": "NEW", "progress": 0, "comment": comment}
+    assert json.loads(server.requests[1].content) == TASK | told
 
 
 @pytest.mark.parametrize(
@@ -167,11 +186,12 @@ def test_each_refusal_of_exam_manager_is_its_own(refusal: dict[str, Any]) -> Non
     answer = httpx.Response(refusal["status"], json={"detail": refusal["answer"]})
     client = make_client(FakeServer(answer))
     writer = make_client(FakeServer(httpx.Response(200, json=TASK), answer))
+    if refusal["request"].startswith("POST"):
+        assert writer.report_run("1", TOLD) == ["Exam-manager refuses a result of type DICOM."]
+        return
     with pytest.raises(NeighbourRefusedError) as caught:
         if refusal["request"].startswith("PUT"):
             writer.report_task("1", ItemStatus.STARTED, 0)
-        elif refusal["request"].startswith("POST"):
-            client.create_result("1", ResultType.DICOM, "", "")
         else:
             client.get_workflow("1")
     assert (caught.value.status, caught.value.is_own) == (refusal["status"], True)

@@ -1,10 +1,10 @@
 import pytest
 
-from tests.contracts.scanhub import Hospital, ScanHubContract
+from tests.contracts.scanhub import Hospital, ScanHub2025Contract
 from tests.fakes.world import RECONSTRUCTION_ID, SCAN_ARGS, SCAN_ID, TOKEN, WORKFLOW_ID, make_world
 
 
-class TestFakes(ScanHubContract):
+class TestFakes(ScanHub2025Contract):
     @pytest.fixture
     def hospital(self) -> Hospital:
         world = make_world()

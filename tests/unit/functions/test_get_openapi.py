@@ -9,7 +9,7 @@ import pytest
 from local.setup import DEV
 from local.swagger_ui import FILES, place
 from tests.unit.functions.conftest import Invoke, load_event, read_body
-from tools.openapi import DOCUMENT, make_document
+from tools.openapi import make_documents
 
 # How an address may begin: API Gateway's stage, a domain's base path, the emulator, none.
 BEFORE = ["/api", "/wm", "/restapis/abc123/api/_user_request_", ""]
@@ -125,5 +125,8 @@ def test_place_leaves_the_packages_files_and_no_others(tmp_path: Any) -> None:
     assert all((tmp_path / name).read_bytes() == (dist / name).read_bytes() for name in FILES)
 
 
-def test_get_openapi_document_is_current() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == make_document()
+def test_get_openapi_documents_are_current() -> None:
+    documents = make_documents()
+    assert len(documents) == 2
+    for path, text in documents.items():
+        assert path.read_text(encoding="utf-8") == text

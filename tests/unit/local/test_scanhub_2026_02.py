@@ -3,8 +3,9 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +18,8 @@ from local.scanhub.contract_2026_02.models import BrokenTask, TaskOut
 from local.scanhub.dependencies import StandIn
 from local.scanhub.errors import UnhandledError
 from local.scanhub.server import open_socket, serve
+from tests.fakes.upload_server import UPLOAD_ID, FakeUploadServer
+from tests.unit.local.conftest import API_URL, PART_SIZE_BYTES
 from tests.unit.local.device_socket import Device
 
 START = "/api/v1/device/start_scan_via_websocket"
@@ -31,6 +34,7 @@ class Today:
     stand_in: StandIn
     client: httpx.Client
     release: threading.Event  # a scan acquires only while this is set
+    uploads: FakeUploadServer
     task_id: str = ""
     device_id: str = ""
 
@@ -50,7 +54,7 @@ class Today:
         return self.client.post(START, json=self.get_task())
 
     def switch_on(self, kind: str, **more: Any) -> None:
-        fault = {"service": "scanner", "kind": kind, **more}
+        fault = {"service": "scanner", "kind": kind} | more
         self.client.post("/_control/faults", json=fault).raise_for_status()
 
     def wait_for_scan(self) -> Json:
@@ -85,6 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Today]:
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     settings = Settings(address, contract="2026-02", scan_duration_s=0.0, acquire=acquire)
     settings.volume = tmp_path_factory.mktemp("data")
+    settings.transport = httpx.MockTransport(lambda request: today.uploads.answer(request))
     stand_in = make_stand_in(settings)
     with (
         serve(make_app(stand_in), listener),
@@ -96,7 +101,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Today]:
             limits=httpx.Limits(max_keepalive_connections=0),
         ) as client,
     ):
-        yield Today(stand_in, client, release)
+        today = Today(stand_in, client, release, FakeUploadServer(PART_SIZE_BYTES))
+        yield today
         release.set()
 
 
@@ -105,6 +111,7 @@ def today(server: Today) -> Iterator[Today]:
     client = server.client
     client.delete("/_control/faults").raise_for_status()
     settings = {"finishes_first": False, "file_name": "phantom.h5", "transfer_duration_s": 0}
+    settings |= {"workflow_manager_url": ""}
     client.put("/_control/scanner", json=settings).raise_for_status()
     known = server.stand_in.credentials
     user = server.stand_in.accounts.log_in(known["username"], known["password"])
@@ -119,9 +126,11 @@ def today(server: Today) -> Iterator[Today]:
 @contextmanager
 def connect(today: Today) -> Iterator[Device]:
     """Yield a new device that is connected; the workflow's scan is its."""
-    made = today.client.post(
-        "/api/v1/device/createdevice", json={"name": "n", "description": "d"}
-    ).json()
+    new = {"name": "n", "description": "d"}
+    answer = today.client.post("/api/v1/device/createdevice", json=new).raise_for_status()
+    made = answer.json()
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert len(made["device_token"]) == 2048
     with open_device(today, made["device_id"], made["device_token"]) as device:
         today.device_id = made["device_id"]
         yield device
@@ -154,7 +163,20 @@ def test_a_scan_ends_with_its_file_on_the_volume_and_its_result_set(today: Today
     assert (result["type"], result["files"], result["meta"]) == ("NOT_SET", ["phantom.h5"], None)
     assert result["directory"] == f"/data/{task['workflow_id']}/{task['id']}/{result['id']}"
     assert today.list_files() == [f"{result['id']}/phantom.h5"]
+    assert datetime.fromisoformat(result["datetime_created"]).tzinfo is None
     assert today.get_device()["status"] == "ONLINE"
+
+
+def test_the_file_is_also_uploaded_for_its_task_where_that_is_wanted(today: Today) -> None:
+    token = today.client.headers["Authorization"].removeprefix("Bearer ")
+    today.uploads = FakeUploadServer(PART_SIZE_BYTES)
+    today.uploads.token = token
+    today.client.put("/_control/scanner", json={"workflow_manager_url": API_URL})
+    today.start()
+    scan = today.wait_for_scan()
+    assert (scan["state"], scan["error"], scan["upload_id"]) == ("finished", None, UPLOAD_ID)
+    assert (today.uploads.whole, today.uploads.body["task_id"]) == (RAW_DATA, today.task_id)
+    assert len(today.list_files()) == 1
 
 
 @pytest.mark.parametrize(
@@ -171,7 +193,6 @@ def test_the_type_of_a_result_is_that_of_the_suffix(today: Today, name: str, kin
 def test_two_starts_are_two_scans_and_two_results(today: Today) -> None:
     today.release.clear()
     assert [today.start().status_code, today.start().status_code] == [200, 200]
-    assert today.get_device()["status"] == "BUSY"
     today.release.set()
     wait_until(lambda: today.scan()["n_starts"] == 2 and today.scan()["state"] == "finished")
     assert len(today.get_task()["results"]) == 2
@@ -239,6 +260,18 @@ def test_a_lost_socket_refuses_the_next_start(today: Today, kind: str, status: s
     assert (today.get_task()["status"], today.get_device()["status"]) == ("INPROGRESS", status)
     answer = today.start()
     assert (answer.status_code, answer.json()["detail"]) == (503, "Device offline.")
+
+
+@pytest.mark.parametrize("kind", ["status", "garbage", "drop"])
+def test_an_answer_that_is_lost_leaves_what_was_done(today: Today, kind: str) -> None:
+    result_path = "/api/v1/exam/result"
+    fault = {"method": "POST", "path_contains": "/result", "after_processing": True, "times": 1}
+    today.switch_on(kind, **fault | {"service": "exam-manager"})
+    with suppress(httpx.RemoteProtocolError):
+        answer = today.client.post(result_path, params={"task_id": today.task_id})
+        assert answer.status_code == 503 or b"no JSON" in answer.content
+    # A blank result, which the next try finds
+    assert [each["directory"] for each in today.get_task()["results"]] == [""]
 
 
 # ------------------------------------------------------------------------ a device's socket

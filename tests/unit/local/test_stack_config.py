@@ -46,6 +46,18 @@ def test_from_environ_refuses_one_port_for_two_services() -> None:
         StackConfig.from_environ({"SCANHUB_AWS_PORT": "18090"})
 
 
+@pytest.mark.parametrize(("text", "contract"), [("", None), ("2026-02", "2026-02")])
+def test_from_environ_reads_the_contract(text: str, contract: str | None) -> None:
+    config = StackConfig.from_environ({"SCANHUB_CONTRACT": text})
+    assert config.scanhub_contract == contract
+    assert config.new_contract == (contract or "2025-03")
+
+
+def test_from_environ_refuses_an_unknown_contract() -> None:
+    with pytest.raises(StackError, match="2025-03 or 2026-02, not 'A'"):
+        StackConfig.from_environ({"SCANHUB_CONTRACT": "A"})
+
+
 def test_from_environ_reads_a_folder_of_dags_beside_the_projects_own(tmp_path: Path) -> None:
     config = StackConfig.from_environ({"DAGS": str(tmp_path)})
 

@@ -24,6 +24,7 @@ KEYS = [
     "airflow_username",
     "airflow_password",
     "scanhub_url",
+    "scanhub_contract",
     "username",
     "password",
     "token",
@@ -123,6 +124,18 @@ def test_up_says_that_the_stack_does_not_read_a_folder_of_dags(
         stack.up(replace(config, own_dags_folder=other))
 
 
+def test_up_says_that_the_stack_speaks_another_contract(
+    config: StackConfig, description: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "is_up", lambda _: True)
+    description = replace(description, scanhub_contract="2026-02")
+    write_stack(description, config)
+    for asked in (None, "2026-02"):
+        assert stack.up(replace(config, scanhub_contract=asked)) == description
+    with pytest.raises(StackError, match="speaks 2026-02: make down"):
+        stack.up(replace(config, scanhub_contract="2025-03"))
+
+
 def test_up_names_the_way_out_when_kept_data_may_be_the_cause(
     config: StackConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +198,13 @@ def test_make_parameters_passes_arns_but_no_secret() -> None:
     assert "AirflowSecretArn=arn:a" in parameters
     assert "DeviceManagerUri=http://127.0.0.1:18090" in parameters
     assert not any("password" in parameter.lower() for parameter in parameters)
+
+
+@pytest.mark.parametrize("contract", [None, "2026-02"])
+def test_make_parameters_names_the_contract_that_is_asked_for(contract: str | None) -> None:
+    parameters = make_parameters(StackConfig(scanhub_contract=contract), {})
+    named = [text for text in parameters if text.startswith("ScanHubContract=")]
+    assert named == ([f"ScanHubContract={contract}"] if contract else [])
 
 
 def test_digest_inputs_follows_the_sources(tmp_path: Path) -> None:

@@ -103,3 +103,37 @@ def test_get_dicom_takes_no_other_refusal_for_an_unknown_result(world: World) ->
     world.ports.exam.fail_with["get_result"] = NeighbourRefusedError("Failed", 401)
     with pytest.raises(NeighbourRefusedError):
         world.get(UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("file_name", "body"),
+    [("1.dcm", b"first"), ("series_2.dcm", b"second"), (None, b"first")],
+)
+def test_of_a_result_of_several_files_the_named_one_is_shown(
+    world: World, file_name: str | None, body: bytes
+) -> None:
+    result_id = add_series(world)
+    url = call(get_dicom, world.ports, result_id, file_name)
+    assert world.ports.lake.download(url)[0] == body
+
+
+@pytest.mark.parametrize(
+    "file_name", ["series/2.dcm", "quality.json", "../run-2/x.dcm", "3.dcm", ""]
+)
+def test_a_file_that_is_none_of_the_results_images_is_not_shown(
+    world: World, file_name: str
+) -> None:
+    with pytest.raises(NotFoundError):
+        call(get_dicom, world.ports, add_series(world), file_name)
+
+
+def add_series(world: World) -> str:
+    files = {"1.dcm": b"first", "series/2.dcm": b"second", "quality.json": b"{}"}
+    for name, body in files.items():
+        world.ports.lake.put(f"result/run-1/{name}", body, "application/dicom")
+    result_id = world.add(FOLDER, "1.dcm")
+    task = world.ports.exam.tasks[RECONSTRUCTION_ID]
+    listed = task.results[-1].model_copy(update={"files": tuple(files)})
+    changes = {"results": [*task.results[:-1], listed]}
+    world.ports.exam.tasks[RECONSTRUCTION_ID] = task.model_copy(update=changes)
+    return result_id

@@ -153,6 +153,21 @@ def test_reconcile_runs_takes_one_turn_at_a_time(world: MemoryPorts) -> None:
     assert reconcile(world, LEASE_S + 1) == 1
 
 
+def test_an_exam_manager_of_another_generation_is_degraded_and_says_so(
+    world: MemoryPorts,
+) -> None:
+    foreign = "exam-manager speaks 2026-02, deployed for 2025-03"
+    world.exam.foreign = foreign
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    reconcile(world, 0)
+    assert world.store.get_system_status().degraded_at(at(1).at) == ["airflow", foreign]
+
+    world.exam.fail_with["find_foreign_contract"] = UpstreamTimeoutError("late")
+    world.orchestrator.outage = None
+    reconcile(world, 60)
+    assert world.store.get_system_status().degraded_at(at(61).at) == []
+
+
 def test_reconcile_runs_notes_what_the_readiness_check_says(world: MemoryPorts) -> None:
     assert world.store.get_system_status().degraded_at(at(0).at) == ["reconciler"]
 

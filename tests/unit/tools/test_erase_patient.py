@@ -11,6 +11,7 @@ from tests.fakes.world import SCAN_ID, TOKEN, WORKFLOW_ID, at, make_world
 from tests.unit.steps.patients.test_find_patient_data import PATIENT_ID, reconstruct, scan
 from tools import erase_patient
 from tools.erase_patient import TOKEN_VARIABLE, main, read_settings, run
+from workflow_manager.contract import Contract
 from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.settings import Settings
@@ -140,6 +141,7 @@ def test_main_names_the_status_of_who_refused(
     monkeypatch.setenv(TOKEN_VARIABLE, "a-token")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setattr(erase_patient, "read_settings", lambda *_: Settings())
+    monkeypatch.setattr(erase_patient, "read_contract", lambda *_: Contract.MARCH_2025)
     monkeypatch.setattr(erase_patient, "build_exam", lambda *_: world.exam)
 
     assert main(["--patient", PATIENT_ID]) == 1

@@ -1,4 +1,4 @@
-"""What starting a scan takes: patient-, sequence- and device-manager, and the devices."""
+"""What starting a scan takes, as of 2025-03: three services, and the devices."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -7,7 +7,8 @@ import httpx
 from pydantic import BaseModel, Field
 
 from workflow_manager.clients.device_address import check_device_address
-from workflow_manager.clients.http import check_login, exchange, read_json, read_model, send
+from workflow_manager.clients.device_start import START_DETAIL, post_start
+from workflow_manager.clients.http import read_json, read_model, send
 from workflow_manager.domain.errors import (
     InvalidInputError,
     LoginExpiredError,
@@ -16,13 +17,10 @@ from workflow_manager.domain.errors import (
     UpstreamRefusedError,
     UpstreamUnreachableError,
 )
-from workflow_manager.domain.exam import Device, DeviceTask, Patient, TaskType
+from workflow_manager.domain.exam import Device, DeviceTask, Patient, SequenceParameters, TaskType
 from workflow_manager.domain.urls import quote_segment
 from workflow_manager.settings import Settings
 
-START_DETAIL = "Error at starting device task."
-# Request timeout, too early, too many requests, nginx's "client closed the connection".
-_UNCERTAIN = {408, 425, 429, 499}
 # How the services themselves say that they have no such thing; a proxy says something else.
 _OWN_WORDS = (
     "Patient not found",
@@ -127,20 +125,11 @@ class HttpScanClient:
         return check_device_address(found.ip_address, self._networks)
 
     def _post(self, url: str, device_task: DeviceTask, auth: httpx.Auth | None) -> None:
-        request = self._start_client.build_request(
-            "POST",
-            url,
-            content=device_task.model_dump_json(by_alias=True),
-            headers={"Content-Type": "application/json"},
-        )
-        response = exchange(self._start_client, request, START_DETAIL, auth)
-        check_login(response, START_DETAIL, auth)
-        if _is_refusal(response):
-            raise UpstreamRefusedError(START_DETAIL, response.status_code)
-        if response.status_code != httpx.codes.OK:
-            raise UpstreamError(START_DETAIL)
-        if response.content:
-            read_json(response, START_DETAIL)
+        if not isinstance(
+            device_task.parametrized_sequence.sequence_parameters, SequenceParameters
+        ):
+            raise InvalidInputError('The task\'s args lack "sequence_parameters".')
+        post_start(self._start_client, url, device_task.model_dump_json(by_alias=True), auth)
 
     def _get(self, url: str, detail: str) -> httpx.Response:
         request = self._client.build_request("GET", url)
@@ -149,14 +138,3 @@ class HttpScanClient:
 
 class _DeviceAddress(BaseModel):
     ip_address: str = Field(max_length=100)
-
-
-def _is_refusal(response: httpx.Response) -> bool:
-    """Tell whether an answer says for certain that nothing was started.
-
-    A proxy may answer for a device that has read the request: only device-manager's own 503 counts,
-    and no 4xx that speaks of time.
-    """
-    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-        return "Device offline." in response.text
-    return response.is_client_error and response.status_code not in _UNCERTAIN

@@ -23,7 +23,12 @@ _FROM_EXAM_MANAGER = {
     ItemStatus.STARTED: TaskStatus.IN_PROGRESS,
     ItemStatus.INPROGRESS: TaskStatus.IN_PROGRESS,
     ItemStatus.FINISHED: TaskStatus.COMPLETED,
+    ItemStatus.ERROR: TaskStatus.FAILED,
     ItemStatus.DELETED: TaskStatus.FAILED,
+}
+_FAILED_BECAUSE = {
+    ItemStatus.DELETED: DELETED_REASON,
+    ItemStatus.ERROR: "Exam-manager shows that it has failed.",
 }
 # Each with a line or two of the audit trail.
 N_DEFINED_PER_COMMIT = 30
@@ -82,6 +87,9 @@ def refresh_execution(
             execution.put_task(known.evolve(**task.orders), cause)
         elif _has_ended(execution, known, task):
             execution.complete(known.task_id, None, cause)
+        elif known.defined_at != task.defined_at:
+            # Moved in the workflow.
+            execution.put_task(known.evolve(defined_at=task.defined_at), cause)
     deleted = {"status": TaskStatus.FAILED, "reason": DELETED_REASON, "is_mirror_due": False}
     for gone in execution.graph.tasks.keys() - {task.task_id for task in current}:
         if execution.graph.tasks[gone].status is TaskStatus.PENDING:
@@ -174,7 +182,7 @@ def make_tasks(
     Returns
     -------
     list[Task]
-        In the order of their creation.
+        In the order of exam-manager's workflow.
 
     Raises
     ------
@@ -208,15 +216,21 @@ def make_tasks(
                 status=status,
                 progress=definition.progress,
                 deadline=_deadline(definition.type, policy, at) if is_running else None,
-                defined_at=definition.datetime_created.isoformat(),
+                defined_at=_find_place(definition),
                 updated_at=at,
                 created_at=at,
                 # The operator is to be told that it waits for its data.
                 is_mirror_due=is_running and definition.status is ItemStatus.FINISHED,
-                reason=DELETED_REASON if status is TaskStatus.FAILED else None,
+                reason=_FAILED_BECAUSE.get(definition.status),
             )
         )
     return tasks
+
+
+def _find_place(definition: ExamTask) -> str:
+    if definition.position is None:
+        return definition.datetime_created.isoformat()
+    return f"{definition.position:010d} {definition.datetime_created.isoformat()}"
 
 
 def _keep_args(definition: ExamTask) -> dict[str, str]:

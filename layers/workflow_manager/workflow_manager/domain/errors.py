@@ -19,6 +19,7 @@ ScanHubError
     ├── UpstreamUnreachableError no connection: the request was certainly not carried out
     ├── UpstreamTimeoutError     no answer in time: the outcome is unknown
     ├── MissingPermissionError   AWS or Airflow refuses the deployment itself: no outage
+    ├── ForeignContractError     a service of ScanHub is of another generation: no outage
     └── DeviceStartError         a scan was not started, or nobody knows whether it was
 """
 
@@ -107,10 +108,12 @@ class UpstreamRefusedError(UpstreamError):
         One sentence for a person.
     status
         The HTTP status it answered.
+    reason
+        Why, in one of the texts that we know of it.
     """
 
-    def __init__(self, detail: str, status: int) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, status: int, reason: str | None = None) -> None:
+        super().__init__(detail, reason)
         self.status = status
 
 
@@ -153,6 +156,21 @@ class MissingPermissionError(UpstreamError):
 
     def __init__(self) -> None:
         super().__init__("The deployment lacks a permission; its operator was told.")
+
+
+class ForeignContractError(UpstreamError):
+    """A service of ScanHub is of another generation than the one that we are deployed for.
+
+    Parameters
+    ----------
+    service
+        The service, by its name.
+    spoken, deployed
+        The two generations.
+    """
+
+    def __init__(self, service: str, spoken: str, deployed: str) -> None:
+        super().__init__(f"{service} speaks {spoken}, deployed for {deployed}")
 
 
 class DeviceStartError(UpstreamError):

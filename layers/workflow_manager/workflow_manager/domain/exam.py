@@ -1,7 +1,7 @@
-"""Records of exam-, patient-, sequence- and device-manager, as they send them.
+"""Records of exam-, patient-, sequence- and device-manager, as we know them.
 
-Field names and enumerations are the wire contract of ScanHub's older API (generation A); fields
-that we do not use are left out.
+Field names and enumerations are the wire contract of ScanHub's older API (generation A); what later
+ones have besides is optional. Fields that we do not use are left out.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ class ItemStatus(StrEnum):
     STARTED = "STARTED"
     INPROGRESS = "INPROGRESS"
     FINISHED = "FINISHED"
+    ERROR = "ERROR"
     DELETED = "DELETED"
 
 
@@ -67,16 +68,36 @@ class ResultType(StrEnum):
 
 
 class ExamResult(ScanHubModel):
-    """A result that exam-manager lists with a task."""
+    """A result that exam-manager lists with a task.
+
+    Attributes
+    ----------
+    filename
+        Of several, the one to show.
+    files
+        All of its files, by their names below `directory`; empty: the one.
+    datetime_created
+        Naive, in the server's own time.
+    """
 
     id: str = ""
     type: str
     directory: str = ""
     filename: str = ""
+    files: tuple[str, ...] = ()
+    datetime_created: datetime | None = None
 
 
 class ExamTask(ScanHubModel):
-    """A task as exam-manager defines it."""
+    """A task as exam-manager defines it.
+
+    Attributes
+    ----------
+    input_task_ids
+        The tasks whose data it takes, where they are a field of its own; None: the args may tell.
+    position
+        Its place in the workflow; None: tasks are in the order of their creation.
+    """
 
     id: str
     workflow_id: str | None = None
@@ -85,12 +106,25 @@ class ExamTask(ScanHubModel):
     type: TaskType
     args: dict[str, str] = Field(default_factory=dict)
     destinations: dict[str, str] = Field(default_factory=dict)
+    input_task_ids: tuple[str, ...] | None = None
+    position: int | None = None
     status: ItemStatus
     progress: int = 0
     is_template: bool = False
     datetime_created: datetime
     datetime_updated: datetime | None = None
     results: list[ExamResult] = Field(default_factory=list)
+
+    @property
+    def has_fresh_data(self) -> bool:
+        """Whether a file has come for it since its state was last written, by one clock.
+
+        A device that sends its file is not heard of the end of its scan.
+        """
+        written_at = self.datetime_updated
+        files = (each for each in self.results if each.directory and each.type != "CALIBRATION")
+        came = (each.datetime_created for each in files)
+        return written_at is not None and any(at is not None and at >= written_at for at in came)
 
 
 def asks_for_simulation(args: Mapping[str, str]) -> bool:
@@ -132,10 +166,18 @@ class PatientExam(ScanHubModel):
 
 
 class Patient(ScanHubModel):
-    """What starting a scan needs of a patient. Never stored, never logged."""
+    """What starting a scan needs of a patient. Never stored, never logged.
+
+    Attributes
+    ----------
+    height_cm, weight_kg
+        None: the exam has them.
+    """
 
     birth_date: date
     sex: Gender
+    height_cm: FiniteFloat | None = None
+    weight_kg: FiniteFloat | None = None
 
 
 class Device(ScanHubModel):
@@ -189,22 +231,49 @@ class SequenceParameters(ScanHubModel):
     fov_offset: Xyz
 
 
+class LowerXyz(ScanHubModel):
+    """A vector in ScanHub's later, lower-case spelling."""
+
+    x: FiniteFloat
+    y: FiniteFloat
+    z: FiniteFloat
+
+
+class AcquisitionParameter(ScanHubModel):
+    """How the field of view of a sequence is scaled, moved and turned."""
+
+    fov_scaling: LowerXyz
+    fov_offset: LowerXyz
+    fov_rotation: LowerXyz
+
+
+# None: the sequence as it is.
+ScanParameters = SequenceParameters | AcquisitionParameter | None
+
+
 class ParametrizedSequence(ScanHubModel):
     """A sequence document with the limits and parameters to run it with."""
 
     acquisition_limits: AcquisitionLimits
-    sequence_parameters: SequenceParameters
+    sequence_parameters: ScanParameters
     sequence: str
 
 
 class DeviceTask(ScanHubModel):
-    """What a device is sent to start a scan; `record_id` is the task's id."""
+    """What a device is sent to start a scan; `record_id` is the task's id.
+
+    Attributes
+    ----------
+    sequence_id
+        Of the sequence: devices take its document.
+    """
 
     device_id: str
     record_id: str
     command: str = "START"
     parametrized_sequence: ParametrizedSequence
     user_access_token: str = Field(repr=False)
+    sequence_id: str = Field(default="", exclude=True)
 
 
 class User(ScanHubModel):

@@ -104,7 +104,14 @@ class NamedInputs:
         return copy.id
 
 
+def names_inputs(task: ExamTask) -> bool:
+    """Tell whether a task says whose data it takes."""
+    return task.input_task_ids is not None or INPUTS_ARG in task.args
+
+
 def _parse(task: ExamTask) -> list[str]:
+    if task.input_task_ids is not None:
+        return list(task.input_task_ids)
     named = task.args.get(INPUTS_ARG, "[]")
     try:
         entries = json.loads(named)

@@ -70,7 +70,8 @@ class Task(Entity):
     may_scan_until
         The start failed without a word of the device, which is kept from other scans until then.
     defined_at
-        ``datetime_created`` of exam-manager, naive server-local: only good for sorting.
+        Its place in the workflow, or ``datetime_created`` of exam-manager, naive server-local: only
+        good for sorting.
     is_mirror_due
         Exam-manager has not been told of the present status yet.
     report_retry_at
@@ -202,7 +203,7 @@ class Task(Entity):
     def orders(self) -> dict[str, object]:
         """What exam-manager says of how an attempt is carried out."""
         inputs = ("input_task_ids", "input_problems")
-        names = ("task_type", "args", "destinations", "is_oversized", *inputs)
+        names = ("task_type", "args", "destinations", "is_oversized", "defined_at", *inputs)
         return {name: getattr(self, name) for name in names}
 
     @property

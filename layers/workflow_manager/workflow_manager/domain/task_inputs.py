@@ -11,7 +11,13 @@ from graphlib import CycleError, TopologicalSorter
 
 from workflow_manager.domain.errors import InvalidInputError
 from workflow_manager.domain.exam import ExamTask, ExamWorkflow, TaskType, asks_for_simulation
-from workflow_manager.domain.named_inputs import INPUTS_ARG, NO_TEMPLATES, NamedInputs, Templates
+from workflow_manager.domain.named_inputs import (
+    INPUTS_ARG,
+    NO_TEMPLATES,
+    NamedInputs,
+    Templates,
+    names_inputs,
+)
 
 MAX_N_TASKS = 1000
 MAX_N_SHOWN = 10
@@ -23,6 +29,8 @@ MADE_TOGETHER = timedelta(seconds=1)
 
 _NO_SCAN = "It has no data to work on: the workflow has no scan."
 _NOT_FED = f'A reconstruction works on data, and "{INPUTS_ARG}" names none.'
+# In the words of ScanHub: the copy of a template loses inputs from outside, and nobody is told.
+_NO_INPUT = f'DAG task input does not exist: name a task of the workflow in "{INPUTS_ARG}".'
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Inputs:
 def resolve_inputs(
     workflow: ExamWorkflow, templates: Templates = NO_TEMPLATES, *, is_simulated: bool = False
 ) -> dict[str, Inputs]:
-    """Return the tasks of a workflow, in the order of their creation, with their inputs.
+    """Return the tasks of a workflow, in its order, else of their creation, with their inputs.
 
     Parameters
     ----------
@@ -59,12 +67,17 @@ def resolve_inputs(
     # Scans first among tasks created in one moment: a list may come in another order each time.
     ordered = sorted(
         workflow.tasks,
-        key=lambda task: (task.datetime_created, not task.type.is_device_task, task.id),
+        key=lambda task: (
+            task.position or 0,
+            task.datetime_created,
+            not task.type.is_device_task,
+            task.id,
+        ),
     )
     names = NamedInputs(ordered, templates)
     inputs = _find_nearest(ordered)
     for task in ordered:
-        if INPUTS_ARG in task.args:
+        if names_inputs(task):
             inputs[task.id] = Inputs(*names.find(task))
     if sum(len(each.task_ids) for each in inputs.values()) > MAX_N_INPUTS:
         raise InvalidInputError(f"The workflow's tasks name more than {MAX_N_INPUTS} inputs.")
@@ -136,6 +149,8 @@ def _require_data(task: ExamTask, inputs: Inputs, by_id: Mapping[str, ExamTask])
         return replace(inputs, problems=(problem,))
     if inputs.task_ids:
         return inputs
+    if task.input_task_ids is not None:
+        return Inputs(problems=(_NO_INPUT,))
     # An empty list is the operator's word that a processing task needs no data.
     if INPUTS_ARG not in task.args:
         return Inputs(problems=(_NO_SCAN,))

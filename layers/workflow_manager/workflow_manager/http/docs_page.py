@@ -1,10 +1,11 @@
-"""The page at /docs: Swagger UI, which loads nothing from other hosts."""
+"""The OpenAPI document, and the page at /docs: Swagger UI, which loads nothing from other hosts."""
 
 import base64
 from pathlib import Path
 
 from fastapi import Response
 
+from workflow_manager.contract import Contract
 from workflow_manager.domain.errors import NotFoundError
 
 SWAGGER_UI = "swagger_ui"
@@ -21,6 +22,11 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+def document_name(contract: Contract) -> str:
+    """Return the name of the OpenAPI document of a contract."""
+    return "openapi.json" if contract is Contract.MARCH_2025 else f"openapi-{contract}.json"
 
 
 def answer_page(folder: Path, url_path: str) -> Response:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from workflow_manager.contract import Contract, get_contract
 from workflow_manager.domain import errors
 from workflow_manager.domain.text import replace_surrogates
 from workflow_manager.http.routing import PROBLEM_JSON
@@ -34,6 +35,7 @@ STATUS_BY_ERROR: dict[type[errors.ScanHubError], HTTPStatus] = {
     errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.MisconfiguredError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.MissingPermissionError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ForeignContractError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamTimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
 }
@@ -106,7 +108,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def answer_known(_: Request, error: errors.ScanHubError) -> JSONResponse:
         status = status_of(error)
         logger.info("refused", extra={"error": type(error).__name__, "status": status})
-        answer = problem(status, error.detail, error.reason, error.members)
+        answer = problem(status, *_tell(error), error.members)
         if isinstance(error, errors.VersionConflictError):
             answer.headers["Retry-After"] = str(RETRY_AFTER_S)
         elif isinstance(error, errors.TurnTakenError):
@@ -126,6 +128,14 @@ def add_problem_handlers(app: FastAPI) -> None:
         # Without `input`: what was sent must not come back into somebody's log.
         kept = [{name: item[name] for name in ("loc", "msg", "type")} for item in error.errors()]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, kept)
+
+
+def _tell(error: errors.ScanHubError) -> tuple[str, str | None]:
+    # By this word alone, ScanHub's page of 2026-02 logs its user out.
+    is_new = get_contract() is Contract.FEBRUARY_2026
+    if is_new and isinstance(error, errors.LoginExpiredError):
+        return "Invalid token.", error.detail
+    return error.detail, error.reason
 
 
 def _count(error: errors.ScanHubError) -> None:

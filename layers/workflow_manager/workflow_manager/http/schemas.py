@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
@@ -95,14 +95,6 @@ class ProcessedWorkflowView(BaseModel):
             task=_view_task(processed.execution.graph, processed.task),
             not_checked=processed.not_checked,
         )
-
-
-class TriggeredTaskView(BaseModel):
-    """The answer to a started task; `status` and `data` are ScanHub's."""
-
-    status: Literal["success"] = "success"
-    data: Literal["ok"] = "ok"
-    task: TaskView
 
 
 class CancelledTaskView(BaseModel):

@@ -13,10 +13,10 @@ from workflow_manager.domain.exam import (
     ItemStatus,
     Patient,
     PatientExam,
-    ResultType,
     TaskType,
     User,
 )
+from workflow_manager.domain.told_run import ToldRun
 
 
 class ExamClient(Protocol):
@@ -62,13 +62,20 @@ class ExamClient(Protocol):
         status, progress
             None leaves both to device-manager: the line changes, unless a scan is under way there.
         word
-            For the operator (`put_word`); None takes our line out.
+            For the operator (`put_word`), where tasks have a comment; None takes our line out.
         """
 
-    def create_result(
-        self, task_id: str, result_type: ResultType, directory: str, filename: str
-    ) -> None:
-        """Add a result to a task."""
+    def report_run(self, task_id: str, told: ToldRun) -> list[str]:
+        """Let a task have the results of its run; the same again changes nothing.
+
+        Returns
+        -------
+        list[str]
+            What exam-manager itself refuses for good, in sentences.
+        """
+
+    def find_foreign_contract(self) -> str | None:
+        """Return in words that exam-manager is of another generation; None: it says nothing so."""
 
 
 class ScanClient(Protocol):

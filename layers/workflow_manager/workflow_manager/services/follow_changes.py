@@ -46,7 +46,7 @@ def follow_changes(
     cause: Cause,
 ) -> None:
     """Do once what a message asks for, with its items as they are now; it raises nothing."""
-    for act in _list_acts(store, orchestrator, exam, clock, command, cause):
+    for act in _list_acts(store, orchestrator, exam, command, cause):
         if clock() > cause.at + TIME_BUDGET:
             break
         with keep_going("change not followed"):
@@ -57,12 +57,11 @@ def _list_acts(
     store: WorkflowStore,
     orchestrator: Orchestrator,
     exam: ExamClient,
-    clock: Clock,
     command: ReportTasks | StopDagRuns,
     cause: Cause,
 ) -> list[Callable[[], None]]:
     if isinstance(command, StopDagRuns):
         stop = partial(stop_dag_run, store, orchestrator, cause=cause)
         return [partial(stop, dag_run_id) for dag_run_id in command.dag_run_ids]
-    tell = partial(mirror_task, store, exam, clock, command.workflow_id, cause=cause)
+    tell = partial(mirror_task, store, exam, command.workflow_id, cause=cause)
     return [partial(tell, each, is_repeated=command.is_repeated) for each in command.task_ids]

@@ -9,11 +9,19 @@ from typing import TypeVar
 
 from workflow_manager.domain.dag_run import DagRun, DagRunState
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import InvalidInputError, VersionConflictError
+from workflow_manager.domain.errors import (
+    InvalidInputError,
+    VersionConflictError,
+)
 from workflow_manager.domain.exam import ExamTask
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.domain.task import Task
-from workflow_manager.observability import MetricUnit, count_left_undone, metrics, traced
+from workflow_manager.observability import (
+    MetricUnit,
+    count_left_undone,
+    metrics,
+    traced,
+)
 from workflow_manager.ports import (
     Clock,
     DataLake,
@@ -31,6 +39,7 @@ from workflow_manager.steps.end_overdue import (
     has_overdue_end,
     is_overdue,
 )
+from workflow_manager.steps.find_foreign import find_foreign
 from workflow_manager.steps.keep_going import keep_going
 from workflow_manager.steps.runs.follow_dag_runs import Answers, follow_dag_run, try_to_ask_airflow
 from workflow_manager.steps.runs.stop_dag_run import stop_dag_run
@@ -143,7 +152,7 @@ def reconcile_runs(
         return n_done
     finally:
         n_stumbles = 0 if is_through else status.n_stumbles + 1
-        _note_status(store, orchestrator, turn, active.seen.evolve(n_stumbles=n_stumbles))
+        _note_status(store, orchestrator, exam, turn, active.seen.evolve(n_stumbles=n_stumbles))
 
 
 def _list_active(
@@ -292,7 +301,7 @@ def _tell_exam_manager(
             # Others see that a report is under way, too.
             store.commit([task.put_off_report(at, has_failed=False)])
             ids = (task.workflow_id, task.task_id)
-            mirror_task(store, exam, turn.clock, *ids, turn.cause, is_last=True)
+            mirror_task(store, exam, *ids, turn.cause, is_last=True)
             n_in_vain = 0
 
     for n_told, task in enumerate(turn.order_due(listed)):
@@ -303,7 +312,11 @@ def _tell_exam_manager(
 
 
 def _note_status(
-    store: WorkflowStore, orchestrator: Orchestrator, turn: Turn, seen: SystemStatus
+    store: WorkflowStore,
+    orchestrator: Orchestrator,
+    exam: ExamClient,
+    turn: Turn,
+    seen: SystemStatus,
 ) -> None:
     degraded = seen.degraded
     if not turn.is_over(turn.cause.at + HEALTH_BUDGET):
@@ -313,6 +326,8 @@ def _note_status(
             degraded = ()
     # Before the table, which may be what does not answer.
     metrics.add_metric("AirflowUnhealthy", MetricUnit.Count, int("airflow" in degraded))
+    if not turn.is_over(turn.cause.at + HEALTH_BUDGET):
+        degraded += find_foreign(exam)
     noted = store.get_system_status().evolve(
         checked_at=turn.cause.at,
         degraded=degraded,

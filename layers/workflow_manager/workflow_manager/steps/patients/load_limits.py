@@ -36,8 +36,8 @@ def make_limits(exam_record: Exam, patient: Patient, today: date) -> Acquisition
     try:
         return AcquisitionLimits.model_validate(
             {
-                "patient_height": exam_record.patient_height_cm,
-                "patient_weight": exam_record.patient_weight_kg,
+                "patient_height": _choose(patient.height_cm, exam_record.patient_height_cm),
+                "patient_weight": _choose(patient.weight_kg, exam_record.patient_weight_kg),
                 "patient_gender": patient.sex,
                 "patient_age": calculate_age(patient.birth_date, today),
             }
@@ -47,3 +47,8 @@ def make_limits(exam_record: Exam, patient: Patient, today: date) -> Acquisition
         raise InvalidInputError(
             f"No scan without acquisition limits: the {names} is missing or cannot be."
         ) from None
+
+
+def _choose(of_patient: float | None, of_exam: int | None) -> int | None:
+    # Whole, without rounding, as ScanHub has it.
+    return of_exam if of_patient is None else int(of_patient)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from workflow_manager.domain.device_look import SAID_ERROR
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ScanHubError
 from workflow_manager.domain.exam import ExamTask, ItemStatus
@@ -81,6 +82,8 @@ def _settle(
     task_id = task.task_id
     if reported is None:
         note_missing(execution, task, cause)
+    elif reported.status is ItemStatus.ERROR:
+        execution.fail(task_id, SAID_ERROR, cause)
     elif task.start_lease_until is not None:
         _settle_start(execution, task, reported, cause)
     elif reported.status is not ItemStatus.FINISHED:

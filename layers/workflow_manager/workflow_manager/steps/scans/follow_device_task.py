@@ -3,6 +3,7 @@
 from datetime import timedelta
 from http import HTTPStatus
 
+from workflow_manager.domain.device_look import SAID_ERROR
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.domain.exam import ExamTask, ItemStatus
@@ -30,7 +31,7 @@ def follow_device_task(
     """Update a device task in progress by what device-manager has written to exam-manager.
 
     A scan at 100 is complete, and the tasks that wait for it start. If one of them takes its data,
-    the scan is complete only when the data has come.
+    the scan is complete only when the data has come. One in error has failed.
 
     Returns
     -------
@@ -46,9 +47,14 @@ def follow_device_task(
     is_still = has_stood and reported is not None and is_quiet(known, reported)
     if reported is None:
         note_missing(execution, known, cause)
+    elif reported.status is ItemStatus.ERROR:
+        execution.fail(task.task_id, SAID_ERROR, cause)
     elif reported.status is ItemStatus.FINISHED and not execution.graph.has_followers(known):
         execution.complete(task.task_id, None, cause)
         execution.advance(settings.policy, cause)
+    elif known.waits_for_data and reported.has_fresh_data and known.missing_since is None:
+        # Its file has told the end, of which device-manager has not heard.
+        pass
     elif reported.progress != known.progress or known.missing_since is not None:
         execution.put_task(known.evolve(missing_since=None), cause)
         execution.note_scan(task.task_id, reported.progress, cause)

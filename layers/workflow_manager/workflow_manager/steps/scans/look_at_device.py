@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from workflow_manager.deadline import limit
-from workflow_manager.domain.device_look import DeviceLook, is_later
+from workflow_manager.domain.device_look import SAID_ERROR, DeviceLook, is_later
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.domain.exam import Device, ExamTask, TaskType
@@ -13,6 +13,7 @@ from workflow_manager.observability import logger
 from workflow_manager.ports import ExamClient, MessageQueue, ScanClient, WorkflowStore
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.follow_device_task import (
+    FULL,
     ask_exam_manager,
     find_followed,
     is_quiet,
@@ -33,6 +34,8 @@ def look_at_device(
     cause: Cause,
 ) -> None:
     """Fail a scan whose device says that it has failed, or that it does not scan, for minutes.
+
+    It has not failed if its file has come meanwhile.
 
     Parameters
     ----------
@@ -86,9 +89,21 @@ def _conclude(
     now = ask_exam_manager(exam, task.task_id)
     if now is None or not is_quiet(known, now):
         return
+    if end != SAID_ERROR and now.has_fresh_data:
+        # While a device sends its file, device-manager hears nothing else of it: not the end.
+        _end_scan(execution, known, cause)
+        commit_execution(store, queue, execution)
+        return
     execution.fail(known.task_id, end, cause, may_scan=look.may_scan)
     commit_execution(store, queue, execution)
     logger.warning("scan lost", extra={"task_id": known.task_id, "word": look.word})
+
+
+def _end_scan(execution: Execution, known: Task, cause: Cause) -> None:
+    if execution.graph.has_followers(known):
+        execution.note_scan(known.task_id, FULL, cause)
+    else:
+        execution.complete(known.task_id, None, cause)
 
 
 def _keep(

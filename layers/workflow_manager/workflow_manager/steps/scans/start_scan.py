@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
@@ -21,8 +21,10 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.exam import (
     AcquisitionLimits,
+    AcquisitionParameter,
     DeviceTask,
     ParametrizedSequence,
+    ScanParameters,
     SequenceParameters,
 )
 from workflow_manager.domain.task import Task
@@ -31,6 +33,8 @@ from workflow_manager.ports import Clock, ScanClient, WorkflowStore
 # API Gateway gives the operator up after 29 s, and finding the device may take six of them: no
 # scanner starts behind the operator's back.
 MAX_DELAY = timedelta(seconds=12)
+# What exam-manager has in a field of its own, as JSON.
+TYPED_PARAMETERS_ARG = "acquisition_parameter"
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def start_scan(
             acquisition_limits=order.limits, sequence_parameters=parameters, sequence=sequence
         ),
         user_access_token=order.token,
+        sequence_id=sequence_id,
     )
     if clock() - cause.at > MAX_DELAY:
         raise DeviceStartError("Not started: ScanHub's services answered too slowly.")
@@ -102,6 +107,8 @@ def _explain(error: UpstreamError) -> DeviceStartError:
     if isinstance(error, UpstreamRefusedError):
         if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
             return DeviceStartError("Not started: the device is offline.")
+        if error.reason is not None:
+            return DeviceStartError(f'Not started: device-manager says "{error.reason}".')
         return DeviceStartError(f"Not started: the device refused (status {error.status}).")
     if isinstance(error, UpstreamUnreachableError):
         return DeviceStartError("Not started: the device cannot be reached.")
@@ -124,17 +131,29 @@ def require_arg(task: Task, name: str) -> str:
     raise InvalidInputError(f'The task\'s args lack "{name}".')
 
 
-def parse_parameters(task: Task) -> SequenceParameters:
-    """Return the parameters that a task runs its sequence with.
+def parse_parameters(task: Task) -> ScanParameters:
+    """Return the parameters that a task runs its sequence with; None: as the sequence is.
 
     Raises
     ------
     InvalidInputError
         The parameters are missing or cannot be read.
     """
+    if TYPED_PARAMETERS_ARG in task.args and "sequence_parameters" not in task.args:
+        return _parse_typed(task.args[TYPED_PARAMETERS_ARG])
     try:
         return SequenceParameters.model_validate_json(require_arg(task, "sequence_parameters"))
     except ValidationError:
         raise InvalidInputError(
             'The task\'s args "sequence_parameters" must be JSON: fov and fov_offset, each X, Y, Z.'
+        ) from None
+
+
+def _parse_typed(text: str) -> AcquisitionParameter | None:
+    try:
+        return TypeAdapter(AcquisitionParameter | None).validate_json(text)
+    except ValidationError:
+        raise InvalidInputError(
+            "The task's acquisition_parameter must be null, or fov_scaling, fov_offset and "
+            "fov_rotation, each x, y, z."
         ) from None

@@ -5,50 +5,38 @@ start of a scan. It settles on our newest version, because a task stays due in t
 report of that version has arrived after every older one.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from workflow_manager.domain.dag_run import DagRun
-from workflow_manager.domain.data_lake import result_prefix
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     NeighbourRefusedError,
     UpstreamError,
-    UpstreamTimeoutError,
     VersionConflictError,
 )
-from workflow_manager.domain.exam import ItemStatus, ResultType
-from workflow_manager.domain.result import Result
+from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import Task, TaskStatus
+from workflow_manager.domain.told_run import describe_run
 from workflow_manager.observability import logger
-from workflow_manager.ports import Clock, ExamClient, WorkflowStore
+from workflow_manager.ports import ExamClient, WorkflowStore
 
-# Exam-manager knows neither failure nor cancel: NEW lets the operator start again, and our line of
-# the comment says why.
 _STATUS = {
     TaskStatus.PENDING: ItemStatus.NEW,
-    # Its page knows no INPROGRESS, and shows a play button.
     TaskStatus.IN_PROGRESS: ItemStatus.STARTED,
     TaskStatus.COMPLETED: ItemStatus.FINISHED,
-    TaskStatus.FAILED: ItemStatus.NEW,
-    TaskStatus.CANCELLED: ItemStatus.NEW,
+    TaskStatus.FAILED: ItemStatus.ERROR,
+    TaskStatus.CANCELLED: ItemStatus.ERROR,
 }
 MAX_ROUNDS = 5
 WAITS_FOR_DATA = "Waits for raw data: upload it for this task."
 # A report that exam-manager itself has refused for so long is not repeated: one that is restored
 # from its backup meanwhile is still told.
 MAX_TIME_REFUSED = timedelta(hours=1)
-# Of more, exam-manager is told of one of each type: it lists them with each task, and a POST each
-# would take minutes.
-MAX_N_TOLD = 20
-# The deadline for all results of one task.
-RESULTS_BUDGET = timedelta(seconds=10)
 
 
 def mirror_task(
     store: WorkflowStore,
     exam: ExamClient,
-    clock: Clock,
     workflow_id: str,
     task_id: str,
     cause: Cause,
@@ -76,7 +64,7 @@ def mirror_task(
             return
         if not (task.is_mirror_due or is_repeated or n_rounds):
             return
-        if _report(store, exam, clock, task, cause, is_last=is_last):
+        if _report(store, exam, task, cause, is_last=is_last):
             return
         # The task moved on meanwhile, and our older report may have arrived last: report the task
         # as it is now, even if somebody else has done so. The writer of that newer version has made
@@ -84,18 +72,12 @@ def mirror_task(
 
 
 def _report(
-    store: WorkflowStore,
-    exam: ExamClient,
-    clock: Clock,
-    task: Task,
-    cause: Cause,
-    *,
-    is_last: bool,
+    store: WorkflowStore, exam: ExamClient, task: Task, cause: Cause, *, is_last: bool
 ) -> bool:
     run = store.get_dag_run(task.dag_run_id) if task.dag_run_id else None
     refusals: list[str] = []
     try:
-        _report_results(exam, clock, task, run, refusals)
+        _report_run(exam, task, run, refusals)
         _report_status(exam, task, run)
     except UpstreamError as error:
         if not _is_refused_for_good(task, error, cause):
@@ -163,48 +145,9 @@ def _find_word(task: Task, run: DagRun | None) -> str | None:
     return task.reason
 
 
-def _report_results(
-    exam: ExamClient, clock: Clock, task: Task, run: DagRun | None, refusals: list[str]
-) -> None:
-    if run is None or task.status is not TaskStatus.COMPLETED or not run.results:
+def _report_run(exam: ExamClient, task: Task, run: DagRun | None, refusals: list[str]) -> None:
+    if run is None:
         return
-    # POST is not idempotent there: an earlier try whose answer was lost shows in the list.
-    known = {(item.directory, item.filename) for item in exam.get_task(task.task_id).results}
-    until = clock() + RESULTS_BUDGET
-    for result in _choose_told(run.results):
-        directory, filename = _locate(run, result)
-        if (directory, filename) in known:
-            continue
-        _check_time(clock, until)
-        try:
-            exam.create_result(task.task_id, result.type, directory, filename)
-        except NeighbourRefusedError as error:
-            if not error.is_own:
-                raise
-            # One that it does not take holds up neither the others nor the end of the task.
-            refusals.append(f"Exam-manager refuses a result of type {result.type}.")
-
-
-def _choose_told(results: Sequence[Result]) -> list[Result]:
-    """Return what exam-manager is told of; last the middle of a series, which its viewer shows."""
-    if len(results) <= MAX_N_TOLD:
-        middle = len(results) // 2
-        return [*results[:middle], *results[middle + 1 :], *results[middle : middle + 1]]
-    by_type: dict[ResultType, list[Result]] = {}
-    for each in results:
-        by_type.setdefault(each.type, []).append(each)
-    return [each[len(each) // 2] for each in sorted(by_type.values(), key=len)]
-
-
-def _check_time(clock: Clock, until: datetime) -> None:
-    if clock() > until:
-        raise UpstreamTimeoutError("Exam-manager takes the results too slowly.")
-
-
-def _locate(run: DagRun, result: Result) -> tuple[str, str]:
-    if run.is_simulated:
-        return "", result.key
-    is_in_lake = result.key.startswith(result_prefix(run.dag_run_id))
-    path = f"s3://{run.bucket}/{result.key}" if is_in_lake else result.key
-    directory, _, filename = path.rpartition("/")
-    return directory, filename
+    results = run.results if task.status is TaskStatus.COMPLETED else ()
+    # One that it does not take holds up neither the others nor the end of the task.
+    refusals += exam.report_run(task.task_id, describe_run(run, results))

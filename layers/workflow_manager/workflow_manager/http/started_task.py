@@ -1,0 +1,80 @@
+"""The answer to a started task, in the shape of the deployment's contract."""
+
+from typing import Any, Literal
+
+from fastapi import Response
+from pydantic import BaseModel, Field
+
+from workflow_manager.contract import Contract, get_contract
+from workflow_manager.domain.exam import ExamTask
+from workflow_manager.domain.task import Task
+from workflow_manager.http.task_schemas import TaskView
+from workflow_manager.ports import ExamClient
+
+# What makes a scan of an acquisition: without either, ScanHub does nothing, and says so by 204.
+_OF_A_SCAN = ("sequence_id", "calibration")
+
+
+class TriggeredTaskView(BaseModel):
+    """The answer to a started task; `status` and `data` are ScanHub's."""
+
+    status: Literal["success"] = "success"
+    data: str = "ok"
+    task: TaskView
+
+
+class StartedScanView(BaseModel):
+    """The answer to a started scan; `status` and `data` are ScanHub's."""
+
+    status: Literal["success"] = "success"
+    data: str = "Device task started successfully."
+    task: TaskView
+
+
+class StartedRunView(BaseModel):
+    """The answer to a started run; `message` and `data` are ScanHub's."""
+
+    message: str = "DAG triggered successfully"
+    data: str = Field(description="The id of the run.")
+    task: TaskView
+
+
+def started_task_model() -> object:
+    """Return the type of the answer."""
+    is_new = get_contract() is Contract.FEBRUARY_2026
+    return StartedScanView | StartedRunView if is_new else TriggeredTaskView
+
+
+def empty_answers() -> dict[int | str, dict[str, Any]]:
+    """Return the answer without a body, for the OpenAPI."""
+    if get_contract() is Contract.MARCH_2025:
+        return {}
+    return {204: {"description": "The acquisition has nothing to scan: nothing was started."}}
+
+
+def view_started_task(task: Task) -> BaseModel:
+    """Return the answer to a task that is in progress."""
+    view = TaskView.of(task)
+    if get_contract() is Contract.MARCH_2025:
+        return TriggeredTaskView(task=view)
+    if task.task_type.is_device_task:
+        return StartedScanView(task=view)
+    return StartedRunView(data=task.dag_run_id or "", task=view)
+
+
+def find_empty_answer(exam: ExamClient, task_id: str) -> Response | None:
+    """Return the answer to an acquisition that has nothing to scan; None: it has, or is none.
+
+    Raises
+    ------
+    UpstreamError
+        Exam-manager does not say.
+    """
+    if get_contract() is Contract.MARCH_2025 or _has_a_scan(exam.get_task(task_id)):
+        return None
+    return Response(status_code=204)
+
+
+def _has_a_scan(definition: ExamTask) -> bool:
+    is_scan = definition.type.is_device_task and not definition.is_template
+    return not is_scan or any(definition.args.get(name) for name in _OF_A_SCAN)
