@@ -189,8 +189,8 @@ test-sam-local: setup ## sam local with a container engine, on the laptop stack;
 	$(BIN)/pytest tests/sam_local
 
 .PHONY: test-load
-test-load: setup ## A thousand events and a hundred workflows on the laptop stack
-	$(BIN)/pytest tests/e2e -m load
+test-load: setup ## A thousand events and a hundred workflows on the laptop stack; 2 GiB over the bridge
+	$(BIN)/pytest tests/e2e tests/integration/test_bridge_process.py -m load
 
 .PHONY: test-restart
 test-restart: setup ## make down and make up keep everything, make reset forgets it

@@ -66,7 +66,7 @@ class Downloader:
         """
         with _explaining():
             self._check_run(dag_run_id)
-            listing = _Listing(self.api, dag_run_id)
+            listing = Listing(self.api, dag_run_id)
             targets = [
                 Target(
                     folder,
@@ -98,7 +98,7 @@ class Downloader:
             raise errors.ResultUnavailableError(message)
 
     def _fetch(
-        self, listing: _Listing, targets: list[Target], on_progress: OnProgress | None
+        self, listing: Listing, targets: list[Target], on_progress: OnProgress | None
     ) -> None:
         # All that can be seen before the first byte: no long download is to end at a file that
         # is in its way.
@@ -126,9 +126,24 @@ class _Offer:
     size_bytes: int | None
 
 
-class _Listing:
-    # What a run offers, by key, and why not the rest. A series shares one preview, which is no
-    # result by itself and comes without its size.
+class Listing:
+    """What a run offers, by key, and why not the rest.
+
+    A series shares one preview, which is no result by itself and comes without its size.
+
+    Parameters
+    ----------
+    api
+        Lists it.
+    dag_run_id
+        The run.
+
+    Raises
+    ------
+    ResultUnavailableError
+        It has no files at all.
+    """
+
     def __init__(self, api: DagRunOperations, dag_run_id: str) -> None:
         self.prefix = f"result/{dag_run_id}/"
         self.offers: dict[str, _Offer] = {}
@@ -142,11 +157,13 @@ class _Listing:
             raise errors.ResultUnavailableError(message)
 
     def get_url(self, key: str) -> str:
+        """Return where a file can be had, or raise a `GoneError`."""
         if key not in self.offers:
             raise GoneError(self.unavailable.get(key, "It is not listed any more."))
         return self.offers[key].url
 
     def renew(self, key: str, refused_url: str) -> str:
+        """Return a fresh URL of a file, in place of one that S3 refused."""
         with self._lock:
             # All URLs are of about the same age: one thread renews them for all.
             if self.get_url(key) == refused_url:

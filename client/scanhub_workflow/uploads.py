@@ -86,7 +86,15 @@ class Uploader:
     http: httpx.Client = field(repr=False)
     retry: Retry
 
-    def begin(self, path: Path, dag_id: str | None, task_id: str | None) -> FileUpload:
+    def begin(
+        self,
+        path: Path,
+        dag_id: str | None,
+        task_id: str | None,
+        *,
+        told_name: str = "",
+        idempotency_key: str = "",
+    ) -> FileUpload:
         """Plan the upload of a file.
 
         Parameters
@@ -95,15 +103,19 @@ class Uploader:
             The file.
         dag_id, task_id
             What it is for: one of the two.
+        told_name
+            What the API is told in place of the file's own name.
+        idempotency_key
+            The same one plans no second upload for a day.
         """
         fingerprint = check_file(path)
         # A name may hold bytes that are no text, which JSON cannot hold.
-        file_name = os.fsencode(path.name).decode(errors="replace")
+        file_name = told_name or os.fsencode(path.name).decode(errors="replace")
         body = CreateUploadBody(
             file_name=file_name, size_bytes=fingerprint.size_bytes, dag_id=dag_id, task_id=task_id
         )
-        trace = make_traceparent()
-        view = self.api.create_upload(body, idempotency_key=uuid.uuid4().hex, traceparent=trace)
+        trace, key = make_traceparent(), idempotency_key or uuid.uuid4().hex
+        view = self.api.create_upload(body, idempotency_key=key, traceparent=trace)
         return FileUpload(self, view, path, fingerprint, trace)
 
     def resume(self, path: Path, upload_id: str) -> FileUpload:

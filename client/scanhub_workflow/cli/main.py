@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from scanhub_workflow.cli import (
+    bridge,
     control,
     doctor,
     download,
@@ -116,6 +117,7 @@ for command in (
     control.retry,
     runs.rejected,
     doctor.doctor,
+    bridge.bridge,
 ):
     app.command()(command)
 

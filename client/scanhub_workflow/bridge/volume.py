@@ -1,0 +1,151 @@
+"""ScanHub's data volume on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from uuid import UUID
+
+from scanhub_workflow.bridge.reasons import CannotError
+from scanhub_workflow.errors import UnwritableFolderError
+from scanhub_workflow.names import is_plain_name
+from scanhub_workflow.targets import refuse_links
+
+# Where all of ScanHub's services have it.
+MOUNT = PurePosixPath("/data")
+
+
+class Volume:
+    """The folder that ScanHub's containers have as ``/data``.
+
+    Parameters
+    ----------
+    root
+        Where it is here.
+    reserve_bytes
+        How much of the disk stays free.
+
+    Raises
+    ------
+    CannotError
+        It is not there.
+    """
+
+    def __init__(self, root: Path, reserve_bytes: int) -> None:
+        self.root = root
+        self._reserve_bytes = reserve_bytes
+        self._promised_bytes = 0
+        self._lock = threading.Lock()
+        self._identity = _identify(root)
+        # What others may do with a file that ScanHub is to read: as for any file of this process.
+        umask = os.umask(0o077)
+        os.umask(umask)
+        self._mode = 0o666 & ~umask
+
+    def check(self) -> None:
+        """See that it is the volume of the start: what a lost mount leaves is another disk.
+
+        Raises
+        ------
+        CannotError
+            It is gone.
+        """
+        if _identify(self.root) != self._identity:
+            raise CannotError("The volume is another one than at the start: restart the bridge.")
+
+    def locate(self, directory: str, name: str) -> Path:
+        """Return where a file lies that ScanHub names.
+
+        Parameters
+        ----------
+        directory, name
+            As ScanHub's services see it, below ``/data``.
+
+        Raises
+        ------
+        CannotError
+            It lies elsewhere, or a link leads elsewhere.
+        """
+        inside = directory.rstrip("/").removeprefix(f"{MOUNT}/")
+        segments = [*inside.split("/"), name]
+        # A leading slash leaves an empty name, which is none.
+        if not all(is_plain_name(each, is_windows=False) for each in segments):
+            raise CannotError("Its result names no plain place in the volume.")
+        path = self.root.joinpath(*segments)
+        try:
+            refuse_links(self.root, path)
+        except UnwritableFolderError:
+            raise CannotError("A link is where a folder of the volume belongs.") from None
+        if path.is_symlink():
+            raise CannotError("A link is where its file belongs.")
+        return path
+
+    @property
+    def free_bytes(self) -> int:
+        """How much may still be written."""
+        return shutil.disk_usage(self.root).free - self._reserve_bytes - self._promised_bytes
+
+    @contextmanager
+    def reserve(self, size_bytes: int) -> Iterator[None]:
+        """Promise space to a transfer, so that no two count on the same.
+
+        Parameters
+        ----------
+        size_bytes
+            What is to come.
+
+        Raises
+        ------
+        CannotError
+            There is not so much.
+        """
+        with self._lock:
+            missing_bytes = size_bytes - self.free_bytes
+            if missing_bytes > 0:
+                raise CannotError(f"The volume is full: free {missing_bytes:,} bytes.")
+            self._promised_bytes += size_bytes
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._promised_bytes -= size_bytes
+
+    def hand_over(self, path: Path) -> None:
+        """Let ScanHub read a file, and see that it outlives a loss of power.
+
+        Parameters
+        ----------
+        path
+            The file, whole.
+        """
+        path.chmod(self._mode)
+        _sync(path)
+        _sync(path.parent)
+
+
+def name_place(*ids: UUID) -> str:
+    """Return the directory of a result as ScanHub's services name it, with its final slash."""
+    return f"{MOUNT.joinpath(*map(str, ids))}/"
+
+
+def _identify(root: Path) -> tuple[int, int]:
+    try:
+        status = root.stat()
+    except OSError as error:
+        cause = os.strerror(error.errno or 0)
+        raise CannotError(f"The volume is not there: {cause}.") from None
+    if not root.is_dir():
+        raise CannotError("The volume is no folder.")
+    return status.st_dev, status.st_ino
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
