@@ -231,7 +231,7 @@ def test_read_raw_data_refuses_what_the_disk_cannot_hold(
     path = tmp_path / "raw.h5"
     write_measurement(path, draw_truth((2, 16, 18)), is_3d=True)
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("scanhub_reconstruction.scratch.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("scanhub_dag.disk.shutil.disk_usage", lambda _: usage)
 
     with pytest.raises(RawDataError, match="too large for the disk"):
         read_raw_data(path)

@@ -157,7 +157,7 @@ def test_what_is_there_already_is_not_looked_at_as_new(aws: FakeAws, template: T
     assert not target.is_new
     assert target.values["WebOrigin"] == "https://a.clinic"
     assert "names" not in list_looks(target, aws)
-    assert describe(target).startswith("Will update: 34 Serverless::Function")
+    assert describe(target).startswith("Will update: 37 Serverless::Function")
 
 
 def test_stack_that_may_not_be_seen_is_told(aws: FakeAws, template: Template) -> None:

@@ -100,5 +100,5 @@ def test_rules_are_told_in_the_templates_words(
 def test_own_key_is_not_made(template: Template) -> None:
     made = template.count_resources(template.fill_in(GOOD, {}))
     own = template.fill_in(GOOD | {"KmsKeyArn": "arn:aws:kms:x:1:key/k"}, {})
-    assert (made["AWS::KMS::Key"], made["AWS::Serverless::Function"]) == (1, 34)
+    assert (made["AWS::KMS::Key"], made["AWS::Serverless::Function"]) == (1, 37)
     assert template.count_resources(own)["AWS::KMS::Key"] == 0
