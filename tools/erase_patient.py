@@ -54,9 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--patient and {TOKEN_VARIABLE}, a token of ScanHub, must not be empty")
     try:
         client = boto3.client("cloudformation")
-        settings = read_settings(client, options.stack_name, options.exam_manager_uri)
+        settings, contract = read_deployment(client, options.stack_name, options.exam_manager_uri)
         store, lake = build_store(settings), build_lake(settings)
-        exam = build_exam(token, settings, read_contract(client, options.stack_name))
+        exam = build_exam(token, settings, contract)
         return run(store, lake, exam, options.patient, is_deleting=options.delete)
     except UpstreamRefusedError as error:
         print(f"Failed: {error.detail} (status {error.status})", file=sys.stderr)
@@ -70,8 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return FAILED
 
 
-def read_settings(client: Any, stack_name: str, exam_manager_uri: str | None) -> Settings:
-    """Return the settings of a deployed stack, read from CloudFormation.
+def read_deployment(
+    client: Any, stack_name: str, exam_manager_uri: str | None
+) -> tuple[Settings, Contract]:
+    """Return settings and contract of a deployed stack, read from CloudFormation.
 
     Parameters
     ----------
@@ -80,24 +82,16 @@ def read_settings(client: Any, stack_name: str, exam_manager_uri: str | None) ->
     """
     [stack] = client.describe_stacks(StackName=stack_name)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-    parameters = _read_parameters(stack)
-    return Settings(
+    listed = stack.get("Parameters", [])
+    parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in listed}
+    settings = Settings(
         table_name=outputs["TableName"],
         bucket_name=outputs["BucketName"],
         exam_manager_uri=exam_manager_uri or parameters["ExamManagerUri"],
         patient_pseudonym_secret_arn=outputs["PatientPseudonymSecretArn"],
     )
-
-
-def read_contract(client: Any, stack_name: str) -> Contract:
-    """Return the contract of a deployed stack; one of before it was a parameter has the first."""
-    [stack] = client.describe_stacks(StackName=stack_name)["Stacks"]
-    return Contract(_read_parameters(stack).get("ScanHubContract") or Contract.MARCH_2025)
-
-
-def _read_parameters(stack: Any) -> dict[str, str]:
-    listed = stack.get("Parameters", [])
-    return {each["ParameterKey"]: each.get("ParameterValue", "") for each in listed}
+    # A stack of before has no such parameter.
+    return settings, Contract(parameters.get("ScanHubContract") or Contract.MARCH_2025)
 
 
 def run(

@@ -10,6 +10,7 @@ from local.scanhub.seed import PATIENT_ID
 from tests.integration.deployment import BUCKET, TABLE, Deployment, deploy, put_part
 from tools import erase_patient
 from tools.erase_patient import TOKEN_VARIABLE, main
+from workflow_manager.contract import Contract
 from workflow_manager.settings import get_settings
 
 
@@ -17,7 +18,8 @@ from workflow_manager.settings import get_settings
 def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     with deploy() as deployment:
         # CloudFormation, which moto plays only in part, answers in the end-to-end test.
-        monkeypatch.setattr(erase_patient, "read_settings", lambda *_: get_settings())
+        found = (get_settings(), Contract.MARCH_2025)
+        monkeypatch.setattr(erase_patient, "read_deployment", lambda *_: found)
         monkeypatch.setenv(TOKEN_VARIABLE, deployment.token)
         yield deployment
 

@@ -10,7 +10,7 @@ from tests.fakes.ports import MemoryPorts, call
 from tests.fakes.world import SCAN_ID, TOKEN, WORKFLOW_ID, at, make_world
 from tests.unit.steps.patients.test_find_patient_data import PATIENT_ID, reconstruct, scan
 from tools import erase_patient
-from tools.erase_patient import TOKEN_VARIABLE, main, read_settings, run
+from tools.erase_patient import TOKEN_VARIABLE, main, read_deployment, run
 from workflow_manager.contract import Contract
 from workflow_manager.domain.errors import NeighbourRefusedError
 from workflow_manager.services.process_workflow import process_workflow
@@ -111,17 +111,24 @@ PARAMETERS = [{"ParameterKey": "ExamManagerUri", "ParameterValue": "https://exam
     ("given", "expected"),
     [(None, "https://exam-manager"), ("http://localhost", "http://localhost")],
 )
-def test_read_settings_asks_the_stack(given: str | None, expected: str) -> None:
+def test_read_deployment_asks_the_stack(given: str | None, expected: str) -> None:
     client = StubCloudFormation(Outputs=OUTPUTS, Parameters=PARAMETERS)
-    settings = read_settings(client, "stack", given)
+    settings, contract = read_deployment(client, "stack", given)
+    assert contract is Contract.MARCH_2025
     assert (settings.table_name, settings.bucket_name) == ("table", "bucket")
     assert settings.exam_manager_uri == expected
     assert settings.patient_pseudonym_secret_arn == "arn:key"
 
 
-def test_read_settings_refuses_another_stack() -> None:
+def test_read_deployment_knows_the_generation_of_the_stack() -> None:
+    of_today = {"ParameterKey": "ScanHubContract", "ParameterValue": "2026-02"}
+    client = StubCloudFormation(Outputs=OUTPUTS, Parameters=[*PARAMETERS, of_today])
+    assert read_deployment(client, "stack", None)[1] is Contract.FEBRUARY_2026
+
+
+def test_read_deployment_refuses_another_stack() -> None:
     with pytest.raises(LookupError):
-        read_settings(StubCloudFormation(), "stack", None)
+        read_deployment(StubCloudFormation(), "stack", None)
 
 
 def test_main_takes_no_token_but_from_the_environment(
@@ -140,8 +147,8 @@ def test_main_names_the_status_of_who_refused(
     world.exam.fail_with["list_exams"] = NeighbourRefusedError("Failed to fetch exams", 401)
     monkeypatch.setenv(TOKEN_VARIABLE, "a-token")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setattr(erase_patient, "read_settings", lambda *_: Settings())
-    monkeypatch.setattr(erase_patient, "read_contract", lambda *_: Contract.MARCH_2025)
+    found = (Settings(), Contract.MARCH_2025)
+    monkeypatch.setattr(erase_patient, "read_deployment", lambda *_: found)
     monkeypatch.setattr(erase_patient, "build_exam", lambda *_: world.exam)
 
     assert main(["--patient", PATIENT_ID]) == 1

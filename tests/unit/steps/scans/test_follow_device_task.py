@@ -19,12 +19,14 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
+from workflow_manager.domain.device_look import SAID_ERROR
 from workflow_manager.domain.errors import NeighbourRefusedError, UpstreamUnreachableError
 from workflow_manager.domain.exam import ItemStatus, TaskType
 from workflow_manager.domain.execution import SCAN_START_LEASE_S
 from workflow_manager.domain.task import DELETED_REASON, TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import reconcile_runs
+from workflow_manager.steps.scans.end_overdue_task import UNFINISHED
 
 
 @pytest.fixture
@@ -197,3 +199,35 @@ def test_scan_may_name_its_own_time() -> None:
     assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
     reconcile(world, 301)
     assert get_task(world, SCAN_ID).status is TaskStatus.FAILED
+
+
+@pytest.mark.parametrize("seconds", [30, SCAN_START_LEASE_S + 1, 3 * 3600])
+def test_a_task_in_error_has_failed_by_its_devices_word(world: MemoryPorts, seconds: int) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    report(world, 40, ItemStatus.ERROR)
+
+    reconcile(world, seconds)
+
+    task = get_task(world, SCAN_ID)
+    assert (task.status, task.reason, task.may_scan_until) == (TaskStatus.FAILED, SAID_ERROR, None)
+
+
+def test_a_start_that_broke_off_ends_by_its_devices_word(world: MemoryPorts) -> None:
+    break_off_start(world)
+    report(world, 0, ItemStatus.ERROR)
+
+    reconcile(world, SCAN_START_LEASE_S + 1)
+
+    assert get_task(world, SCAN_ID).reason == SAID_ERROR
+
+
+def test_the_error_of_an_earlier_attempt_says_nothing_of_this_one(world: MemoryPorts) -> None:
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    stale = get_task(world, SCAN_ID).evolve(is_mirror_due=True, report_retry_at=at(9999).at)
+    world.store.commit([stale])
+    report(world, 40, ItemStatus.ERROR)
+
+    reconcile(world, 60)
+    assert get_task(world, SCAN_ID).status is TaskStatus.IN_PROGRESS
+    reconcile(world, world.settings.device_task_timeout_s + 1)
+    assert get_task(world, SCAN_ID).reason == UNFINISHED

@@ -18,6 +18,7 @@ from workflow_manager.steps.workflows.commit_execution import commit_execution
 ASK_AGAIN = timedelta(minutes=5)
 # So long is an attempt left open past its end because exam-manager cannot be asked.
 MAX_ASK_TIME = timedelta(hours=1)
+_ENDS = (ItemStatus.FINISHED, ItemStatus.ERROR)
 UNFINISHED = "No data and no end was reported before the deadline."
 UNASKED = "Exam-manager could not be asked for an hour."
 UNCONFIRMED = (
@@ -59,7 +60,7 @@ def end_overdue_task(
         reason = UNCONFIRMED if is_unconfirmed else UNFINISHED
         execution.fail(task_id, f"{reason} {UNASKED}", cause, may_scan=is_unconfirmed)
     else:
-        if reported and reported.status is ItemStatus.FINISHED and task.may_show_earlier:
+        if reported and reported.status in _ENDS and task.may_show_earlier:
             # It tells nothing of this attempt.
             reported = reported.model_copy(update={"status": ItemStatus.STARTED, "progress": 0})
         _settle(settings, execution, task, reported, cause)
