@@ -11,6 +11,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from local.scanhub import CONTRACTS
 from local.scanhub.models import BaseResult, ItemStatus, ResultOut
 from local.scanhub.seed import SERVICE_PASSWORD, SERVICE_USERNAME
 from scanhub_workflow import Clock, Retry
@@ -52,9 +53,9 @@ class Hosts(httpx.BaseTransport):
         self._network.close()
 
 
-@pytest.fixture
-def deployment() -> Iterator[Deployment]:
-    with deploy() as deployment:
+@pytest.fixture(params=CONTRACTS)
+def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    with deploy(request.param) as deployment:
         yield deployment
 
 

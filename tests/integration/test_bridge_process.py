@@ -1,7 +1,8 @@
-"""The bridge as a process of its own: killed in the middle of a file, and started again."""
+"""The bridge as a process of its own: ended in the middle of a file, and started again."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -117,11 +118,16 @@ class Site:
 
 
 @pytest.mark.parametrize(
-    "size_bytes",
-    [160 * MIB + 7, pytest.param(2048 * MIB + 7, marks=pytest.mark.load)],
+    ("size_bytes", "number"),
+    [
+        (96 * MIB + 7, signal.SIGTERM),
+        pytest.param(2048 * MIB + 7, signal.SIGKILL, marks=pytest.mark.load),
+    ],
 )
-def test_killed_in_the_middle_of_a_file(tmp_path: Path, size_bytes: int) -> None:
-    # Given a large file in the volume, and a bridge that is killed when half of it is there
+def test_ended_in_the_middle_of_a_file(
+    tmp_path: Path, size_bytes: int, number: signal.Signals
+) -> None:
+    # Given a large file in the volume, and a bridge that is ended when half of it is there
     site = Site(size_bytes)
     file = tmp_path.joinpath("data", *site.ids, "a.bin")
     file.parent.mkdir(parents=True)
@@ -140,13 +146,15 @@ def test_killed_in_the_middle_of_a_file(tmp_path: Path, size_bytes: int) -> None
         environ = os.environ | {"PYTHONPATH": "client"}
         with subprocess.Popen(command, env=environ) as process:  # noqa: S603 - our own
             assert site.is_half_there.wait(TIMEOUT_S)
-            process.kill()
+            process.send_signal(number)
+            code = process.wait(TIMEOUT_S)
 
         # When it is started again
         again = subprocess.run(  # noqa: S603 - our own
             command, env=environ, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
 
+    assert code == (130 if number == signal.SIGTERM else -number)
     # Then the file is whole, by one upload; only what was on its way is sent again
     assert again.returncode == 0, again.stderr
     assert site.whole is not None

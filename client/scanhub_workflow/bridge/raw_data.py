@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from scanhub_workflow.bridge.board import BoardTask
@@ -89,11 +89,14 @@ def find_raw_data(
         # The scan before has given it.
         return None
     name = _choose_name(newest)
-    place = name_place(workflow.id, task.id, newest.id)
-    if generation is Generation.FEBRUARY_2026 and f"{newest.directory.rstrip('/')}/" != place:
-        raise CannotError("Its result names a directory that is not its own.")
-    path = volume.locate(newest.directory, name)
-    return RawData(workflow.id, task.id, newest.id, path)
+    ids = (workflow.id, task.id, newest.id)
+    directory = newest.directory
+    if generation is Generation.FEBRUARY_2026:
+        if PurePosixPath(directory).parts[-3:] != tuple(map(str, ids)):
+            raise CannotError("Its result names a directory that is not its own.")
+        # Wherever ScanHub's services have the volume.
+        directory = name_place(*ids)
+    return RawData(*ids, volume.locate(directory, name))
 
 
 def _choose_name(result: ExamResult) -> str:

@@ -6,6 +6,9 @@ import os
 
 from scanhub_workflow import errors
 
+# Of a proxy's words, too.
+MAX_LENGTH = 500
+
 
 class NotYetError(errors.ScanHubError):
     """Nothing is wrong: somebody else is still at work."""
@@ -31,11 +34,8 @@ def explain(error: Exception) -> str:
             return "The API or exam-manager does not take the login of the service account."
         case errors.PermissionDeniedError():
             return "The role of the service account does not allow it (RolePermissions)."
-        case errors.ApiError():
-            # Without its words: exam-manager's may be anybody's.
-            return f"It was refused with HTTP {error.status}."
         case errors.ScanHubError():
-            return str(error)
+            return str(error)[:MAX_LENGTH]
         case OSError():
             return f"The volume cannot be read or written: {os.strerror(error.errno or 0)}."
         case _:

@@ -15,7 +15,7 @@ from scanhub_workflow.bridge.carrier import Carrier
 from scanhub_workflow.bridge.connection import Addresses, Connection
 from scanhub_workflow.bridge.items import Items, State
 from scanhub_workflow.bridge.looks import Looks
-from scanhub_workflow.bridge.reasons import CannotError, explain
+from scanhub_workflow.bridge.reasons import explain
 from scanhub_workflow.bridge.status import write_status
 from scanhub_workflow.bridge.transfers import Transfers
 from scanhub_workflow.bridge.volume import Volume
@@ -95,17 +95,19 @@ class Bridge:
         Raises
         ------
         ScanHubError
-            A service is away, or something is wrong with the settings.
-        CannotError
-            The volume is not there.
+            A service or the volume is away, or something is wrong with the settings.
         """
-        # The token may end in between.
-        for _ in range(2):
-            self._look()
-            self._transfers.settle(None)
-            if not self._transfers.is_login_over:
-                break
-        self._write()
+        try:
+            # The token may end in between.
+            for _ in range(2):
+                self._look()
+                self._transfers.settle(None)
+                if not self._transfers.is_login_over:
+                    break
+        except ScanHubError as error:
+            self._problem = explain(error)
+            raise
+        self._problem = None
         has_failed = any(item.state is State.CANNOT for item in self._items.list())
         return not has_failed and not self._transfers.is_login_over
 
@@ -146,7 +148,7 @@ class Bridge:
             if is_new:
                 raise
             problem: str | None = str(error)
-        except (ScanHubError, CannotError, OSError) as error:
+        except (ScanHubError, OSError) as error:
             problem = explain(error)
         else:
             problem = None

@@ -63,14 +63,14 @@ class Volume:
         Parameters
         ----------
         directory, name
-            As ScanHub's services see it, below ``/data``.
+            As ScanHub's services see it, below ``/data``; or as it is here.
 
         Raises
         ------
         CannotError
             It lies elsewhere, or a link leads elsewhere.
         """
-        inside = directory.rstrip("/").removeprefix(f"{MOUNT}/")
+        inside = directory.rstrip("/").removeprefix(f"{self.root}/").removeprefix(f"{MOUNT}/")
         segments = [*inside.split("/"), name]
         # A leading slash leaves an empty name, which is none.
         if not all(is_plain_name(each, is_windows=False) for each in segments):

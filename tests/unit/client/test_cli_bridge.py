@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from scanhub_workflow.bridge.account import CREDENTIAL
+from scanhub_workflow.cli.exit_codes import ExitCode
+from scanhub_workflow.plain_http import PLAIN_HTTP_VARIABLE
 from tests.fakes.command_line import URL, CommandLine
 
 STATUS = {
@@ -122,3 +126,23 @@ def test_sigterm_ends_it_orderly(tmp_path: Path) -> None:
             process.kill()
     status = json.loads((tmp_path / "state" / "status.json").read_text())
     assert "gave no answer" in status["problem"]
+
+
+def test_examples_name_what_the_command_takes(command_line: CommandLine) -> None:
+    # Given the unit for systemd and the container file
+    unit = Path("client/deploy/scanhub-workflow-bridge.service").read_text()
+    container = Path("client/deploy/Containerfile").read_text()
+    named = set(re.findall(r"^Environment=(\w+)=", unit, re.M))
+    named |= set(re.findall(r"^# +(SCANHUB_\w+):", container, re.M))
+
+    # Then the command, or what it stands on, reads each variable and takes each option
+    known = " ".join(command_line.run("bridge", "--help").out.split())
+    known += PLAIN_HTTP_VARIABLE + "SSL_CERT_FILE"
+    assert {"SCANHUB_URL", "SCANHUB_WORKFLOW_URL"} <= named
+    assert [each for each in named if each not in known] == []
+    assert [each for each in re.findall(r"--[a-z-]+", container) if each not in known] == [
+        "--no-cache-dir"
+    ]
+    assert f"LoadCredential={CREDENTIAL}:" in unit
+    assert f"SuccessExitStatus={ExitCode.INTERRUPTED:d}" in unit
+    assert f"RestartPreventExitStatus={ExitCode.USAGE:d} {ExitCode.LOGIN:d}" in unit

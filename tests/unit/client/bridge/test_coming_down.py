@@ -8,6 +8,7 @@ import pytest
 from scanhub_workflow.bridge.exam_manager import ExamTask
 from scanhub_workflow.bridge.images import choose_names
 from scanhub_workflow.bridge.receiving import find_result
+from scanhub_workflow.targets import NoSpaceError, PartFile
 from tests.fakes.bridge_world import IMAGES, BridgeWorld
 
 MakeWorld = Callable[[str], BridgeWorld]
@@ -89,6 +90,32 @@ def test_full_volume_is_said_and_tried_again(world: BridgeWorld) -> None:
     # When there is space; then they come
     assert world.run_bridge()
     assert len(world.list_images()) == len(IMAGES)
+
+
+def test_disk_that_fills_on_the_way_leaves_nothing_half(
+    world: BridgeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a disk that others fill
+    world.finish_run()
+
+    def fill(part: PartFile, chunk: bytes) -> None:
+        raise NoSpaceError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartFile, "write", fill)
+        assert not world.run_bridge()
+    assert (world.reasons, world.list_images()) == (["The volume is full."], {})
+    assert world.run_bridge()
+    assert len(world.list_images()) == len(IMAGES)
+
+
+def test_image_that_is_gone_is_said(today: BridgeWorld) -> None:
+    # Given a run that told of an image which is not in the lake
+    run_id = today.finish_run()
+    today.ports.lake.delete_prefix(f"result/{run_id}/")
+    assert not today.run_bridge()
+    assert today.reasons == ["2 images of the run cannot be had: run its DAG again."]
+    assert today.get_results(today.reconstruction_id) == []
 
 
 def test_link_in_the_volume_is_not_followed(world: BridgeWorld) -> None:

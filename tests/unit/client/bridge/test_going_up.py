@@ -123,6 +123,30 @@ def test_word_that_leads_elsewhere_is_not_followed(
     assert today.uploaded == []
 
 
+@pytest.mark.parametrize("mount", ["/data", "/srv/lake/data", "{data}"])
+def test_directory_is_its_own_wherever_scanhub_has_the_volume(
+    today: BridgeWorld, mount: str
+) -> None:
+    result_id = today.acquire()
+    place = f"{today.workflow_id}/{today.scan_id}/{result_id}"
+    today.set_result(result_id, directory=f"{mount.format(data=today.data)}/{place}/")
+    assert today.run_bridge()
+    assert today.uploaded == [RAW_DATA]
+
+
+def test_folder_that_cannot_be_read_is_a_reason(
+    today: BridgeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path, path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # Given a scan in a folder of somebody else's
+    today.acquire()
+    monkeypatch.setattr("scanhub_workflow.bridge.volume.refuse_links", refuse)
+    assert not today.run_bridge()
+    assert today.reasons == ["The volume cannot be read or written: Permission denied."]
+
+
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_link_is_not_followed(world: BridgeWorld, depth: int) -> None:
     # Given a link in the place of the file, or of a folder above it
