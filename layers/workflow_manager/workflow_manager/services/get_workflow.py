@@ -74,4 +74,7 @@ def _with_device_progress(exam: ExamClient, task: Task) -> Task:
     except UpstreamError as error:
         logger.warning("progress of the scan unknown", extra={"reason": error.detail})
         return task
+    if task.waits_for_data and reported.has_fresh_data:
+        # Its file has told the end, of which device-manager has not heard.
+        return task
     return task.evolve(progress=reported.progress)
