@@ -182,7 +182,8 @@ test-airflow2: setup ## The orchestrator's contract and a real run on Airflow 2.
 
 .PHONY: test-todays-scanhub
 test-todays-scanhub: setup ## Scan to image on the laptop stack with ScanHub as of 2026-02
-	SCANHUB_CONTRACT=2026-02 $(BIN)/pytest tests/e2e/test_scan_to_image.py tests/e2e/test_exactly_once.py
+	SCANHUB_CONTRACT=2026-02 $(BIN)/pytest tests/e2e/test_scan_to_image.py tests/e2e/test_exactly_once.py \
+	  tests/e2e/test_bridge.py
 
 .PHONY: test-sam-local
 test-sam-local: setup ## sam local with a container engine, on the laptop stack; SKIP_PULL=1 with the images that are there
