@@ -316,3 +316,11 @@ def test_what_lies_elsewhere_is_no_image_of_the_viewer() -> None:
         body = read_body(server.requests[1])
         assert (body["directory"], body["files"]) == (told_directory, ["image.dcm"])
         assert body["meta"]["instances"] == []
+
+
+def test_the_name_of_an_image_is_one_part_of_its_url() -> None:
+    files = (ToldFile(ResultType.DICOM, f"{FOLDER}/a", "b #1?.dcm"),)
+    server, _ = tell(ToldRun("run-1", FOLDER, has_succeeded=True, files=files), make_result())
+    body = read_body(server.requests[1])
+    assert body["files"] == ["a/b #1?.dcm"]
+    assert body["meta"]["instances"] == [f"{IMAGES}/a_b%20%231%3F.dcm"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from workflow_manager.clients.exam_records_2026 import ResultRecord
 from workflow_manager.domain.exam import ResultType
@@ -44,7 +45,7 @@ def describe_result(
     if told.has_succeeded:
         place = f"{IMAGES_URL}/{workflow_id}/{task_id}/{result_id}"
         meta["instance_count"] = len(images)
-        meta["instances"] = [f"{place}/{flat_name(name)}" for name in images]
+        meta["instances"] = [f"{place}/{_quote(flat_name(name))}" for name in images]
     if told.reason is not None:
         # The only word to the operator of which ScanHub has a place.
         meta["reason"] = told.reason
@@ -73,3 +74,8 @@ def _is_own(told: ToldRun, file: ToldFile) -> bool:
 def _name_of(told: ToldRun, file: ToldFile) -> str:
     path = f"{file.directory}/{file.filename}" if file.directory else file.filename
     return path.removeprefix(f"{told.directory}/") if _is_own(told, file) else file.filename
+
+
+def _quote(name: str) -> str:
+    # Half of a pair of surrogates is in no name of anybody's.
+    return quote(name, safe="", errors="replace")
