@@ -55,8 +55,11 @@ def test_pages_own_sequence_of_requests(laptop: Laptop) -> None:
 
     wait_until(is_ready, "readiness within the page's limit")
 
-    # The play button of the reconstruction, before there is any data.
-    assert trigger(laptop, reconstruction_id).status_code == httpx.codes.CONFLICT
+    # The play button of the reconstruction, before there is any data. Twice at once, so that both
+    # calls of the double click below meet a function that has started.
+    with ThreadPoolExecutor() as clicks:
+        refused = list(clicks.map(lambda _: trigger(laptop, reconstruction_id), range(2)))
+    assert [answer.status_code for answer in refused] == [httpx.codes.CONFLICT] * 2
     told = read_comment(laptop, reconstruction_id)
     assert told.startswith(OPERATORS + "\n")
     assert MARKER in told.splitlines()[-1]
