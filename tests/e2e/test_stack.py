@@ -22,6 +22,7 @@ STACK_KEYS = {
     "airflow_url",
     "airflow_username",
     "airflow_password",
+    "scanhub_contract",
     "scanhub_url",
     "username",
     "password",
