@@ -25,10 +25,10 @@ from local.config import (
 )
 from local.probes import is_aws_ready
 from local.processes import Processes
-from local.scanhub import DEFAULT_CONTRACT
 from local.scanhub.seed import DAG_ID, SERVICE_PASSWORD, SERVICE_USERNAME
 from local.state import AirflowSecrets
 from tools.build import SAM, build, runtime_parameters
+from tools.layer import mark_layer
 
 READY_TIMEOUT_S = 30
 DEPLOY_TIMEOUT_S = 300
@@ -87,6 +87,7 @@ def deploy(config: StackConfig, processes: Processes) -> dict[str, str]:
     make_client(config, "s3").create_bucket(Bucket=ARTEFACT_BUCKET)
     overrides = make_parameters(config, create_secrets(config))
     built = build(config, processes)
+    mark_layer(built.parent, overrides)
     command = [SAM, "deploy", "--template-file", str(built), "--stack-name", STACK_NAME]
     command += ["--s3-bucket", ARTEFACT_BUCKET, "--region", REGION, "--config-env", "laptop"]
     command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -134,9 +135,8 @@ def make_parameters(config: StackConfig, secret_arns: dict[str, str]) -> list[st
         "DeviceNetworks": "127.0.0.0/8",
         # ScanHub's own page makes tasks that name none.
         "DefaultReconstructionDag": DAG_ID,
+        "ScanHubContract": config.new_contract,
     }
-    if config.new_contract != DEFAULT_CONTRACT:
-        values["ScanHubContract"] = config.new_contract
     return [*runtime_parameters(), *(f"{name}={value}" for name, value in values.items())]
 
 

@@ -9,7 +9,6 @@ said; 3 not deployed, for a check found what must be done first.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from local.config import ROOT, StackError, python_runtime
 from tools.aws import Aws, explain
 from tools.build import SAM
 from tools.environment import CONFIG, Environment, read_environment
-from tools.layer import LAYER, finish_build
+from tools.layer import finish_build, mark_layer
 from tools.preflight import describe, is_ready, look, read_target
 from tools.smoke import examine, find_deployed
 from tools.template import Template
@@ -43,7 +42,7 @@ def deploy(environment: Environment, values: Mapping[str, str]) -> None:
     # sam looks for its settings beside the template, and the built template is elsewhere.
     chosen = ["--config-file", str(CONFIG), "--config-env", environment.name]
     _run(SAM, "build", *chosen, "--build-dir", str(BUILD_FOLDER))
-    mark_layer(BUILD_FOLDER / LAYER, [f"{name}={value}" for name, value in values.items()])
+    mark_layer(BUILD_FOLDER, [f"{name}={value}" for name, value in values.items()])
     runtime = values["PythonRuntime"]
     has_bytecode = python_runtime() == runtime
     if not has_bytecode:
@@ -52,12 +51,6 @@ def deploy(environment: Environment, values: Mapping[str, str]) -> None:
         )
     print(f"layer with a function: {finish_build(BUILD_FOLDER, has_bytecode=has_bytecode)}")
     _run(SAM, "deploy", *chosen, "--template-file", str(BUILD_FOLDER / "template.yaml"))
-
-
-def mark_layer(layer: Path, overrides: Sequence[str]) -> None:
-    """Make the layer differ if parameters do, because SAM publishes only changed code."""
-    digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()
-    (layer / "parameters.sha256").write_text(digest)
 
 
 def _run(*command: str) -> None:

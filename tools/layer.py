@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import compileall
 import gzip
+import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -68,6 +69,12 @@ class ArtefactSize:
     def __str__(self) -> str:
         """Return it for people."""
         return f"{self.unpacked_bytes / 1e6:.1f} MB, {self.zip_bytes / 1e6:.1f} MB as zip"
+
+
+def mark_layer(folder: Path, overrides: Sequence[str]) -> None:
+    """Make the layer differ if parameters do, because SAM publishes only changed code."""
+    digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()
+    (folder / LAYER / "parameters.sha256").write_text(digest)
 
 
 def finish_build(folder: Path, *, has_bytecode: bool = True) -> ArtefactSize:

@@ -11,8 +11,8 @@ from networkx import simple_cycles
 
 from local.config import StackError
 from tests.infra.conftest import select, translate
-from tools.deploy import mark_layer
 from tools.environment import read_environment
+from tools.layer import mark_layer
 
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -82,9 +82,12 @@ def test_same_layer_publishes_nothing() -> None:
 
 def test_other_parameters_make_another_layer(tmp_path: Path) -> None:
     # SAM does not publish for a parameter's value, so `make deploy` writes it into the layer.
+    layer = tmp_path / "WorkflowManagerLayer"
+    layer.mkdir()
+
     def mark(*overrides: str) -> str:
         mark_layer(tmp_path, overrides)
-        return (tmp_path / "parameters.sha256").read_text()
+        return (layer / "parameters.sha256").read_text()
 
     first = mark("AutoAdvance=true", "LogRetentionDays=7")
     assert first == mark("LogRetentionDays=7", "AutoAdvance=true")
