@@ -66,11 +66,13 @@ def test_a_scan_has_its_device_its_sequence_and_its_place() -> None:
     assert json.loads(task.args["calibration"]) == ["shims"]
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
-def test_a_scan_without_sequence_or_device_names_none(nothing: str | None) -> None:
-    task = read_task(make_scan(sequence_id=nothing, device_id=None, acquisition_parameter=None))
-    assert task.args.keys() == {"acquisition_parameter", "calibration"}
-    assert task.args["acquisition_parameter"] == "null"
+@pytest.mark.parametrize(("nothing", "named"), [(None, {}), ("", {"sequence_id": ""})])
+def test_a_scan_without_sequence_or_device_names_none(
+    nothing: str | None, named: dict[str, str]
+) -> None:
+    record = make_scan(sequence_id=nothing, device_id=None, calibration=[])
+    task = read_task(record | {"acquisition_parameter": None})
+    assert task.args == named | {"acquisition_parameter": "null"}
 
 
 @pytest.mark.parametrize(
