@@ -30,6 +30,7 @@ from workflow_manager.steps.scans.end_overdue_task import NO_DATA
 from workflow_manager.wiring import PORTS, with_ports
 
 C = Contract.FEBRUARY_2026
+NO_RAW_DATA = "The scanner is done, and its raw data has not arrived yet."
 TASK, START = "/api/v1/exam/task", "/api/v1/device/start_scan_via_websocket"
 
 
@@ -214,6 +215,17 @@ def test_each_neighbours_failure_is_told_and_starts_nothing_twice(
     assert count_starts(deployment) <= 1
 
 
+@pytest.mark.parametrize("kind", ["500", "garbage", "slow"])
+def test_a_patient_who_cannot_be_read_is_named_in_no_log(deployment: Deployment, kind: str) -> None:
+    # ScanHub's text for it has the patient's id; the fixture `confidential_log` reads the log.
+    deployment.wire.faults.append(WireFault("patient-manager", "GET", "", kind))
+    path = f"/process/{deployment.workflow_id}/"
+    answer = deployment.call("process_workflow", "POST", path)
+    deployment.wire.faults.clear()
+    assert answer["statusCode"] in {502, 504}
+    assert count_starts(deployment) == 0
+
+
 def test_an_acquisition_with_nothing_to_scan_is_left_alone(deployment: Deployment) -> None:
     write(deployment, calibration=[], sequence_id=None)
     before = read(deployment)
@@ -276,6 +288,10 @@ def test_the_end_of_a_scan_that_was_swallowed_is_told_by_its_file(
     take_turns(deployment, *range(2, 12))
     task = find_task(deployment)
     assert task is not None
+    if is_whole:
+        shown = deployment.call("get_workflow", "GET", f"/workflows/{deployment.workflow_id}/")
+        scan = json.loads(shown["body"])["tasks"][0]
+        assert (scan["progress"], scan["waits_for"]["reason"]) == (100, NO_RAW_DATA)
     assert task.waits_for_data is is_whole
     assert (task.status is TaskStatus.FAILED) is not is_whole
 
