@@ -245,6 +245,19 @@ def test_a_result_that_was_left_blank_is_taken_instead_of_another_one() -> None:
     assert [line.split()[0] for line in server.lines] == ["GET", "PUT"]
 
 
+def test_a_blank_result_is_not_taken_where_the_page_would_show_a_newer_one() -> None:
+    content = {"type": "DICOM", "directory": "s3://lake/result/run-0/", "meta": {"run_id": "run-0"}}
+    told = make_result(id="told", datetime_created="2026-02-01T10:00:01", **content)
+    blank = make_result(id="blank")
+    task = answer(make_dag_task(results=[blank, told]))
+    client, server = make_client(task, answer(make_result(), 201), answer({}))
+    client.report_run(DAG_TASK_ID, ToldRun("run-1", FOLDER))
+    assert server.lines[1:] == [
+        f"POST {BASE}/result?task_id={DAG_TASK_ID}",
+        f"PUT {BASE}/result/{RESULT_ID}",
+    ]
+
+
 def test_the_same_again_changes_nothing() -> None:
     content = {"type": "DICOM", "directory": f"{FOLDER}/", "meta": {"run_id": "run-1"}}
     server, _ = tell(ToldRun("run-1", FOLDER), make_result(**content))
