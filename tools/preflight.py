@@ -115,7 +115,8 @@ def list_looks(target: Target, aws: Aws) -> dict[str, Look]:
         looks["KmsKeyArn"] = partial(check_key, aws, values["KmsKeyArn"])
     if not faulty & {"AirflowUrl", "MwaaEnvironmentName", "AirflowApiVersion"}:
         looks["Airflow"] = partial(check_airflow, aws, values)
-    looks |= {each: partial(check_service, each, values) for each in PREFIXES if each in given}
+    if "ScanHubContract" not in faulty:
+        looks |= {each: partial(check_service, each, values) for each in PREFIXES if each in given}
     if "SubnetIds" in given:
         groups = values.get("SecurityGroupIds", "")
         looks["subnets"] = partial(check_subnets, aws, values["SubnetIds"], groups)

@@ -1,7 +1,7 @@
 """What trips an implementer of ScanHub's contract of 2026-02: each trap, and its end here."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -26,9 +26,11 @@ from workflow_manager.domain.device_look import SAID_ERROR
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.reconcile_runs import reconcile_runs
+from workflow_manager.steps.scans.end_overdue_task import NO_DATA
 from workflow_manager.wiring import PORTS, with_ports
 
 C = Contract.FEBRUARY_2026
+NO_RAW_DATA = "The scanner is done, and its raw data has not arrived yet."
 TASK, START = "/api/v1/exam/task", "/api/v1/device/start_scan_via_websocket"
 
 
@@ -213,24 +215,65 @@ def test_each_neighbours_failure_is_told_and_starts_nothing_twice(
     assert count_starts(deployment) <= 1
 
 
+@pytest.mark.parametrize("kind", ["500", "garbage", "slow"])
+def test_a_patient_who_cannot_be_read_is_named_in_no_log(deployment: Deployment, kind: str) -> None:
+    # ScanHub's text for it has the patient's id; the fixture `confidential_log` reads the log.
+    deployment.wire.faults.append(WireFault("patient-manager", "GET", "", kind))
+    path = f"/process/{deployment.workflow_id}/"
+    answer = deployment.call("process_workflow", "POST", path)
+    deployment.wire.faults.clear()
+    assert answer["statusCode"] in {502, 504}
+    assert count_starts(deployment) == 0
+
+
 def test_an_acquisition_with_nothing_to_scan_is_left_alone(deployment: Deployment) -> None:
-    write(deployment, calibration=[], sequence_id="")
+    write(deployment, calibration=[], sequence_id=None)
     before = read(deployment)
-    # The page's default is "", and means the same as null.
     assert trigger(deployment) == (204, {})
     assert read(deployment) == before
     assert count_starts(deployment) == 0
 
 
-def test_a_finished_scan_waits_for_the_file_that_is_on_its_way(deployment: Deployment) -> None:
+@pytest.mark.parametrize(("calibration", "sequence_id"), [([], ""), (["shims"], None)])
+def test_an_acquisition_without_its_sequence_is_told_as_no_success(
+    deployment: Deployment, calibration: list[str], sequence_id: str | None
+) -> None:
+    # "" is what the page writes where no sequence was chosen: by a 204 it would show "started".
+    write(deployment, calibration=calibration, sequence_id=sequence_id)
+    status, body = trigger(deployment)
+    assert (status, body["detail"]) == (422, 'The task\'s args lack "sequence_id".')
+    assert count_starts(deployment) == 0
+
+
+@pytest.mark.parametrize(
+    ("take_back", "shown"),
+    [
+        (lambda _: None, "FINISHED"),
+        # Device-manager takes any progress, of a task that has ended too.
+        (lambda each: say(each, "BUSY", progress=95), "INPROGRESS"),
+        # The page's "Edit" writes the whole task as it was loaded.
+        (lambda each: write(each, status="UPDATED", progress=0), "UPDATED"),
+    ],
+)
+def test_a_finished_scan_waits_for_the_file_that_is_on_its_way(
+    deployment: Deployment, take_back: Callable[[Deployment], None], shown: str
+) -> None:
     start(deployment)
     say(deployment, "BUSY", progress=100)
     send_file(deployment, is_whole=False)
-    take_turns(deployment, 1, 2, 3, 4, 5, 6, 7, 8)
+    take_turns(deployment, 1)
+    take_back(deployment)
+    say(deployment, "ONLINE")
+    take_turns(deployment, *range(2, 12))
     task = find_task(deployment)
     assert task is not None
     assert task.waits_for_data
-    assert read(deployment)["status"] == "FINISHED"
+    assert read(deployment)["status"] == shown
+    take_turns(deployment, 122)
+    task = find_task(deployment)
+    assert task is not None
+    # Nobody is told to scan again.
+    assert (task.reason, read(deployment)["status"]) == (NO_DATA, shown)
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
@@ -245,8 +288,31 @@ def test_the_end_of_a_scan_that_was_swallowed_is_told_by_its_file(
     take_turns(deployment, *range(2, 12))
     task = find_task(deployment)
     assert task is not None
+    if is_whole:
+        shown = deployment.call("get_workflow", "GET", f"/workflows/{deployment.workflow_id}/")
+        scan = json.loads(shown["body"])["tasks"][0]
+        assert (scan["progress"], scan["waits_for"]["reason"]) == (100, NO_RAW_DATA)
     assert task.waits_for_data is is_whole
     assert (task.status is TaskStatus.FAILED) is not is_whole
+
+
+def test_a_scan_whose_last_words_were_all_swallowed_is_not_offered_again(
+    deployment: Deployment,
+) -> None:
+    # Neither 100 nor ONLINE was heard: its device counts as scanning for ever.
+    start(deployment)
+    say(deployment, "BUSY", progress=80)
+    take_turns(deployment, 1)
+    send_file(deployment, is_whole=True)
+    take_turns(deployment, 119)
+    assert our_status(deployment) is TaskStatus.IN_PROGRESS
+    take_turns(deployment, 121)
+    task = find_task(deployment)
+    assert task is not None
+    assert (task.status, task.reason) == (TaskStatus.FAILED, NO_DATA)
+    assert read(deployment)["status"] == "INPROGRESS"
+    upload(deployment)
+    assert our_status(deployment) is TaskStatus.COMPLETED
 
 
 def test_scan_to_result_as_the_page_sees_it(deployment: Deployment) -> None:

@@ -66,11 +66,13 @@ def test_a_scan_has_its_device_its_sequence_and_its_place() -> None:
     assert json.loads(task.args["calibration"]) == ["shims"]
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
-def test_a_scan_without_sequence_or_device_names_none(nothing: str | None) -> None:
-    task = read_task(make_scan(sequence_id=nothing, device_id=None, acquisition_parameter=None))
-    assert task.args.keys() == {"acquisition_parameter", "calibration"}
-    assert task.args["acquisition_parameter"] == "null"
+@pytest.mark.parametrize(("nothing", "named"), [(None, {}), ("", {"sequence_id": ""})])
+def test_a_scan_without_sequence_or_device_names_none(
+    nothing: str | None, named: dict[str, str]
+) -> None:
+    record = make_scan(sequence_id=nothing, device_id=None, calibration=[])
+    task = read_task(record | {"acquisition_parameter": None})
+    assert task.args == named | {"acquisition_parameter": "null"}
 
 
 @pytest.mark.parametrize(
@@ -241,6 +243,19 @@ def test_a_run_has_a_result_from_its_start_on() -> None:
 def test_a_result_that_was_left_blank_is_taken_instead_of_another_one() -> None:
     server, _ = tell(ToldRun("run-1", FOLDER), make_result())
     assert [line.split()[0] for line in server.lines] == ["GET", "PUT"]
+
+
+def test_a_blank_result_is_not_taken_where_the_page_would_show_a_newer_one() -> None:
+    content = {"type": "DICOM", "directory": "s3://lake/result/run-0/", "meta": {"run_id": "run-0"}}
+    told = make_result(id="told", datetime_created="2026-02-01T10:00:01", **content)
+    blank = make_result(id="blank")
+    task = answer(make_dag_task(results=[blank, told]))
+    client, server = make_client(task, answer(make_result(), 201), answer({}))
+    client.report_run(DAG_TASK_ID, ToldRun("run-1", FOLDER))
+    assert server.lines[1:] == [
+        f"POST {BASE}/result?task_id={DAG_TASK_ID}",
+        f"PUT {BASE}/result/{RESULT_ID}",
+    ]
 
 
 def test_the_same_again_changes_nothing() -> None:

@@ -18,7 +18,7 @@ from tests.fakes.records_2026 import (
     make_scan,
 )
 from workflow_manager.clients.auth import BearerAuth
-from workflow_manager.clients.scan_2026 import CHANGED, HttpScanClient2026
+from workflow_manager.clients.scan_2026 import CHANGED, UNREAD, HttpScanClient2026
 from workflow_manager.domain.errors import (
     ConflictError,
     ForeignContractError,
@@ -132,8 +132,9 @@ def test_a_task_that_is_gone_is_not_started() -> None:
 )
 def test_nothing_was_sent_if_the_task_cannot_be_read(failure: httpx.Response | Exception) -> None:
     client, server = make_client(failure)
-    with pytest.raises(UpstreamUnreachableError):
+    with pytest.raises(UpstreamUnreachableError) as caught:
         client.start(SDK, make_order(), agree)
+    assert caught.value.reason == UNREAD
     assert START not in server.lines
 
 

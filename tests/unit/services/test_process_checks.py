@@ -228,6 +228,15 @@ def test_service_that_hangs_keeps_neither_scan_nor_dry_run_waiting(
     assert problems == [f"Not checked: {text}" for text in late]
 
 
+def test_dry_run_names_both_services_that_may_have_the_sequences(
+    world: MemoryPorts, hang: Callable[..., Any]
+) -> None:
+    world.scan.get_sequence = hang  # type: ignore[method-assign]
+    [scan, *_] = call(validate_workflow, world, WORKFLOW_ID, at(0)).tasks
+    text = "Not checked: Exam-manager or sequence-manager did not answer in time."
+    assert scan.problems == (text,)
+
+
 def test_what_was_checked_is_not_asked_again(
     world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

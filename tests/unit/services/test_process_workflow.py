@@ -113,6 +113,7 @@ def test_process_workflow_starts_one_scan_for_many_callers_at_once(world: Memory
     [
         (UpstreamRefusedError("Device offline.", 503), "Not started: the device is offline."),
         (UpstreamUnreachableError("No connection."), "Not started: the device cannot be reached."),
+        (UpstreamUnreachableError("Vague.", "Not started: why."), "Not started: why."),
         (
             UpstreamTimeoutError("No answer in time."),
             "Start not confirmed: the device did not answer in time.",

@@ -15,6 +15,7 @@ from scanhub_workflow.doctor.checks import ok
 from tests.fakes.aws_account import FakeAws
 from tools import deploy as deploying
 from tools import preflight
+from tools.checks.services import PREFIXES
 from tools.environment import Environment
 from tools.idle_cost import estimate_idle_usd
 from tools.preflight import describe, format_line, is_ready, list_looks, look, read_target
@@ -142,6 +143,15 @@ def test_every_fault_is_a_line_of_its_own(
     assert not is_ready(checks)
     lines = capsys.readouterr().out.splitlines()
     assert lines == [format_line(check) for check in checks]
+
+
+def test_a_mistyped_generation_of_scanhub_is_the_one_fault(
+    aws: FakeAws, template: Template
+) -> None:
+    looks = list_looks(make(aws, template, **GOOD | {"ScanHubContract": "2026"}), aws)
+    [fault] = [check for check in looks["parameters"]() if check.outcome is Outcome.FAILED]
+    assert fault.name == "parameter ScanHubContract"
+    assert looks.keys().isdisjoint(PREFIXES)
 
 
 def test_what_is_there_already_is_not_looked_at_as_new(aws: FakeAws, template: Template) -> None:

@@ -92,7 +92,8 @@ class AcquisitionRecord(_TaskRecord):
         typed = {"acquisition_parameter": json.dumps(self.acquisition_parameter)}
         if self.calibration:
             typed["calibration"] = json.dumps(self.calibration)
-        named = {name: value for name, value in args.items() if value}
+        # The page writes "" where none was chosen, which is no order to scan nothing: null is.
+        named = {name: value for name, value in args.items() if value is not None}
         return self._make_task(type=TaskType.DEVICE_TASK_SDK, args=named | typed)
 
 

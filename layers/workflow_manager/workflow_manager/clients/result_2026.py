@@ -13,7 +13,7 @@ IMAGES_URL = "https://localhost:8443/api/v1/exam/dcm"
 
 
 def choose_result(results: Sequence[ResultRecord], told: ToldRun) -> ResultRecord | None:
-    """Return the result that a run has, or one that nobody has put anything into; None: neither.
+    """Return the result that a run has, or the newest if it is blank; None: neither.
 
     Parameters
     ----------
@@ -22,7 +22,8 @@ def choose_result(results: Sequence[ResultRecord], told: ToldRun) -> ResultRecor
     """
     newest_first = sorted(results, key=lambda each: each.datetime_created, reverse=True)
     own = (each for each in newest_first if (each.meta or {}).get("run_id") == told.dag_run_id)
-    return next(own, None) or next((each for each in newest_first if each.is_blank), None)
+    # ScanHub's page shows the newest: what goes into an older one is not seen.
+    return next(own, None) or next((each for each in newest_first[:1] if each.is_blank), None)
 
 
 def is_told(result: ResultRecord) -> bool:

@@ -36,6 +36,7 @@ from workflow_manager.domain.exam import (
 from workflow_manager.domain.urls import quote_segment
 from workflow_manager.settings import Settings
 
+UNREAD = "Not started: exam-manager did not show the task as it is now."
 CHANGED = "Not started: the task was changed in exam-manager meanwhile. Start it again."
 # Exam-manager answers 500 to what is none of MongoDB's ids.
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
@@ -182,7 +183,7 @@ class HttpScanClient2026:
             if isinstance(error, NeighbourRefusedError) and error.is_own:
                 raise ConflictError(CHANGED) from None
             # However the look-up failed, nothing was sent to the device.
-            raise UpstreamUnreachableError(START_DETAIL) from error
+            raise UpstreamUnreachableError(START_DETAIL, UNREAD) from error
         if not _is_as_ordered(task, device_task):
             raise ConflictError(CHANGED)
         return task

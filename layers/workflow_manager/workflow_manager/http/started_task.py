@@ -11,7 +11,8 @@ from workflow_manager.domain.task import Task
 from workflow_manager.http.task_schemas import TaskView
 from workflow_manager.ports import ExamClient
 
-# What makes a scan of an acquisition: without either, ScanHub does nothing, and says so by 204.
+# What makes a scan of an acquisition: without either, ScanHub does nothing, and says so by 204. A
+# sequence of "" is a scan that lacks it.
 _OF_A_SCAN = ("sequence_id", "calibration")
 
 
@@ -72,4 +73,4 @@ def find_empty_answer(exam: ExamClient, task_id: str) -> Response | None:
 
 def _has_a_scan(definition: ExamTask) -> bool:
     is_scan = definition.type.is_device_task and not definition.is_template
-    return not is_scan or any(definition.args.get(name) for name in _OF_A_SCAN)
+    return not is_scan or any(name in definition.args for name in _OF_A_SCAN)

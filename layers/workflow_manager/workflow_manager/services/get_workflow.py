@@ -34,7 +34,8 @@ def get_workflow(
         return load_execution(store, exam, settings, workflow_id, cause).graph
     graph = TaskGraph(workflow, store.list_tasks(workflow_id))
     for task in graph.tasks.values():
-        if task.is_scanning:
+        # One that waits for its data has ended, whatever exam-manager shows of it by now.
+        if task.is_scanning and not task.waits_for_data:
             graph = graph.with_task(_with_device_progress(exam, task))
     return graph
 

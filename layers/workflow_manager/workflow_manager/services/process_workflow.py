@@ -161,7 +161,8 @@ def _process(
                 commit_execution(store, queue, execution)
             raise refusal
         if checked.not_checked:
-            extra = {"task_id": task.task_id, "not_checked": checked.not_checked}
+            # Not the texts, which the caller gets: one of ScanHub's names the patient's id.
+            extra = {"task_id": task.task_id, "n_not_checked": len(checked.not_checked)}
             logger.warning("scan starts without all checks", extra=extra)
         order = _make_order(exam, scan, execution, answers, token, cause)
         started = handle_device_task(

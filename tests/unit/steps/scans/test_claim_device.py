@@ -1,6 +1,7 @@
 """Who has a scanner whose start nobody has confirmed, and until when."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
@@ -25,7 +26,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
+from workflow_manager.domain.exam import ExamResult, ExamWorkflow, ItemStatus
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import reconcile_runs
@@ -184,3 +185,37 @@ def test_end_of_an_earlier_attempt_frees_no_scanner() -> None:
 
     with pytest.raises(ConflictError, match="scanning for another task"):
         start_other(world, 2)
+
+
+FILE = ExamResult(type="MRD", directory="/data/w/t/r", datetime_created=datetime(2026, 2, 1, 10))
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_free"),
+    [
+        # Device-manager heard of no end while the device sent its file.
+        ({"status": ItemStatus.INPROGRESS, "results": [FILE]}, True),
+        # Somebody has edited the task since.
+        ({"status": ItemStatus.UPDATED}, True),
+        # The device goes on.
+        ({"status": ItemStatus.INPROGRESS}, False),
+        ({"status": ItemStatus.STARTED}, False),
+    ],
+)
+def test_a_scan_that_waits_for_its_data_has_the_scanner_only_if_it_is_heard_again(
+    shown: dict[str, object], *, is_free: bool
+) -> None:
+    world = make_two_workflows()
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    end_in_exam_manager(world)
+    call(reconcile_runs, world, at(61))
+    follow(world)
+    assert get_task(world, SCAN_ID).waits_for_data
+    shown = {"progress": 80, "datetime_updated": FILE.datetime_created, **shown}
+    world.exam.tasks[SCAN_ID] = world.exam.tasks[SCAN_ID].model_copy(update=shown)
+
+    if is_free:
+        start_other(world, 90)
+    else:
+        with pytest.raises(ConflictError, match="scanning for another task"):
+            start_other(world, 90)

@@ -39,10 +39,18 @@ def claim_device(
         shown = _ask_exam_manager(exam, holder)
         # Device-manager tells exam-manager of the end of a scan; its data may be hours behind.
         # Before exam-manager is told, it may be the end of an earlier attempt.
-        has_ended = shown is not None and shown.status is ItemStatus.FINISHED
+        has_ended = shown is not None and _has_ended(holder, shown)
         if not has_ended or holder.may_show_earlier:
             raise _refuse(holder, is_shown=shown is not None)
     return lock.take(task)
+
+
+def _has_ended(holder: Task, shown: ExamTask) -> bool:
+    if shown.status is ItemStatus.FINISHED:
+        return True
+    # An edit takes the end back, and a device that sends its file cannot tell it.
+    is_hidden = shown.status is ItemStatus.UPDATED or shown.has_fresh_data
+    return holder.waits_for_data and is_hidden
 
 
 def _refuse(holder: Task, *, is_shown: bool) -> ConflictError:

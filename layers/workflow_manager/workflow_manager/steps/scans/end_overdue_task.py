@@ -87,7 +87,7 @@ def _settle(
         execution.fail(task_id, SAID_ERROR, cause)
     elif task.start_lease_until is not None:
         _settle_start(execution, task, reported, cause)
-    elif reported.status is not ItemStatus.FINISHED:
+    elif not _has_ended(task, reported):
         execution.fail(task_id, UNFINISHED, cause)
     elif execution.graph.has_followers(task) and task.task_type.is_device_task:
         # Not told to exam-manager: it would offer a scan again that has been done.
@@ -95,6 +95,13 @@ def _settle(
     else:
         execution.complete(task_id, None, cause)
         execution.advance(settings.policy, cause)
+
+
+def _has_ended(task: Task, reported: ExamTask) -> bool:
+    if reported.status is ItemStatus.FINISHED or task.waits_for_data:
+        return True
+    # While a device sends its file, device-manager hears no end of it.
+    return task.task_type.is_device_task and reported.has_fresh_data
 
 
 def _settle_start(execution: Execution, task: Task, reported: ExamTask, cause: Cause) -> None:

@@ -52,12 +52,12 @@ def follow_device_task(
     elif reported.status is ItemStatus.FINISHED and not execution.graph.has_followers(known):
         execution.complete(task.task_id, None, cause)
         execution.advance(settings.policy, cause)
-    elif known.waits_for_data and reported.has_fresh_data and known.missing_since is None:
-        # Its file has told the end, of which device-manager has not heard.
-        pass
-    elif reported.progress != known.progress or known.missing_since is not None:
-        execution.put_task(known.evolve(missing_since=None), cause)
-        execution.note_scan(task.task_id, reported.progress, cause)
+    else:
+        # An end once told, by its device or its file, is not undone by a late word or an edit.
+        progress = FULL if known.waits_for_data else reported.progress
+        if progress != known.progress or known.missing_since is not None:
+            execution.put_task(known.evolve(missing_since=None), cause)
+            execution.note_scan(task.task_id, progress, cause)
     commit_execution(store, queue, execution)
     return reported if is_still else None
 

@@ -111,7 +111,7 @@ def _explain(error: UpstreamError) -> DeviceStartError:
             return DeviceStartError(f'Not started: device-manager says "{error.reason}".')
         return DeviceStartError(f"Not started: the device refused (status {error.status}).")
     if isinstance(error, UpstreamUnreachableError):
-        return DeviceStartError("Not started: the device cannot be reached.")
+        return DeviceStartError(error.reason or "Not started: the device cannot be reached.")
     is_late = isinstance(error, UpstreamTimeoutError)
     what = "the device did not answer in time" if is_late else "the device gave no clear answer"
     reason = f"Start not confirmed: {what}. Look at the scanner before you start again."
