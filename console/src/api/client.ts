@@ -74,6 +74,13 @@ export class ApiError extends Error {
   }
 }
 
+/** What was shown is so no more, and nothing was sent. */
+export class ChangedError extends ApiError {
+  constructor() {
+    super(409, []);
+  }
+}
+
 /** All sentences of a problem; what is no problem has none. */
 export function readProblem(body: unknown): string[] {
   if (typeof body !== "object" || body === null) return [];

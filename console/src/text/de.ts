@@ -291,4 +291,7 @@ export const de: Text = {
     check: "Datenspeicher prüfen",
     rights: (n) => `Was Ihre Rolle darf (${n})`,
   },
+  plan: {
+    changed: "Was bereit ist, hat sich inzwischen geändert; darum wurde nichts gesendet. Schließen Sie dies und sehen Sie noch einmal nach.",
+  },
 };

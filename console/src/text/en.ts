@@ -290,6 +290,9 @@ export const en = {
     check: "Check the data lake",
     rights: (n: number) => `What your role may do (${n})`,
   },
+  plan: {
+    changed: "What is ready has changed meanwhile, so nothing was sent. Close this, and look again.",
+  },
 };
 
 export type Text = typeof en;
