@@ -4,7 +4,7 @@ import { Link, Route, Router, Switch, useLocation } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { logInByCookie } from "./api/login";
 import { touch, useIsPaused } from "./api/polling";
-import { logOut, onOtherUser, useSession } from "./api/session";
+import { getSession, logOut, onOtherUser, useSession } from "./api/session";
 import { findLanguage, type Language, LanguageContext, TEXTS, useText } from "./text/language";
 import { Me } from "./parts/may";
 import { Login } from "./views/Login";
@@ -129,6 +129,14 @@ export function App(): ReactNode {
     for (const name of TOUCHES) addEventListener(name, somebody);
     void logInByCookie();
     return () => TOUCHES.forEach((name) => removeEventListener(name, somebody));
+  }, []);
+  useEffect(() => {
+    // Whoever has logged in anew on ScanHub's own page comes back to this one, where an upload may wait.
+    const look = (): void => {
+      if (getSession().status === "out" && getSession().hasEnded) void logInByCookie();
+    };
+    addEventListener("focus", look);
+    return () => removeEventListener("focus", look);
   }, []);
   useEffect(() => onOtherUser(() => queries.clear()), [queries]);
   useEffect(() => {

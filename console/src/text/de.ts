@@ -14,7 +14,7 @@ export const de: Text = {
   loginAgain: "Ihre Anmeldung ist abgelaufen. Melden Sie sich wieder an: die Seite bleibt, wie sie ist.",
   loginWrong: "Name oder Kennwort ist falsch.",
   loginBusy: "Gerade meldet sich jemand anderes an. Versuchen Sie es gleich noch einmal.",
-  loginOff: "Hier meldet sich niemand an. Melden Sie sich auf ScanHubs eigener Seite an und öffnen Sie diese dann neu.",
+  loginOff: "Hier meldet sich niemand an. Melden Sie sich in einem anderen Tab auf ScanHubs eigener Seite an und kommen Sie zurück. Bleibt dieses Formular, öffnen Sie diese Seite neu.",
   loginFailed: "Die Anmeldung geht zurzeit nicht. Versuchen Sie es später noch einmal.",
   loggingIn: "Anmeldung läuft …",
   loading: "Wird geladen …",

@@ -13,7 +13,7 @@ export const en = {
   loginAgain: "Your login has ended. Log in again: the page stays as it is.",
   loginWrong: "Name or password is wrong.",
   loginBusy: "Somebody else is logging in. Try again in a moment.",
-  loginOff: "This deployment logs nobody in here. Log in on ScanHub's own page, then open this page again.",
+  loginOff: "This deployment logs nobody in here. Log in on ScanHub's own page, in another tab, then come back. If this form stays, open this page again.",
   loginFailed: "The login does not work at the moment. Try again later.",
   loggingIn: "Logging in …",
   loading: "Loading …",
