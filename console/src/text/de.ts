@@ -51,7 +51,6 @@ export const de: Text = {
   dag: "DAG",
   reason: "Grund",
   inputs: "Nimmt Daten von",
-  actions: "Aktionen",
   why: {
     failed: "fehlgeschlagen",
     unknown: "Zustand unbekannt",
@@ -125,7 +124,6 @@ export const de: Text = {
   noResultsEver: "Dieser Lauf hat keine Ergebnisse.",
   moreResults: "Mehr zeigen",
   download: "Herunterladen",
-  unavailable: "nicht da",
   preview: (name) => `Vorschau von ${name}`,
   noPreview: "Die Vorschau lässt sich nicht laden.",
   size: "Größe",
@@ -251,7 +249,6 @@ export const de: Text = {
       other: "Laden Sie die Datei noch einmal hoch, für einen DAG oder eine Messung, die sie nimmt.",
     },
     toUpload: "Zum Hochladen",
-    toScan: "Für diese Messung hochladen",
     more: "Mehr zeigen",
     health: "Zustand, von dieser Seite aus gesehen",
     names: {

@@ -50,7 +50,6 @@ export const en = {
   dag: "DAG",
   reason: "Reason",
   inputs: "Takes data of",
-  actions: "Actions",
   why: {
     failed: "failed",
     unknown: "state unknown",
@@ -124,7 +123,6 @@ export const en = {
   noResultsEver: "This run has no results.",
   moreResults: "Show more",
   download: "Download",
-  unavailable: "not there",
   preview: (name: string) => `Preview of ${name}`,
   noPreview: "The preview cannot be loaded.",
   size: "Size",
@@ -250,7 +248,6 @@ export const en = {
       other: "Upload the file again, for a DAG or a scan that takes it.",
     },
     toUpload: "To the upload",
-    toScan: "Upload for this scan",
     more: "Show more",
     health: "Health, as seen from this page",
     names: {
