@@ -11,6 +11,7 @@ let root: Root;
 let page: HTMLElement;
 let sent: string[];
 let wouldStart: string[];
+let events: object[];
 
 const task = { status: "PENDING", progress: 0, attempt: 0, input_task_ids: [], updated_at: "2026-11-29T10:00:00Z" };
 const tasks = [
@@ -19,18 +20,22 @@ const tasks = [
 ];
 const UNCHECKED = "Not checked: Airflow did not answer in time.";
 
+const makeEvent = (event_id: string, name: string) => ({ event_id, name, entity: "task:dag-1", at: "2026-11-29T10:00:00Z", from_state: null, to_state: "PENDING", actor: "ada", reason: "" });
+
 function answer(path: string): unknown {
   if (path.endsWith("/me/")) return { username: "ada", role: "admin", permissions: ["validate_workflow", "process_workflow"], ends_at: null };
   if (path.endsWith("/validate/")) {
     const planned = tasks.map((each) => ({ ...each, problems: each.task_id === "dag-1" ? [UNCHECKED] : [] }));
     return { is_valid: false, would_start: wouldStart, problems: [], tasks: planned };
   }
-  return { workflow_id: "w", status: "pending", tasks, events: [], updated_at: "2026-11-29T10:00:00Z" };
+  if (path.endsWith("/events/")) return { events: [makeEvent("1", "define"), makeEvent("2", "claim"), makeEvent("3", "reset")], next_cursor: null };
+  return { workflow_id: "w", status: "pending", tasks, events, updated_at: "2026-11-29T10:00:00Z" };
 }
 
 beforeEach(async () => {
   vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
   sent = [];
+  events = [makeEvent("2", "claim")];
   vi.stubGlobal("fetch", async (request: Request) => {
     const path = new URL(request.url).pathname;
     if (request.method === "POST") sent.push(path.split("/").filter(Boolean).at(path.endsWith("/validate/") ? -1 : -2) ?? "");
@@ -96,4 +101,13 @@ test("another scan than the one that is shown does not start with both acts", as
   await act(async () => start.click());
   await vi.waitFor(() => act(async () => expect(page.querySelector("dialog")?.textContent).toContain(en.plan.changed)));
   expect(sent).toEqual(["validate", "validate"]);
+});
+
+test("what happens after the older lines were read is shown behind them, each line once", async () => {
+  await press(en.olderTrail);
+  await vi.waitFor(() => act(async () => expect(page.textContent).toContain("reset")));
+  events = [makeEvent("3", "reset"), makeEvent("4", "finish")];
+  await press(en.validate);
+  const names = () => [...page.querySelectorAll("tbody code")].map(({ textContent }) => textContent);
+  await vi.waitFor(() => act(async () => expect(names()).toEqual(["finish", "reset", "claim", "define"])));
 });

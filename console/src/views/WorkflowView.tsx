@@ -109,7 +109,9 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
     const task = workflow.tasks.find((each) => each.task_id === task_id);
     return task ? nameOf(task) : task_id.slice(0, 8);
   };
-  const events = trail.length > workflow.events.length ? trail : workflow.events;
+  // Whatever was not there when all was read came after it.
+  const known = new Set(trail.map(({ event_id }) => event_id));
+  const events = [...trail, ...workflow.events.filter(({ event_id }) => !known.has(event_id))];
   // Its first line is the one that defines it.
   const isLonger = workflow.events.length > 0 && workflow.events[0]?.name !== "define";
   const isBusy = outcome.is === "sending";
