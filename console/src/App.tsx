@@ -2,10 +2,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Link, Route, Router, Switch, useLocation } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
-import { forgetAnswers } from "./api/client";
 import { logInByCookie } from "./api/login";
 import { touch, useIsPaused } from "./api/polling";
-import { logOut, useSession } from "./api/session";
+import { getSession, logOut, onOtherUser, useSession } from "./api/session";
 import { findLanguage, type Language, LanguageContext, TEXTS, useText } from "./text/language";
 import { Me } from "./parts/may";
 import { Login } from "./views/Login";
@@ -20,15 +19,16 @@ const TOUCHES = ["pointerdown", "keydown"] as const;
 function Paused(): ReactNode {
   const text = useText();
   const queries = useQueryClient();
-  if (!useIsPaused()) return null;
-  const goOn = (): void => {
-    touch();
-    void queries.invalidateQueries();
-  };
+  const isPaused = useIsPaused();
+  useEffect(() => {
+    // Whatever somebody touches ends the pause, the button among it: no question would follow by itself.
+    if (!isPaused) void queries.invalidateQueries();
+  }, [isPaused, queries]);
+  if (!isPaused) return null;
   return (
     <p role="status" className="failure">
       {text.paused}{" "}
-      <button type="button" onClick={goOn}>
+      <button type="button" onClick={() => touch()}>
         {text.resume}
       </button>
     </p>
@@ -45,12 +45,6 @@ interface Chosen {
 function Header({ language, theme, onLanguage, onTheme }: Chosen): ReactNode {
   const text = useText();
   const session = useSession();
-  const queries = useQueryClient();
-  const leave = (): void => {
-    logOut();
-    queries.clear();
-    forgetAnswers();
-  };
   return (
     <header>
       <nav>
@@ -67,7 +61,7 @@ function Header({ language, theme, onLanguage, onTheme }: Chosen): ReactNode {
           {theme === "dark" ? text.light : text.dark}
         </button>
         {session.status === "in" && (
-          <button type="button" onClick={leave}>
+          <button type="button" onClick={logOut}>
             {text.logOut}
           </button>
         )}
@@ -137,6 +131,15 @@ export function App(): ReactNode {
     return () => TOUCHES.forEach((name) => removeEventListener(name, somebody));
   }, []);
   useEffect(() => {
+    // Whoever has logged in anew on ScanHub's own page comes back to this one, where an upload may wait.
+    const look = (): void => {
+      if (getSession().status === "out" && getSession().hasEnded) void logInByCookie();
+    };
+    addEventListener("focus", look);
+    return () => removeEventListener("focus", look);
+  }, []);
+  useEffect(() => onOtherUser(() => queries.clear()), [queries]);
+  useEffect(() => {
     if (session.status === "in") void queries.invalidateQueries();
   }, [session.status, queries]);
   return (
@@ -161,7 +164,7 @@ export function App(): ReactNode {
         />
         <main id="main" tabIndex={-1}>
           <Paused />
-          {hasPage ? <Pages /> : <h1>{text.title}</h1>}
+          {hasPage ? <Pages key={session.username} /> : <h1>{text.title}</h1>}
         </main>
         {session.status === "out" && <Login hasEnded={session.hasEnded} />}
       </Router>

@@ -6,6 +6,7 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dag_run_schemas import DagRunDetail
 from workflow_manager.http.dependencies import OrchestratorDep, StoreDep, get_caller
 from workflow_manager.http.etags import (
+    LIST_LIFETIME_S,
     LIVE_LIFETIME_S,
     REVALIDATED,
     RevalidationDep,
@@ -35,11 +36,12 @@ def get_dag_run(
     revalidation: RevalidationDep,
     with_airflow: WithAirflow = True,
 ) -> DagRunDetail | Response:
-    """Show a run, with its tasks in Airflow; a 304 may keep what is new of these for 15 s."""
+    """Show a run, with its tasks in Airflow; a 304 may keep these for 15 s, 60 s after its end."""
     run = use_case(store, dag_run_id)
     # The time of its creation too: one that was deleted may come again, and counts from 1.
-    is_live = with_airflow and not run.state.is_final
-    period = count_periods(LIVE_LIFETIME_S) if is_live else None
+    # Airflow may have been away, and ends its tasks after the callback that ends the run.
+    lifetime_s = LIST_LIFETIME_S if run.state.is_final else LIVE_LIFETIME_S
+    period = count_periods(lifetime_s) if with_airflow else None
     facts = (run.version, run.created_at.isoformat(), period)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged

@@ -43,6 +43,9 @@ def make_client() -> httpx.AsyncClient:
 async def forward(request: Request, stand_in: StandInDep) -> Response:
     """Hand a request on to the API, and its answer back."""
     base_url = stand_in.scanner.settings.workflow_manager_url
+    if ".." in request.scope["path"].split("/"):
+        # Beside the API, the emulator has the data lake and all else.
+        return _refuse(400, "Bad Request")
     try:
         body = await _read(request.stream())
     except TooLargeError:

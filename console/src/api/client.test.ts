@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { api, ApiError, ask, findBaseUrl, forgetAnswers, readProblem, unwrap } from "./client";
+import { api, ApiError, ask, findBaseUrl, readProblem, unwrap } from "./client";
 import { begin, getSession, logOut } from "./session";
 
 const URL_ = "https://api.test/api/v1/workflowmanager/workflows/";
@@ -15,7 +15,6 @@ function serve(...answers: Response[]): void {
 
 beforeEach(() => {
   sent.length = 0;
-  forgetAnswers();
   begin("token-1", "operator");
 });
 afterEach(() => {
@@ -61,6 +60,22 @@ test("an answer to an older token ends no newer login", async () => {
   });
   await ask(new Request(URL_));
   expect(getSession().status).toBe("in");
+});
+
+test("nobody is given the answers to another user, not even one that comes late", async () => {
+  const tagged = (body: string) => new Response(body, { headers: { ETag: 'W/"1"' } });
+  serve(tagged('"of ada"'), tagged('"of bob"'));
+  await ask(new Request(URL_));
+  begin("token-2", "bob");
+  await ask(new Request(URL_));
+  vi.stubGlobal("fetch", async () => {
+    begin("token-3", "eve");
+    return tagged('"of bob"');
+  });
+  await ask(new Request(`${URL_}late`));
+  serve(tagged('"of eve"'));
+  await ask(new Request(`${URL_}late`));
+  expect(sent.map(({ headers }) => headers.get("If-None-Match"))).toEqual([null, null, null]);
 });
 
 test("an end by itself leaves the page, a logout does not", async () => {

@@ -1,6 +1,6 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./schema";
-import { end, getToken } from "./session";
+import { end, getToken, onOtherUser } from "./session";
 import type { Problem } from "./types";
 
 /** The API's base URL: the page is served one level below it, whatever stands before. */
@@ -18,9 +18,7 @@ const MAX_WAIT_MS = 35_000;
 // Answers that may be asked for again with their tag. In memory: the browser's own cache is a file.
 const known = new Map<string, Known>();
 
-export function forgetAnswers(): void {
-  known.clear();
-}
+onOtherUser(() => known.clear());
 
 async function keep(url: string, response: Response): Promise<Response> {
   const etag = response.headers.get("ETag");
@@ -48,7 +46,9 @@ export async function ask(request: Request): Promise<Response> {
     return new Response(before.body, { status: 200, headers: { "Content-Type": "application/json" } });
   }
   if (isLoginOver(response)) end(usedToken);
-  return request.method === "GET" ? keep(request.url, response) : response;
+  // What comes for a login before this one may be another user's.
+  const isKept = request.method === "GET" && usedToken === getToken();
+  return isKept ? keep(request.url, response) : response;
 }
 
 /** A gateway's own 403 is about the token; ours, about a role, is a problem. */
@@ -71,6 +71,13 @@ export class ApiError extends Error {
   /** Whether what was asked for may have happened all the same. */
   get isUnclear(): boolean {
     return this.status === 0 || this.status >= 500;
+  }
+}
+
+/** What was shown is so no more, and nothing was sent. */
+export class ChangedError extends ApiError {
+  constructor() {
+    super(409, []);
   }
 }
 

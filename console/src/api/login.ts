@@ -1,5 +1,5 @@
 import { findBaseUrl } from "./client";
-import { begin, end } from "./session";
+import { begin, end, getToken } from "./session";
 
 export type LoginOutcome = "in" | "wrong" | "busy" | "off" | "failed";
 
@@ -20,16 +20,18 @@ async function take(response: Response): Promise<boolean> {
 
 /** Behind ScanHub's gateway, the cookie of its login is enough; elsewhere nobody answers that. */
 export async function logInByCookie(): Promise<void> {
+  const before = getToken();
   try {
     const isBehindGateway = new URL(findBaseUrl(location.href)).pathname === "/api/v1/workflowmanager";
     if (isBehindGateway) {
       const response = await post(COOKIE_LOGIN, "same-origin", null);
-      if (response.ok && (await take(response))) return;
+      // Whoever has logged in by name meanwhile stays.
+      if (getToken() !== before || (response.ok && (await take(response)))) return;
     }
   } catch {
     // Then by name and password.
   }
-  end();
+  end(before);
 }
 
 export async function logIn(username: string, password: string): Promise<LoginOutcome> {

@@ -11,9 +11,12 @@ export interface Session {
 let token = "";
 let session: Session = { status: "asking", hasEnded: false, username: "" };
 const listeners = new Set<() => void>();
+const forgetters = new Set<() => void>();
 
 function change(next: Session): void {
+  const isOther = next.username === "" || next.username !== session.username;
   session = next;
+  if (isOther) for (const forget of forgetters) forget();
   for (const tell of listeners) tell();
 }
 
@@ -41,6 +44,12 @@ export function logOut(): void {
 export function subscribe(tell: () => void): () => void {
   listeners.add(tell);
   return () => listeners.delete(tell);
+}
+
+/** Be told, before all others, when what is here is for nobody any more: at a logout, or a login by another name. */
+export function onOtherUser(forget: () => void): () => void {
+  forgetters.add(forget);
+  return () => forgetters.delete(forget);
 }
 
 export const getSession = (): Session => session;

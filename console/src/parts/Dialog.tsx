@@ -27,6 +27,8 @@ export function Dialog({ title, className, onLeave, children }: Props): ReactNod
         event.preventDefault();
         onLeave?.();
       }}
+      // Chromium closes it at a second Escape all the same.
+      onClose={() => (onLeave ? onLeave() : dialog.current?.showModal())}
     >
       <h2 id={id}>{title}</h2>
       {children}

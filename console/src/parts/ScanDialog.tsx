@@ -1,5 +1,5 @@
 import { type ReactNode, useRef, useState } from "react";
-import { ApiError } from "../api/client";
+import { ApiError, ChangedError } from "../api/client";
 import { useText } from "../text/language";
 import { Dialog } from "./Dialog";
 import { Foreign, Said } from "./Small";
@@ -12,10 +12,10 @@ export interface Scan {
   send: () => Promise<unknown>;
 }
 
-type Phase = { is: "asking" } | { is: "sending" } | { is: "sent" } | { is: "refused" | "unclear"; lines: string[] };
+type Phase = { is: "asking" } | { is: "sending" } | { is: "sent" } | { is: "changed" } | { is: "refused" | "unclear"; lines: string[] };
 
 /** Two acts start a scan: to say that one is at the device, and to press. Neither has a shortcut. */
-export function ScanDialog({ scan, onLeave }: { scan: Scan; onLeave: () => void }): ReactNode {
+export function ScanDialog({ scan, onLeave, children }: { scan: Scan; onLeave: () => void; children?: ReactNode }): ReactNode {
   const text = useText();
   const [isThere, setThere] = useState(false);
   const [phase, setPhase] = useState<Phase>({ is: "asking" });
@@ -28,6 +28,7 @@ export function ScanDialog({ scan, onLeave }: { scan: Scan; onLeave: () => void 
     scan.send().then(
       () => setPhase({ is: "sent" }),
       (error: unknown) => {
+        if (error instanceof ChangedError) return setPhase({ is: "changed" });
         const isUnclear = !(error instanceof ApiError) || error.isUnclear;
         setPhase({ is: isUnclear ? "unclear" : "refused", lines: error instanceof ApiError ? error.lines : [] });
       },
@@ -42,6 +43,7 @@ export function ScanDialog({ scan, onLeave }: { scan: Scan; onLeave: () => void 
         <Foreign>{text.scanWorkflow(scan.workflowId)}</Foreign>
       </p>
       <p>{text.scanAttempt(scan.attempt)}</p>
+      {children}
       {phase.is === "asking" && (
         <label className="act">
           <input type="checkbox" checked={isThere} onChange={(event) => setThere(event.target.checked)} /> {text.scanAct}
@@ -50,6 +52,7 @@ export function ScanDialog({ scan, onLeave }: { scan: Scan; onLeave: () => void 
       <div role="status">
         {phase.is === "sending" && <p>{text.sending}</p>}
         {phase.is === "sent" && <p>{text.scanSent}</p>}
+        {phase.is === "changed" && <p className="failure">{text.plan.changed}</p>}
         {phase.is === "unclear" && <p className="failure">{text.scanUnclear}</p>}
         {phase.is === "refused" && <p className="failure">{text.refused}</p>}
         {"lines" in phase && <Said lines={phase.lines} />}

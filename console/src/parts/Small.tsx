@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { ApiError } from "../api/client";
+import { ApiError, ChangedError } from "../api/client";
 import { formatTime } from "../text/format";
 import type { Task } from "../api/types";
 import { useLanguage, useText } from "../text/language";
@@ -90,7 +90,7 @@ export function Failure({ error }: { error: unknown }): ReactNode {
   const lines = error instanceof ApiError ? error.lines : [];
   return (
     <div role="alert" aria-live="polite" className="failure">
-      {lines.length > 0 ? <Said lines={lines} /> : <p>{text.noAnswer}</p>}
+      {lines.length > 0 ? <Said lines={lines} /> : <p>{error instanceof ChangedError ? text.plan.changed : text.noAnswer}</p>}
     </div>
   );
 }

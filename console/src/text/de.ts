@@ -14,7 +14,7 @@ export const de: Text = {
   loginAgain: "Ihre Anmeldung ist abgelaufen. Melden Sie sich wieder an: die Seite bleibt, wie sie ist.",
   loginWrong: "Name oder Kennwort ist falsch.",
   loginBusy: "Gerade meldet sich jemand anderes an. Versuchen Sie es gleich noch einmal.",
-  loginOff: "Hier meldet sich niemand an. Melden Sie sich auf ScanHubs eigener Seite an und öffnen Sie diese dann neu.",
+  loginOff: "Hier meldet sich niemand an. Melden Sie sich in einem anderen Tab auf ScanHubs eigener Seite an und kommen Sie zurück. Bleibt dieses Formular, öffnen Sie diese Seite neu.",
   loginFailed: "Die Anmeldung geht zurzeit nicht. Versuchen Sie es später noch einmal.",
   loggingIn: "Anmeldung läuft …",
   loading: "Wird geladen …",
@@ -51,7 +51,6 @@ export const de: Text = {
   dag: "DAG",
   reason: "Grund",
   inputs: "Nimmt Daten von",
-  actions: "Aktionen",
   why: {
     failed: "fehlgeschlagen",
     unknown: "Zustand unbekannt",
@@ -125,7 +124,6 @@ export const de: Text = {
   noResultsEver: "Dieser Lauf hat keine Ergebnisse.",
   moreResults: "Mehr zeigen",
   download: "Herunterladen",
-  unavailable: "nicht da",
   preview: (name) => `Vorschau von ${name}`,
   noPreview: "Die Vorschau lässt sich nicht laden.",
   size: "Größe",
@@ -251,7 +249,6 @@ export const de: Text = {
       other: "Laden Sie die Datei noch einmal hoch, für einen DAG oder eine Messung, die sie nimmt.",
     },
     toUpload: "Zum Hochladen",
-    toScan: "Für diese Messung hochladen",
     more: "Mehr zeigen",
     health: "Zustand, von dieser Seite aus gesehen",
     names: {
@@ -290,5 +287,8 @@ export const de: Text = {
     },
     check: "Datenspeicher prüfen",
     rights: (n) => `Was Ihre Rolle darf (${n})`,
+  },
+  plan: {
+    changed: "Was bereit ist, hat sich inzwischen geändert; darum wurde nichts gesendet. Schließen Sie dies und sehen Sie noch einmal nach.",
   },
 };

@@ -13,7 +13,7 @@ export const en = {
   loginAgain: "Your login has ended. Log in again: the page stays as it is.",
   loginWrong: "Name or password is wrong.",
   loginBusy: "Somebody else is logging in. Try again in a moment.",
-  loginOff: "This deployment logs nobody in here. Log in on ScanHub's own page, then open this page again.",
+  loginOff: "This deployment logs nobody in here. Log in on ScanHub's own page, in another tab, then come back. If this form stays, open this page again.",
   loginFailed: "The login does not work at the moment. Try again later.",
   loggingIn: "Logging in …",
   loading: "Loading …",
@@ -50,7 +50,6 @@ export const en = {
   dag: "DAG",
   reason: "Reason",
   inputs: "Takes data of",
-  actions: "Actions",
   why: {
     failed: "failed",
     unknown: "state unknown",
@@ -124,7 +123,6 @@ export const en = {
   noResultsEver: "This run has no results.",
   moreResults: "Show more",
   download: "Download",
-  unavailable: "not there",
   preview: (name: string) => `Preview of ${name}`,
   noPreview: "The preview cannot be loaded.",
   size: "Size",
@@ -250,7 +248,6 @@ export const en = {
       other: "Upload the file again, for a DAG or a scan that takes it.",
     },
     toUpload: "To the upload",
-    toScan: "Upload for this scan",
     more: "Show more",
     health: "Health, as seen from this page",
     names: {
@@ -289,6 +286,9 @@ export const en = {
     },
     check: "Check the data lake",
     rights: (n: number) => `What your role may do (${n})`,
+  },
+  plan: {
+    changed: "What is ready has changed meanwhile, so nothing was sent. Close this, and look again.",
   },
 };
 

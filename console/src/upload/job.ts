@@ -1,6 +1,6 @@
 /** The upload of this page: outside all views, so that it goes on whatever one looks at. */
 import { api, ApiError, unwrap } from "../api/client";
-import { getSession, subscribe as onSession } from "../api/session";
+import { getSession, onOtherUser, subscribe as onSession } from "../api/session";
 import type { FromWorker, ToWorker } from "./messages";
 import { chooseWindow, type UploadView } from "./plan";
 import { Meter } from "./rate";
@@ -34,7 +34,6 @@ const RUNNING: readonly Phase[] = ["planning", "checking", "sending", "paused", 
 let job: Job | null = null;
 let worker: Worker | null = null;
 let view: UploadView | null = null;
-let owner = "";
 // Counts uploads: the answer to a question of a former one is for nobody.
 let turn = 0;
 const meter = new Meter();
@@ -81,10 +80,8 @@ export function forget(): void {
 }
 
 // Whoever logs out leaves nothing behind, and nobody sees another's upload. A login that ended is another thing.
-onSession(() => {
-  const session = getSession();
-  const isLeft = session.status === "out" && !session.hasEnded;
-  if (job && (isLeft || (session.status === "in" && session.username !== owner))) forget();
+onOtherUser(() => {
+  if (job) forget();
 });
 
 addEventListener("online", () => {
@@ -194,7 +191,6 @@ async function complete(body: Pick<Sent, "parts"> & Partial<Sent>): Promise<void
 
 function begin(file: File): void {
   forget();
-  owner = getSession().username;
   meter.reset();
   job = {
     phase: "planning",

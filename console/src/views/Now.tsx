@@ -124,7 +124,8 @@ export function Now(): ReactNode {
   const runs = useQuery(looseRunsQuery);
   const degraded = useQuery(readinessQuery).data ?? [];
   if (!board.data) return <Waiting error={board.error} />;
-  const { needsYou, active, recent } = sortBoard(all, Date.now());
+  // With each answer, also one that brings nothing new: a deadline passes by itself.
+  const { needsYou, active, recent } = sortBoard(all, board.dataUpdatedAt);
   return (
     <>
       <h1>{text.now}</h1>

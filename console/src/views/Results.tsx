@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { ApiError } from "../api/client";
-import { FRESH_MS, readResults } from "../api/results";
+import { FRESH_MS, readResults, type ResultPage } from "../api/results";
 import { isActive, type Result } from "../api/types";
 import { Foreign, Said, Waiting } from "../parts/Small";
 import { formatBytes } from "../text/format";
@@ -59,7 +59,10 @@ export function Results({ dagRunId, state }: { dagRunId: string; state: string }
   const pages = useInfiniteQuery({
     // A new state may have brought new files.
     queryKey: ["results", dagRunId, state],
-    queryFn: ({ pageParam }) => readResults(dagRunId, pageParam, PAGE),
+    queryFn: async ({ pageParam }) => {
+      const asked_ms = Date.now();
+      return { ...(await readResults(dagRunId, pageParam, PAGE)), asked_ms };
+    },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     staleTime: FRESH_MS,
@@ -68,9 +71,12 @@ export function Results({ dagRunId, state }: { dagRunId: string; state: string }
   if (!pages.data) return <Waiting error={pages.error} />;
   const results = pages.data.pages.flatMap((page) => page.results);
   const download = async (key: string): Promise<void> => {
-    const isFresh = Date.now() - pages.dataUpdatedAt < FRESH_MS;
-    const found = isFresh ? pages.data : (await pages.refetch()).data;
-    const url = found?.pages.flatMap((page) => page.results).find((each) => each.key === key)?.url;
+    const has = (page: ResultPage): boolean => page.results.some((each) => each.key === key);
+    // Each page is as old as its own answer: S3's refusal of an old URL would take the place of this page.
+    const isFresh = Date.now() - (pages.data.pages.find(has)?.asked_ms ?? 0) < FRESH_MS;
+    const found = isFresh ? pages : await pages.refetch();
+    if (found.error) throw found.error;
+    const url = found.data?.pages.find(has)?.results.find((each) => each.key === key)?.url;
     if (url) follow(url);
   };
   if (results.length === 0) return <p className="muted">{isActive(state) ? text.noResults : text.noResultsEver}</p>;

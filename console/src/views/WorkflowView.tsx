@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { api, unwrap } from "../api/client";
+import { api, ApiError, ChangedError, unwrap } from "../api/client";
 import { readTrail, workflowQuery } from "../api/queries";
 import { isScan, type Plan, type Retried, type Task, type WorkflowEvent } from "../api/types";
 import { Dialog } from "../parts/Dialog";
@@ -15,7 +15,7 @@ import { TaskTable } from "./TaskTable";
 import { Trail } from "./Trail";
 import { useActions } from "./useActions";
 
-type Open = { is: "scan"; scan: Scan } | { is: "process"; plan: Plan } | { is: "cancel"; act: () => Promise<unknown> };
+type Open = { is: "scan"; scan: Scan; plan?: Plan } | { is: "process"; plan: Plan } | { is: "cancel"; act: () => Promise<unknown> };
 
 function PlanOf({ plan }: { plan: Plan }): ReactNode {
   const text = useText();
@@ -65,10 +65,23 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
   const retryAll = (): Promise<Retried> =>
     unwrap(api.POST("/workflows/{workflow_id}/retry/", { params: { path, query: { failed_by: workflow.updated_at } } }));
   const prepare = async (): Promise<void> => {
-    const found = await validate();
-    const scan = workflow.tasks.find((task: Task) => isScan(task) && found.would_start.includes(task.task_id));
-    if (scan && found.is_valid) setOpen({ is: "scan", scan: describe(scan, process) });
-    else setOpen({ is: "process", plan: found });
+    const plan = await validate();
+    const planned = plan.tasks.find((task) => isScan(task) && plan.would_start.includes(task.task_id));
+    const scan = planned && workflow.tasks.find(({ task_id }) => task_id === planned.task_id);
+    // What is wrong, or could not be checked, does not always keep a scan from starting.
+    if (scan) setOpen({ is: "scan", scan: describe(scan, () => processAsShown(plan)), plan });
+    // A scan that this page does not know yet is none to start from it.
+    else if (planned) throw new ChangedError();
+    else setOpen({ is: "process", plan });
+  };
+  // What has become ready since it was shown, a scan above all, was not meant.
+  const processAsShown = async (shown: Plan): Promise<unknown> => {
+    const plan = await validate().catch((error: unknown) => {
+      // Nothing has been sent that could start anything.
+      throw error instanceof ApiError && error.isUnclear ? new ApiError(409, error.lines) : error;
+    });
+    if (plan.would_start.join() !== shown.would_start.join()) throw new ChangedError();
+    return process();
   };
   const describe = (task: Task, send: () => Promise<unknown>): Scan => ({
     workflowId: id,
@@ -96,7 +109,9 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
     const task = workflow.tasks.find((each) => each.task_id === task_id);
     return task ? nameOf(task) : task_id.slice(0, 8);
   };
-  const events = trail.length > workflow.events.length ? trail : workflow.events;
+  // Whatever was not there when all was read came after it.
+  const known = new Set(trail.map(({ event_id }) => event_id));
+  const events = [...trail, ...workflow.events.filter(({ event_id }) => !known.has(event_id))];
   // Its first line is the one that defines it.
   const isLonger = workflow.events.length > 0 && workflow.events[0]?.name !== "define";
   const isBusy = outcome.is === "sending";
@@ -158,7 +173,11 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
           {text.olderTrail}
         </button>
       )}
-      {open?.is === "scan" && <ScanDialog scan={open.scan} onLeave={leave} />}
+      {open?.is === "scan" && (
+        <ScanDialog scan={open.scan} onLeave={leave}>
+          {open.plan && <PlanOf plan={open.plan} />}
+        </ScanDialog>
+      )}
       {open?.is === "process" && (
         <Dialog title={text.processTitle} onLeave={leave}>
           <PlanOf plan={open.plan} />
@@ -180,7 +199,7 @@ export function WorkflowView({ id }: { id: string }): ReactNode {
               <button
                 type="button"
                 onClick={() => {
-                  run(text.process, process);
+                  run(text.process, () => processAsShown(open.plan));
                   leave();
                 }}
               >

@@ -1,10 +1,13 @@
+from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from tests.contracts.samples import make_run
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import deliver, make_dag_data
 from tests.unit.functions.conftest import Invoke, load_event, read_body
-from workflow_manager.domain.dag_run import object_dag_run_id
+from workflow_manager.domain.dag_run import DagRunState, object_dag_run_id
 from workflow_manager.domain.errors import UpstreamUnreachableError
 
 
@@ -61,6 +64,31 @@ def test_get_dag_run_shows_our_own_state_while_airflow_is_away(
     body = read_body(answer)
     assert (answer["statusCode"], body["state"]) == (200, "RUNNING")
     assert (body["task_instances"], body["airflow_url"]) == (None, None)
+
+
+@pytest.mark.parametrize(("passed_s", "is_shown"), [(59, False), (60, True)])
+def test_get_dag_run_shows_within_a_minute_what_airflow_did_not_tell_of_an_ended_run(
+    invoke: Invoke, world: MemoryPorts, passed_s: int, is_shown: bool
+) -> None:
+    began = world.clock().replace(second=0, microsecond=0)
+    world.clock = lambda: began
+    deliver(world, make_dag_data())
+    run_id = object_dag_run_id(make_dag_data())
+    run = world.store.get_dag_run(run_id)
+    assert run is not None
+    world.store.commit([run.evolve(state=DagRunState.SUCCEEDED)])
+    world.orchestrator.outage = UpstreamUnreachableError("Airflow is away.")
+    event = make_event(run_id)
+    away = invoke("get_dag_run", event)
+
+    world.orchestrator.outage = None
+    world.clock = lambda: began + timedelta(seconds=passed_s)
+    event["multiValueHeaders"]["If-None-Match"] = [away["headers"]["etag"]]
+    back = invoke("get_dag_run", event)
+
+    assert read_body(away)["task_instances"] is None
+    assert (back["statusCode"] == 200) is is_shown
+    assert not is_shown or read_body(back)["task_instances"]
 
 
 def test_get_dag_run_leaves_airflow_alone_when_it_is_told_to(

@@ -1,5 +1,7 @@
 import io
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,9 @@ def test_log_in_tells_when_to_come_back(invoke: Invoke, world: MemoryPorts) -> N
     answer = invoke("log_in", load_event("log_in", "success"))
 
     assert (answer["statusCode"], answer["headers"]["retry-after"]) == (429, "2")
+    document = json.loads(Path("functions/get_openapi/openapi.json").read_text())
+    told = document["paths"]["/login/"]["post"]["responses"]["429"]
+    assert told["headers"].keys() == {"Retry-After"}
 
 
 def test_log_in_tells_that_nobody_answers(invoke: Invoke, world: MemoryPorts) -> None:

@@ -130,3 +130,20 @@ def test_without_a_login_the_cookie_gives_nothing(
     answer = scanhub.client.post(COOKIE_LOGIN, headers={"Cookie": cookie})
 
     assert (answer.status_code, answer.json()["detail"]) == (401, detail)
+
+
+def speak(scanhub: Served, target: bytes) -> bytes:
+    """Send what no browser or client would; return the first line of the answer."""
+    host, _, port = scanhub.client.base_url.netloc.decode().partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        return connection.makefile("rb").readline()
+
+
+@pytest.mark.parametrize(
+    "path", [b"../../../secret", b"a/../../b", b"..", b"%2e%2e/b", b"a/%2E./b", b".%2e%2fb"]
+)
+def test_no_path_leads_out_of_the_api(scanhub: Served, api: Api, path: bytes) -> None:
+    answer = speak(scanhub, f"{PATH}/".encode() + path)
+
+    assert (answer.split()[1], api.heard) == (b"400", [])

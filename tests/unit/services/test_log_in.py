@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -7,6 +7,7 @@ from tests.fakes.world import make_world
 from workflow_manager.domain.errors import (
     AuthenticationError,
     NotFoundError,
+    StoreUnavailableError,
     TurnTakenError,
     UpstreamTimeoutError,
 )
@@ -40,6 +41,17 @@ def test_log_in_gives_its_turn_back_whatever_comes(
 
     world.users.error = None
     assert call(log_in, world, "ada", "secret")
+
+
+def test_log_in_keeps_the_answer_if_its_turn_cannot_be_given_back(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(until: datetime) -> None:
+        raise StoreUnavailableError("The state table cannot be written.")
+
+    monkeypatch.setattr(world.store, "end_login_turn", fail)
+
+    assert call(log_in, world, "ada", "secret")["access_token"]
 
 
 def test_log_in_asks_nobody_where_it_is_off(world: MemoryPorts) -> None:

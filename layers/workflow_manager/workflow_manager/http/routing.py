@@ -12,12 +12,11 @@ API_BASE_PATH = "/v1/workflowmanager"
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_REFERENCE = "#/components/schemas/Problem"
 
+# When to send the same request again, by the status that tells it.
 RETRY_AFTER = {
-    "Retry-After": {
-        "description": "Others changed the same workflow at that moment: the "
-        "same request may succeed after so many seconds.",
-        "schema": {"type": "integer"},
-    }
+    HTTPStatus.SERVICE_UNAVAILABLE: "Others changed the same workflow at that moment: the "
+    "same request may succeed after so many seconds.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Somebody else is logging in: try again after so many seconds.",
 }
 
 
@@ -41,8 +40,9 @@ class ScanHubRouter(APIRouter):
             }
             for status in problem_statuses
         }
-        if HTTPStatus.SERVICE_UNAVAILABLE in problems:
-            problems[HTTPStatus.SERVICE_UNAVAILABLE]["headers"] = RETRY_AFTER
+        for status in RETRY_AFTER.keys() & problems.keys():
+            header = {"description": RETRY_AFTER[status], "schema": {"type": "integer"}}
+            problems[status]["headers"] = {"Retry-After": header}
         super().__init__(responses=problems, **options)
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

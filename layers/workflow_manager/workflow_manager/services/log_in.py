@@ -1,9 +1,10 @@
 """Log a user in at user-login-manager."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from workflow_manager.domain.errors import NotFoundError, TurnTakenError
+from workflow_manager.domain.errors import NotFoundError, StoreUnavailableError, TurnTakenError
+from workflow_manager.observability import logger
 from workflow_manager.ports import Clock, UserClient, WorkflowStore
 from workflow_manager.settings import Settings
 
@@ -40,4 +41,12 @@ def log_in(
     try:
         return users.log_in(username, password)
     finally:
+        _end_turn(store, until)
+
+
+def _end_turn(store: WorkflowStore, until: datetime) -> None:
+    try:
         store.end_login_turn(until)
+    except StoreUnavailableError as error:
+        # It ends by itself; what user-login-manager has said is what counts.
+        logger.warning("turn to log in not given back", extra={"reason": error.detail})
