@@ -43,7 +43,7 @@ class BridgeSettings:
     state
         A folder for what it tells of itself.
     n_transfers
-        How many files or runs are under way at once.
+        How many files, and how many runs, are under way at once.
     reserve_bytes
         How much of the volume stays free.
     interval_s

@@ -22,7 +22,7 @@ class Transfers:
     Parameters
     ----------
     n_at_once
-        How many there are.
+        How many there are for each direction: hours of raw data must not hold up images.
     items
         What each of them is about.
     tell
@@ -35,7 +35,10 @@ class Transfers:
         self.stop = threading.Event()
         # Whether one has found that the token has ended.
         self.is_login_over = False
-        self._pool = ThreadPoolExecutor(n_at_once, thread_name_prefix="bridge")
+        self._pools = {
+            direction: ThreadPoolExecutor(n_at_once, thread_name_prefix=f"bridge-{direction}")
+            for direction in ("up", "down")
+        }
         self._running: dict[str, Future[None]] = {}
         self._items = items
         self._tell = tell
@@ -56,7 +59,8 @@ class Transfers:
             Does it, and returns a line of the log.
         """
         if key not in self._running:
-            self._running[key] = self._pool.submit(self._carry, key, carry)
+            pool = self._pools[key.partition(" ")[0]]
+            self._running[key] = pool.submit(self._carry, key, carry)
 
     def settle(self, timeout_s: float | None) -> bool:
         """Wait until all have ended, or for so long; tell whether none is left.
@@ -74,7 +78,8 @@ class Transfers:
     def close(self) -> None:
         """Stop all of them; what has arrived is gone on with the next time."""
         self.stop.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
         # A thread may stand in a read for a minute: who stops us does not wait that long.
         wait(self._running.values(), timeout=STOP_TIMEOUT_S)
 

@@ -62,7 +62,7 @@ def bridge(
         Path | None, typer.Option(help="Where it tells how it stands; safe to delete.")
     ] = None,
     n_transfers: Annotated[
-        int, typer.Option("--transfers", min=1, max=8, help="How many at once.")
+        int, typer.Option("--transfers", min=1, max=8, help="How many at once, in each direction.")
     ] = 2,
     reserve_gib: Annotated[
         float, typer.Option("--reserve", min=0, help="GiB of the volume that stay free.")

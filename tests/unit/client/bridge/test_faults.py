@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from scanhub_workflow.bridge import ServiceAccount
 from scanhub_workflow.bridge.items import MAX_WAIT_S, Item, Items, State
 from scanhub_workflow.bridge.reasons import CannotError
 from scanhub_workflow.bridge.status import alone
+from scanhub_workflow.bridge.transfers import Transfers
 from scanhub_workflow.errors import ConfigurationError, ScanHubError
 from tests.fakes.bridge_world import IMAGES, RAW_DATA, SCANHUB_URL, BridgeWorld
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES
@@ -222,6 +224,31 @@ def test_refused_password_ends_the_bridge_at_its_start(world: BridgeWorld) -> No
     world.password_file.write_text("another password")
     with pytest.raises(ConfigurationError, match="does not take name and password"):
         world.make_bridge().run()
+
+
+def test_raw_data_that_takes_hours_holds_up_no_images() -> None:
+    # Given more raw data on its way than there are threads
+    done: list[str] = []
+    may_end, has_come = Event(), Event()
+    transfers = Transfers(1, Items(), done.append, lambda: 0)
+
+    def take_hours() -> str:
+        assert may_end.wait(30)
+        return "raw data"
+
+    def bring_images() -> str:
+        has_come.set()
+        return "images"
+
+    # When a run's images are there; then they come meanwhile
+    for n in range(2):
+        transfers.begin(f"up {n}", take_hours)
+    transfers.begin("down run-1", bring_images)
+    assert has_come.wait(30)
+    may_end.set()
+    assert transfers.settle(None)
+    assert sorted(done) == ["images", "raw data", "raw data"]
+    transfers.close()
 
 
 def test_waits_grow_and_have_a_bound() -> None:
