@@ -11,7 +11,7 @@ from scanhub_workflow.bridge.board import BoardTask, BoardWorkflow
 from scanhub_workflow.bridge.connection import Connection
 from scanhub_workflow.bridge.exam_manager import ExamWorkflow, Generation
 from scanhub_workflow.bridge.raw_data import RawData, find_raw_data
-from scanhub_workflow.bridge.reasons import CannotError, NotYetError, explain
+from scanhub_workflow.bridge.reasons import CannotError, NotYetError
 from scanhub_workflow.bridge.receiving import FinishedRun, is_set
 from scanhub_workflow.bridge.volume import Volume
 
@@ -80,9 +80,6 @@ def _find(
         return find_raw_data(volume, workflow, task, connection.generation, now)
     except (NotYetError, CannotError) as reason:
         return reason
-    except OSError as error:
-        # A folder that it may not read, say: of this task alone.
-        return CannotError(explain(error))
 
 
 def _find_runs(generation: Generation, workflow: ExamWorkflow, told: BoardTask) -> Iterator[Work]:
