@@ -15,6 +15,7 @@ from uuid import UUID
 from scanhub_workflow.bridge.reasons import CannotError
 from scanhub_workflow.files import Fingerprint
 from scanhub_workflow.names import is_plain_name
+from scanhub_workflow.targets import NoSpaceError
 
 # Where all of ScanHub's services have it.
 MOUNT = PurePosixPath("/data")
@@ -119,6 +120,17 @@ class Volume:
     def free_bytes(self) -> int:
         """How much may still be written."""
         return shutil.disk_usage(self.root).free - self._reserve_bytes - self._promised_bytes
+
+    def check_space(self, size_bytes: int) -> None:
+        """See that a file fits, whatever others have written since space was promised.
+
+        Raises
+        ------
+        NoSpaceError
+            It does not.
+        """
+        if shutil.disk_usage(self.root).free - self._reserve_bytes < size_bytes:
+            raise NoSpaceError
 
     @contextmanager
     def reserve(self, size_bytes: int) -> Iterator[None]:
