@@ -42,7 +42,8 @@ class Volume:
         self._reserve_bytes = reserve_bytes
         self._promised_bytes = 0
         self._lock = threading.Lock()
-        self._identity = _identify(root)
+        self._identity: tuple[int, int] | None = None
+        self.check()
         # What others may do with a file that ScanHub is to read: as for any file of this process.
         umask = os.umask(0o077)
         os.umask(umask)
@@ -56,8 +57,18 @@ class Volume:
         CannotError
             It is gone.
         """
-        if _identify(self.root) != self._identity:
+        identity = _identify(self.root)
+        if self._identity is None:
+            # One that is empty may be what the volume is yet to be mounted to.
+            self._identity = None if self.is_empty else identity
+        elif self._identity != identity:
             raise CannotError("The volume is another one than at the start: restart the bridge.")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all lies in it."""
+        with os.scandir(self.root) as entries:
+            return next(entries, None) is None
 
     def locate(self, directory: str, name: str) -> Path:
         """Return where a file lies that ScanHub names.

@@ -152,6 +152,27 @@ def test_volume_that_is_gone_in_mid_upload_loses_nothing(
     assert world.ports.lake.list_open_uploads("") == []
 
 
+def test_bridge_that_starts_before_its_volume_is_mounted_waits_for_it(world: BridgeWorld) -> None:
+    # Given the empty folder that the volume is to be mounted to, when there are files in it
+    world.acquire()
+    world.finish_run()
+    away = world.folder / "away"
+    world.data.rename(away)
+    world.data.mkdir()
+    bridge = world.make_bridge()
+    assert not bridge.run_once()
+    assert world.log[-1].endswith("is it mounted?")
+    assert list(world.data.iterdir()) == []
+
+    # When it is mounted; then its images come, without a restart
+    world.data.rmdir()
+    away.rename(world.data)
+    world.now_s += 60
+    assert bridge.run_once()
+    bridge.close()
+    assert len(world.list_images()) == len(IMAGES)
+
+
 def test_workflow_that_is_broken_in_exam_manager_stops_no_other(
     make_bridge_world: MakeWorld,
 ) -> None:

@@ -134,6 +134,30 @@ def test_directory_is_its_own_wherever_scanhub_has_the_volume(
     assert today.uploaded == [RAW_DATA]
 
 
+@pytest.mark.parametrize(
+    ("place", "is_its_own"),
+    [
+        ("{workflow}/{task}/scan", True),
+        ("raw", True),
+        ("{other}/{task}", False),
+        ("{workflow}/{other}", False),
+        ("raw/{other}", False),
+    ],
+)
+def test_place_that_names_other_ids_is_not_its_own(
+    make_bridge_world: MakeWorld, place: str, is_its_own: bool
+) -> None:
+    # Given a result of 2025-03, where anybody names any directory
+    world = make_bridge_world("2025-03")
+    result_id = world.acquire()
+    directory = place.format(workflow=world.workflow_id, task=world.scan_id, other=uuid4())
+    (world.data / directory).mkdir(parents=True)
+    find_file(world).rename(world.data / directory / RAW_NAME)
+    world.set_result(result_id, directory=f"/data/{directory}")
+    assert world.run_bridge() == is_its_own
+    assert len(world.uploaded) == is_its_own
+
+
 def test_folder_that_cannot_be_read_is_a_reason(
     today: BridgeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
