@@ -78,7 +78,7 @@ class Carrier:
             return find_work(connection, volume, told, now_s)
         except (AuthenticationError, UnreachableError):
             raise
-        except (ScanHubError, ValueError) as error:
+        except (ScanHubError, OSError, ValueError) as error:
             # One that is broken in exam-manager must not stop the others.
             why = CannotError(explain(error))
             return [Work(f"look {told.workflow_id}", told.workflow_id, "", why)]

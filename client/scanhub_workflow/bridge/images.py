@@ -16,7 +16,7 @@ from scanhub_workflow.bridge.volume import Volume
 from scanhub_workflow.downloads import Listing
 from scanhub_workflow.fetch import GoneError
 from scanhub_workflow.progress import DownloadProgress, Meter
-from scanhub_workflow.targets import RunFolder, Target, refuse_links
+from scanhub_workflow.targets import MARKER, RunFolder, Target, refuse_links
 
 N_AT_ONCE = 4
 # Each has a URL in exam-manager's result, which ScanHub's page reads every second.
@@ -95,8 +95,8 @@ def bring(
             run_at_once((partial(fetch, each) for each in missing), N_AT_ONCE, stop, "images")
         except GoneError:
             raise CannotError("An image of the run is gone: run its DAG again.") from None
-    for each in targets:
-        volume.hand_over(each.path)
+    for path in (folder / MARKER, *(each.path for each in targets)):
+        volume.hand_over(path)
     return sorted(each.path.name for each in targets)
 
 
