@@ -149,7 +149,7 @@ class Listing:
         self.offers: dict[str, _Offer] = {}
         self.unavailable: dict[str, str] = {}
         self._api = api
-        self._dag_run_id = dag_run_id
+        self.dag_run_id = dag_run_id
         self._lock = threading.Lock()
         self._load()
         if not self.offers and not self.unavailable:
@@ -172,7 +172,7 @@ class Listing:
 
     def _load(self) -> None:
         offers, previews = {}, {}
-        for result in self._api.list_results(self._dag_run_id, page_size=_PAGE_SIZE):
+        for result in self._api.list_results(self.dag_run_id, page_size=_PAGE_SIZE):
             if result.url is not None:
                 offers[result.key] = _Offer(result.url, result.size_bytes)
             elif not self._is_folder(result.key):

@@ -22,6 +22,7 @@ from local.scanhub.seed import SERVICE_PASSWORD, SERVICE_USERNAME, TaskSpec
 from scanhub_workflow import Clock, Retry
 from scanhub_workflow.bridge import Bridge, BridgeSettings, ServiceAccount
 from scanhub_workflow.bridge.connection import Addresses
+from scanhub_workflow.targets import MARKER
 from tests.fakes.app import InProcess
 from tests.fakes.idempotency import MemoryPersistenceLayer
 from tests.fakes.ports import MemoryPorts, call
@@ -311,9 +312,9 @@ class BridgeWorld:
         call(trigger_task, self.ports, str(self.scan_id), "t", cause_now("operator"))
 
     def list_images(self) -> dict[str, bytes]:
-        """Return what lies in the folders of the reconstruction, by path below its task."""
+        """Return what is shown in the folders of the reconstruction, by path below its task."""
         folder = self.data / str(self.workflow_id) / str(self.reconstruction_id)
-        files = (path for path in folder.rglob("*") if path.is_file())
+        files = (path for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
         return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
     def _sleep(self, seconds: float) -> None:

@@ -78,7 +78,7 @@ class Carrier:
             return find_work(connection, volume, told, now_s)
         except (AuthenticationError, UnreachableError):
             raise
-        except (ScanHubError, ValueError) as error:
+        except (ScanHubError, OSError, ValueError) as error:
             # One that is broken in exam-manager must not stop the others.
             why = CannotError(explain(error))
             return [Work(f"look {told.workflow_id}", told.workflow_id, "", why)]
@@ -89,7 +89,7 @@ class Carrier:
             return
         match work.found:
             case RawData() as raw:
-                self.transfers.begin(work.key, partial(self._send, connection, raw, work))
+                self.transfers.begin(work.key, partial(self._send, connection, volume, raw, work))
             case FinishedRun() as run:
                 receiver = Receiver(connection.api, connection.exam, volume, connection.generation)
                 self.transfers.begin(work.key, partial(self._receive, receiver, run, work))
@@ -98,8 +98,8 @@ class Carrier:
                 state = State.CANNOT if is_wrong else State.WAITING
                 self.transfers.postpone(work.key, state, str(reason))
 
-    def _send(self, connection: Connection, raw: RawData, work: Work) -> str:
-        upload_id = send(connection.api, raw, self.transfers.stop, self._note(work.key))
+    def _send(self, connection: Connection, volume: Volume, raw: RawData, work: Work) -> str:
+        upload_id = send(connection.api, volume, raw, self.transfers.stop, self._note(work.key))
         # The API shows it once S3's event has come.
         self._done.add(work.mark)
         if upload_id is None:

@@ -70,6 +70,12 @@ class ExamWorkflow(BaseModel):
     id: UUID
     tasks: list[ExamTask] = []
 
+    @property
+    def has_files(self) -> bool:
+        """Whether a result names a folder of this workflow in the volume."""
+        told = [result.directory for task in self.tasks for result in task.results]
+        return any(f"/{self.id}/" in each and not each.startswith("s3://") for each in told)
+
     def find_task(self, task_id: str) -> ExamTask | None:
         """Return one of its tasks."""
         return next((task for task in self.tasks if str(task.id) == task_id.lower()), None)

@@ -16,7 +16,7 @@ from scanhub_workflow.bridge.volume import Volume
 from scanhub_workflow.downloads import Listing
 from scanhub_workflow.fetch import GoneError
 from scanhub_workflow.progress import DownloadProgress, Meter
-from scanhub_workflow.targets import NoSpaceError, Target, refuse_links
+from scanhub_workflow.targets import MARKER, RunFolder, Target, refuse_links
 
 N_AT_ONCE = 4
 # Each has a URL in exam-manager's result, which ScanHub's page reads every second.
@@ -61,7 +61,9 @@ def bring(
     Raises
     ------
     CannotError
-        The volume is full, or an image is gone.
+        There is too little space, or an image is gone.
+    NoSpaceError
+        The disk has filled meanwhile.
     DownloadError
         S3 could not be reached or refused.
     """
@@ -72,6 +74,9 @@ def bring(
         for key, name in names.items()
     ]
     _clear(volume, folder)
+    # Names and sizes are the same in each run of a DAG.
+    marker = RunFolder(folder, listing.dag_run_id)
+    marker.claim([each.path for each in targets], is_overwriting=True)
     missing = [each for each in targets if not each.is_there()]
     size_bytes = _add_up(targets)
     missing_bytes = _add_up(missing)
@@ -80,17 +85,18 @@ def bring(
     fetcher = api.make_fetcher(listing, meter, stop)
 
     def fetch(target: Target) -> None:
+        # Hours may have passed since the first.
+        volume.check()
+        volume.check_space(target.size_bytes or 0)
         fetcher.fetch(target, listing.get_url(target.key))
 
     with volume.reserve(missing_bytes):
         try:
             run_at_once((partial(fetch, each) for each in missing), N_AT_ONCE, stop, "images")
-        except NoSpaceError:
-            raise CannotError("The volume is full.") from None
         except GoneError:
             raise CannotError("An image of the run is gone: run its DAG again.") from None
-    for each in targets:
-        volume.hand_over(each.path)
+    for path in (folder / MARKER, *(each.path for each in targets)):
+        volume.hand_over(path)
     return sorted(each.path.name for each in targets)
 
 

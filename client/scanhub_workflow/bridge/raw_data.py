@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from uuid import UUID
 
@@ -17,9 +18,11 @@ from scanhub_workflow.files import Fingerprint
 
 # What device-manager puts beside a file.
 PARAMETER_FILE = "device_parameter.json"
+OTHERS = "Its result names a directory that is not its own."
 CALIBRATION = "CALIBRATION"
 # Between the clocks of ScanHub, of this machine and of the API.
 CLOCK_SKEW = timedelta(minutes=1)
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 
 
@@ -93,10 +96,18 @@ def find_raw_data(
     directory = newest.directory
     if generation is Generation.FEBRUARY_2026:
         if PurePosixPath(directory).parts[-3:] != tuple(map(str, ids)):
-            raise CannotError("Its result names a directory that is not its own.")
+            raise CannotError(OTHERS)
         # Wherever ScanHub's services have the volume.
         directory = name_place(*ids)
+    elif not _is_own(directory, ids):
+        raise CannotError(OTHERS)
     return RawData(*ids, volume.locate(directory, name))
+
+
+def _is_own(directory: str, ids: tuple[UUID, UUID, UUID]) -> bool:
+    # In 2025-03 it is anybody's choice, but never the folder of another workflow or task.
+    named = filter(_ID.fullmatch, directory.lower().split("/"))
+    return set(islice(named, 2)) <= set(map(str, ids))
 
 
 def _choose_name(result: ExamResult) -> str:

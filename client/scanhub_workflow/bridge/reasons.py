@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from scanhub_workflow import errors
+from scanhub_workflow.targets import NoSpaceError
 
 # Of a proxy's words, too.
 MAX_LENGTH = 500
@@ -36,6 +37,8 @@ def explain(error: Exception) -> str:
             return "The role of the service account does not allow it (RolePermissions)."
         case errors.ScanHubError():
             return str(error)[:MAX_LENGTH]
+        case NoSpaceError():
+            return "The volume is full."
         case OSError():
             return f"The volume cannot be read or written: {os.strerror(error.errno or 0)}."
         case _:

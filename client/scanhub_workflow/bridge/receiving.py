@@ -15,7 +15,7 @@ from scanhub_workflow.bridge.exam_manager import (
     ResultContent,
 )
 from scanhub_workflow.bridge.images import OnBytes, bring, list_images
-from scanhub_workflow.bridge.reasons import CannotError
+from scanhub_workflow.bridge.reasons import CannotError, NotYetError
 from scanhub_workflow.bridge.volume import Volume, name_place
 from scanhub_workflow.names import is_plain_name
 
@@ -77,7 +77,7 @@ class Receiver:
         folder = self.volume.root / str(run.workflow_id) / str(run.task_id) / name
         names = bring(self.api, listing, self.volume, folder, stop, on_bytes)
         if result is not None:
-            self._set_result(run, result, names)
+            self._set_result(run, result.id, names)
         return len(names)
 
     def _find_result(self, run: FinishedRun) -> ExamResult | None:
@@ -85,13 +85,21 @@ class Receiver:
         if self.generation is not Generation.FEBRUARY_2026:
             return None
         # As it is now: another one may have been made since the last look.
+        found = find_result(self._get_task(run), run.dag_run_id)
+        return found or self.exam.create_result(run.task_id)
+
+    def _get_task(self, run: FinishedRun) -> ExamTask:
         workflow = self.exam.get_workflow(run.workflow_id)
         task = workflow.find_task(str(run.task_id)) if workflow else None
         if task is None:
             raise CannotError("exam-manager has no such task any more.")
-        return find_result(task, run.dag_run_id) or self.exam.create_result(task.id)
+        return task
 
-    def _set_result(self, run: FinishedRun, result: ExamResult, names: list[str]) -> None:
+    def _set_result(self, run: FinishedRun, result_id: UUID, names: list[str]) -> None:
+        # As it is now: what somebody has written into it since then would be reset.
+        result = find_result(self._get_task(run), run.dag_run_id)
+        if result is None or result.id != result_id:
+            raise NotYetError("Its result has changed while its images came.")
         place = name_place(run.workflow_id, run.task_id, result.id)
         url = f"{INSTANCES_URL}/{run.workflow_id}/{run.task_id}/{result.id}"
         meta = {

@@ -10,21 +10,27 @@ from scanhub_workflow.at_once import StoppedError
 from scanhub_workflow.bridge.api import BridgeApi
 from scanhub_workflow.bridge.raw_data import RawData
 from scanhub_workflow.bridge.reasons import CannotError, NotYetError
+from scanhub_workflow.bridge.volume import Volume
 from scanhub_workflow.files import Fingerprint, check_file
 from scanhub_workflow.uploads import UploadProgress
 
 # Between two looks at a file: whatever writes it would have gone on.
 SETTLE_S = 2.0
+CHANGED = "Its file has changed while it was sent."
 OnBytes = Callable[[int, int], None]
 
 
-def send(api: BridgeApi, raw: RawData, stop: threading.Event, on_bytes: OnBytes) -> str | None:
+def send(
+    api: BridgeApi, volume: Volume, raw: RawData, stop: threading.Event, on_bytes: OnBytes
+) -> str | None:
     """Upload raw data for its scan, or go on with it.
 
     Parameters
     ----------
     api
         The API.
+    volume
+        Where the raw data lies.
     raw
         The raw data.
     stop
@@ -44,7 +50,7 @@ def send(api: BridgeApi, raw: RawData, stop: threading.Event, on_bytes: OnBytes)
     CannotError
         The API does not take it.
     """
-    file = _look_twice(api, raw)
+    file = _look_twice(api, volume, raw)
 
     def watch(progress: UploadProgress) -> None:
         if stop.is_set():
@@ -52,21 +58,29 @@ def send(api: BridgeApi, raw: RawData, stop: threading.Event, on_bytes: OnBytes)
         on_bytes(progress.sent_bytes, progress.size_bytes)
 
     try:
-        return api.plan(raw, file).run(watch).upload_id
-    except (errors.FileChangedError, errors.OtherFileError) as error:
+        upload = api.plan(raw, file)
+        if upload.fingerprint != file:
+            raise errors.FileChangedError(upload.view.upload_id)
+        return upload.run(watch).upload_id
+    except errors.FileChangedError as error:
         _give_up(api, raw, file, str(error.upload_id))
-        raise NotYetError("Its file has changed while it was sent.") from None
+        raise NotYetError(CHANGED) from None
+    except errors.OtherFileError as error:
+        # It was replaced while no bridge looked: as it is now it is another upload.
+        api.abort_upload(str(error.upload_id))
+        raise NotYetError(CHANGED) from None
     except errors.ConflictError as error:
         if _has_its_data(api, raw):
             return None
         raise CannotError(error.detail) from None
 
 
-def _look_twice(api: BridgeApi, raw: RawData) -> Fingerprint:
+def _look_twice(api: BridgeApi, volume: Volume, raw: RawData) -> Fingerprint:
     try:
         before = check_file(raw.path)
         api.retry.clock.sleep(SETTLE_S)
-        if check_file(raw.path) == before:
+        # From now on it is this file and no other, wherever links may lead.
+        if check_file(raw.path) == before == volume.look(raw.path):
             return before
     except errors.UnreadableFileError as error:
         raise CannotError(f"Its file cannot be sent. {error}") from None

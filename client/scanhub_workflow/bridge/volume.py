@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from scanhub_workflow.bridge.reasons import CannotError
-from scanhub_workflow.errors import UnwritableFolderError
+from scanhub_workflow.files import Fingerprint
 from scanhub_workflow.names import is_plain_name
-from scanhub_workflow.targets import refuse_links
+from scanhub_workflow.targets import NoSpaceError
 
 # Where all of ScanHub's services have it.
 MOUNT = PurePosixPath("/data")
@@ -40,7 +42,8 @@ class Volume:
         self._reserve_bytes = reserve_bytes
         self._promised_bytes = 0
         self._lock = threading.Lock()
-        self._identity = _identify(root)
+        self._identity: tuple[int, int] | None = None
+        self.check()
         # What others may do with a file that ScanHub is to read: as for any file of this process.
         umask = os.umask(0o077)
         os.umask(umask)
@@ -54,8 +57,18 @@ class Volume:
         CannotError
             It is gone.
         """
-        if _identify(self.root) != self._identity:
+        identity = _identify(self.root)
+        if self._identity is None:
+            # One that is empty may be what the volume is yet to be mounted to.
+            self._identity = None if self.is_empty else identity
+        elif self._identity != identity:
             raise CannotError("The volume is another one than at the start: restart the bridge.")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all lies in it."""
+        with os.scandir(self.root) as entries:
+            return next(entries, None) is None
 
     def locate(self, directory: str, name: str) -> Path:
         """Return where a file lies that ScanHub names.
@@ -68,26 +81,67 @@ class Volume:
         Raises
         ------
         CannotError
-            It lies elsewhere, or a link leads elsewhere.
+            It lies elsewhere.
         """
         inside = directory.rstrip("/").removeprefix(f"{self.root}/").removeprefix(f"{MOUNT}/")
         segments = [*inside.split("/"), name]
         # A leading slash leaves an empty name, which is none.
         if not all(is_plain_name(each, is_windows=False) for each in segments):
             raise CannotError("Its result names no plain place in the volume.")
-        path = self.root.joinpath(*segments)
+        return self.root.joinpath(*segments)
+
+    def look(self, path: Path) -> Fingerprint:
+        """Return the fingerprint of a file below the volume.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Raises
+        ------
+        CannotError
+            A link is in its place, or in that of a folder above it.
+        OSError
+            It cannot be read.
+        """
+        with self._opened(path) as descriptor:
+            return Fingerprint.of(os.fstat(descriptor))
+
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[int]:
+        # Name by name: a link may take a folder's place at any moment.
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            refuse_links(self.root, path)
-        except UnwritableFolderError:
-            raise CannotError("A link is where a folder of the volume belongs.") from None
-        if path.is_symlink():
-            raise CannotError("A link is where its file belongs.")
-        return path
+            for name in path.relative_to(self.root).parts:
+                # A pipe would wait for its writer.
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                inner = os.open(name, flags, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise CannotError("A link is where a file or folder belongs.") from None
+            raise
+        finally:
+            os.close(descriptor)
 
     @property
     def free_bytes(self) -> int:
         """How much may still be written."""
         return shutil.disk_usage(self.root).free - self._reserve_bytes - self._promised_bytes
+
+    def check_space(self, size_bytes: int) -> None:
+        """See that a file fits, whatever others have written since space was promised.
+
+        Raises
+        ------
+        NoSpaceError
+            It does not.
+        """
+        if shutil.disk_usage(self.root).free - self._reserve_bytes < size_bytes:
+            raise NoSpaceError
 
     @contextmanager
     def reserve(self, size_bytes: int) -> Iterator[None]:
@@ -122,9 +176,13 @@ class Volume:
         path
             The file, whole.
         """
-        path.chmod(self._mode)
-        _sync(path)
-        _sync(path.parent)
+        with self._opened(path) as descriptor:
+            # Of a file that is somebody else's, it may not be set.
+            if stat.S_IMODE(os.fstat(descriptor).st_mode) != self._mode:
+                os.fchmod(descriptor, self._mode)
+            os.fsync(descriptor)
+        with self._opened(path.parent) as descriptor:
+            os.fsync(descriptor)
 
 
 def name_place(*ids: UUID) -> str:
@@ -141,11 +199,3 @@ def _identify(root: Path) -> tuple[int, int]:
     if not root.is_dir():
         raise CannotError("The volume is no folder.")
     return status.st_dev, status.st_ino
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

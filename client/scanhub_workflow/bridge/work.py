@@ -11,7 +11,7 @@ from scanhub_workflow.bridge.board import BoardTask, BoardWorkflow
 from scanhub_workflow.bridge.connection import Connection
 from scanhub_workflow.bridge.exam_manager import ExamWorkflow, Generation
 from scanhub_workflow.bridge.raw_data import RawData, find_raw_data
-from scanhub_workflow.bridge.reasons import CannotError, NotYetError, explain
+from scanhub_workflow.bridge.reasons import CannotError, NotYetError
 from scanhub_workflow.bridge.receiving import FinishedRun, is_set
 from scanhub_workflow.bridge.volume import Volume
 
@@ -69,7 +69,7 @@ def find_work(
     for task in told.tasks or ():
         if task.takes_data and (raw := _find(connection, volume, workflow, task, now)):
             found.append(Work(f"up {task.task_id}", told.workflow_id, task.task_id, raw))
-        found += _find_runs(connection.generation, workflow, task)
+        found += _find_runs(connection.generation, volume, workflow, task)
     return found
 
 
@@ -80,16 +80,17 @@ def _find(
         return find_raw_data(volume, workflow, task, connection.generation, now)
     except (NotYetError, CannotError) as reason:
         return reason
-    except OSError as error:
-        # A folder that it may not read, say: of this task alone.
-        return CannotError(explain(error))
 
 
-def _find_runs(generation: Generation, workflow: ExamWorkflow, told: BoardTask) -> Iterator[Work]:
+def _find_runs(
+    generation: Generation, volume: Volume, workflow: ExamWorkflow, told: BoardTask
+) -> Iterator[Work]:
     run_id, task = told.finished_run_id, workflow.find_task(told.task_id)
     if run_id is None or task is None:
         return
     is_known = generation is Generation.FEBRUARY_2026 and is_set(workflow.id, task, run_id)
     if not is_known:
-        run = FinishedRun(workflow.id, task.id, run_id)
-        yield Work(f"down {run_id}", str(workflow.id), told.task_id, run)
+        found: Find = FinishedRun(workflow.id, task.id, run_id)
+        if volume.is_empty and workflow.has_files:
+            found = CannotError("The volume is empty, but ScanHub has files in it: is it mounted?")
+        yield Work(f"down {run_id}", str(workflow.id), told.task_id, found)

@@ -33,7 +33,10 @@ def bridge(
     context: typer.Context,
     data: Annotated[
         Path | None,
-        typer.Option(help="ScanHub's volume on this machine, /data in its containers."),
+        # A folder that waits for its mount may be closed to all: the bridge waits with it.
+        typer.Option(
+            help="ScanHub's volume on this machine, /data in its containers.", readable=False
+        ),
     ] = None,
     url: Annotated[
         str, typer.Option(help="Of the API, up to /workflowmanager.", envvar=URL_VARIABLE)

@@ -93,6 +93,16 @@ def test_what_is_missing_is_said(
     assert (ended.code, said in ended.err) == (code, True), ended.err
 
 
+def test_volume_that_may_not_be_read_yet_is_no_wrong_option(
+    command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the folder of a mount that is yet to come, closed to all: systemd starts no program
+    # again whose command line was wrong
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    ended = command_line.run("bridge", "--data", str(tmp_path))
+    assert (ended.code, "The URLs are needed" in ended.err) == (3, True)
+
+
 def test_no_password_goes_in_clear(command_line: CommandLine, tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("a long password")

@@ -1,5 +1,6 @@
 """Images on their way into the volume: what there is already, hostile keys, and a full disk."""
 
+import shutil
 from collections.abc import Callable
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import pytest
 from scanhub_workflow.bridge.exam_manager import ExamTask
 from scanhub_workflow.bridge.images import choose_names
 from scanhub_workflow.bridge.receiving import find_result
-from scanhub_workflow.targets import NoSpaceError, PartFile
+from scanhub_workflow.targets import NoSpaceError, PartFile, RunFolder
 from tests.fakes.bridge_world import IMAGES, BridgeWorld
 
 MakeWorld = Callable[[str], BridgeWorld]
@@ -141,6 +142,128 @@ def test_file_in_the_place_of_an_image_goes(world: BridgeWorld) -> None:
     assert world.run_bridge()
     assert {path.rpartition("/")[2]: body for path, body in world.list_images().items()} == IMAGES
     assert world.password_file.read_bytes() != IMAGES["slice2.dcm"]
+
+
+def test_images_of_another_run_are_not_taken_for_its_own(today: BridgeWorld) -> None:
+    # Given a result that still waits, because its bridge was killed before it could say so, and the
+    # images of that run: of the same names and sizes
+    run_id = today.finish_run()
+    blank = today.add_result()
+    folder = today.data / str(today.workflow_id) / str(today.reconstruction_id) / str(blank)
+    RunFolder(folder, "the-run-before").claim([], is_overwriting=False)
+    for name, body in IMAGES.items():
+        (folder / name).write_bytes(bytes(len(body)))
+    assert today.run_bridge()
+    [result] = today.get_results(today.reconstruction_id)
+    assert result["meta"]["run_id"] == run_id
+    assert today.list_images() == {f"{blank}/{name}": body for name, body in IMAGES.items()}
+
+
+def test_volume_that_goes_on_the_way_is_not_written_beneath(
+    world: BridgeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a volume that loses its mount behind the first image
+    monkeypatch.setattr("scanhub_workflow.bridge.images.N_AT_ONCE", 1)
+    world.finish_run()
+    away = world.folder / "away"
+    publish = PartFile.publish
+
+    def lose(part: PartFile) -> None:
+        publish(part)
+        if list(world.data.rglob("*.dcm")):
+            world.data.rename(away)
+            world.data.mkdir()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartFile, "publish", lose)
+        assert not world.run_bridge()
+    assert list(world.data.iterdir()) == []
+    assert [each for each in world.get_results(world.reconstruction_id) if each["directory"]] == []
+
+    # When it is back; then its images come
+    world.data.rmdir()
+    away.rename(world.data)
+    assert world.run_bridge()
+    assert len(world.list_images()) == len(IMAGES)
+
+
+def test_space_that_others_take_on_the_way_is_not_taken_from_the_reserve(
+    world: BridgeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a volume on which a device begins to write once the first image has come
+    monkeypatch.setattr("scanhub_workflow.bridge.images.N_AT_ONCE", 1)
+    world.finish_run()
+    free_bytes = 2**30
+    usage = shutil.disk_usage(world.data)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=free_bytes))
+
+    def fill(service: str, line: str, is_answered: bool) -> None:
+        nonlocal free_bytes
+        if service == "s3" and is_answered:
+            free_bytes = 2**20
+
+    world.wire.fault = fill
+    assert not world.run_bridge(reserve_bytes=2**20)
+    assert (world.reasons, len(world.list_images())) == (["The volume is full."], 1)
+    free_bytes = 2**30
+    world.wire.fault = lambda service, line, is_answered: None
+    assert world.run_bridge(reserve_bytes=2**20)
+    assert len(world.list_images()) == len(IMAGES)
+
+
+def test_what_a_result_was_given_meanwhile_stays(today: BridgeWorld) -> None:
+    # Given a result that the engine writes while its images come
+    run_id = today.finish_run()
+    own = today.add_result(meta={"run_id": run_id})
+
+    def write(service: str, line: str, is_answered: bool) -> None:
+        if service == "s3":
+            today.set_result(own, meta={"run_id": run_id, "reason": "late"})
+
+    today.wire.fault = write
+    assert today.run_bridge()
+    [result] = today.get_results(today.reconstruction_id)
+    assert result["meta"]["reason"] == "late"
+    assert len(result["meta"]["instances"]) == len(IMAGES)
+
+
+def test_result_that_another_run_takes_meanwhile_stays_its_own(today: BridgeWorld) -> None:
+    # Given a blank result that is given to another run while the images come
+    run_id = today.finish_run()
+    blank = today.add_result()
+
+    def take(service: str, line: str, is_answered: bool) -> None:
+        if service == "s3":
+            today.set_result(blank, meta={"run_id": "another"}, directory="s3://lake/another")
+
+    today.wire.fault = take
+    assert today.run_bridge()
+    assert today.reasons == ["Its result has changed while its images came."]
+    today.wire.fault = lambda service, line, is_answered: None
+    assert today.run_bridge()
+    runs = {each["meta"]["run_id"]: each for each in today.get_results(today.reconstruction_id)}
+    assert runs["another"]["directory"] == "s3://lake/another"
+    assert len(runs[run_id]["meta"]["instances"]) == len(IMAGES)
+
+
+def test_link_that_comes_behind_an_image_changes_no_other_file(
+    world: BridgeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given somebody who puts a link in the place of an image that has come
+    world.finish_run()
+    world.password_file.chmod(0o600)
+    publish = PartFile.publish
+
+    def swap(part: PartFile) -> None:
+        publish(part)
+        for path in world.data.rglob("*.dcm"):
+            path.unlink()
+            path.symlink_to(world.password_file)
+
+    monkeypatch.setattr(PartFile, "publish", swap)
+    assert not world.run_bridge()
+    assert world.reasons == ["A link is where a file or folder belongs."]
+    assert world.password_file.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(

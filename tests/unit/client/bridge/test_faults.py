@@ -15,6 +15,7 @@ from scanhub_workflow.bridge.reasons import CannotError
 from scanhub_workflow.bridge.status import alone
 from scanhub_workflow.bridge.transfers import Transfers
 from scanhub_workflow.errors import ConfigurationError, ScanHubError
+from scanhub_workflow.targets import PartFile
 from tests.fakes.bridge_world import IMAGES, RAW_DATA, SCANHUB_URL, BridgeWorld
 from workflow_manager.domain.upload import MIN_PART_SIZE_BYTES
 
@@ -150,6 +151,61 @@ def test_volume_that_is_gone_in_mid_upload_loses_nothing(
     assert world.run_bridge()
     assert world.uploaded == [content]
     assert world.ports.lake.list_open_uploads("") == []
+
+
+def test_bridge_that_starts_before_its_volume_is_mounted_waits_for_it(world: BridgeWorld) -> None:
+    # Given the empty folder that the volume is to be mounted to, when there are files in it
+    world.acquire()
+    world.finish_run()
+    away = world.folder / "away"
+    world.data.rename(away)
+    world.data.mkdir()
+    bridge = world.make_bridge()
+    assert not bridge.run_once()
+    assert world.log[-1].endswith("is it mounted?")
+    assert list(world.data.iterdir()) == []
+
+    # When it is mounted; then its images come, without a restart
+    world.data.rmdir()
+    away.rename(world.data)
+    world.now_s += 60
+    assert bridge.run_once()
+    bridge.close()
+    assert len(world.list_images()) == len(IMAGES)
+
+
+def test_two_bridges_at_once_make_one_of_it(
+    world: BridgeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a second bridge, with a state of its own, that does all while the first one is at it
+    world.acquire()
+    (world.folder / "second").mkdir()
+
+    def work_too() -> None:
+        world.on_sleep = lambda: None
+        second = world.make_bridge(state=world.folder / "second")
+        second.run_once()
+        second.close()
+
+    world.on_sleep = work_too
+    assert world.run_bridge()
+    assert world.uploaded == [RAW_DATA]
+    assert len(world.let_engine_work()) == 1
+
+    # When it is so on the way down, too; then one result is set, and all images are there
+    publish = PartFile.publish
+
+    def publish_late(part: PartFile) -> None:
+        monkeypatch.setattr(PartFile, "publish", publish)
+        work_too()
+        publish(part)
+
+    monkeypatch.setattr(PartFile, "publish", publish_late)
+    world.run_bridge()
+    world.run_bridge()
+    assert sorted(world.list_images().values()) == sorted(IMAGES.values())
+    results = world.get_results(world.reconstruction_id)
+    assert len(results) == (1 if world.contract == "2026-02" else 0)
 
 
 def test_workflow_that_is_broken_in_exam_manager_stops_no_other(

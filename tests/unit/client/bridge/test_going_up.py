@@ -134,15 +134,39 @@ def test_directory_is_its_own_wherever_scanhub_has_the_volume(
     assert today.uploaded == [RAW_DATA]
 
 
+@pytest.mark.parametrize(
+    ("place", "is_its_own"),
+    [
+        ("{workflow}/{task}/scan", True),
+        ("raw", True),
+        ("{other}/{task}", False),
+        ("{workflow}/{other}", False),
+        ("raw/{other}", False),
+    ],
+)
+def test_place_that_names_other_ids_is_not_its_own(
+    make_bridge_world: MakeWorld, place: str, is_its_own: bool
+) -> None:
+    # Given a result of 2025-03, where anybody names any directory
+    world = make_bridge_world("2025-03")
+    result_id = world.acquire()
+    directory = place.format(workflow=world.workflow_id, task=world.scan_id, other=uuid4())
+    (world.data / directory).mkdir(parents=True)
+    find_file(world).rename(world.data / directory / RAW_NAME)
+    world.set_result(result_id, directory=f"/data/{directory}")
+    assert world.run_bridge() == is_its_own
+    assert len(world.uploaded) == is_its_own
+
+
 def test_folder_that_cannot_be_read_is_a_reason(
     today: BridgeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(folder: Path, path: Path) -> None:
+    def refuse(volume: Volume, path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
     # Given a scan in a folder of somebody else's
     today.acquire()
-    monkeypatch.setattr("scanhub_workflow.bridge.volume.refuse_links", refuse)
+    monkeypatch.setattr(Volume, "look", refuse)
     assert not today.run_bridge()
     assert today.reasons == ["The volume cannot be read or written: Permission denied."]
 
@@ -157,6 +181,67 @@ def test_link_is_not_followed(world: BridgeWorld, depth: int) -> None:
     assert not world.run_bridge()
     assert "A link is where" in world.reasons[0]
     assert world.uploaded == []
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_link_that_comes_while_the_file_waits_is_not_followed(
+    world: BridgeWorld, depth: int
+) -> None:
+    # Given somebody who waits until the file was looked at, and puts a link there
+    world.acquire()
+    path = [find_file(world), *find_file(world).parents][depth]
+
+    def plant() -> None:
+        path.rename(world.folder / "elsewhere")
+        path.symlink_to(world.folder / "elsewhere")
+
+    world.on_sleep = plant
+    assert not world.run_bridge()
+    assert "A link is where" in world.reasons[0]
+    assert world.uploaded == []
+
+
+def test_file_that_is_replaced_before_its_plan_does_not_go_as_it_was(world: BridgeWorld) -> None:
+    # Given a file that was looked at, and is another one when its upload is planned
+    world.acquire()
+
+    def replace(service: str, line: str, is_answered: bool) -> None:
+        if line.startswith("GET api") and line.endswith("/uploads/") and not is_answered:
+            world.wire.fault = lambda service, line, is_answered: None
+            find_file(world).write_bytes(RAW_DATA[:9])
+
+    world.wire.fault = replace
+    assert world.run_bridge()
+    assert world.uploaded == []
+    assert world.reasons == ["Its file has changed while it was sent."]
+    assert world.run_bridge()
+    assert world.uploaded == [RAW_DATA[:9]]
+    assert world.ports.lake.list_open_uploads("") == []
+
+
+def test_file_that_is_replaced_while_the_bridge_is_down_goes_as_it_is(
+    world: BridgeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an upload that broke off, and a file of the same size by then
+    monkeypatch.setattr(PREFERRED, MIN_PART_SIZE_BYTES)
+    content = os.urandom(2 * MIN_PART_SIZE_BYTES)
+    world.acquire(content)
+
+    def fail(service: str, line: str, is_answered: bool) -> None:
+        if line.endswith("/complete/"):
+            raise httpx.ConnectError("away")
+
+    world.wire.fault = fail
+    assert not world.run_bridge()
+    find_file(world).write_bytes(content[::-1])
+    world.wire.fault = lambda service, line, is_answered: None
+
+    # When bridges start; then the first gives the upload up, and the second sends the file
+    assert world.run_bridge()
+    assert world.uploaded == []
+    assert world.run_bridge()
+    assert world.uploaded == [content[::-1]]
+    assert world.ports.lake.list_open_uploads("") == []
 
 
 def test_data_of_the_scan_before_is_not_taken_for_a_rescan(today: BridgeWorld) -> None:

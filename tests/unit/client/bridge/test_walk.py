@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from scanhub_workflow.targets import MARKER
 from tests.fakes.bridge_world import IMAGES, PATIENT, RAW_DATA, BridgeWorld
 
 
@@ -22,7 +23,7 @@ def test_raw_data_goes_up_and_images_come_down(world: BridgeWorld) -> None:
     results = world.get_results(world.reconstruction_id)
     folder = results[0]["id"] if results else run_id
     assert world.list_images() == {f"{folder}/{name}": body for name, body in IMAGES.items()}
-    for path in world.data.rglob("*.dcm"):
+    for path in [*world.data.rglob("*.dcm"), *world.data.rglob(MARKER)]:
         assert path.stat().st_mode & 0o444 == 0o444
 
     # And once all is done, a bridge that starts changes nothing
