@@ -7,16 +7,21 @@ import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browser.conftest import Hospital, serve_hospital
+from tests.browser.conftest import Hospital, now, serve_hospital
 from tests.chromium import FLAGS
+from tests.fakes import world as hospital
 from tests.fakes.head_series import make_preview, make_series
+from tests.fakes.ports import call
+from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.system_status import SystemStatus
 from workflow_manager.services.receive_results import Callback
+from workflow_manager.services.trigger_airflow import ObjectCreated, trigger_airflow
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/images"
 SIZE = {"width": 1120, "height": 700}
@@ -37,6 +42,7 @@ def fill(served: Hospital) -> dict[str, str]:
     for _ in range(2):
         _, done_run = served.scan()
         served.leave(done_run, make_series(N_IMAGES), make_preview())
+    reject(served)
     # Last, as the device is free then.
     served.begin()
     return {
@@ -44,7 +50,17 @@ def fill(served: Hospital) -> dict[str, str]:
         "workflow": f"workflows/{failed}",
         "run": f"dag_runs/{done_run}",
         "viewer": f"dag_runs/{done_run}",
+        "upload": "upload",
+        "inbox": "inbox",
     }
+
+
+def reject(served: Hospital) -> None:
+    """Let an object come that fits nothing."""
+    key = f"acquisition/{uuid4()}/{uuid4()}/scan.h5"
+    data = ObjectVersion(bucket="data-lake", key=key, version_id="v1", size_bytes=1000)
+    hospital.store(served.world, data)
+    call(trigger_airflow, served.world, ObjectCreated(data), now("trigger_airflow"))
 
 
 def log_in(page: Page, served: Hospital) -> None:
@@ -59,6 +75,9 @@ def show(page: Page, served: Hospital, name: str, view: str) -> None:
     expect(page.get_by_text("Loading …")).to_have_count(0)
     if name == "run":
         expect(page.get_by_role("img", name="Preview")).to_be_visible()
+    if name == "upload":
+        content = {"name": "raw.h5", "mimeType": "application/x-hdf5", "buffer": bytes(4_000_000)}
+        page.get_by_label("File: choose it").set_input_files(files=[content])
     if name == "viewer":
         page.get_by_role("button", name="Look at the images").click()
         expect(page.get_by_text("In the order of their places")).to_be_visible()
