@@ -9,6 +9,7 @@ import pytest
 from local import stack
 from local.aws import make_parameters
 from local.config import StackConfig, StackError
+from local.scanhub import DEFAULT_CONTRACT
 from local.state import AirflowSecrets, Stack, read_stack, write_stack
 from tools.build import digest_inputs
 
@@ -204,7 +205,8 @@ def test_make_parameters_passes_arns_but_no_secret() -> None:
 def test_make_parameters_names_the_contract_that_is_asked_for(contract: str | None) -> None:
     parameters = make_parameters(StackConfig(scanhub_contract=contract), {})
     named = [text for text in parameters if text.startswith("ScanHubContract=")]
-    assert named == ([f"ScanHubContract={contract}"] if contract else [])
+    # What is left out keeps its value of the deployment before.
+    assert named == [f"ScanHubContract={contract or DEFAULT_CONTRACT}"]
 
 
 def test_digest_inputs_follows_the_sources(tmp_path: Path) -> None:
