@@ -24,7 +24,7 @@ class _Given:
     def __getitem__(self, index: Any) -> Any:
         """Return what stands there."""
         try:
-            return super().__getitem__(index)  # type: ignore[misc]
+            return super().__getitem__(index)  # type: ignore[misc]  # tuple's or list's
         except IndexError:
             raise RunError(self.sentence) from None
 

@@ -171,5 +171,6 @@ def _is_text(value: object, max_length: int) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    is_one = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_one and bool(abs(value) <= sys.float_info.max)  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max

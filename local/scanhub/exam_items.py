@@ -102,13 +102,13 @@ def add_reads(router: APIRouter, kind: Kind) -> None:
 
     if name != "result":
 
-        @router.get(f"{path}/templates/all", response_model=list[shown])  # type: ignore[valid-type]
+        @router.get(f"{path}/templates/all", response_model=list[shown])  # type: ignore[valid-type]  # the table's
         def list_templates(stand_in: StandInDep) -> Any:
             return kind.show_all(stand_in.store.select(model, is_template=True))
 
     if name != "exam":
 
-        @router.get(f"{path}/all/{{parent_id}}", response_model=list[shown])  # type: ignore[valid-type]
+        @router.get(f"{path}/all/{{parent_id}}", response_model=list[shown])  # type: ignore[valid-type]  # the table's
         def list_items(parent_id: str, stand_in: StandInDep) -> Any:
             rows = stand_in.store.select(model, **{kind.parent: require_uuid(parent_id)})
             return kind.show_all(rows)

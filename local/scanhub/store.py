@@ -161,7 +161,7 @@ class Store:
     def replace(self, row: BaseModel) -> None:
         """Put a row in the place of the one that has its id."""
         with self._lock:
-            self._remove(self._schema.table(type(row)), getattr(row, "id"))  # noqa: B009
+            self._remove(self._schema.table(type(row)), getattr(row, "id"))  # noqa: B009  each model has one
             self.put(row)
 
     def delete(self, model: Model, id_: Key) -> bool:

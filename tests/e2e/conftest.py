@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
 from local.config import ROOT, StackConfig
 from local.phantom import simulate_kspace
-from local.stack import is_up, reset, up
+from local.stack import Stack, down, is_up, reset, up
+from local.state import read_stack
 from tests.chromium import open_chromium
 from tests.e2e.laptop import Json, Laptop
 from tests.e2e.watched import Watched, watch
@@ -82,11 +82,16 @@ def own_dags_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def laptop(dags_folder: Path, own_dags_folder: Path) -> Iterator[Laptop]:
-    """Return the stack, brought up unless it is up already, and left as it was found."""
+    """Return a stack with the DAGs of the tests; one that is up is left as it was found."""
     config = StackConfig.from_environ()
-    was_up = is_up(config)
+    found = read_stack(config) if is_up(config) else None
+    is_ready = found is not None and str(dags_folder) in found.dags_folders.split(os.pathsep)
+    users = find_users(config, found) if found and not is_ready else None
+    if users:
+        # It rests until the tests are over.
+        down(users)
     # A stack of the tests' own begins with nothing, and leaves the user's data alone.
-    own = {} if was_up else {"data_name": "test-data"}
+    own = {} if is_ready else {"data_name": "test-data"}
     config = replace(
         config,
         dags_folder=dags_folder,
@@ -94,20 +99,29 @@ def laptop(dags_folder: Path, own_dags_folder: Path) -> Iterator[Laptop]:
         function_environ=record_calls(),
         **own,
     )
-    if not was_up:
+    if not is_ready:
         reset(config)
-    stack = up(config)
     try:
-        with Laptop.connect(config, stack) as connected:
-            if connected.airflow.get("/dags/sleeping").status_code != httpx.codes.OK:
-                pytest.exit("The stack that is up lacks the DAGs of the tests: make down first.", 1)
+        with Laptop.connect(config, up(config)) as connected:
             duration_s = connected.set_scan_duration()
             connected.set_scan_duration(SCAN_DURATION_S)
             yield connected
             connected.set_scan_duration(duration_s)
     finally:
-        if not was_up:
+        if not is_ready:
             reset(config)
+        if users:
+            up(users)
+
+
+def find_users(config: StackConfig, stack: Stack) -> StackConfig:
+    """Return how a user's stack that is up was brought up."""
+    own = stack.dags_folders.split(os.pathsep)[1:]
+    return replace(
+        config,
+        own_dags_folder=Path(own[0]) if own else None,
+        scanhub_contract=stack.scanhub_contract,
+    )
 
 
 def record_calls() -> dict[str, str]:
