@@ -179,6 +179,14 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         store.commit([make_task("a")])
         assert store.get_task("workflow-1", "a") is None
 
+    def test_get_execution_of_task_has_that_task_alone(self, store: WorkflowStore) -> None:
+        store.commit([make_workflow(), make_task("a"), make_task("b")])
+        execution = store.get_execution_of_task("workflow-1", "b")
+        assert execution is not None
+        assert execution.graph.workflow == make_workflow().evolve(version=1)
+        assert execution.graph.tasks == {"b": make_task("b").evolve(version=1)}
+        assert store.get_execution_of_task("workflow-1", "c") is None
+
     def test_list_events_returns_one_subject_oldest_first(self, store: WorkflowStore) -> None:
         late = make_event(at=NOW + timedelta(seconds=1))
         early = make_event(at=NOW)

@@ -64,6 +64,11 @@ class MemoryStore:
         execution = self.get_execution(workflow_id)
         return execution.graph.tasks.get(task_id) if execution else None
 
+    def get_execution_of_task(self, workflow_id: str, task_id: str) -> Execution | None:
+        """Return a workflow with one of its tasks alone, or None."""
+        workflow, task = self.get_workflow(workflow_id), self.get_task(workflow_id, task_id)
+        return Execution(TaskGraph(workflow, {task_id: task})) if workflow and task else None
+
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
         run = self._get(items.dag_run_key(dag_run_id))

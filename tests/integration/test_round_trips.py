@@ -274,22 +274,22 @@ SCENARIOS = [
 # The requests to DynamoDB one after the other, [those beside them], and how many go to all others.
 EXPECTED = """
 process_first: 6: Get Get Put Transact BatchGet Transact; 11 others
-process_next_patient: 8: Get Get Get Query Put Transact BatchGet Transact; 10 others
-process_next_scan: 9: Get Query Get Get Query Put Transact BatchGet Transact; 9 others
+process_next_patient: 7: Get Get BatchGet Put Transact BatchGet Transact; 10 others
+process_next_scan: 8: Get Query Get BatchGet Put Transact BatchGet Transact; 9 others
 second_click: 3: Get Query Query; 1 others
 trigger_scan: 6: Get Get Put Transact BatchGet Transact; 9 others
-trigger_rescan: 9: Get Query Get Get Query Put Transact BatchGet Transact; 9 others
-trigger_busy: 5: Get Get Get Query BatchGet; 7 others
+trigger_rescan: 7: Get Query Get Put Transact BatchGet Transact; 9 others
+trigger_busy: 4: Get Get BatchGet BatchGet; 7 others
 trigger_dag: 4: Get Query Put Transact; 6 others
-start_of_object: 6: Put Transact Get Put Get Transact; 3 others
+start_of_object: 4: Put Transact Put Transact; 3 others
 raw_data: 6: Get Query Query Get Put Transact; 2 others
-start_of_task: 6: Get Put Put Get Get Transact; 3 others
-progress: 7: Get Get Get Get Query Put Transact; 1 others
-progress_of_object: 5: Get Get Get Put Put; 0 others
-end: 7: Get Get Get Get Query Put Transact; 1 others
+start_of_task: 5: Get Put Put Get Transact; 3 others
+progress: 4: Get BatchGet Put Transact; 1 others
+progress_of_object: 3: Get Put Put; 0 others
+end: 5: Get Get Query Put Transact; 1 others
 process_first throttled: 7: Get Get Get Put Transact BatchGet Transact; 10 others
-trigger_rescan overtaken: 15: Get Query Get Get Query Put Transact Get Query Get Get Query Transact BatchGet Transact; 10 others
-progress overtaken: 11: Get Get Get Get Query Put Transact Get Get Query Transact; 1 others
+trigger_rescan overtaken: 11: Get Query Get Put Transact Get Query Get Transact BatchGet Transact; 10 others
+progress overtaken: 7: Get BatchGet Put Transact Get BatchGet Transact; 1 others
 """  # noqa: E501 - a table
 
 

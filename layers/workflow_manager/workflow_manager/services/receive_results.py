@@ -116,6 +116,7 @@ def receive_results(
     callback: Callback,
     cause: Cause,
     task_id: str | None = None,
+    known: DagRun | None = None,
 ) -> DagRun:
     """Record a DAG's progress, results or failure; the same callback again changes nothing.
 
@@ -127,6 +128,8 @@ def receive_results(
         What the DAG sent.
     task_id
         The task that the path names, if it names one.
+    known
+        The token's run, as it was read just now; None reads it.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def receive_results(
     StoreUnavailableError
         This version does not know the run's state: the DAG calls again.
     """
-    run = authenticate_callback(store, token, cause)
+    run = known or authenticate_callback(store, token, cause)
     if run.state is DagRunState.UNKNOWN:
         # The DAG calls again; at last the reconciler of a version that knows it finds its end.
         raise StoreUnavailableError(UNREADABLE)
@@ -155,13 +158,13 @@ def receive_results(
     if run.state.is_final and not (run.is_overdue and is_success):
         return _accept_repetition(store, queue, run, callback, cause)
     if callback.is_progress:
-        return note_progress(store, queue, run.dag_run_id, callback.progress or 0, cause)
+        return note_progress(store, queue, run.dag_run_id, callback.progress or 0, cause, run)
     move = DagRunMove.SUCCEED if is_success else DagRunMove.FAIL
     finished = finish_dag_run(
         store,
         queue,
         settings,
-        run.dag_run_id,
+        run,
         move,
         cause,
         results=collect_results(run, callback),

@@ -77,12 +77,20 @@ class DynamoDBStore:
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
-        keys = [items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)]
-        if not all(map(items.is_possible, keys)):
+        execution = self.get_execution_of_task(workflow_id, task_id)
+        return execution.graph.tasks[task_id] if execution else None
+
+    def get_execution_of_task(self, workflow_id: str, task_id: str) -> Execution | None:
+        """Return a workflow with one of its tasks alone, or None; whoever writes it writes both."""
+        head, part = items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)
+        if not (items.is_possible(head) and items.is_possible(part)):
             return None
-        found = self._table.read([items.encode_key(key) for key in keys], is_complete=True)
-        read = {items.key_of(item): item for item in found}
-        return decode_entity(Task, read[keys[1]]) if len(read) == len(keys) else None
+        keys = [items.encode_key(head), items.encode_key(part)]
+        read = {items.key_of(each): each for each in self._table.read(keys, is_complete=True)}
+        if len(read) < len(keys):
+            return None
+        task = decode_entity(Task, read[part])
+        return Execution(TaskGraph(decode_entity(Workflow, read[head]), {task_id: task}))
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""

@@ -31,11 +31,11 @@ def claim_device(
     lock = store.get_device_lock(device_id)
     if lock.task_id == task.task_id and lock.attempt >= task.attempt:
         raise VersionConflictError("Another call claimed the task since it was read.")
-    execution = store.get_execution(lock.workflow_id) if lock.workflow_id else None
-    holder = execution.graph.tasks.get(lock.task_id or "") if execution else None
     # Whoever starts a task again whose start was not confirmed has looked at the scanner.
-    is_other = holder is not None and holder.task_id != task.task_id
-    if holder and is_other and lock.is_held_by(holder, cause.at):
+    is_other = lock.task_id is not None and lock.task_id != task.task_id
+    # Behind the lock: a holder read before it could be at the attempt before.
+    holder = store.get_task(lock.workflow_id or "", lock.task_id or "") if is_other else None
+    if holder and lock.is_held_by(holder, cause.at):
         shown = _ask_exam_manager(exam, holder)
         # Device-manager tells exam-manager of the end of a scan; its data may be hours behind.
         # Before exam-manager is told, it may be the end of an earlier attempt.
