@@ -273,23 +273,23 @@ SCENARIOS = [
 ]
 # The requests to DynamoDB one after the other, [those beside them], and how many go to all others.
 EXPECTED = """
-process_first: 6: Get Get Put Transact BatchGet Transact; 11 others
-process_next_patient: 7: Get Get BatchGet Put Transact BatchGet Transact; 10 others
-process_next_scan: 8: Get Query Get BatchGet Put Transact BatchGet Transact; 9 others
+process_first: 5: Get Get Transact BatchGet Transact [Put]; 11 others
+process_next_patient: 6: Get Get BatchGet Transact BatchGet Transact [Put]; 10 others
+process_next_scan: 7: Get Query Get BatchGet Transact BatchGet Transact [Put]; 9 others
 second_click: 3: Get Query Query; 1 others
-trigger_scan: 6: Get Get Put Transact BatchGet Transact; 9 others
-trigger_rescan: 7: Get Query Get Put Transact BatchGet Transact; 9 others
+trigger_scan: 5: Get Get Transact BatchGet Transact [Put]; 9 others
+trigger_rescan: 6: Get Query Get Transact BatchGet Transact [Put]; 9 others
 trigger_busy: 4: Get Get BatchGet BatchGet; 7 others
-trigger_dag: 4: Get Query Put Transact; 6 others
-start_of_object: 4: Put Transact Put Transact; 3 others
-raw_data: 6: Get Query Query Get Put Transact; 2 others
-start_of_task: 5: Get Put Put Get Transact; 3 others
-progress: 4: Get BatchGet Put Transact; 1 others
-progress_of_object: 3: Get Put Put; 0 others
-end: 5: Get Get Query Put Transact; 1 others
-process_first throttled: 7: Get Get Get Put Transact BatchGet Transact; 10 others
-trigger_rescan overtaken: 11: Get Query Get Put Transact Get Query Get Transact BatchGet Transact; 10 others
-progress overtaken: 7: Get BatchGet Put Transact Get BatchGet Transact; 1 others
+trigger_dag: 3: Get Query Transact [Put]; 6 others
+start_of_object: 3: Transact Put Transact [Put]; 3 others
+raw_data: 5: Get Query Query Get Transact [Put]; 2 others
+start_of_task: 4: Get Put Get Transact [Put]; 3 others
+progress: 3: Get BatchGet Transact [Put]; 1 others
+progress_of_object: 2: Get Put [Put]; 0 others
+end: 4: Get Get Query Transact [Put]; 1 others
+process_first throttled: 6: Get Get Get Transact BatchGet Transact [Put]; 10 others
+trigger_rescan overtaken: 10: Get Query Get Transact Get Query Get Transact BatchGet Transact [Put]; 10 others
+progress overtaken: 6: Get BatchGet Transact Get BatchGet Transact [Put]; 1 others
 """  # noqa: E501 - a table
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -220,12 +221,12 @@ class DynamoDBStore:
         items.check_batch(entities, events)
         for workflow_id, at in list_renewals(entities).items():
             self._renew(workflow_id, at)
-        if any(isinstance(entity, Listed) for entity in entities):
-            self._list_mark.renew()
         begun = list_begun(entities)
         puts = [self._put_entity(entity, begun) for entity in entities]
         puts += [put_new(items.encode_event(event, self._settings)) for event in events]
-        self._table.write(puts)
+        is_listed = any(isinstance(entity, Listed) for entity in entities)
+        with self._list_mark.renewed() if is_listed else nullcontext():
+            self._table.write(puts)
 
     def _renew(self, workflow_id: str, at: datetime) -> None:
         # Tasks, and the workflow's own item behind them; the version stays, so nobody conflicts.
