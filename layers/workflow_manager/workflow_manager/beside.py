@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextvars import copy_context
 from threading import Thread
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -31,6 +31,14 @@ class Beside(Generic[T]):
             self._answer = self._call()
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
             self._error = error
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for its end, of which nobody may want to know any more."""
+        self._thread.join()
 
     def wait(self) -> T:
         """Return what the call returns, or raise what it raises."""

@@ -1,6 +1,7 @@
 """Who has a scanner whose start nobody has confirmed, and until when."""
 
 from collections.abc import Callable
+from threading import Event
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
@@ -25,7 +27,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
+from workflow_manager.domain.exam import Exam, ExamWorkflow, ItemStatus
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import reconcile_runs
@@ -184,3 +186,34 @@ def test_end_of_an_earlier_attempt_frees_no_scanner() -> None:
 
     with pytest.raises(ConflictError, match="scanning for another task"):
         start_other(world, 2)
+
+
+def test_device_that_is_taken_behind_the_look_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a start that has looked at a free device, and a second one that is quicker
+    world = make_two_workflows()
+    get_device_lock, get_exam = world.store.get_device_lock, world.exam.get_exam
+    has_looked = Event()
+    n_asked = 0
+
+    def look(device_id: str) -> DeviceLock:
+        lock = get_device_lock(device_id)
+        has_looked.set()
+        return lock
+
+    def be_overtaken(exam_id: str) -> Exam:
+        nonlocal n_asked
+        n_asked += 1
+        if n_asked == 1:
+            assert has_looked.wait(10)
+            call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+        return get_exam(exam_id)
+
+    monkeypatch.setattr(world.store, "get_device_lock", look)
+    monkeypatch.setattr(world.exam, "get_exam", be_overtaken)
+
+    # When, then
+    with pytest.raises(ConflictError, match="The device is scanning for another task"):
+        call(trigger_task, world, "scan-2", TOKEN, at(1))
+    assert [start.record_id for _, start in world.scan.starts] == [SCAN_ID]
