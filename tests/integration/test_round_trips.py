@@ -285,12 +285,12 @@ trigger_dag: 3: Get Query Transact [Put]; 6 others
 start_of_object: 3: Transact Put Transact [Put]; 3 others
 raw_data: 5: Get Query Query Get Transact [Put]; 2 others
 start_of_task: 4: Get Put Get Transact [Put]; 3 others
-progress: 3: Get BatchGet Transact [Put]; 1 others
+progress: 2: BatchGet Transact [Put]; 1 others
 progress_of_object: 2: Get Put [Put]; 0 others
-end: 4: Get Get Query Transact [Put]; 1 others
+end: 4: BatchGet Get Query Transact [Put]; 1 others
 process_first throttled: 5: Get Get Transact BatchGet Transact [Get Put]; 10 others
 trigger_rescan overtaken: 9: Get Query Transact Get Query Get Transact BatchGet Transact [Get Put]; 11 others
-progress overtaken: 6: Get BatchGet Transact Get BatchGet Transact [Put]; 1 others
+progress overtaken: 5: BatchGet Transact Get BatchGet Transact [Put]; 1 others
 """  # noqa: E501 - a table
 
 

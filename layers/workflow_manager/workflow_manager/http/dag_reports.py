@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from workflow_manager.domain.dag_run import DagRun
 from workflow_manager.domain.errors import AuthenticationError
 from workflow_manager.domain.ids import is_token
 from workflow_manager.domain.timestamps import parse_time
@@ -19,6 +18,7 @@ from workflow_manager.http.dependencies import (
 )
 from workflow_manager.services.receive_results import (
     Callback,
+    CalledRun,
     authenticate_callback,
     receive_results,
 )
@@ -52,7 +52,7 @@ async def get_callback_token(
 CallbackToken = Annotated[str, Depends(get_callback_token)]
 
 
-async def check_callback_token(token: CallbackToken, store: StoreDep, cause: CauseDep) -> DagRun:
+async def check_callback_token(token: CallbackToken, store: StoreDep, cause: CauseDep) -> CalledRun:
     """Return the token's run, and refuse a stranger before a word is said about the body."""
     return authenticate_callback(store, token, cause)
 
@@ -63,7 +63,7 @@ async def get_record(
     queue: QueueDep,
     token: CallbackToken,
     cause: CauseDep,
-    known: Annotated[DagRun, Depends(check_callback_token)],
+    known: Annotated[CalledRun, Depends(check_callback_token)],
 ) -> Record:
     """Return what records a callback, and how late we hear it."""
     ended_at = parse_time(request.headers.get(ENDED_AT_HEADER))

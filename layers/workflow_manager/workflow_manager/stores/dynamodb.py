@@ -78,20 +78,22 @@ class DynamoDBStore:
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
-        execution = self.get_execution_of_task(workflow_id, task_id)
-        return execution.graph.tasks[task_id] if execution else None
-
-    def get_execution_of_task(self, workflow_id: str, task_id: str) -> Execution | None:
-        """Return a workflow with one of its tasks alone, or None; whoever writes it writes both."""
         head, part = items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)
-        if not (items.is_possible(head) and items.is_possible(part)):
-            return None
-        keys = [items.encode_key(head), items.encode_key(part)]
-        read = {items.key_of(each): each for each in self._table.read(keys, is_complete=True)}
-        if len(read) < len(keys):
-            return None
-        task = decode_entity(Task, read[part])
-        return Execution(TaskGraph(decode_entity(Workflow, read[head]), {task_id: task}))
+        read = self._read([head, part])
+        return decode_entity(Task, read[part]) if head in read and part in read else None
+
+    def get_run_and_execution(
+        self, dag_run_id: str, workflow_id: str, task_id: str
+    ) -> tuple[DagRun | None, Execution | None]:
+        """Return a run, and its workflow with its task alone, each or None, in one read."""
+        head, part = items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)
+        key = items.dag_run_key(dag_run_id)
+        read = self._read([key, head, part])
+        run = decode_entity(DagRun, read[key]) if key in read else None
+        if head not in read or part not in read:
+            return run, None
+        workflow, task = decode_entity(Workflow, read[head]), decode_entity(Task, read[part])
+        return run, Execution(TaskGraph(workflow, {task.task_id: task}))
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
@@ -264,6 +266,11 @@ class DynamoDBStore:
             # One that nobody can read as a number is compared as it is.
             return put_over(item, entity.origin.item.get("version"))
         return put_over(item, {"N": str(entity.version)})
+
+    def _read(self, keys: list[ItemKey]) -> dict[ItemKey, Item]:
+        possible = [items.encode_key(key) for key in keys if items.is_possible(key)]
+        found = self._table.read(possible, is_complete=True)
+        return {items.key_of(item): item for item in found}
 
     def _get(self, model: type[ModelT], key: ItemKey) -> ModelT | None:
         item = self._table.get(key)

@@ -157,7 +157,7 @@ def _join_trace(run: DagRun, starts: Sequence[InputStart]) -> DagRun:
 
 def _note_attempt(store: WorkflowStore, run: DagRun, cause: Cause) -> tuple[DagRun, str]:
     # The hash is stored before the token is sent: a quick DAG reports before we hear of its start.
-    token = new_callback_token(run.dag_run_id)
+    token = new_callback_token(run)
     noted = run.with_start_attempt(token, cause.at)
     store.commit([noted])
     return noted.evolve(version=noted.version + 1), token
