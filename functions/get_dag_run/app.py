@@ -7,7 +7,7 @@ from workflow_manager.http.dag_run_schemas import DagRunDetail
 from workflow_manager.http.dependencies import OrchestratorDep, StoreDep, get_caller
 from workflow_manager.http.etags import (
     LIVE_LIFETIME_S,
-    REVALIDATED,
+    WATCHED,
     RevalidationDep,
     count_periods,
 )
@@ -26,7 +26,7 @@ router = ScanHubRouter(401, 403, 404, 422, 503, dependencies=[Depends(get_caller
     "/dag_runs/{dag_run_id}/",
     operation_id="get_dag_run",
     response_model=DagRunDetail,
-    responses=REVALIDATED,
+    responses=WATCHED,
 )
 def get_dag_run(
     dag_run_id: PathId,
@@ -40,6 +40,8 @@ def get_dag_run(
     # The time of its creation too: one that was deleted may come again, and counts from 1.
     is_live = with_airflow and not run.state.is_final
     period = count_periods(LIVE_LIFETIME_S) if is_live else None
+    if not run.state.is_final:
+        revalidation.tell_pause(run.started_at or run.created_at)
     facts = (run.version, run.created_at.isoformat(), period)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged

@@ -1,11 +1,12 @@
 """GET /workflows/{workflow_id}/."""
 
 from workflow_manager.domain.waiting import list_asked_runs
+from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
 from workflow_manager.http.etags import (
     LIVE_LIFETIME_S,
-    REVALIDATED,
+    WATCHED,
     RevalidationDep,
     describe_workflow,
 )
@@ -29,7 +30,7 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
     "/workflows/{workflow_id}/",
     operation_id="get_workflow",
     response_model=WorkflowView,
-    responses=REVALIDATED,
+    responses=WATCHED,
 )
 def get_workflow(
     workflow_id: PathId,
@@ -41,6 +42,8 @@ def get_workflow(
 ) -> WorkflowView | Response:
     """Show a workflow, its tasks and their progress, and the newest changes."""
     workflow = store.get_workflow(workflow_id)
+    if workflow is not None and workflow.status is WorkflowStatus.RUNNING:
+        revalidation.tell_pause(workflow.updated_at)
     if unchanged := revalidation.recall(describe_workflow(workflow)):
         return unchanged
     graph = use_case(store, exam, give_settings(), workflow_id, workflow, caller.cause)
