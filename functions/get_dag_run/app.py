@@ -40,8 +40,7 @@ def get_dag_run(
     # The time of its creation too: one that was deleted may come again, and counts from 1.
     is_live = with_airflow and not run.state.is_final
     period = count_periods(LIVE_LIFETIME_S) if is_live else None
-    if not run.state.is_final:
-        revalidation.tell_pause(run.started_at or run.created_at)
+    revalidation.tell_pause(run.moved_at)
     facts = (run.version, run.created_at.isoformat(), period)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged

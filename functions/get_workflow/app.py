@@ -1,7 +1,6 @@
 """GET /workflows/{workflow_id}/."""
 
 from workflow_manager.domain.waiting import list_asked_runs
-from workflow_manager.domain.workflow import WorkflowStatus
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
 from workflow_manager.http.etags import (
@@ -42,8 +41,7 @@ def get_workflow(
 ) -> WorkflowView | Response:
     """Show a workflow, its tasks and their progress, and the newest changes."""
     workflow = store.get_workflow(workflow_id)
-    if workflow is not None and workflow.status is WorkflowStatus.RUNNING:
-        revalidation.tell_pause(workflow.updated_at)
+    revalidation.tell_pause(workflow.moved_at if workflow else None)
     if unchanged := revalidation.recall(describe_workflow(workflow)):
         return unchanged
     graph = use_case(store, exam, give_settings(), workflow_id, workflow, caller.cause)

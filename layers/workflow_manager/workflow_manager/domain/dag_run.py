@@ -190,6 +190,11 @@ class DagRun(Entity):
         return ends_at
 
     @property
+    def moved_at(self) -> AwareDatetime | None:
+        """When it was created, or has started; None if it has ended."""
+        return None if self.state.is_final else self.started_at or self.created_at
+
+    @property
     def waits_because(self) -> str | None:
         """Why Airflow has not taken it yet; None if it has, or was not asked in vain."""
         waits = self.state is DagRunState.PENDING and not self.is_simulated

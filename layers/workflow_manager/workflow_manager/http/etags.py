@@ -128,14 +128,16 @@ class Revalidation:
         self._asked = (release, request.url.path.rstrip("/"), request.url.query)
         self._pause: dict[str, str] = {}
 
-    def tell_pause(self, moved_at: datetime) -> None:
+    def tell_pause(self, moved_at: datetime | None) -> None:
         """Tell the client how long to wait before it asks again.
 
         Parameters
         ----------
         moved_at
-            When what is shown, and goes on, last began or ended a step.
+            When what is shown last began or ended a step; None: it has ended, or never began.
         """
+        if moved_at is None:
+            return
         age_s = (give_clock()() - moved_at).total_seconds()
         pause_s = min(max(round(age_s * PAUSE_SHARE), 1), MAX_PAUSE_S)
         self._pause = {"Retry-After": str(pause_s)}

@@ -154,7 +154,8 @@ def _process(
             raise _refuse(failed)
         answers.sequence_id = task.args.get("sequence_id")
         today = cause.at.date()
-        with look_ahead(store, task) as ahead:
+        # The checks read the sequence.
+        with look_ahead(store, scan, task, has_sequence=True) as ahead:
             checked = check_workflow(orchestrator, exam, scan, settings, graph, answers, today)
         answers.require_login()
         if refusal := checked.find_refusal(task.task_id):

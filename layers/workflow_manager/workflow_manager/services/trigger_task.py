@@ -109,7 +109,7 @@ def trigger_task(
         execution = _load(store, exam, settings, definition.workflow_id, definition.id, cause)
         exam_id = execution.graph.workflow.exam_id
         task = execution.graph.tasks.get(definition.id)
-        with look_ahead(store, task, scan) as ahead:
+        with look_ahead(store, scan, task) as ahead:
             found = load_patient(exam, scan, exam_id)
             seen = known or task
             if seen is None:

@@ -29,7 +29,7 @@ class LookAhead:
 
 @contextmanager
 def look_ahead(
-    store: WorkflowStore, task: Task | None, scan: ScanClient | None = None
+    store: WorkflowStore, scan: ScanClient, task: Task | None, *, has_sequence: bool = False
 ) -> Iterator[LookAhead]:
     """Look for what the scan of a task needs; the block ends with the answers.
 
@@ -37,8 +37,8 @@ def look_ahead(
     ----------
     task
         As the decision will find it, most likely; nothing is asked for what is no scan to start.
-    scan
-        Whom to ask for the sequence; None does not ask.
+    has_sequence
+        Whether the sequence is known already.
     """
     if task is None or not task.task_type.is_device_task or task.status is TaskStatus.IN_PROGRESS:
         yield LookAhead()
@@ -48,7 +48,7 @@ def look_ahead(
     with ExitStack() as stack:
         if device_id:
             hold = stack.enter_context(Beside(partial(find_hold, store, device_id, task.task_id)))
-        if scan and sequence_id:
+        if sequence_id and not has_sequence:
             # A port is built when its first attribute is read: here, not in two threads at once.
             get_sequence = scan.get_sequence
             sequence = stack.enter_context(Beside(partial(get_sequence, sequence_id)))
