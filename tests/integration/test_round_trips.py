@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import Context
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -79,7 +80,9 @@ def overtake(transaction: Any) -> None:
         for put in puts
         if put["Item"]["SK"]["S"] == "WORKFLOW"
     ]
-    boto3.Session().client("dynamodb").update_item(
+    # Outside of the function's call, whose role may not do that.
+    Context().run(
+        boto3.Session().client("dynamodb").update_item,
         TableName=puts[0]["TableName"],
         Key=key,
         UpdateExpression="ADD version :one",
