@@ -28,6 +28,7 @@ from scanhub_workflow.watch import FIRST_WAIT_S, MAX_WAIT_S
 from tests.fakes.wire import AIRFLOW_URL
 from tests.integration.deployment import Deployment, deploy, put_part
 from workflow_manager import wiring
+from workflow_manager.http.etags import MAX_PAUSE_S, PAUSE_SHARE
 from workflow_manager.observability import logger
 
 _BUS = "scanhub"
@@ -48,6 +49,7 @@ class Walk:
     metrics: set[tuple[str, ...]] = field(default_factory=set)
     etag: str = ""
     watched_min: int = 0
+    moved_min: int = 0
 
     def call(self, function: str, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function as API Gateway does, and return what it answers."""
@@ -139,9 +141,16 @@ def find_metrics(printed: str) -> Iterator[tuple[str, ...]]:
                     yield (metric["Name"], *sorted(dimensions))
 
 
-def list_poll_times_s() -> list[float]:
-    """Return when a watching client asks in the minute after a change [s]."""
-    times_s, waited_s, wait_s = [], 0.0, float(FIRST_WAIT_S)
+def list_poll_times_s(moved_min: int = 0) -> list[float]:
+    """Return when a watching client asks in the minute after a change [s].
+
+    Parameters
+    ----------
+    moved_min
+        How long before that change a task last began or ended [min].
+    """
+    asked_s = min(moved_min * _MINUTE_S * PAUSE_SHARE, MAX_PAUSE_S)
+    times_s, waited_s, wait_s = [], 0.0, max(float(FIRST_WAIT_S), asked_s)
     while waited_s + wait_s <= _MINUTE_S:
         waited_s, wait_s = waited_s + wait_s, min(2 * wait_s, MAX_WAIT_S)
         times_s.append(waited_s)
@@ -227,6 +236,7 @@ def _scan(walk: Walk, timeline: Timeline) -> None:
 
 def _reconstruct(walk: Walk, timeline: Timeline) -> None:
     deployment = walk.deployment
+    walk.moved_min = 0
     [run] = deployment.airflow.runs.values()
     for percent in _REPORTED_PERCENT:
         _call_back(walk, run["conf"], {"progress": percent})
@@ -243,7 +253,8 @@ def _reconstruct(walk: Walk, timeline: Timeline) -> None:
 
 def _pass_a_minute(walk: Walk) -> None:
     walk.invoke("reconcile_runs", {})
-    walk.watch(list_poll_times_s())
+    walk.watch(list_poll_times_s(walk.moved_min))
+    walk.moved_min += 1
     walk.publish()
 
 

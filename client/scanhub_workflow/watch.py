@@ -11,6 +11,7 @@ import httpx
 from scanhub_workflow.errors import NotFoundError, ServerError, UnreachableError
 from scanhub_workflow.http import Api, Call, get, make_path, parse
 from scanhub_workflow.models import DagRunDetail, DagRunState, WorkflowView
+from scanhub_workflow.retry import read_retry_after
 
 FIRST_WAIT_S = 1
 MAX_WAIT_S = 10
@@ -109,6 +110,7 @@ def _watch(
                 raise
         else:
             n_outages = 0
+            asked_s = min(read_retry_after(answer), MAX_WAIT_S)
             is_unchanged = answer.status_code == httpx.codes.NOT_MODIFIED
             # A 304 may come with a newer tag, which saves the API the next reads.
             etag = answer.headers.get("ETag", etag if is_unchanged else "")
@@ -118,6 +120,7 @@ def _watch(
                 yield view
                 if watched.has_ended(view):
                     return
+            wait_s = max(wait_s, asked_s)
         if until_s is not None and clock.now() + wait_s > until_s:
             raise TimeoutError("It has not ended in time: it goes on; watch it again.")
         clock.sleep(wait_s)

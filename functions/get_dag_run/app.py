@@ -8,7 +8,7 @@ from workflow_manager.http.dependencies import OrchestratorDep, StoreDep, get_ca
 from workflow_manager.http.etags import (
     LIST_LIFETIME_S,
     LIVE_LIFETIME_S,
-    REVALIDATED,
+    WATCHED,
     RevalidationDep,
     count_periods,
 )
@@ -27,7 +27,7 @@ router = ScanHubRouter(401, 403, 404, 422, 503, dependencies=[Depends(get_caller
     "/dag_runs/{dag_run_id}/",
     operation_id="get_dag_run",
     response_model=DagRunDetail,
-    responses=REVALIDATED,
+    responses=WATCHED,
 )
 def get_dag_run(
     dag_run_id: PathId,
@@ -42,6 +42,7 @@ def get_dag_run(
     # Airflow may have been away, and ends its tasks after the callback that ends the run.
     lifetime_s = LIST_LIFETIME_S if run.state.is_final else LIVE_LIFETIME_S
     period = count_periods(lifetime_s) if with_airflow else None
+    revalidation.tell_pause(run.moved_at)
     facts = (run.version, run.created_at.isoformat(), period)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged

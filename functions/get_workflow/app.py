@@ -5,7 +5,7 @@ from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
 from workflow_manager.http.etags import (
     LIVE_LIFETIME_S,
-    REVALIDATED,
+    WATCHED,
     RevalidationDep,
     describe_workflow,
 )
@@ -29,7 +29,7 @@ router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
     "/workflows/{workflow_id}/",
     operation_id="get_workflow",
     response_model=WorkflowView,
-    responses=REVALIDATED,
+    responses=WATCHED,
 )
 def get_workflow(
     workflow_id: PathId,
@@ -41,6 +41,7 @@ def get_workflow(
 ) -> WorkflowView | Response:
     """Show a workflow, its tasks and their progress, and the newest changes."""
     workflow = store.get_workflow(workflow_id)
+    revalidation.tell_pause(workflow.moved_at if workflow else None)
     if unchanged := revalidation.recall(describe_workflow(workflow)):
         return unchanged
     graph = use_case(store, exam, give_settings(), workflow_id, workflow, caller.cause)

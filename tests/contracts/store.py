@@ -179,6 +179,18 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         store.commit([make_task("a")])
         assert store.get_task("workflow-1", "a") is None
 
+    def test_get_run_and_execution_returns_what_is_there(self, store: WorkflowStore) -> None:
+        store.commit([make_workflow(), make_task("a"), make_task("b"), make_run()])
+        ids = (make_run().dag_run_id, "workflow-1")
+        run, execution = store.get_run_and_execution(*ids, "b")
+        assert run == make_run().evolve(version=1)
+        assert execution is not None
+        assert execution.graph.workflow == make_workflow().evolve(version=1)
+        assert execution.graph.tasks == {"b": make_task("b").evolve(version=1)}
+        assert store.get_run_and_execution(*ids, "c") == (run, None)
+        assert store.get_run_and_execution(ids[0], "workflow-2", "b") == (run, None)
+        assert store.get_run_and_execution("x" * 3000, "workflow-1", "b")[0] is None
+
     def test_list_events_returns_one_subject_oldest_first(self, store: WorkflowStore) -> None:
         late = make_event(at=NOW + timedelta(seconds=1))
         early = make_event(at=NOW)

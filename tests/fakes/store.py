@@ -64,6 +64,14 @@ class MemoryStore:
         execution = self.get_execution(workflow_id)
         return execution.graph.tasks.get(task_id) if execution else None
 
+    def get_run_and_execution(
+        self, dag_run_id: str, workflow_id: str, task_id: str
+    ) -> tuple[DagRun | None, Execution | None]:
+        """Return a run, and its workflow with its task alone, each or None."""
+        workflow, task = self.get_workflow(workflow_id), self.get_task(workflow_id, task_id)
+        execution = Execution(TaskGraph(workflow, {task_id: task})) if workflow and task else None
+        return self.get_dag_run(dag_run_id), execution
+
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
         run = self._get(items.dag_run_key(dag_run_id))

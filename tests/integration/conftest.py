@@ -10,6 +10,7 @@ from botocore import signers
 from moto import mock_aws
 
 from local.dynamodb import UnavailableError, fetch, serve
+from tests.fakes import moto_in_turn  # noqa: F401 - our calls of AWS may be side by side
 from tests.permissions.recorder import watch
 from workflow_manager.data_lake.s3 import build_s3_client
 from workflow_manager.settings import Settings

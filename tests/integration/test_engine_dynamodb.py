@@ -56,7 +56,10 @@ Walk = Callable[[Engine], None]
 
 
 class CrashingClient:
-    """A client of DynamoDB whose caller dies before or after the n-th write, from 0."""
+    """A client of DynamoDB whose caller dies before or after the n-th write, from 0.
+
+    The mark of the lists, which is written beside others, does not count.
+    """
 
     def __init__(self, client: Any, n: int, when: str) -> None:
         self._client, self._n, self._when = client, n, when
@@ -68,6 +71,8 @@ class CrashingClient:
 
     def _write(self, operation: Callable[..., Any]) -> Callable[..., Any]:
         def write(**request: Any) -> Any:
+            if request.get("Item", {}).get("SK", {}).get("S") == "LISTS":
+                return operation(**request)
             self.n_writes += 1
             is_it = self.n_writes == self._n + 1
             if is_it and self._when == "before":

@@ -26,3 +26,5 @@ def test_scan_calls_what_was_counted_of_it() -> None:
 
 def test_watching_client_asks_less_and_less_often() -> None:
     assert list_poll_times_s() == [1, 3, 7, 15, 25, 35, 45, 55]
+    assert list_poll_times_s(moved_min=1) == [3, 9, 19, 29, 39, 49, 59]
+    assert list_poll_times_s(moved_min=60) == [10, 20, 30, 40, 50, 60]

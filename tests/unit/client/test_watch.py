@@ -64,6 +64,23 @@ def test_the_wait_is_bounded(make_client: Callable[..., Client], fake_clock: Fak
     assert fake_clock.sleeps == [1, 2, 4, 8, 10, 10, 10]
 
 
+@pytest.mark.parametrize(
+    ("asked_s", "sleeps"), [("0", [1, 2, 1]), ("4", [4, 8, 4]), ("3600", [10, 10, 10])]
+)
+def test_watch_waits_as_long_as_the_api_asks_and_never_longer_than_before(
+    make_client: Callable[..., Client], fake_clock: FakeClock, asked_s: str, sleeps: list[float]
+) -> None:
+    workflow = FakeWorkflow("running", None, "running", "completed")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        answer = workflow.answer(request)
+        answer.headers["Retry-After"] = asked_s
+        return answer
+
+    list(make_client(answer).watch("w"))
+    assert fake_clock.sleeps == sleeps
+
+
 def test_watching_ends_in_time(make_client: Callable[..., Client], fake_clock: FakeClock) -> None:
     # Given a workflow that does not end
     workflow = FakeWorkflow("running", *[None] * 6)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.samples import make_run
+from tests.contracts.samples import make_finished_run, make_run
 from tests.fakes.ports import MemoryPorts
 from tests.fakes.world import deliver, make_dag_data
 from tests.unit.functions.conftest import Invoke, load_event, read_body
@@ -41,6 +41,18 @@ def test_get_dag_run_answers_304_until_the_run_moves(invoke: Invoke, world: Memo
     assert (first["statusCode"], unchanged["statusCode"], moved["statusCode"]) == (200, 304, 200)
     assert (unchanged["body"], unchanged["isBase64Encoded"]) == ("", False)
     assert unchanged["headers"]["etag"] == first["headers"]["etag"] != moved["headers"]["etag"]
+
+
+def test_get_dag_run_tells_how_long_to_wait_while_it_goes_on(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    run = make_run()
+    world.clock = lambda: run.created_at + timedelta(seconds=80)
+    world.store.commit([run, make_finished_run("run-2")])
+
+    answers = [invoke("get_dag_run", make_event(each)) for each in ("run-1", "run-2")]
+
+    assert [each["headers"].get("retry-after") for each in answers] == ["4", None]
 
 
 def test_get_dag_run_shows_its_tasks_in_airflow_and_a_link(

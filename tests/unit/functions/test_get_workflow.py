@@ -41,6 +41,33 @@ def test_get_workflow_answers_304_until_something_changes(
     assert first["headers"]["cache-control"] == "private, no-cache"
 
 
+def test_get_workflow_tells_how_long_to_wait_while_it_goes_on(
+    invoke: Invoke, world: MemoryPorts
+) -> None:
+    # Given
+    invoke("process_workflow", load_event("process_workflow", "success"))
+    event = load_event("get_workflow", "success")
+    begun_at = world.store.get_workflow(WORKFLOW_ID).updated_at  # type: ignore[union-attr]
+    pauses = []
+
+    def ask(seconds: float) -> None:
+        world.clock = lambda: begun_at + timedelta(seconds=seconds)
+        answer = invoke("get_workflow", event)
+        event["multiValueHeaders"]["If-None-Match"] = [answer["headers"]["etag"]]
+        pauses.append((answer["statusCode"], answer["headers"].get("retry-after")))
+
+    # When: asked again at once, a minute and an hour later, and once it has ended
+    for seconds in (0, 1, 60, 3600):
+        ask(seconds)
+    invoke("cancel_workflow", load_event("cancel_workflow", "success"))
+    ask(3601)
+
+    # Then
+    assert pauses[0] == (200, "1")
+    assert pauses[1] == (304, "1")
+    assert [pause for _, pause in pauses[2:]] == ["3", "10", None]
+
+
 def test_get_workflow_does_not_read_the_trail_for_a_304(
     invoke: Invoke, world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

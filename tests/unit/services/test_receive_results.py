@@ -23,7 +23,7 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
-from workflow_manager.domain.dag_run import DagRun, DagRunState, object_dag_run_id
+from workflow_manager.domain.dag_run import DagRun, DagRunState, hash_token, object_dag_run_id
 from workflow_manager.domain.errors import (
     AuthenticationError,
     ConflictError,
@@ -289,6 +289,30 @@ def test_receive_results_refuses_another_secret_for_the_same_run(world: MemoryPo
 
     with pytest.raises(AuthenticationError):
         call(receive_results, world, token[:-1] + "!", make_callback(world), at(20))
+
+
+@pytest.mark.parametrize("place", ["", f".{WORKFLOW_ID}.{RECONSTRUCTION_ID}", ".other.other"])
+def test_receive_results_takes_a_token_wherever_it_says_that_the_run_belongs(
+    world: MemoryPorts, place: str
+) -> None:
+    # Given a token that was sent along; the release before named no place in it
+    run = get_run(world)
+    token = f"{run.dag_run_id}.secret{place}"
+    world.store.commit([run.evolve(callback_token_hashes=(hash_token(token),))])
+
+    # When
+    call(receive_results, world, token, Callback(progress=50), at(20))
+
+    # Then
+    assert (get_run(world).progress, get_task(world, RECONSTRUCTION_ID).progress) == (50, 50)
+
+
+def test_receive_results_refuses_a_token_that_names_another_place(world: MemoryPorts) -> None:
+    token = callback_token(world, get_run(world).dag_run_id)
+    assert token.endswith(f".{WORKFLOW_ID}.{RECONSTRUCTION_ID}")
+
+    with pytest.raises(AuthenticationError):
+        call(receive_results, world, f"{token}-2", Callback(progress=50), at(20))
 
 
 def test_receive_results_refuses_an_expired_token(world: MemoryPorts) -> None:

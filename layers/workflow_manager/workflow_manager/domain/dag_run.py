@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Entity
+from workflow_manager.domain.ids import is_id
 from workflow_manager.domain.parameters import Parameter
 from workflow_manager.domain.result import Engine, Result
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
@@ -189,6 +190,11 @@ class DagRun(Entity):
         return ends_at
 
     @property
+    def moved_at(self) -> AwareDatetime | None:
+        """When it was created, or has started; None if it has ended."""
+        return None if self.state.is_final else self.started_at or self.created_at
+
+    @property
     def waits_because(self) -> str | None:
         """Why Airflow has not taken it yet; None if it has, or was not asked in vain."""
         waits = self.state is DagRunState.PENDING and not self.is_simulated
@@ -323,9 +329,22 @@ def task_dag_run_id(task_id: str, attempt: int) -> str:
     return _derive_id("task", task_id, str(attempt))
 
 
-def new_callback_token(dag_run_id: str) -> str:
-    """Return a fresh token ``{dag_run_id}.{256 random bits}``."""
-    return f"{dag_run_id}.{secrets.token_urlsafe(32)}"
+def new_callback_token(run: DagRun) -> str:
+    """Return a fresh token ``{dag_run_id}.{256 random bits}``.
+
+    With it come, behind further dots, workflow and task of the run: who takes the token reads all
+    three at once.
+    """
+    place = (run.workflow_id, run.task_id)
+    told = [each for each in place if each is not None and is_id(each)]
+    named = told if len(told) == len(place) else []
+    return ".".join([run.dag_run_id, secrets.token_urlsafe(32), *named])
+
+
+def read_callback_token(token: str) -> tuple[str, tuple[str, str] | None]:
+    """Return a token's run, and the workflow and task that it names; nothing of it is proven."""
+    dag_run_id, *others = token.split(".")
+    return dag_run_id, (others[1], others[2]) if len(others) == 3 else None
 
 
 def hash_token(token: str) -> str:

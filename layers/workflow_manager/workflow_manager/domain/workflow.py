@@ -53,6 +53,11 @@ class Workflow(Entity):
     updated_at: AwareDatetime
 
     @property
+    def moved_at(self) -> AwareDatetime | None:
+        """When a task of it last began or ended; None if it does not go on."""
+        return self.updated_at if self.status is WorkflowStatus.RUNNING else None
+
+    @property
     def subject(self) -> str:
         """Whose audit trail its events belong to: its own."""
         return f"workflow:{self.workflow_id}"

@@ -18,6 +18,7 @@ from workflow_manager.http.dependencies import (
 )
 from workflow_manager.services.receive_results import (
     Callback,
+    CalledRun,
     authenticate_callback,
     receive_results,
 )
@@ -51,9 +52,9 @@ async def get_callback_token(
 CallbackToken = Annotated[str, Depends(get_callback_token)]
 
 
-async def check_callback_token(token: CallbackToken, store: StoreDep, cause: CauseDep) -> None:
-    """Refuse a stranger before a word is said about the body."""
-    authenticate_callback(store, token, cause)
+async def check_callback_token(token: CallbackToken, store: StoreDep, cause: CauseDep) -> CalledRun:
+    """Return the token's run, and refuse a stranger before a word is said about the body."""
+    return authenticate_callback(store, token, cause)
 
 
 async def get_record(
@@ -62,12 +63,13 @@ async def get_record(
     queue: QueueDep,
     token: CallbackToken,
     cause: CauseDep,
+    known: Annotated[CalledRun, Depends(check_callback_token)],
 ) -> Record:
     """Return what records a callback, and how late we hear it."""
     ended_at = parse_time(request.headers.get(ENDED_AT_HEADER))
 
     def record(callback: Callback, task_id: str | None) -> None:
-        run = receive_results(store, queue, give_settings(), token, callback, cause, task_id)
+        run = receive_results(store, queue, give_settings(), token, callback, cause, task_id, known)
         measure_callback_lag(give_clock(), run, ended_at, cause)
 
     return record

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response
@@ -31,6 +32,20 @@ REVALIDATED: dict[int | str, dict[str, Any]] = {
         "headers": {"ETag": _ETAG_HEADER},
     },
 }
+
+
+_PAUSE_HEADER = {
+    "description": "While it goes on, how long to wait before asking again [s].",
+    "schema": {"type": "integer"},
+}
+# The same for an endpoint that clients ask until what it shows has ended.
+WATCHED: dict[int | str, dict[str, Any]] = {
+    status: {**said, "headers": {**said["headers"], "Retry-After": _PAUSE_HEADER}}
+    for status, said in REVALIDATED.items()
+}
+# Of what has gone on for long, an end is heard a little later, as a share of that time; never later
+# than a client would ask by itself.
+PAUSE_SHARE, MAX_PAUSE_S = 0.05, 10
 
 
 def make_etag(*facts: object) -> str:
@@ -111,6 +126,21 @@ class Revalidation:
         # One release may show more than another, and a filter what another does not.
         release = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
         self._asked = (release, request.url.path.rstrip("/"), request.url.query)
+        self._pause: dict[str, str] = {}
+
+    def tell_pause(self, moved_at: datetime | None) -> None:
+        """Tell the client how long to wait before it asks again.
+
+        Parameters
+        ----------
+        moved_at
+            When what is shown last began or ended a step; None: it has ended, or never began.
+        """
+        if moved_at is None:
+            return
+        age_s = (give_clock()() - moved_at).total_seconds()
+        pause_s = min(max(round(age_s * PAUSE_SHARE), 1), MAX_PAUSE_S)
+        self._pause = {"Retry-After": str(pause_s)}
 
     def recall(self, *version: object) -> Response | None:
         """Return a 304 if the client has an answer of this version; it is read before the answer.
@@ -171,7 +201,7 @@ class Revalidation:
     def _answer(
         self, etag: str, cache_control: str = _ASK_EACH_TIME, *, is_unchanged: bool
     ) -> Response | None:
-        headers = {"ETag": etag, "Cache-Control": cache_control}
+        headers = {"ETag": etag, "Cache-Control": cache_control, **self._pause}
         self._response.headers.update(headers)
         return Response(status_code=304, headers=headers) if is_unchanged else None
 

@@ -33,6 +33,14 @@ class WorkflowStore(Protocol):
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow; None if there is none or its workflow is being deleted."""
 
+    def get_run_and_execution(
+        self, dag_run_id: str, workflow_id: str, task_id: str
+    ) -> tuple[DagRun | None, Execution | None]:
+        """Return a run, and its workflow with its task alone, each or None, in one read.
+
+        The three may be of different moments: only who writes all of them may decide by them.
+        """
+
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
 

@@ -1,6 +1,6 @@
 """Start or resume a workflow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, InvalidInputError
@@ -20,6 +20,7 @@ from workflow_manager.steps.patients.know_patient import note_patient
 from workflow_manager.steps.patients.load_limits import load_patient, make_limits
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
+from workflow_manager.steps.scans.look_ahead import look_ahead
 from workflow_manager.steps.scans.start_scan import ScanOrder
 from workflow_manager.steps.tasks.find_repeated import find_own_begun
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
@@ -153,7 +154,9 @@ def _process(
             raise _refuse(failed)
         answers.sequence_id = task.args.get("sequence_id")
         today = cause.at.date()
-        checked = check_workflow(orchestrator, exam, scan, settings, graph, answers, today)
+        # The checks read the sequence.
+        with look_ahead(store, scan, task, has_sequence=True) as ahead:
+            checked = check_workflow(orchestrator, exam, scan, settings, graph, answers, today)
         answers.require_login()
         if refusal := checked.find_refusal(task.task_id):
             if execution.changes.runs:
@@ -165,6 +168,7 @@ def _process(
             extra = {"task_id": task.task_id, "n_not_checked": len(checked.not_checked)}
             logger.warning("scan starts without all checks", extra=extra)
         order = _make_order(exam, scan, execution, answers, token, cause)
+        order = replace(order, hold=ahead.hold)
         started = handle_device_task(
             store, queue, exam, scan, clock, settings, execution, task, order, cause
         )

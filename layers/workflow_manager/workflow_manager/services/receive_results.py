@@ -1,11 +1,12 @@
 """Take what a DAG reports."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from workflow_manager.domain.dag_run import DagRun, DagRunState
+from workflow_manager.domain.dag_run import DagRun, DagRunState, read_callback_token
 from workflow_manager.domain.data_lake import is_lake_key, result_prefix
 from workflow_manager.domain.entity import UNREADABLE, Cause
 from workflow_manager.domain.errors import (
@@ -14,6 +15,7 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     StoreUnavailableError,
 )
+from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.result import (
     MAX_N_RESULTS,
     MAX_RESULTS_BYTES,
@@ -108,6 +110,20 @@ class Callback(BaseModel):
         return {name: value for name, value in told.items() if value is not None}
 
 
+@dataclass(frozen=True)
+class CalledRun:
+    """A run that a callback is about, as it was read just now.
+
+    Parameters
+    ----------
+    execution
+        Its workflow with its task alone; None: not read.
+    """
+
+    run: DagRun
+    execution: Execution | None = None
+
+
 def receive_results(
     store: WorkflowStore,
     queue: MessageQueue,
@@ -116,6 +132,7 @@ def receive_results(
     callback: Callback,
     cause: Cause,
     task_id: str | None = None,
+    known: CalledRun | None = None,
 ) -> DagRun:
     """Record a DAG's progress, results or failure; the same callback again changes nothing.
 
@@ -127,6 +144,8 @@ def receive_results(
         What the DAG sent.
     task_id
         The task that the path names, if it names one.
+    known
+        What `authenticate_callback` has returned just now; None calls it.
 
     Returns
     -------
@@ -144,7 +163,8 @@ def receive_results(
     StoreUnavailableError
         This version does not know the run's state: the DAG calls again.
     """
-    run = authenticate_callback(store, token, cause)
+    called = known or authenticate_callback(store, token, cause)
+    run = called.run
     if run.state is DagRunState.UNKNOWN:
         # The DAG calls again; at last the reconciler of a version that knows it finds its end.
         raise StoreUnavailableError(UNREADABLE)
@@ -155,13 +175,14 @@ def receive_results(
     if run.state.is_final and not (run.is_overdue and is_success):
         return _accept_repetition(store, queue, run, callback, cause)
     if callback.is_progress:
-        return note_progress(store, queue, run.dag_run_id, callback.progress or 0, cause)
+        seen = (run, called.execution)
+        return note_progress(store, queue, run.dag_run_id, callback.progress or 0, cause, *seen)
     move = DagRunMove.SUCCEED if is_success else DagRunMove.FAIL
     finished = finish_dag_run(
         store,
         queue,
         settings,
-        run.dag_run_id,
+        run,
         move,
         cause,
         results=collect_results(run, callback),
@@ -170,11 +191,11 @@ def receive_results(
         **callback.provenance,
     )
     # Somebody else finished it between our two reads: answer as to any repetition.
-    run = finished or authenticate_callback(store, token, cause)
+    run = finished or authenticate_callback(store, token, cause).run
     return finished or _accept_repetition(store, queue, run, callback, cause)
 
 
-def authenticate_callback(store: WorkflowStore, token: str, cause: Cause) -> DagRun:
+def authenticate_callback(store: WorkflowStore, token: str, cause: Cause) -> CalledRun:
     """Return the run that a callback token belongs to.
 
     Parameters
@@ -187,11 +208,15 @@ def authenticate_callback(store: WorkflowStore, token: str, cause: Cause) -> Dag
     AuthenticationError
         The token is no run's, wrong or expired.
     """
-    dag_run_id, _, _ = token.partition(".")
-    run = store.get_dag_run(dag_run_id) if dag_run_id else None
+    dag_run_id, place = read_callback_token(token)
+    run = execution = None
+    if dag_run_id and place:
+        run, execution = store.get_run_and_execution(dag_run_id, *place)
+    elif dag_run_id:
+        run = store.get_dag_run(dag_run_id)
     if run is None or not run.is_called_back_with(token, cause.at):
         raise AuthenticationError("Invalid token.")
-    return run
+    return CalledRun(run, execution)
 
 
 def _accept_repetition(

@@ -42,7 +42,7 @@ def retry_dag_run(
     newest = _find_newest(store, run, run.data)
     if newest.attempt > run.attempt + 1 or (newest is not run and newest.state.is_final):
         raise ConflictError(_explain(newest))
-    retry_id = receive_dag_data(store, settings, run.dag_id, run.data, cause, run.attempt + 1)
+    retry_id, _ = receive_dag_data(store, settings, run.dag_id, run.data, cause, run.attempt + 1)
     queue_start(queue, retry_id)
     return get_dag_run(store, retry_id)
 

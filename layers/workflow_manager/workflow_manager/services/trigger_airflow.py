@@ -71,7 +71,7 @@ def trigger_airflow(
         return
     match parse_key(command.data.key):
         case DagData(dag_id):
-            dag_run_id = receive_dag_data(store, settings, dag_id, command.data, cause)
+            dag_run_id, created = receive_dag_data(store, settings, dag_id, command.data, cause)
             start_dag_run(
                 store,
                 lake,
@@ -83,6 +83,7 @@ def trigger_airflow(
                 dag_run_id,
                 cause,
                 command.at,
+                created,
             )
         case AcquisitionData() as target:
             _receive_acquisition(store, queue, exam, settings, target, command, cause)

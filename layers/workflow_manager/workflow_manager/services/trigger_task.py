@@ -1,6 +1,6 @@
 """Start one task on an operator's call."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from workflow_manager.domain.entity import UNREADABLE, Cause
@@ -25,6 +25,7 @@ from workflow_manager.steps.patients.load_limits import load_patient, make_limit
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.claim_device import claim_device
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
+from workflow_manager.steps.scans.look_ahead import look_ahead
 from workflow_manager.steps.scans.start_scan import ScanOrder
 from workflow_manager.steps.tasks.find_repeated import is_repeated
 from workflow_manager.steps.tasks.handle_processing_task import handle_processing_task
@@ -107,15 +108,18 @@ def trigger_task(
     with tell_refusal(store, exam, definition.workflow_id, definition.id):
         execution = _load(store, exam, settings, definition.workflow_id, definition.id, cause)
         exam_id = execution.graph.workflow.exam_id
-        found = load_patient(exam, scan, exam_id)
-        seen = known or execution.graph.tasks.get(definition.id)
-        if seen is None:
-            raise ConflictError("Exam-manager lists the task with no workflow: try again.")
-        is_scan = seen.task_type.is_device_task
-        limits = make_limits(*found, cause.at.date()) if is_scan else None
-        order = ScanOrder(exam_id, limits, token) if limits else None
-        wanted = Wanted(seen, expected_attempt, order, found[0])
-        return _start(store, queue, exam, scan, clock, settings, [execution], wanted, cause)
+        task = execution.graph.tasks.get(definition.id)
+        with look_ahead(store, scan, task) as ahead:
+            found = load_patient(exam, scan, exam_id)
+            seen = known or task
+            if seen is None:
+                raise ConflictError("Exam-manager lists the task with no workflow: try again.")
+            is_scan = seen.task_type.is_device_task
+            limits = make_limits(*found, cause.at.date()) if is_scan else None
+            asked = (ahead.sequence, ahead.hold)
+            order = ScanOrder(exam_id, limits, token, *asked) if limits else None
+            wanted = Wanted(seen, expected_attempt, order, found[0])
+            return _start(store, queue, exam, scan, clock, settings, [execution], wanted, cause)
 
 
 @retry_on_conflict
@@ -132,11 +136,12 @@ def _start(
 ) -> Task:
     # What was loaded is good for one try; after a conflict, state and definition are read again.
     seen, order = wanted.task, wanted.order
-    execution = (
-        loaded.pop()
-        if loaded
-        else _load(store, exam, settings, seen.workflow_id, seen.task_id, cause)
-    )
+    if loaded:
+        execution = loaded.pop()
+    else:
+        execution = _load(store, exam, settings, seen.workflow_id, seen.task_id, cause)
+        # The device may be another's by now, and the sequence another one.
+        order = replace(order, hold=None, sequence=None) if order else None
     execution = commit_definition(store, queue, execution)
     task = execution.graph.tasks[seen.task_id]
     try:

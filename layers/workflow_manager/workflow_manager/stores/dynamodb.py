@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -77,12 +78,22 @@ class DynamoDBStore:
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
-        keys = [items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)]
-        if not all(map(items.is_possible, keys)):
-            return None
-        found = self._table.read([items.encode_key(key) for key in keys], is_complete=True)
-        read = {items.key_of(item): item for item in found}
-        return decode_entity(Task, read[keys[1]]) if len(read) == len(keys) else None
+        head, part = items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)
+        read = self._read([head, part])
+        return decode_entity(Task, read[part]) if head in read and part in read else None
+
+    def get_run_and_execution(
+        self, dag_run_id: str, workflow_id: str, task_id: str
+    ) -> tuple[DagRun | None, Execution | None]:
+        """Return a run, and its workflow with its task alone, each or None, in one read."""
+        head, part = items.workflow_key(workflow_id), items.task_key(workflow_id, task_id)
+        key = items.dag_run_key(dag_run_id)
+        read = self._read([key, head, part])
+        run = decode_entity(DagRun, read[key]) if key in read else None
+        if head not in read or part not in read:
+            return run, None
+        workflow, task = decode_entity(Workflow, read[head]), decode_entity(Task, read[part])
+        return run, Execution(TaskGraph(workflow, {task.task_id: task}))
 
     def get_dag_run(self, dag_run_id: str) -> DagRun | None:
         """Return a run, or None."""
@@ -212,12 +223,12 @@ class DynamoDBStore:
         items.check_batch(entities, events)
         for workflow_id, at in list_renewals(entities).items():
             self._renew(workflow_id, at)
-        if any(isinstance(entity, Listed) for entity in entities):
-            self._list_mark.renew()
         begun = list_begun(entities)
         puts = [self._put_entity(entity, begun) for entity in entities]
         puts += [put_new(items.encode_event(event, self._settings)) for event in events]
-        self._table.write(puts)
+        is_listed = any(isinstance(entity, Listed) for entity in entities)
+        with self._list_mark.renewed() if is_listed else nullcontext():
+            self._table.write(puts)
 
     def _renew(self, workflow_id: str, at: datetime) -> None:
         # Tasks, and the workflow's own item behind them; the version stays, so nobody conflicts.
@@ -255,6 +266,11 @@ class DynamoDBStore:
             # One that nobody can read as a number is compared as it is.
             return put_over(item, entity.origin.item.get("version"))
         return put_over(item, {"N": str(entity.version)})
+
+    def _read(self, keys: list[ItemKey]) -> dict[ItemKey, Item]:
+        possible = [items.encode_key(key) for key in keys if items.is_possible(key)]
+        found = self._table.read(possible, is_complete=True)
+        return {items.key_of(item): item for item in found}
 
     def _get(self, model: type[ModelT], key: ItemKey) -> ModelT | None:
         item = self._table.get(key)

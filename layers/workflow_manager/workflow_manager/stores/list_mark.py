@@ -1,11 +1,14 @@
 """When anything that is listed has last changed: one item, so that one read tells it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
+from workflow_manager.beside import Beside
 from workflow_manager.deadline import limit
 from workflow_manager.domain.errors import ScanHubError
-from workflow_manager.observability import logger
+from workflow_manager.observability import log_unexpected, logger
 from workflow_manager.stores import items
 from workflow_manager.stores.table import Table
 
@@ -32,11 +35,24 @@ class ListMark:
         self._clock = clock
         self._renewed_at_s = 0.0
 
-    def renew(self) -> None:
-        """Say that something is about to change; a mark that cannot be written holds up nothing."""
+    @contextmanager
+    def renewed(self) -> Iterator[None]:
+        """Say that something changes in the block; a mark that cannot be written holds up nothing.
+
+        It is stamped before the change and written beside it, so that nobody waits for both.
+        """
         now_s = self._clock()
         if 0 <= now_s - self._renewed_at_s < RENEWED_AFTER_S:
+            yield
             return
+        mark = Beside(partial(self._write, now_s))
+        try:
+            yield
+        finally:
+            # A mark that is written later could take the place of a newer one.
+            mark.wait()
+
+    def _write(self, now_s: float) -> None:
         at = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="microseconds")
         item = items.encode_key(items.LISTS_KEY) | {"at": {"S": at}}
         try:
@@ -45,6 +61,9 @@ class ListMark:
                 self._table.write([{"Item": item}])
         except ScanHubError as error:
             logger.warning("lists not marked", extra={"reason": error.detail})
+            return
+        except Exception as error:  # noqa: BLE001 - what it announces may have been written
+            log_unexpected(error)
             return
         self._renewed_at_s = now_s
 

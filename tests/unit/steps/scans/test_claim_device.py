@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from threading import Event
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.fakes.world import (
     make_raw_data,
     make_world,
 )
+from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.errors import (
     ConflictError,
     DeviceStartError,
@@ -26,7 +28,7 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from workflow_manager.domain.exam import ExamResult, ExamWorkflow, ItemStatus
+from workflow_manager.domain.exam import Exam, ExamResult, ExamWorkflow, ItemStatus
 from workflow_manager.domain.task import TaskStatus
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.reconcile_runs import reconcile_runs
@@ -219,3 +221,34 @@ def test_a_scan_that_waits_for_its_data_has_the_scanner_only_if_it_is_heard_agai
     else:
         with pytest.raises(ConflictError, match="scanning for another task"):
             start_other(world, 90)
+
+
+def test_device_that_is_taken_behind_the_look_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a start that has looked at a free device, and a second one that is quicker
+    world = make_two_workflows()
+    get_device_lock, get_exam = world.store.get_device_lock, world.exam.get_exam
+    has_looked = Event()
+    n_asked = 0
+
+    def look(device_id: str) -> DeviceLock:
+        lock = get_device_lock(device_id)
+        has_looked.set()
+        return lock
+
+    def be_overtaken(exam_id: str) -> Exam:
+        nonlocal n_asked
+        n_asked += 1
+        if n_asked == 1:
+            assert has_looked.wait(10)
+            call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+        return get_exam(exam_id)
+
+    monkeypatch.setattr(world.store, "get_device_lock", look)
+    monkeypatch.setattr(world.exam, "get_exam", be_overtaken)
+
+    # When, then
+    with pytest.raises(ConflictError, match="The device is scanning for another task"):
+        call(trigger_task, world, "scan-2", TOKEN, at(1))
+    assert [start.record_id for _, start in world.scan.starts] == [SCAN_ID]

@@ -95,7 +95,7 @@ def test_scan_that_is_cancelled_and_started_anew_meanwhile_is_started_once(
         call(cancel_task, world, WORKFLOW_ID, SCAN_ID, at(1))
         call(trigger_task, world, SCAN_ID, TOKEN, at(2))
 
-    do_first(world, "get_sequence", cancel_and_retry)
+    do_first(world, "start", cancel_and_retry)
 
     with pytest.raises(ConflictError):
         call(trigger_task, world, SCAN_ID, TOKEN, at(0))

@@ -13,12 +13,11 @@ from workflow_manager.steps.workflows.commit_execution import commit_execution
 from workflow_manager.steps.workflows.send_messages import send_changes
 
 
-@retry_on_conflict
 def finish_dag_run(
     store: WorkflowStore,
     queue: MessageQueue,
     settings: Settings,
-    dag_run_id: str,
+    run: str | DagRun,
     move: DagRunMove,
     cause: Cause,
     **outcome: object,
@@ -29,6 +28,8 @@ def finish_dag_run(
 
     Parameters
     ----------
+    run
+        Its id; or the run, as it was read just now.
     **outcome
         Fields of the run: ``results``, ``reason``, ``outcome_hash``, ``traceparent``, and
         ``is_overdue`` if it ends because its deadline has passed.
@@ -38,7 +39,23 @@ def finish_dag_run(
     DagRun | None
         The finished run; None if it was final before.
     """
-    run = store.get_dag_run(dag_run_id)
+    known, dag_run_id = ([run], run.dag_run_id) if isinstance(run, DagRun) else ([], run)
+    return _finish_once(store, queue, settings, known, dag_run_id, move, cause, outcome)
+
+
+@retry_on_conflict
+def _finish_once(
+    store: WorkflowStore,
+    queue: MessageQueue,
+    settings: Settings,
+    known: list[DagRun],
+    dag_run_id: str,
+    move: DagRunMove,
+    cause: Cause,
+    outcome: Mapping[str, object],
+) -> DagRun | None:
+    # The caller's copy is good for one try: if anybody wrote since, the commit fails.
+    run = known.pop() if known else store.get_dag_run(dag_run_id)
     is_late_result = run is not None and run.is_overdue and move is DagRunMove.SUCCEED
     if run is None or (run.state.is_final and not is_late_result):
         return None

@@ -18,8 +18,10 @@ def receive_dag_data(
     data: ObjectVersion,
     cause: Cause,
     attempt: int = 1,
-) -> str:
-    """Create the pending run of an object version, unless it exists; return the run's id.
+) -> tuple[str, DagRun | None]:
+    """Create the pending run of an object version, unless it exists; return its id.
+
+    With it comes the run as it was committed; None if it was there before.
 
     Parameters
     ----------
@@ -42,10 +44,11 @@ def receive_dag_data(
     entity = f"dag_run:{run.dag_run_id}"
     event = record_event(run.subject, entity, "create", (None, run.state), cause)
     try:
-        store.commit([run.evolve(last_event_id=event.event_id)], [event])
+        created = run.evolve(last_event_id=event.event_id)
+        store.commit([created], [event])
     except VersionConflictError:
         # S3 sent the event before: the run exists.
-        return run.dag_run_id
+        return run.dag_run_id, None
     if attempt == 1:
         count_upload(data)
-    return run.dag_run_id
+    return run.dag_run_id, created.evolve(version=created.version + 1)

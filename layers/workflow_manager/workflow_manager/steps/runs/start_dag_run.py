@@ -58,6 +58,7 @@ def start_dag_run(
     dag_run_id: str,
     cause: Cause,
     since: datetime | None = None,
+    known: DagRun | None = None,
 ) -> None:
     """Start a run if it is pending and nobody else is starting it, and mark it as started.
 
@@ -68,8 +69,10 @@ def start_dag_run(
     ----------
     since
         The time when the run's object came; None counts from the run's creation.
+    known
+        The run, as it was committed just now; None reads it.
     """
-    run = store.get_dag_run(dag_run_id)
+    run = known or store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING or run.is_being_started(cause.at):
         return
     with traced(run.trace):
@@ -99,7 +102,7 @@ def _start(
     cause: Cause,
     since: datetime,
 ) -> None:
-    dag_run_id, dag_version = run.dag_run_id, None
+    dag_run_id, dag_version, noted = run.dag_run_id, None, None
     try:
         if run.is_simulated:
             queue.send_simulation_step(dag_run_id, 1, SIMULATION_STEP_S)
@@ -139,7 +142,7 @@ def _start(
         # It stays pending; the reconciler queues it again, later each time.
         _note_reason(store, queue, dag_run_id, error.detail, cause)
     else:
-        mark_started(store, queue, dag_run_id, cause, dag_version)
+        mark_started(store, queue, dag_run_id, cause, dag_version, noted)
 
 
 def _join_trace(run: DagRun, starts: Sequence[InputStart]) -> DagRun:
@@ -154,10 +157,10 @@ def _join_trace(run: DagRun, starts: Sequence[InputStart]) -> DagRun:
 
 def _note_attempt(store: WorkflowStore, run: DagRun, cause: Cause) -> tuple[DagRun, str]:
     # The hash is stored before the token is sent: a quick DAG reports before we hear of its start.
-    token = new_callback_token(run.dag_run_id)
+    token = new_callback_token(run)
     noted = run.with_start_attempt(token, cause.at)
     store.commit([noted])
-    return noted, token
+    return noted.evolve(version=noted.version + 1), token
 
 
 def _trigger(
@@ -200,16 +203,35 @@ def _list_to_tell(store: WorkflowStore, run: DagRun, cause: Cause) -> list[Task]
     return [task.evolve(is_mirror_due=True, updated_at=cause.at)]
 
 
-@retry_on_conflict
 def mark_started(
     store: WorkflowStore,
     queue: MessageQueue,
     dag_run_id: str,
     cause: Cause,
     dag_version: str | None = None,
+    known: DagRun | None = None,
 ) -> None:
-    """Note that Airflow has a run; if it was cancelled meanwhile, ask for its stop there."""
-    run = store.get_dag_run(dag_run_id)
+    """Note that Airflow has a run; if it was cancelled meanwhile, ask for its stop there.
+
+    Parameters
+    ----------
+    known
+        The run, as the caller has committed it; None reads it.
+    """
+    _mark_started(store, queue, [known] if known else [], dag_run_id, cause, dag_version)
+
+
+@retry_on_conflict
+def _mark_started(
+    store: WorkflowStore,
+    queue: MessageQueue,
+    known: list[DagRun],
+    dag_run_id: str,
+    cause: Cause,
+    dag_version: str | None,
+) -> None:
+    # The caller's copy is good for one try: if anybody wrote since, the commit fails.
+    run = known.pop() if known else store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING:
         if run and dag_version and run.state in _ENDED and run.dag_version is None:
             # A quick DAG has reported its end before.

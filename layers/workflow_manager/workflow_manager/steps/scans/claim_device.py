@@ -1,5 +1,8 @@
 """Take hold of a device for one scan."""
 
+from dataclasses import dataclass
+
+from workflow_manager.beside import Beside
 from workflow_manager.domain.device import DeviceLock
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError, UpstreamError, VersionConflictError
@@ -8,8 +11,42 @@ from workflow_manager.domain.task import Task
 from workflow_manager.ports import ExamClient, WorkflowStore
 
 
+@dataclass(frozen=True)
+class DeviceHold:
+    """Who has a device.
+
+    Parameters
+    ----------
+    lock
+        The device's.
+    holder
+        The task that has it, if it is another one than asks.
+    """
+
+    lock: DeviceLock
+    holder: Task | None
+
+
+def find_hold(store: WorkflowStore, device_id: str, task_id: str) -> DeviceHold:
+    """Return who has a device, for the task that wants it.
+
+    It stays good until the device is claimed with this lock: a holder without a later claim of the
+    device only ever lets go of it.
+    """
+    lock = store.get_device_lock(device_id)
+    # Whoever starts a task again whose start was not confirmed has looked at the scanner.
+    is_other = lock.task_id is not None and lock.task_id != task_id
+    # Behind the lock: a holder read before it could be at the attempt before.
+    holder = store.get_task(lock.workflow_id or "", lock.task_id or "") if is_other else None
+    return DeviceHold(lock, holder)
+
+
 def claim_device(
-    store: WorkflowStore, exam: ExamClient, task: Task, cause: Cause
+    store: WorkflowStore,
+    exam: ExamClient,
+    task: Task,
+    cause: Cause,
+    hold: Beside[DeviceHold] | None = None,
 ) -> DeviceLock | None:
     """Return the lock of a task's device in the task's hands, to be committed with its claim.
 
@@ -17,6 +54,8 @@ def claim_device(
     ----------
     task
         The device task as claimed; one that names no device fails later, with that reason.
+    hold
+        The answer of `find_hold` for this task; None finds it.
 
     Raises
     ------
@@ -28,14 +67,13 @@ def claim_device(
     device_id = task.args.get("device_id")
     if not device_id:
         return None
-    lock = store.get_device_lock(device_id)
+    found = hold.wait() if hold else None
+    if found is None or found.lock.device_id != device_id:
+        found = find_hold(store, device_id, task.task_id)
+    lock, holder = found.lock, found.holder
     if lock.task_id == task.task_id and lock.attempt >= task.attempt:
         raise VersionConflictError("Another call claimed the task since it was read.")
-    execution = store.get_execution(lock.workflow_id) if lock.workflow_id else None
-    holder = execution.graph.tasks.get(lock.task_id or "") if execution else None
-    # Whoever starts a task again whose start was not confirmed has looked at the scanner.
-    is_other = holder is not None and holder.task_id != task.task_id
-    if holder and is_other and lock.is_held_by(holder, cause.at):
+    if holder and lock.is_held_by(holder, cause.at):
         shown = _ask_exam_manager(exam, holder)
         # Device-manager tells exam-manager of the end of a scan; its data may be hours behind.
         # Before exam-manager is told, it may be the end of an earlier attempt.

@@ -60,7 +60,7 @@ def handle_device_task(
         The scan was not started or not confirmed; the task is FAILED with the reason.
     """
     claimed = execution.claim_for_scan(task.task_id, settings.policy, cause)
-    lock = claim_device(store, exam, claimed, cause)
+    lock = claim_device(store, exam, claimed, cause, order.hold)
     changes = execution.changes
     store.commit([*changes.entities, *([lock] if lock else [])], changes.events)
     try:

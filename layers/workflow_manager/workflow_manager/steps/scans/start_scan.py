@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from pydantic import TypeAdapter, ValidationError
 
+from workflow_manager.beside import Beside
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     ConflictError,
@@ -29,6 +30,7 @@ from workflow_manager.domain.exam import (
 )
 from workflow_manager.domain.task import Task
 from workflow_manager.ports import Clock, ScanClient, WorkflowStore
+from workflow_manager.steps.scans.claim_device import DeviceHold
 
 # API Gateway gives the operator up after 29 s, and finding the device may take six of them: no
 # scanner starts behind the operator's back.
@@ -46,13 +48,22 @@ class ScanOrder:
     token
         The operator's token: ScanHub's contract has the device report with it.
     sequence
-        The sequence's document, if it was read just now.
+        The sequence's document, if it was read or asked for before.
+    hold
+        Who has the device, if that was asked for before.
     """
 
     exam_id: str | None
     limits: AcquisitionLimits = field(repr=False)
     token: str = field(repr=False)
-    sequence: str | None = field(default=None, repr=False)
+    sequence: str | Beside[str] | None = field(default=None, repr=False)
+    hold: Beside[DeviceHold] | None = field(default=None, repr=False)
+
+    def load_sequence(self, scan: ScanClient, sequence_id: str) -> str:
+        """Return the sequence's document, or raise what sequence-manager says."""
+        if isinstance(self.sequence, Beside):
+            return self.sequence.wait()
+        return scan.get_sequence(sequence_id) if self.sequence is None else self.sequence
 
 
 def start_scan(
@@ -75,7 +86,7 @@ def start_scan(
     """
     parameters = parse_parameters(task)
     sequence_id = require_arg(task, "sequence_id")
-    sequence = order.sequence if order.sequence is not None else scan.get_sequence(sequence_id)
+    sequence = order.load_sequence(scan, sequence_id)
     device_task = DeviceTask(
         device_id=require_arg(task, "device_id"),
         record_id=task.task_id,
