@@ -37,6 +37,8 @@ class FakeAirflow:
         The same → when that was.
     run_states
         The same → fields of its document that are not as usual.
+    task_states
+        The same → fields of its tasks that are not as usual.
     logs
         Task id → what it has logged, of every run; the others have no log.
     import_errors
@@ -51,6 +53,7 @@ class FakeAirflow:
         self.states: dict[str, dict[str, Any]] = {}
         self.runs: dict[tuple[str, str], dict[str, Any]] = {}
         self.run_states: dict[tuple[str, str], dict[str, Any]] = {}
+        self.task_states: dict[tuple[str, str], dict[str, Any]] = {}
         self.dates: dict[tuple[str, str], str] = {}
         self.logs: dict[str, Any] = {}
         self.import_errors: list[dict[str, Any]] | None = []
@@ -127,13 +130,17 @@ class FakeAirflow:
     def _list_runs(self, body: dict[str, Any]) -> httpx.Response:
         date = RUN_DATE[self.version]
         bounds = {f"{date}_gte", f"{date}_lte"}
-        if refusal := self._refuse_fields(body, PAGING | bounds | {"dag_ids", "order_by"}):
+        if refusal := self._refuse_fields(
+            body, PAGING | bounds | {"dag_ids", "states", "order_by"}
+        ):
             return refusal
         earliest, latest = (datetime.fromisoformat(body[bound]) for bound in sorted(bounds))
         found = [
             run
             for ids, run in ((ids, self._run(*ids)) for ids in self.runs)
-            if ids[0] in body["dag_ids"] and earliest <= datetime.fromisoformat(run[date]) <= latest
+            if ids[0] in body["dag_ids"]
+            and earliest <= datetime.fromisoformat(run[date]) <= latest
+            and run["state"] in body.get("states", [run["state"]])
         ]
         return self._page("dag_runs", found, body)
 
@@ -223,6 +230,7 @@ class FakeAirflow:
             "start_date": None,
             "end_date": run["end_date"],
             "try_number": int(is_over),
+            **self.task_states.get((dag_id, dag_run_id), {}),
         }
 
     def _dag(self, dag_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from workflow_manager.domain.errors import (
     UpstreamRefusedError,
 )
 from workflow_manager.domain.orchestrator_run import OrchestratorRunState, RunKey, TaskInstance
-from workflow_manager.orchestrators import airflow as airflow_module
+from workflow_manager.orchestrators import run_lists
 from workflow_manager.orchestrators.airflow_api import DagRunDocument
 from workflow_manager.orchestrators.airflow_rest import AirflowRestOrchestrator
 from workflow_manager.orchestrators.pace import Pace
@@ -25,6 +25,8 @@ from workflow_manager.settings import AirflowApiVersion
 
 URL = "http://airflow:8080"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+END = {"state": "success", "end_date": NOW.isoformat()}
 
 
 def make_key(dag_id: str, dag_run_id: str, created_at: datetime = NOW) -> RunKey:
@@ -41,9 +43,11 @@ def answer_with(*contents: Any) -> tuple[AirflowRestOrchestrator, FakeServer]:
     return AirflowRestOrchestrator(server.client, URL, load_sample_credentials, "v1"), server
 
 
-def trigger_runs(airflow: FakeAirflow, n_runs: int, dag_id: str = "dag_000") -> list[RunKey]:
+def trigger_runs(
+    airflow: FakeAirflow, n_runs: int, dag_id: str = "dag_000", prefix: str = "run"
+) -> list[RunKey]:
     orchestrator = connect(airflow)
-    keys = [make_key(dag_id, f"run-{n:03}", datetime.now(UTC)) for n in range(n_runs)]
+    keys = [make_key(dag_id, f"{prefix}-{n:03}", datetime.now(UTC)) for n in range(n_runs)]
     for key in keys:
         orchestrator.trigger_dag_run(dag_id, key.dag_run_id, {})
     airflow.requests.clear()
@@ -55,6 +59,11 @@ def read_lists(airflow: FakeAirflow) -> list[dict[str, Any]]:
     return [json.loads(request.content) for request in requests]
 
 
+def count_requests(airflow: FakeAirflow) -> int:
+    """Return how many requests there were beside logins."""
+    return sum(not request.url.path.endswith("/token") for request in airflow.requests)
+
+
 def test_lists_of_nothing_send_nothing() -> None:
     airflow = FakeAirflow()
     assert connect(airflow).list_dag_runs([]) == []
@@ -63,19 +72,24 @@ def test_lists_of_nothing_send_nothing() -> None:
 
 
 @pytest.mark.parametrize(("version", "date"), [("v1", "execution_date"), ("v2", "run_after")])
-def test_list_dag_runs_asks_for_the_days_of_the_runs(version: AirflowApiVersion, date: str) -> None:
+def test_list_dag_runs_asks_for_the_time_of_the_runs_and_then_by_their_ids(
+    version: AirflowApiVersion, date: str
+) -> None:
     airflow = FakeAirflow(version=version)
-    runs = [make_key("b", "run-1", NOW + timedelta(hours=1)), make_key("a", "run-2")]
+    started = make_key("b", "run-1", NOW).model_copy(update={"started_at": NOW + 2 * HOUR})
+    runs = [make_key("a", "run-2", NOW + HOUR), started]
     assert connect(airflow).list_dag_runs(runs) == []
+    page = {"page_limit": 100, "page_offset": 0}
     assert read_lists(airflow) == [
         {
             "dag_ids": ["a", "b"],
+            "states": ["queued", "running"],
             "order_by": "id",
             f"{date}_gte": "2026-11-24T11:55:00+00:00",
-            f"{date}_lte": "2026-11-26T13:05:00+00:00",
-            "page_limit": 100,
-            "page_offset": 0,
-        }
+            f"{date}_lte": "2026-11-24T14:05:00+00:00",
+            **page,
+        },
+        {"dag_ids": ["a", "b"], "dag_run_ids": ["run-1", "run-2"], **page},
     ]
 
 
@@ -95,12 +109,61 @@ def test_list_dag_runs_reads_on_until_all_are_found() -> None:
     assert [body["page_offset"] for body in read_lists(airflow)] == [0, 100]
 
 
-def test_list_dag_runs_gives_up_on_a_crowded_dag(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(airflow_module, "MAX_N_RUN_PAGES", 2)
+@pytest.mark.parametrize("n_ended", [0, 700])
+def test_list_dag_runs_costs_the_same_however_many_have_ended_beside(n_ended: int) -> None:
     airflow = FakeAirflow()
-    keys = trigger_runs(airflow, 250)
-    assert connect(airflow).list_dag_runs([keys[249]]) == []
-    assert len(read_lists(airflow)) == 2
+    for key in trigger_runs(airflow, n_ended):
+        airflow.run_states["dag_000", key.dag_run_id] = END
+    keys = trigger_runs(airflow, 30, prefix="active")
+    assert len(connect(airflow).list_dag_runs(keys)) == 30
+    assert count_requests(airflow) == 1
+
+
+@pytest.mark.parametrize(("n_lost", "n_requests"), [(1, 3), (10, 12), (11, 3), (100, 3)])
+def test_list_dag_runs_finds_those_whose_end_nobody_told(n_lost: int, n_requests: int) -> None:
+    airflow = FakeAirflow()
+    keys = trigger_runs(airflow, 100)
+    for key in keys[:n_lost]:
+        airflow.run_states["dag_000", key.dag_run_id] = END
+    found = {run.dag_run_id: run.state for run in connect(airflow).list_dag_runs(keys)}
+    ended = dict.fromkeys((key.dag_run_id for key in keys[:n_lost]), OrchestratorRunState.SUCCESS)
+    assert found == dict.fromkeys(found, OrchestratorRunState.QUEUED) | ended
+    assert len(found) == 100
+    assert count_requests(airflow) == n_requests
+
+
+def test_list_dag_runs_finds_the_end_of_a_run_whose_tasks_never_ended() -> None:
+    airflow = FakeAirflow()
+    [key] = trigger_runs(airflow, 1)
+    # As Airflow leaves a run that is deadlocked.
+    airflow.run_states["dag_000", key.dag_run_id] = END | {"state": "failed"}
+    airflow.task_states["dag_000", key.dag_run_id] = {"state": None}
+    [run] = connect(airflow).list_dag_runs([key])
+    assert run.state is OrchestratorRunState.FAILED
+
+
+@pytest.mark.parametrize("state", ["running", "success"])
+def test_list_dag_runs_finds_a_run_behind_a_crowd(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_lists, "MAX_N_RUN_PAGES", 2)
+    airflow = FakeAirflow()
+    keys = trigger_runs(airflow, 350)
+    airflow.run_states["dag_000", "run-349"] = END | {"state": state}
+    [run] = connect(airflow).list_dag_runs([keys[349]])
+    assert run.state == state
+    assert count_requests(airflow) == 4
+
+
+def test_list_dag_runs_leaves_none_out_of_a_page_that_a_crowd_hides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_lists, "MAX_N_RUN_PAGES", 2)
+    airflow = FakeAirflow()
+    keys = trigger_runs(airflow, 300)[200:]
+    found = connect(airflow).list_dag_runs(keys)
+    assert {run.dag_run_id for run in found} == {key.dag_run_id for key in keys}
+    assert count_requests(airflow) == 3 + run_lists.MAX_N_ALONE
 
 
 def test_lists_tell_runs_of_one_id_in_two_dags_apart() -> None:

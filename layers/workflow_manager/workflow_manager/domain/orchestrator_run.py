@@ -30,6 +30,8 @@ class RunKey(BaseModel):
     ----------
     created_at
         When our item of the run was created, UTC: Airflow cannot have the run earlier.
+    started_at
+        When we knew that Airflow has it; None: we do not know it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +39,7 @@ class RunKey(BaseModel):
     dag_id: str
     dag_run_id: str
     created_at: AwareDatetime
+    started_at: AwareDatetime | None = None
 
 
 class OrchestratorRun(BaseModel):

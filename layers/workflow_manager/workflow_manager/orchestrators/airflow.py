@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -19,12 +19,10 @@ from workflow_manager.domain.urls import quote_segment
 from workflow_manager.orchestrators.airflow_api import (
     AIRFLOW_APIS,
     MAX_N_PAGES,
-    MAX_N_RUN_PAGES,
     PAGE_SIZE,
     DagDocument,
     DagPage,
     DagRunDocument,
-    DagRunPage,
     HealthDocument,
     LogDocument,
     TaskInstancePage,
@@ -36,6 +34,7 @@ from workflow_manager.orchestrators.airflow_api import (
 from workflow_manager.orchestrators.answers import DETAIL, Answer, check_is_of, read_pages
 from workflow_manager.orchestrators.import_errors import MAX_N_IMPORT_ERRORS, ImportErrorPage
 from workflow_manager.orchestrators.pace import Pace
+from workflow_manager.orchestrators.run_lists import LIST_S, LIST_TASK_INSTANCES, RunLists
 from workflow_manager.ports import Dag, DagImportError
 from workflow_manager.settings import AirflowApiVersion
 
@@ -46,15 +45,11 @@ _DECISIVE_STATUSES = frozenset({400, 403, 404, 409, 422})
 
 # Airflow's own rule, [scheduler] allowed_run_id_pattern; Airflow 2 answers 500 to what breaks it.
 _DAG_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
-# All pages of a list together, however many an Airflow says there are.
-LIST_S = 25
 # A worker that is gone keeps Airflow waiting for its log; a failure can be told without.
 LOG_S = 3
 # What a list of DAGs can do without may not keep it waiting.
 IMPORT_ERRORS_S = 5
 _RUNS = "/dagRuns"
-_LIST_RUNS = "/dags/~/dagRuns/list"
-_LIST_TASK_INSTANCES = "/dags/~/dagRuns/~/taskInstances/list"
 
 
 class AirflowOrchestrator(ABC):
@@ -75,6 +70,9 @@ class AirflowOrchestrator(ABC):
     def __init__(self, api_version: AirflowApiVersion, pace: Pace | None = None) -> None:
         self._api = AIRFLOW_APIS[api_version]
         self._pace = pace or Pace()
+        self._lists = RunLists(
+            self._api, lambda path, body: self._send("POST", path, body=body), self._get_run
+        )
 
     @abstractmethod
     def _exchange(
@@ -168,12 +166,12 @@ class AirflowOrchestrator(ABC):
         return True
 
     def list_dag_runs(self, runs: Sequence[RunKey]) -> list[OrchestratorRun]:
-        """Return what Airflow lists of these runs; no version can be asked for ids."""
-        return [found for batch in _split(runs) for found in self._list_batch(batch)]
+        """Return what Airflow has of these runs."""
+        return self._lists.list_dag_runs(runs)
 
     def list_task_instances(self, runs: Sequence[RunKey]) -> list[TaskInstance]:
         """Return the tasks of these runs."""
-        return [found for batch in _split(runs) for found in self._list_tasks(batch)]
+        return self._lists.list_task_instances(runs)
 
     def find_exception_type(self, dag_id: str, task: TaskInstance) -> str | None:
         """Return the type of the exception that a failed task ended with.
@@ -242,51 +240,22 @@ class AirflowOrchestrator(ABC):
             check_permission(answer.status, method, path)
         return answer
 
-    def _make_list(self, path: str, body: Mapping[str, Any]) -> Callable[[int], Answer]:
-        def ask(offset: int) -> Answer:
-            paging = {"page_limit": PAGE_SIZE, "page_offset": offset}
-            return self._send("POST", path, body={**body, **paging})
-
-        return ask
-
-    def _list_batch(self, batch: Sequence[RunKey]) -> list[OrchestratorRun]:
-        wanted = _get_ids(batch)
-        dag_ids = sorted({dag_id for dag_id, _ in wanted})
-        # By id is oldest first, as the window begins: most runs start soon after their creation.
-        body = {"dag_ids": dag_ids, "order_by": "id", **self._api.make_window(batch)}
-        found: dict[tuple[str, str], OrchestratorRun] = {}
-        ask = self._make_list(_LIST_RUNS, body)
-        with limit(LIST_S):
-            for page in read_pages(DagRunPage, ask, MAX_N_RUN_PAGES):
-                for document in page.items:
-                    if (ids := (document.dag_id, document.dag_run_id)) in wanted:
-                        found[ids] = document.to_run()
-                if len(found) == len(wanted):
-                    break
-        return list(found.values())
-
-    def _list_tasks(self, batch: Sequence[RunKey]) -> list[TaskInstance]:
-        wanted = _get_ids(batch)
-        body = {
-            "dag_ids": sorted({dag_id for dag_id, _ in wanted}),
-            "dag_run_ids": sorted({dag_run_id for _, dag_run_id in wanted}),
-        }
-        ask = self._make_list(_LIST_TASK_INSTANCES, body)
-        pages = read_pages(TaskInstancePage, ask, MAX_N_PAGES)
-        with limit(LIST_S):
-            # Airflow combines every DAG with every run.
-            return [
-                task.to_task_instance()
-                for page in pages
-                for task in page.items
-                if (task.dag_id, task.dag_run_id) in wanted
-            ]
+    def _get_run(self, run: RunKey) -> OrchestratorRun | None:
+        path = self._run_path(run.dag_id, run.dag_run_id)
+        if self._is_too_long(path):
+            return None
+        answer = self._send("GET", path)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        check_status(answer.status)
+        check_is_of(answer, run.dag_run_id)
+        return answer.read(DagRunDocument).to_run()
 
     def _has_task_instances(self, dag_id: str, dag_run_id: str) -> bool:
         # The list of runs cannot be asked for one id in any version; a new run has its tasks at
         # once, and theirs can.
         body = {"dag_ids": [dag_id], "dag_run_ids": [dag_run_id], "page_limit": 1}
-        answer = self._send("POST", _LIST_TASK_INSTANCES, body=body)
+        answer = self._send("POST", LIST_TASK_INSTANCES, body=body)
         check_success(answer.status)
         return answer.read(TaskInstancePage).total_entries > 0
 
@@ -301,13 +270,3 @@ class AirflowOrchestrator(ABC):
 
     def _is_too_long(self, path: str) -> bool:
         return self.max_path_length is not None and len(path) > self.max_path_length
-
-
-def _get_ids(runs: Sequence[RunKey]) -> set[tuple[str, str]]:
-    return {(run.dag_id, run.dag_run_id) for run in runs}
-
-
-def _split(runs: Sequence[RunKey]) -> list[list[RunKey]]:
-    """Return batches of a page each; by age, so that each looks at a short time."""
-    ordered = sorted(runs, key=lambda run: run.created_at)
-    return [ordered[start : start + PAGE_SIZE] for start in range(0, len(ordered), PAGE_SIZE)]

@@ -29,13 +29,11 @@ from workflow_manager.settings import AirflowApiVersion
 # https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html#maximum-page-limit
 PAGE_SIZE = 100
 MAX_N_PAGES = 100
-# A crowded DAG must not use up the reconciler's time: what lies behind is asked for one by one.
-MAX_N_RUN_PAGES = 20
+# A crowded DAG must not use up the reconciler's time: what lies behind is looked for by its id.
+MAX_N_RUN_PAGES = 5
 
-# Airflow's clock may be behind ours.
+# Airflow's clock may be behind ours, or before it.
 _CLOCK_SKEW = timedelta(minutes=5)
-# The longest that `Settings.dag_start_timeout_s` may be, and the same skew the other way.
-_START_WINDOW = timedelta(days=2) + _CLOCK_SKEW
 MAX_VERSION_LENGTH = 100
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
 _RUN_STATES = {state.value: state for state in OrchestratorRunState}
@@ -69,17 +67,18 @@ class AirflowApi:
     has_structured_logs: bool = False
 
     def make_window(self, runs: Sequence[RunKey]) -> dict[str, str]:
-        """Return the bounds between which Airflow dates these runs.
+        """Return the bounds between which Airflow dates these runs, if they started as we know.
 
         Parameters
         ----------
         runs
             At least one.
         """
-        created = [run.created_at for run in runs]
+        earliest = min(run.created_at for run in runs)
+        latest = max(run.started_at or run.created_at for run in runs)
         return {
-            f"{self.run_date}_gte": (min(created) - _CLOCK_SKEW).isoformat(),
-            f"{self.run_date}_lte": (max(created) + _START_WINDOW).isoformat(),
+            f"{self.run_date}_gte": (earliest - _CLOCK_SKEW).isoformat(),
+            f"{self.run_date}_lte": (latest + _CLOCK_SKEW).isoformat(),
         }
 
 
