@@ -37,6 +37,21 @@ class StoreContract(StoreListingContract, StoreExpiryContract):
         assert store.list_active(None, 10) == ([], None)
         assert store.list_last_events("workflow:workflow-1", 1) == []
 
+    def test_tasks_are_shown_as_they_are_with_each_version_of_their_workflow(
+        self, store: WorkflowStore
+    ) -> None:
+        store.commit([make_workflow(), make_task("task-1")])
+        for progress in (10, 20):
+            workflow, task = (
+                store.get_workflow("workflow-1"),
+                store.get_task("workflow-1", "task-1"),
+            )
+            assert workflow and task
+            assert store.show_tasks(workflow) == store.list_tasks("workflow-1")
+            store.commit([workflow, task.evolve(progress=progress)])
+        workflow = store.get_workflow("workflow-1")
+        assert workflow and store.show_tasks(workflow)["task-1"].progress == 20
+
     def test_one_at_a_time_has_the_turn_to_log_in_until_its_end(self, store: WorkflowStore) -> None:
         later, much_later = NOW + timedelta(seconds=10), NOW + timedelta(seconds=20)
         assert store.take_login_turn(NOW, later)

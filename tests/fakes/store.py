@@ -59,6 +59,10 @@ class MemoryStore:
         execution = self.get_execution(workflow_id)
         return dict(execution.graph.tasks) if execution else {}
 
+    def show_tasks(self, workflow: Workflow) -> dict[str, Task]:
+        """Return the tasks of a workflow, likewise."""
+        return self.list_tasks(workflow.workflow_id)
+
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
         execution = self.get_execution(workflow_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from local.scanhub.seed import DEFAULT_TASKS
 from tests.integration.deployment import TABLE, Deployment, deploy, put_part
 from workflow_manager import wiring
 from workflow_manager.stores import items
@@ -59,7 +60,7 @@ def scan(deployment: Deployment) -> str:
     parts = {"parts": [{"part_number": 1, "etag": put_part(plan)}]}
     post(deployment, "complete_upload", f"/uploads/{plan['upload_id']}/complete/", parts)
     deployment.drain_queue()
-    [run_id] = (dag_run_id for _, dag_run_id in deployment.airflow.runs)
+    _, run_id = list(deployment.airflow.runs)[-1]
     return str(run_id)
 
 
@@ -96,3 +97,22 @@ def test_what_has_not_changed_costs_one_read(
         n_asked = len(deployment.stand_in.recorder.to_json())
         costs[route] = (again["statusCode"], list(calls), n_asked)
     assert costs == dict.fromkeys(ROUTES, (304, ["GetItem"], 0))
+
+
+def test_board_reads_the_tasks_of_workflows_that_have_changed_and_of_no_others(
+    deployment: Deployment, calls: list[str]
+) -> None:
+    # Given a board of two
+    for _ in range(2):
+        deployment.add_workflow(*DEFAULT_TASKS)
+        post(deployment, "process_workflow", f"/process/{deployment.workflow_id}/")
+    board = ("list_workflows", "GET", "/workflows/?include=tasks")
+    [newest, other] = json.loads(deployment.call(*board)["body"])["workflows"]
+    # When one of them changes
+    post(deployment, "cancel_workflow", f"/workflows/{newest['workflow_id']}/cancel/")
+    calls.clear()
+    [changed, rest] = json.loads(deployment.call(*board)["body"])["workflows"]
+    # Then, behind the mark and each month of the index, all workflows are read, and its own tasks
+    assert calls[calls.index("BatchGetItem") :] == ["BatchGetItem", "Query"]
+    assert [task["status"] for task in changed["tasks"]] == ["CANCELLED", "CANCELLED"]
+    assert rest == other

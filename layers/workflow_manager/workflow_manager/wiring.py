@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from workflow_manager.secrets import Credentials
     from workflow_manager.settings import Settings
+    from workflow_manager.stores.task_memory import TaskMemory
 
 
 AWS_TOTAL_S = 10
@@ -44,7 +45,8 @@ def build_store(settings: "Settings | None" = None) -> "WorkflowStore":
     """Return state in DynamoDB."""
     from workflow_manager.stores.dynamodb import DynamoDBStore
 
-    return DynamoDBStore(_aws_client("dynamodb"), settings or get_settings())
+    client = _aws_client("dynamodb")
+    return DynamoDBStore(client, settings or get_settings(), memory=_task_memory())
 
 
 def build_lake(settings: "Settings | None" = None) -> "DataLake":
@@ -197,6 +199,13 @@ def _aws_client(service: "AwsService") -> Any:
 
 
 @cache
+def _task_memory() -> "TaskMemory":
+    from workflow_manager.stores.task_memory import TaskMemory
+
+    return TaskMemory()
+
+
+@cache
 def build_idempotency_store() -> "DynamoDBPersistenceLayer":
     """Return the memory of past requests, in the one table and over its one client."""
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
@@ -294,6 +303,7 @@ def _pseudonym_key(secret_arn: str) -> "SecretStr":
 
 _KEPT = (
     _aws_client,
+    _task_memory,
     build_idempotency_store,
     _s3_client,
     _http_client,

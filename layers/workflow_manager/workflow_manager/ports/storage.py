@@ -30,6 +30,12 @@ class WorkflowStore(Protocol):
     def list_tasks(self, workflow_id: str) -> dict[str, Task]:
         """Return the tasks of a workflow by id, in the order of their definition."""
 
+    def show_tasks(self, workflow: Workflow) -> dict[str, Task]:
+        """Return the tasks of a workflow that was just read, likewise, to be shown only.
+
+        They are as new as the workflow, or newer, and may have been read by an earlier request.
+        """
+
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow; None if there is none or its workflow is being deleted."""
 

@@ -48,7 +48,7 @@ def read_board(
         Not all tasks can be read.
     """
     lines: list[Line[str]] = [
-        [(each.workflow_id, partial(store.list_tasks, each.workflow_id)) for each in some]
+        [(each.workflow_id, partial(store.show_tasks, each)) for each in some]
         for some in (workflows[n::N_LINES] for n in range(N_LINES))
     ]
     answers = ask_side_by_side([line for line in lines if line], TOTAL_S)

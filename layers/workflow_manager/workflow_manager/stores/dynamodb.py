@@ -34,6 +34,7 @@ from workflow_manager.stores.list_mark import ListMark
 from workflow_manager.stores.listing_index import find_listed
 from workflow_manager.stores.login_turn import put_turn
 from workflow_manager.stores.table import Table, put_new, put_over
+from workflow_manager.stores.task_memory import TaskMemory
 
 ListedT = TypeVar("ListedT", DagRun, Workflow, RejectedObject, Upload)
 
@@ -49,12 +50,20 @@ class DynamoDBStore:
         Names the table and says how long things are kept.
     clock
         Tells the time [s since 1970].
+    memory
+        Of tasks that were shown lately; None: it begins with this store.
     """
 
     def __init__(
-        self, client: Any, settings: Settings, clock: Callable[[], float] = time.time
+        self,
+        client: Any,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        memory: TaskMemory | None = None,
     ) -> None:
         self._settings = settings
+        self._clock = clock
+        self._memory = memory or TaskMemory()
         self._table = Table(client, settings.table_name)
         self._list_mark = ListMark(self._table, clock)
 
@@ -75,6 +84,15 @@ class DynamoDBStore:
         """Return the tasks of a workflow by id, in the order of their definition."""
         found = self._query(items.workflow_key(workflow_id).pk, items.TASK_PREFIX)
         return items.order_tasks(decode_entity(Task, item) for item in found)
+
+    def show_tasks(self, workflow: Workflow) -> dict[str, Task]:
+        """Return the tasks of a workflow as they are, or were when it came to be as it is."""
+        now_s = self._clock()
+        known = self._memory.get(workflow, now_s)
+        if known is None:
+            known = self.list_tasks(workflow.workflow_id)
+            self._memory.keep(workflow, known, now_s)
+        return known
 
     def get_task(self, workflow_id: str, task_id: str) -> Task | None:
         """Return one task of a workflow, or None; one whose workflow is being deleted is none."""
