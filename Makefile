@@ -284,6 +284,11 @@ benchmark-reconstruction: setup ## Reconstruction beside NumPy, SigPy, BART and 
 	@PYTHONPATH=dags $(BIN)/python -m benchmarks.reconstruction \
 	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
+.PHONY: benchmark-growth
+benchmark-growth: setup ## Reconciler, lists and board with 10 to 10,000 under way, and OLD=checkout; QUICK=1, WRITE=1 into docs
+	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.growth \
+	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
 .PHONY: benchmark-console
 benchmark-console: setup ## The console's board with 10 and with 500 workflows, in Chromium
 	@POWERTOOLS_LOG_LEVEL=ERROR POWERTOOLS_METRICS_DISABLED=true PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.console_board
