@@ -30,7 +30,7 @@ from workflow_manager.settings import AirflowApiVersion
 PAGE_SIZE = 100
 MAX_N_PAGES = 100
 # A crowded DAG must not use up the reconciler's time: what lies behind is looked for by its id.
-MAX_N_RUN_PAGES = 5
+MAX_N_RUN_PAGES = 3
 
 # Airflow's clock may be behind ours, or before it.
 _CLOCK_SKEW = timedelta(minutes=5)
