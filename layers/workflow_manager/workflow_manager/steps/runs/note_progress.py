@@ -46,7 +46,7 @@ def _note(
         raise NotFoundError("There is no such run.")
     if run.state.is_final or progress <= run.progress:
         return run
-    moved = run.evolve(progress=progress)
+    moved = run.evolve(progress=progress, progress_at=cause.at)
     if run.workflow_id and not _is_of(execution, run):
         place = (run.workflow_id, run.task_id or "")
         _, execution = store.get_run_and_execution(run.dag_run_id, *place)
