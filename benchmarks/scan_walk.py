@@ -25,7 +25,7 @@ import httpx
 from moto import mock_aws
 
 from benchmarks.aws_meter import AwsMeter
-from benchmarks.cost_data import ScanCounts, Timeline
+from benchmarks.cost_data import ScanCounts, Timeline, load_profile
 from local.scanhub.recorder import find_service
 from scanhub_workflow import Client, Clock, Retry
 from tests.fakes.wire import AIRFLOW_URL
@@ -53,7 +53,10 @@ class Walk:
     meter: AwsMeter
     log: io.StringIO
     metrics: set[tuple[str, ...]] = field(default_factory=set)
-    begun_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    # Tags count by the clock: each walk begins with a minute.
+    begun_at: datetime = field(
+        default_factory=lambda: datetime.now(UTC).replace(second=0, microsecond=0)
+    )
     now_s: float = 0.0
     agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _places: Iterator[int] = field(default_factory=count)
@@ -288,3 +291,8 @@ def _call_back(walk: Walk, conf: dict[str, Any], body: Any) -> None:
     walk.call("receive_results", "POST", "/results_ready/", body, headers, actor=None)
     walk.drain()
     walk.publish()
+
+
+if __name__ == "__main__":
+    # For `benchmarks.cost`, which runs it on an older checkout; the handlers print too.
+    print(f"\n{count_scan(load_profile().timeline).model_dump_json()}")

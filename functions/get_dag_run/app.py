@@ -43,7 +43,8 @@ def get_dag_run(
     # Airflow may have been away, and ends its tasks after the callback that ends the run.
     lifetime_s = LIST_LIFETIME_S if run.state.is_final else LIVE_LIFETIME_S
     period = count_periods(lifetime_s) if with_airflow else None
-    revalidation.tell_pause(run.moved_at, expect_end_of_run(run))
+    revalidation.tell_pause(run.moved_at)
+    revalidation.expect(expect_end_of_run(run))
     facts = (run.version, run.created_at.isoformat(), period)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged

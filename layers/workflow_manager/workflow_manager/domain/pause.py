@@ -1,10 +1,11 @@
 """How long a client that waits for an end may wait before it asks again."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from workflow_manager.domain.dag_run import DagRun
-from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
+from workflow_manager.domain.waiting import find_own_run
 
 MIN_PAUSE_S, MAX_PAUSE_S = 1, 10
 # Of the time that is left, or by which the end is late.
@@ -47,15 +48,22 @@ def expect_end_of_run(run: DagRun) -> datetime | None:
     return expect_end(run.started_at, run.progress, run.progress_at)
 
 
-def expect_end_of_step(graph: TaskGraph, now: datetime) -> datetime | None:
-    """Return when the first of a workflow's tasks that go on is expected to end."""
-    tasks = (task for task in graph.tasks.values() if task.status is TaskStatus.IN_PROGRESS)
-    return min((at for task in tasks if (at := _expect_end_of(task, now))), default=None)
+def expect_end_of_step(
+    graph: TaskGraph, runs: Mapping[str, DagRun], now: datetime
+) -> datetime | None:
+    """Return when the first of a workflow's tasks that go on is expected to end.
 
-
-def _expect_end_of(task: Task, now: datetime) -> datetime | None:
-    if task.waits_for_data:
-        return None
-    # Exam-manager has just told how far a scan is.
-    told_at = now if task.is_scanning else task.updated_at
-    return expect_end(task.own_times.started_at, task.progress, told_at)
+    Parameters
+    ----------
+    graph
+        With the progress of its scans as exam-manager has just told it.
+    runs
+        Those of `list_asked_runs`, by id.
+    """
+    ends: list[datetime | None] = []
+    for task in graph.tasks.values():
+        if task.is_scanning and not task.waits_for_data:
+            ends.append(expect_end(task.own_times.started_at, task.progress, now))
+        elif (run := find_own_run(task, runs)) is not None:
+            ends.append(expect_end_of_run(run))
+    return min((at for at in ends if at is not None), default=None)

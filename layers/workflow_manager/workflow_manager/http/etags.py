@@ -130,17 +130,19 @@ class Revalidation:
         self._moved_at: datetime | None = None
         self._ends_at: datetime | None = None
 
-    def tell_pause(self, moved_at: datetime | None, ends_at: datetime | None = None) -> None:
+    def tell_pause(self, moved_at: datetime | None) -> None:
         """Tell the client how long to wait before it asks again.
 
         Parameters
         ----------
         moved_at
             When what is shown last began or ended a step; None: it has ended, or never began.
-        ends_at
-            When the step that is next to end does so, as far as it is known.
         """
-        self._moved_at, self._ends_at = moved_at, ends_at
+        self._moved_at = moved_at
+
+    def expect(self, ends_at: datetime | None) -> None:
+        """Tell the client to wait less the nearer the end of a step is, if one is expected."""
+        self._ends_at = ends_at
 
     def recall(self, *version: object) -> Response | None:
         """Return a 304 if the client has an answer of this version; it is read before the answer.
@@ -157,7 +159,7 @@ class Revalidation:
         for shown, summary, ends_at in self._tags:
             if summary in current:
                 # No item has told it, but the answer that the client keeps.
-                self._ends_at = self._ends_at or ends_at
+                self.expect(ends_at)
                 return self._answer(f"{shown}.{summary}", is_unchanged=True)
         return None
 
@@ -195,7 +197,7 @@ class Revalidation:
         known = [ends_at for part, _, ends_at in self._tags if part == shown]
         if known and known[0] is not None:
             # It counts from when it was new: progress that stalls is no nearer to its end.
-            self._ends_at = known[0]
+            self.expect(known[0])
         is_unchanged = self._is_any or bool(known)
         tag = f"{shown}.{self._sum_up(lifetime_s)}" if self._version else shown
         return self._answer(tag, cache_control, is_unchanged=is_unchanged)
