@@ -5,8 +5,14 @@ import re
 
 import pytest
 
-from benchmarks.cost import N_SCANS_PER_DAY, PAGE, Estimate
-from benchmarks.cost_data import Price, load_counts, load_prices, load_profile
+from benchmarks.cost import N_SCANS_PER_DAY, PAGE, Estimate, make_change, make_changed_counts
+from benchmarks.cost_data import (
+    Price,
+    load_counts,
+    load_older_profile,
+    load_prices,
+    load_profile,
+)
 from benchmarks.cost_model import MONTH_DAYS, Model
 from local.config import ROOT
 
@@ -196,3 +202,17 @@ def test_docs_show_what_the_data_say(estimate: Estimate) -> None:
     for name, content in estimate.make_blocks().items():
         # If this is meant: make benchmark-cost WRITE=1
         assert f"<!-- {name} -->\n{content}\n<!-- /{name} -->" in page
+
+
+def test_older_checkout_stands_beside_the_present_one(estimate: Estimate) -> None:
+    twice = estimate.model.counts.model_copy(
+        update={"functions": {"get_workflow": {"api_requests": 2, "invocations": 2}}}
+    )
+    before = Estimate(load_prices(), load_older_profile(ROOT), twice)
+
+    rows = make_change(before, estimate).splitlines()
+    counted = make_changed_counts(twice, estimate.model.counts).splitlines()
+
+    assert len({row.count("|") for row in rows}) == 1
+    assert rows[-1].split("|")[3].strip() == f"{estimate.ours_in_sum(1_000):.1f}"
+    assert counted[2].startswith("| before | 2 | 2 | 0 ")
