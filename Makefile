@@ -294,7 +294,7 @@ benchmark-console: setup ## The console's board with 10 and with 500 workflows, 
 	@POWERTOOLS_LOG_LEVEL=ERROR POWERTOOLS_METRICS_DISABLED=true PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.console_board
 
 .PHONY: benchmark-cost
-benchmark-cost: setup ## Cost of a scan at list prices; COUNT=1 counts a scan's calls anew, WRITE=1 into docs
+benchmark-cost: setup ## Cost of a scan at list prices, beside OLD=checkout; COUNT=1 counts a scan's calls anew, WRITE=1 into docs
 	@PYTHONPATH=layers/workflow_manager:dags:client $(BIN)/python -m benchmarks.cost \
 	  $(if $(COUNT),--count) $(if $(WRITE),--write)
 

@@ -1,10 +1,11 @@
 """Cost of a scan and of a month at list prices, beside a server that is always on.
 
-    make benchmark-cost [COUNT=1] [WRITE=1]
+    make benchmark-cost [COUNT=1] [OLD=folder] [WRITE=1]
 
 Nothing is measured but counted: `--count` walks through one scan with the real handlers on moto and
 writes down every call (scan_counts.json). Prices (prices.toml) and what a scan is assumed to be
-(scan_profile.toml) are data too. `--write` puts the tables into docs/cost.md.
+(scan_profile.toml) are data too. ``OLD=folder`` in the environment names an older checkout, whose
+handlers and client take the same walk. `--write` puts the tables into docs/cost.md.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 from benchmarks.cost_data import (
     COUNTS,
@@ -19,6 +25,7 @@ from benchmarks.cost_data import (
     Profile,
     ScanCounts,
     load_counts,
+    load_older_profile,
     load_prices,
     load_profile,
 )
@@ -27,6 +34,8 @@ from benchmarks.report import make_table, write_blocks
 from local.config import ROOT
 
 PAGE = ROOT / "docs" / "cost.md"
+# As `make` sets it, for a checkout.
+_PATHS = ("layers/workflow_manager", "dags", "client", ".")
 N_SCANS_PER_DAY = (10, 100, 1_000, 10_000, 100_000)
 _COLUMNS = [f"{n:,} scans a day" for n in N_SCANS_PER_DAY]
 _UNITS = {
@@ -177,6 +186,39 @@ class Estimate:
         return f"{n_servers if n_servers == 1 else '-'} / {n_servers + 1}"
 
 
+def count_older(checkout: Path) -> ScanCounts:
+    """Return what a scan calls in an older checkout, in whose place these benchmarks stand."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "benchmarks").symlink_to(Path(__file__).parent)
+        paths = [folder, *(str(checkout / each) for each in _PATHS)]
+        # -P: the folder that it runs in has benchmarks of its own.
+        command = [sys.executable, "-P", "-m", "benchmarks.scan_walk"]
+        environ = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        # Who names the checkout runs it.
+        told = subprocess.run(command, cwd=checkout, env=environ, stdout=-1, check=True)  # noqa: S603
+    return ScanCounts.model_validate_json(told.stdout.splitlines()[-1])
+
+
+def make_change(before: Estimate, now: Estimate) -> str:
+    """Return a table of what each service cost before, and costs now [USD a month]."""
+    shown = N_SCANS_PER_DAY[2:]
+    months = [(before.ours(n), now.ours(n)) for n in shown]
+    rows = [[group, *(_usd(each[group]) for month in months for each in month)] for group in GROUPS]
+    sums = (_usd(sum(each.values())) for month in months for each in month)
+    titles = [f"{n:,} a day: {when}" for n in shown for when in ("before", "now")]
+    return make_table(["USD a month", *titles], [*rows, ["**sum**", *sums]])
+
+
+def make_changed_counts(before: ScanCounts, now: ScanCounts) -> str:
+    """Return a table of what one scan called before, and calls now."""
+    units = {"api_requests": "requests", **_UNITS}
+    rows = [
+        [when, *(f"{each.sum(unit):g}" for unit in units)]
+        for when, each in (("before", before), ("now", now))
+    ]
+    return make_table(["one scan", *units.values()], rows)
+
+
 def _share(costs: dict[str, float], group: str) -> str:
     return f"{costs[group] / sum(costs.values()):.0%}"
 
@@ -203,7 +245,14 @@ def main() -> None:
         counts = count_scan(load_profile().timeline)
         text = json.dumps(counts.model_dump(), indent=2, sort_keys=True)
         COUNTS.write_text(f"{text}\n")
-    blocks = Estimate(load_prices(), load_profile(), load_counts()).make_blocks()
+    now = Estimate(load_prices(), load_profile(), load_counts())
+    blocks = now.make_blocks()
+    if old := os.environ.get("OLD"):
+        checkout = Path(old).resolve()
+        counts = count_older(checkout)
+        before = Estimate(load_prices(), load_older_profile(checkout), counts)
+        blocks["cost-before"] = make_change(before, now)
+        blocks["cost-counts-before"] = make_changed_counts(counts, now.model.counts)
     print(*blocks.values(), sep="\n\n")
     if asked.write:
         write_blocks(PAGE, blocks)

@@ -129,9 +129,17 @@ def load_prices() -> Prices:
     return Prices.model_validate(data | {"prices": prices})
 
 
-def load_profile() -> Profile:
+def load_profile(path: Path = PROFILE) -> Profile:
     """Return what one scan consists of."""
-    return Profile.model_validate(tomllib.loads(PROFILE.read_text()))
+    return Profile.model_validate(tomllib.loads(path.read_text()))
+
+
+def load_older_profile(checkout: Path) -> Profile:
+    """Return the present profile with the memory, sampling and log lines of an older checkout."""
+    older = load_profile(checkout / "benchmarks" / PROFILE.name)
+    return load_profile().model_copy(
+        update={name: getattr(older, name) for name in ("functions", "sampling", "bytes", "fixed")}
+    )
 
 
 def load_counts() -> ScanCounts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benchmarks.cost_data import Counts, Function, Prices, Profile, ScanCounts, Watcher
@@ -20,6 +21,7 @@ GB = 1e9
 _MB_PER_CPU = 1769
 _MB_PER_GB = 1024
 # Each of their calls begins a trace; an authorizer shares its request's.
+_READING = ("get_", "list_")
 _TRACED_ALONE = ("trigger_airflow", "publish_events")
 # The resources that servers in two zones would have too.
 _KEPT = "dynamodb_writes dynamodb_reads dynamodb_storage dynamodb_pitr data_out custom_metrics"
@@ -46,8 +48,8 @@ class Model:
         always = {
             "sqs_requests": n_polls,
             "schedules": n_turns,
-            "key_requests": background["key_requests_per_day"],
-            "traces": self.sample_traces(n_turns + n_scans_per_day * self.count_traces()),
+            "key_requests": self._count_key_requests(n_scans_per_day),
+            "traces": self._count_sampled(n_scans_per_day),
         }
         daily: defaultdict[str, float] = defaultdict(float)
         for part, n in (
@@ -72,6 +74,27 @@ class Model:
             "keys": fixed["n_keys"],
             "secrets": fixed["n_secrets"],
         }
+
+    def _count_key_requests(self, n_scans_per_day: float) -> float:
+        """Return how often KMS is asked in a day: by each caller once in five minutes at most."""
+        background = self.profile.background
+        once = background["key_requests_per_day"]
+        of_scans = n_scans_per_day * background["key_requests_per_scan"]
+        return once + min(of_scans, background["key_callers"] * once)
+
+    def _count_sampled(self, n_scans_per_day: float) -> float:
+        """Return how many traces of a day X-Ray records: by our rules, and the rest by its own."""
+        sampling, count = self.profile.sampling, self._count_calls
+        of_rules = {
+            "reads_rate": n_scans_per_day * self.count_reads(),
+            "callbacks_rate": n_scans_per_day * count(("receive_results",)),
+            "background_rate": self.profile.background["reconcile_per_day"]
+            + n_scans_per_day * count(("publish_events",)),
+        }
+        n_all = n_scans_per_day * self.count_traces() + self.profile.background["reconcile_per_day"]
+        ruled = {name: n for name, n in of_rules.items() if name in sampling}
+        by_rules = sum(sampling[name] * n for name, n in ruled.items())
+        return self.sample_traces(n_all - sum(ruled.values())) + by_rules
 
     def _use_functions(self, n_scans_per_day: float) -> Usage:
         """Return what Lambda charges for one scan."""
@@ -104,7 +127,6 @@ class Model:
             "dynamodb_writes": count("write_units"),
             "dynamodb_reads": count("read_units"),
             "log_ingestion": logged_bytes / GB,
-            "key_requests": self.profile.background["key_requests_per_scan"],
             **{name: count(name) for name in ("s3_writes", "s3_reads", "sqs_requests")},
             "bus_events": count("bus_events"),
         }
@@ -118,7 +140,8 @@ class Model:
             "lambda_requests": 1,
             "dynamodb_writes": idle.get("write_units", 0),
             "dynamodb_reads": idle.get("read_units", 0),
-            "log_ingestion": self.profile.bytes["platform_log_bytes"] / GB,
+            "log_ingestion": (self.profile.bytes["platform_log_bytes"] + idle.get("log_bytes", 0))
+            / GB,
         }
 
     def estimate_cold_share(self, n_scans_per_day: float) -> float:
@@ -147,9 +170,16 @@ class Model:
 
     def count_traces(self) -> float:
         """Return how many requests and events of a scan begin a trace; a server handles as many."""
-        alone = (self.counts.functions.get(name, {}) for name in _TRACED_ALONE)
-        called = sum(each.get("invocations", 0) for each in alone)
-        return self.counts.sum("api_requests") + called
+        return self.counts.sum("api_requests") + self._count_calls(_TRACED_ALONE)
+
+    def _count_calls(self, names: Iterable[str]) -> float:
+        functions = (self.counts.functions.get(name, {}) for name in names)
+        return sum(each.get("invocations", 0) for each in functions)
+
+    def count_reads(self) -> float:
+        """Return how many requests of a scan only read."""
+        reading = (name for name in self.counts.functions if name.startswith(_READING))
+        return self._count_calls(reading)
 
     def count_parts(self) -> int:
         """Return the number of parts of an upload."""
@@ -203,7 +233,7 @@ class Model:
             "dynamodb_reads": n_requests,
             "log_ingestion": logged_bytes / GB,
             "log_storage": logged_bytes / GB / MONTH_DAYS * self.profile.data["log_days"],
-            "traces": self.sample_traces(n_requests / MONTH_DAYS) * MONTH_DAYS,
+            "traces": self.profile.sampling["reads_rate"] * n_requests,
         }
 
     # ------------------------------------------------------------------- the same on servers

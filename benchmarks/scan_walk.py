@@ -1,19 +1,22 @@
 """One scan from `process` to the files, through the real handlers on moto, every call counted.
 
-It does not wait for time to pass: turns of the reconciler make minutes pass, and a watching client
-asks as often as it would in a minute, by a clock of its own. The file has four bytes, so
+Time passes by a clock of its own: while the real client waits before it asks again, the scanner and
+the DAG tell their progress, and the reconciler has its turns. The file has four bytes, so
 `benchmarks.cost` adds what the 64 parts of a real one cost.
 """
 
 from __future__ import annotations
 
+import heapq
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
+from itertools import count
 from typing import Any
 from unittest.mock import patch
 
@@ -22,19 +25,22 @@ import httpx
 from moto import mock_aws
 
 from benchmarks.aws_meter import AwsMeter
-from benchmarks.cost_data import ScanCounts, Timeline
+from benchmarks.cost_data import ScanCounts, Timeline, load_profile
 from local.scanhub.recorder import find_service
-from scanhub_workflow.watch import FIRST_WAIT_S, MAX_WAIT_S
+from scanhub_workflow import Client, Clock, Retry
 from tests.fakes.wire import AIRFLOW_URL
 from tests.integration.deployment import Deployment, deploy, put_part
 from workflow_manager import wiring
-from workflow_manager.http.etags import MAX_PAUSE_S, PAUSE_SHARE
+from workflow_manager.events import cause
+from workflow_manager.http import dependencies
 from workflow_manager.observability import logger
 
 _BUS = "scanhub"
 # Any region but the oldest, where a bucket is made without a location.
 _REGION = "eu-central-1"
 _MINUTE_S = 60
+# How often device-manager is told of a scan's progress.
+_SCAN_TELLS_EVERY_S = 10
 # The most reports of cartesian_reconstruction on its coils, and those before and after them.
 _REPORTED_PERCENT = (25, *range(30, 75, 5), 75)
 
@@ -47,9 +53,29 @@ class Walk:
     meter: AwsMeter
     log: io.StringIO
     metrics: set[tuple[str, ...]] = field(default_factory=set)
-    etag: str = ""
-    watched_min: int = 0
-    moved_min: int = 0
+    # Tags count by the clock: each walk begins with a minute.
+    begun_at: datetime = field(
+        default_factory=lambda: datetime.now(UTC).replace(second=0, microsecond=0)
+    )
+    now_s: float = 0.0
+    agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _places: Iterator[int] = field(default_factory=count)
+
+    def now(self, _: tzinfo = UTC) -> datetime:
+        """Return the time as all of ours see it."""
+        return self.begun_at + timedelta(seconds=self.now_s)
+
+    def plan(self, time_s: float, act: Callable[[], None]) -> None:
+        """Let something happen then [s]."""
+        heapq.heappush(self.agenda, (time_s, next(self._places), act))
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and what is planned until then happen."""
+        until_s = self.now_s + seconds
+        while self.agenda and self.agenda[0][0] <= until_s:
+            self.now_s, _, act = heapq.heappop(self.agenda)
+            act()
+        self.now_s = until_s
 
     def call(self, function: str, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function as API Gateway does, and return what it answers."""
@@ -67,17 +93,20 @@ class Walk:
         """Call a function with an event."""
         return self._meter(function, lambda: self.deployment.invoke(function, event))
 
-    def watch(self, times_s: Sequence[float]) -> None:
-        """Ask for the workflow at these times of another minute, as `watch_workflow` does."""
-        for time_s in times_s:
-            headers = {"If-None-Match": self.etag} if self.etag else {}
-            path = f"/workflows/{self.deployment.workflow_id}/"
-            at = datetime.fromtimestamp(_MINUTE_S * self.watched_min + time_s, UTC)
-            # Tags count by the clock for how long they stand.
-            with patch.dict(wiring.PORTS, {"clock": lambda at=at: lambda: at}):
-                answer = self.call("get_workflow", "GET", path, None, headers)
-            self.etag = {k.lower(): v for k, v in answer["headers"].items()}.get("etag", self.etag)
-        self.watched_min += 1
+    def watch(self) -> None:
+        """Follow the workflow to its end, as the command line does."""
+        transport = httpx.MockTransport(self._answer)
+        retry = Retry(clock=Clock(lambda: self.now_s, self.sleep))
+        with Client("https://api.test/api", "t", transport=transport, retry=retry) as client:
+            for _ in client.watch(self.deployment.workflow_id):
+                pass
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        named = {name: value for name, value in request.headers.items() if name == "if-none-match"}
+        path = request.url.path.removeprefix("/api")
+        path = path.removeprefix("/v1/workflowmanager")
+        answer = self.call("get_workflow", "GET", path, None, named)
+        return httpx.Response(answer["statusCode"], headers=answer["headers"], text=answer["body"])
 
     def drain(self) -> None:
         """Deliver the waiting messages one by one, as the event source does."""
@@ -141,22 +170,6 @@ def find_metrics(printed: str) -> Iterator[tuple[str, ...]]:
                     yield (metric["Name"], *sorted(dimensions))
 
 
-def list_poll_times_s(moved_min: int = 0) -> list[float]:
-    """Return when a watching client asks in the minute after a change [s].
-
-    Parameters
-    ----------
-    moved_min
-        How long before that change a task last began or ended [min].
-    """
-    asked_s = min(moved_min * _MINUTE_S * PAUSE_SHARE, MAX_PAUSE_S)
-    times_s, waited_s, wait_s = [], 0.0, max(float(FIRST_WAIT_S), asked_s)
-    while waited_s + wait_s <= _MINUTE_S:
-        waited_s, wait_s = waited_s + wait_s, min(2 * wait_s, MAX_WAIT_S)
-        times_s.append(waited_s)
-    return times_s
-
-
 def count_scan(timeline: Timeline) -> ScanCounts:
     """Walk through a scan and return what was counted."""
     with _begin() as walk:
@@ -208,7 +221,11 @@ def _begin() -> Iterator[Walk]:
                 raise RuntimeError(f"Nobody's: {request.url.path}")
 
         wiring._http_client().event_hooks = {"request": [count_request]}
-        yield Walk(deployment, meter, log)
+        walk = Walk(deployment, meter, log)
+        stack.enter_context(patch.dict(wiring.PORTS, {"clock": lambda: walk.now}))
+        for module in (dependencies, cause):
+            stack.enter_context(patch.object(module, "datetime", walk))
+        yield walk
 
 
 def _scan(walk: Walk, timeline: Timeline) -> None:
@@ -219,43 +236,47 @@ def _scan(walk: Walk, timeline: Timeline) -> None:
     for _ in range(timeline.total_min):
         walk.invoke("authorize_request", asked)
     walk.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
-    for minute in range(timeline.scan_min):
-        _tell_progress(deployment, scan_id, 100 * minute // timeline.scan_min)
-        _pass_a_minute(walk)
+    scan_s, upload_s = timeline.scan_min * _MINUTE_S, timeline.upload_min * _MINUTE_S
+    for time_s in range(_MINUTE_S, timeline.total_min * _MINUTE_S + 1, _MINUTE_S):
+        walk.plan(time_s, lambda: walk.invoke("reconcile_runs", {}))
+        walk.plan(time_s, walk.publish)
+    for time_s in range(_SCAN_TELLS_EVERY_S, scan_s + 1, _SCAN_TELLS_EVERY_S):
+        percent = 100 * time_s // scan_s
+        walk.plan(time_s, partial(_tell_progress, deployment, scan_id, percent))
+    walk.plan(scan_s, lambda: _upload(walk, scan_id, upload_s, timeline))
+    walk.watch()
+    [run] = deployment.airflow.runs.values()
+    walk.call("list_results", "GET", f"/dag_runs/{run['conf']['dag_run_id']}/results/")
 
+
+def _upload(walk: Walk, scan_id: str, upload_s: float, timeline: Timeline) -> None:
     upload = {"task_id": scan_id, "file_name": "raw.h5", "size_bytes": 4}
     key = {"Idempotency-Key": "b0d9c0f8a4564d8b8ad9d2ac0ad3a9b1"}
     plan = json.loads(walk.call("create_upload", "POST", "/uploads/", upload, key)["body"])
-    for _ in range(timeline.upload_min):
-        _pass_a_minute(walk)
-    done = {"parts": [{"part_number": 1, "etag": put_part(plan)}]}
-    walk.call("complete_upload", "POST", f"/uploads/{plan['upload_id']}/complete/", done)
-    walk.drain()
-    _reconstruct(walk, timeline)
+
+    def complete() -> None:
+        done = {"parts": [{"part_number": 1, "etag": put_part(plan)}]}
+        walk.call("complete_upload", "POST", f"/uploads/{plan['upload_id']}/complete/", done)
+        walk.drain()
+        walk.publish()
+        _plan_reconstruction(walk, timeline.reconstruction_min * _MINUTE_S)
+
+    walk.plan(walk.now_s + upload_s, complete)
 
 
-def _reconstruct(walk: Walk, timeline: Timeline) -> None:
-    deployment = walk.deployment
-    walk.moved_min = 0
-    [run] = deployment.airflow.runs.values()
+def _plan_reconstruction(walk: Walk, length_s: float) -> None:
+    [run] = walk.deployment.airflow.runs.values()
     for percent in _REPORTED_PERCENT:
-        _call_back(walk, run["conf"], {"progress": percent})
-    for _ in range(timeline.reconstruction_min):
-        _pass_a_minute(walk)
-    key = f"{run['conf']['output_prefix']}/image.dcm"
-    boto3.Session().client("s3").put_object(Bucket=run["conf"]["bucket"], Key=key, Body=b"d")
-    results = [{"type": "DICOM", "key": key}]
-    _call_back(walk, run["conf"], {"success": True, "results": results})
-    walk.watch([FIRST_WAIT_S])
-    walk.call("list_results", "GET", f"/dag_runs/{run['conf']['dag_run_id']}/results/")
-    walk.publish()
+        told = partial(_call_back, walk, run["conf"], {"progress": percent})
+        walk.plan(walk.now_s + length_s * percent / 100, told)
 
+    def end() -> None:
+        key = f"{run['conf']['output_prefix']}/image.dcm"
+        boto3.Session().client("s3").put_object(Bucket=run["conf"]["bucket"], Key=key, Body=b"d")
+        results = [{"type": "DICOM", "key": key}]
+        _call_back(walk, run["conf"], {"success": True, "results": results})
 
-def _pass_a_minute(walk: Walk) -> None:
-    walk.invoke("reconcile_runs", {})
-    walk.watch(list_poll_times_s(walk.moved_min))
-    walk.moved_min += 1
-    walk.publish()
+    walk.plan(walk.now_s + length_s, end)
 
 
 def _tell_progress(deployment: Deployment, task_id: str, percent: int) -> None:
@@ -270,3 +291,8 @@ def _call_back(walk: Walk, conf: dict[str, Any], body: Any) -> None:
     walk.call("receive_results", "POST", "/results_ready/", body, headers, actor=None)
     walk.drain()
     walk.publish()
+
+
+if __name__ == "__main__":
+    # For `benchmarks.cost`, which runs it on an older checkout; the handlers print too.
+    print(f"\n{count_scan(load_profile().timeline).model_dump_json()}")

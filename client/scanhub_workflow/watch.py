@@ -120,7 +120,8 @@ def _watch(
                 yield view
                 if watched.has_ended(view):
                     return
-            wait_s = max(wait_s, asked_s)
+            if asked_s:
+                wait_s = max(asked_s, FIRST_WAIT_S)
         if until_s is not None and clock.now() + wait_s > until_s:
             raise TimeoutError("It has not ended in time: it goes on; watch it again.")
         clock.sleep(wait_s)

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from workflow_manager.domain.pause import expect_end_of_run
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dag_run_schemas import DagRunDetail
 from workflow_manager.http.dependencies import OrchestratorDep, StoreDep, get_caller
@@ -43,6 +44,7 @@ def get_dag_run(
     lifetime_s = LIST_LIFETIME_S if run.state.is_final else LIVE_LIFETIME_S
     period = count_periods(lifetime_s) if with_airflow else None
     revalidation.tell_pause(run.moved_at)
+    revalidation.expect(expect_end_of_run(run))
     facts = (run.version, run.created_at.isoformat(), period)
     if unchanged := revalidation.answer_unchanged(*facts):
         return unchanged

@@ -1,8 +1,15 @@
 """GET /workflows/{workflow_id}/."""
 
+from workflow_manager.domain.pause import expect_end_of_step
 from workflow_manager.domain.waiting import list_asked_runs
 from workflow_manager.http.app import create_handler
-from workflow_manager.http.dependencies import CallerDep, ExamDep, StoreDep, give_settings
+from workflow_manager.http.dependencies import (
+    CallerDep,
+    ExamDep,
+    StoreDep,
+    give_clock,
+    give_settings,
+)
 from workflow_manager.http.etags import (
     LIVE_LIFETIME_S,
     WATCHED,
@@ -45,13 +52,12 @@ def get_workflow(
     if unchanged := revalidation.recall(describe_workflow(workflow)):
         return unchanged
     graph = use_case(store, exam, give_settings(), workflow_id, workflow, caller.cause)
-    # Only exam-manager has the progress of a scan.
-    is_live = any(task.is_scanning for task in graph.tasks.values())
-    lifetime_s = LIVE_LIFETIME_S if is_live else 0
+    runs = store.get_dag_runs(list_asked_runs(graph))
+    revalidation.expect(expect_end_of_step(graph, runs, give_clock()()))
+    lifetime_s = LIVE_LIFETIME_S if graph.is_scanning else 0
     if unchanged := revalidation.answer_unchanged(*describe_graph(graph), lifetime_s=lifetime_s):
         return unchanged
     url = status_url(request, "workflows", workflow_id)
-    runs = store.get_dag_runs(list_asked_runs(graph))
     return WorkflowView.of(graph, runs, list_trail(store, graph), url)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
@@ -228,6 +229,25 @@ def test_crashes_count_whoever_they_meet_but_for_tokens_that_nobody_can_check(
     assert names["unforeseen"]["Expression"] == "FILL(crashes, 0) - FILL(unchecked, 0)"
 
 
+def test_what_comes_in_masses_is_traced_seldom(resources: dict[str, Any]) -> None:
+    rules = [each["SamplingRule"] for each in select(resources, "AWS::XRay::SamplingRule").values()]
+    [api] = select(resources, "AWS::ApiGateway::RestApi").values()
+    [stage] = select(resources, "AWS::ApiGateway::Stage").values()
+    callbacks = [
+        path for path in api["Body"]["paths"] if fnmatch(f"/api{path}/", "*/result*_ready/*")
+    ]
+
+    assert api["Name"] == {"Ref": "AWS::StackName"}
+    for rule in rules:
+        assert rule["ServiceName"] == {"Fn::Sub": f"${{AWS::StackName}}/{stage['StageName']}"}
+        assert rule["ReservoirSize"] == 0
+    assert {(each["HTTPMethod"], each["URLPath"]) for each in rules} == {
+        ("GET", "*"),
+        ("POST", "*/result*_ready/*"),
+    }
+    assert len(callbacks) == 2
+
+
 def test_no_alarm_counts_all_5xx_of_the_api(alarms: dict[str, dict[str, Any]]) -> None:
     # It holds outages of neighbours, in which anybody may ask on; two alarms stop deployments.
     assert "5XXError" not in {name for _, name, _ in list_watched(alarms)}
@@ -282,3 +302,5 @@ def test_all_logs_are_kept_as_long_as_the_parameter_says(
         assert kept == {"Ref": "LogRetentionDays"}
     for function in select(resources, "AWS::Lambda::Function").values():
         assert function["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionLogs"}
+        # That still writes each report whose status is not success, which the alarm counts.
+        assert function["LoggingConfig"]["SystemLogLevel"] == "WARN"

@@ -131,6 +131,7 @@ def test_emulator_gets_nothing_that_it_lacks(resources: dict[str, Any]) -> None:
     alarms = select(emulated, "AWS::CloudWatch::Alarm")
     assert not any("Metrics" in alarm for alarm in alarms.values())
     assert not select(emulated, "AWS::CloudWatch::Dashboard")
+    assert not select(emulated, "AWS::XRay::SamplingRule")
     assert not select(emulated, "AWS::CodeDeploy::Application")
 
 

@@ -1,7 +1,7 @@
 """The calls that docs/cost.md is made of."""
 
 from benchmarks.cost_data import load_counts, load_profile
-from benchmarks.scan_walk import count_scan, list_poll_times_s
+from benchmarks.scan_walk import count_scan
 
 # Ids and times differ in length, so bytes may differ a little.
 BYTES = "_bytes"
@@ -22,9 +22,3 @@ def test_scan_calls_what_was_counted_of_it() -> None:
     for name, counts in counted.functions.items():
         # If this is meant: make benchmark-cost COUNT=1
         assert take_units(counts) == take_units(known.functions[name]), name
-
-
-def test_watching_client_asks_less_and_less_often() -> None:
-    assert list_poll_times_s() == [1, 3, 7, 15, 25, 35, 45, 55]
-    assert list_poll_times_s(moved_min=1) == [3, 9, 19, 29, 39, 49, 59]
-    assert list_poll_times_s(moved_min=60) == [10, 20, 30, 40, 50, 60]

@@ -46,13 +46,17 @@ def test_get_dag_run_answers_304_until_the_run_moves(invoke: Invoke, world: Memo
 def test_get_dag_run_tells_how_long_to_wait_while_it_goes_on(
     invoke: Invoke, world: MemoryPorts
 ) -> None:
-    run = make_run()
-    world.clock = lambda: run.created_at + timedelta(seconds=80)
-    world.store.commit([run, make_finished_run("run-2")])
+    # Given a run that tells nothing, one that was at 80 % after 70 s, and one that has ended
+    silent = make_run()
+    at = silent.created_at
+    told = {"started_at": at, "progress": 80, "progress_at": at + timedelta(seconds=70)}
+    world.clock = lambda: at + timedelta(seconds=80)
+    world.store.commit([silent, make_run("run-2", **told), make_finished_run("run-3")])
 
-    answers = [invoke("get_dag_run", make_event(each)) for each in ("run-1", "run-2")]
+    answers = [invoke("get_dag_run", make_event(each)) for each in ("run-1", "run-2", "run-3")]
 
-    assert [each["headers"].get("retry-after") for each in answers] == ["4", None]
+    # Then that which is to end in 7.5 s is asked for in three tenths of that
+    assert [each["headers"].get("retry-after") for each in answers] == ["10", "2", None]
 
 
 def test_get_dag_run_shows_its_tasks_in_airflow_and_a_link(

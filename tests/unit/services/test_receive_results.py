@@ -29,10 +29,13 @@ from workflow_manager.domain.errors import (
     ConflictError,
     InvalidInputError,
     UpstreamTimeoutError,
+    UpstreamUnreachableError,
 )
 from workflow_manager.domain.exam import ItemStatus, ResultType, TaskType
 from workflow_manager.domain.result import Engine, Result
 from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.task_graph import TaskGraph
+from workflow_manager.http.task_schemas import view_tasks
 from workflow_manager.ports import Dag
 from workflow_manager.services.process_workflow import process_workflow
 from workflow_manager.services.receive_results import Callback, receive_results
@@ -268,8 +271,29 @@ def test_receive_results_moves_progress_forwards_only(world: MemoryPorts) -> Non
         call_back(world, Callback(progress=progress))
 
     assert get_run(world).progress == 60
-    assert get_task(world, RECONSTRUCTION_ID).progress == 60
     assert [r.progress for r in world.exam.reports if r.task_id == RECONSTRUCTION_ID] == [0, 50, 60]
+
+
+def test_receive_results_writes_no_task_for_its_progress(world: MemoryPorts) -> None:
+    # Given a task of which exam-manager has been told
+    follow(world)
+    before, workflow = get_task(world, RECONSTRUCTION_ID), world.store.get_workflow(WORKFLOW_ID)
+
+    # When its run tells progress, and exam-manager is away for one of two
+    call_back(world, Callback(progress=50))
+    world.exam.fail_with["report_task"] = UpstreamUnreachableError("Exam-manager is away.")
+    call_back(world, Callback(progress=60))
+    world.exam.fail_with.clear()
+
+    # Then the workflow's version tells that what is shown has changed, and nothing is owed
+    assert get_task(world, RECONSTRUCTION_ID) == before
+    moved = world.store.get_workflow(WORKFLOW_ID)
+    assert workflow and moved and moved.version == workflow.version + 2
+    [_, task] = view_tasks(
+        TaskGraph(moved, world.store.list_tasks(WORKFLOW_ID)),
+        {get_run(world).dag_run_id: get_run(world)},
+    )
+    assert task.progress == 60
 
 
 def test_receive_results_ignores_progress_after_the_end(world: MemoryPorts) -> None:
@@ -304,7 +328,7 @@ def test_receive_results_takes_a_token_wherever_it_says_that_the_run_belongs(
     call(receive_results, world, token, Callback(progress=50), at(20))
 
     # Then
-    assert (get_run(world).progress, get_task(world, RECONSTRUCTION_ID).progress) == (50, 50)
+    assert get_run(world).progress == 50
 
 
 def test_receive_results_refuses_a_token_that_names_another_place(world: MemoryPorts) -> None:

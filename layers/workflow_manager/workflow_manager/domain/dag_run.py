@@ -100,6 +100,8 @@ class DagRun(Entity):
         before they were kept.
     parameters
         What the task's args hold for the DAG.
+    progress_at
+        When it told its progress.
     needs_results
         Whether a success without results is a failure; a run that was made before this was asked
         needs none.
@@ -156,6 +158,7 @@ class DagRun(Entity):
     task_id: str | None = None
     state: DagRunState = DagRunState.PENDING
     progress: int = 0
+    progress_at: AwareDatetime | None = None
     reason: str | None = None
     results: tuple[Result, ...] = ()
     dag_version: str | None = None

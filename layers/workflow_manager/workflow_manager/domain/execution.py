@@ -247,13 +247,6 @@ class Execution:
         status = self.graph.tasks[task_id].status
         self.record(f"task:{task_id}", "report_refused", (status, status), cause, reason)
 
-    def note_progress(self, run: DagRun, cause: Cause) -> None:
-        """Let a task show the progress of its run, which is committed with it."""
-        self.put_run(run)
-        task = self.graph.tasks[run.task_id or ""]
-        if task.dag_run_id == run.dag_run_id and task.status is TaskStatus.IN_PROGRESS:
-            self.put_task(task.evolve(progress=run.progress, is_mirror_due=True), cause)
-
     def follow_run(self, run: DagRun, cause: Cause) -> None:
         """Let a task follow its run, which has just become final.
 

@@ -42,6 +42,11 @@ class TaskGraph:
         """Return which task it is, counted from 1."""
         return 1 + list(self.tasks).index(task.task_id)
 
+    @property
+    def is_scanning(self) -> bool:
+        """Whether a scan of it goes on, of which only exam-manager has the progress."""
+        return any(task.is_scanning for task in self.tasks.values())
+
     def next_ready_task(self) -> Task | None:
         """Return the first pending task whose inputs are all completed."""
         return next((task for task in self.tasks.values() if self.is_ready(task)), None)

@@ -43,8 +43,28 @@ def find_waiting(graph: TaskGraph, task: Task, runs: Mapping[str, DagRun]) -> Wa
     return found if found != Waiting() else None
 
 
+def find_own_run(task: Task, runs: Mapping[str, DagRun]) -> DagRun | None:
+    """Return the run that works on a task."""
+    is_at_work = task.status is TaskStatus.IN_PROGRESS
+    return runs.get(task.dag_run_id or "") if is_at_work else None
+
+
+def find_progress(task: Task, run: DagRun | None) -> int:
+    """Return how far a task is [%], which its run tells as long as it works on it.
+
+    Parameters
+    ----------
+    run
+        The task's; None: there is none, or it was not read.
+    """
+    if run is None or task.status is not TaskStatus.IN_PROGRESS:
+        return task.progress
+    # The release before notes it with the task too.
+    return max(task.progress, run.progress)
+
+
 def list_asked_runs(graph: TaskGraph) -> list[str]:
-    """Return the ids of the runs that `find_waiting` must know."""
+    """Return the ids of the runs that work on a workflow's tasks."""
     tasks = (task for task in graph.tasks.values() if task.status is TaskStatus.IN_PROGRESS)
     return [task.dag_run_id for task in tasks if task.dag_run_id]
 

@@ -5,12 +5,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 
 from workflow_manager.domain.listing import Listed, Page, place_of
+from workflow_manager.domain.pause import choose_pause_s
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.http.dependencies import give_clock
 
@@ -43,9 +44,8 @@ WATCHED: dict[int | str, dict[str, Any]] = {
     status: {**said, "headers": {**said["headers"], "Retry-After": _PAUSE_HEADER}}
     for status, said in REVALIDATED.items()
 }
-# Of what has gone on for long, an end is heard a little later, as a share of that time; never later
-# than a client would ask by itself.
-PAUSE_SHARE, MAX_PAUSE_S = 0.05, 10
+# In hexadecimal, seconds since 1970.
+_TIME_IN_TAG = re.compile(r"[0-9a-f]{1,9}")
 
 
 def make_etag(*facts: object) -> str:
@@ -113,20 +113,22 @@ def _version_of(item: Listed) -> tuple[int, str | None]:
 class Revalidation:
     """The tags of the states that a client has, and the response whose headers the answer gets.
 
-    A tag has one part for what is shown, and where a single read tells a version, one for that.
+    A tag has one part for what is shown, and where a single read tells a version, one for that and
+    one for the time at which the next step is expected to end, if it is.
     """
 
     def __init__(self, request: Request, response: Response) -> None:
         # The header may repeat, unlike the parameter.
         known = ",".join(request.headers.getlist("if-none-match"))
         self._is_any = known.strip() == "*"
-        self._tags = [tag.strip('"').partition(".") for tag in _ENTITY_TAG.findall(known)]
+        self._tags = [_split(tag) for tag in _ENTITY_TAG.findall(known)]
         self._response = response
         self._version: list[object] | None = None
         # One release may show more than another, and a filter what another does not.
         release = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
         self._asked = (release, request.url.path.rstrip("/"), request.url.query)
-        self._pause: dict[str, str] = {}
+        self._moved_at: datetime | None = None
+        self._ends_at: datetime | None = None
 
     def tell_pause(self, moved_at: datetime | None) -> None:
         """Tell the client how long to wait before it asks again.
@@ -136,11 +138,11 @@ class Revalidation:
         moved_at
             When what is shown last began or ended a step; None: it has ended, or never began.
         """
-        if moved_at is None:
-            return
-        age_s = (give_clock()() - moved_at).total_seconds()
-        pause_s = min(max(round(age_s * PAUSE_SHARE), 1), MAX_PAUSE_S)
-        self._pause = {"Retry-After": str(pause_s)}
+        self._moved_at = moved_at
+
+    def expect(self, ends_at: datetime | None) -> None:
+        """Tell the client to wait less the nearer the end of a step is, if one is expected."""
+        self._ends_at = ends_at
 
     def recall(self, *version: object) -> Response | None:
         """Return a 304 if the client has an answer of this version; it is read before the answer.
@@ -154,9 +156,11 @@ class Revalidation:
             return None
         self._version = [*version]
         current = [self._sum_up(lifetime_s) for lifetime_s in _LIFETIMES_S]
-        for shown, _, summary in self._tags:
+        for shown, summary, ends_at in self._tags:
             if summary in current:
-                return self._answer(f'W/"{shown}.{summary}"', is_unchanged=True)
+                # No item has told it, but the answer that the client keeps.
+                self.expect(ends_at)
+                return self._answer(f"{shown}.{summary}", is_unchanged=True)
         return None
 
     def find_page(
@@ -190,20 +194,35 @@ class Revalidation:
             How long the version of `recall` stands for it, 0 for ever [s].
         """
         shown = _digest([*self._asked, *facts])
-        is_unchanged = self._is_any or any(shown == part for part, _, _ in self._tags)
+        known = [ends_at for part, _, ends_at in self._tags if part == shown]
+        if known and known[0] is not None:
+            # It counts from when it was new: progress that stalls is no nearer to its end.
+            self.expect(known[0])
+        is_unchanged = self._is_any or bool(known)
         tag = f"{shown}.{self._sum_up(lifetime_s)}" if self._version else shown
-        return self._answer(f'W/"{tag}"', cache_control, is_unchanged=is_unchanged)
+        return self._answer(tag, cache_control, is_unchanged=is_unchanged)
 
     def _sum_up(self, lifetime_s: int) -> str:
         period = count_periods(lifetime_s) if lifetime_s else None
         return _digest([*self._asked, lifetime_s, period, self._version])
 
     def _answer(
-        self, etag: str, cache_control: str = _ASK_EACH_TIME, *, is_unchanged: bool
+        self, tag: str, cache_control: str = _ASK_EACH_TIME, *, is_unchanged: bool
     ) -> Response | None:
-        headers = {"ETag": etag, "Cache-Control": cache_control, **self._pause}
+        if self._version and self._ends_at is not None:
+            tag += f".{int(self._ends_at.timestamp()):x}"
+        headers = {"ETag": f'W/"{tag}"', "Cache-Control": cache_control}
+        if self._moved_at is not None:
+            pause_s = choose_pause_s(self._moved_at, self._ends_at, give_clock()())
+            headers["Retry-After"] = str(pause_s)
         self._response.headers.update(headers)
         return Response(status_code=304, headers=headers) if is_unchanged else None
+
+
+def _split(tag: str) -> tuple[str, str, datetime | None]:
+    shown, summary, ends_at = [*tag.strip('"').split("."), "", ""][:3]
+    is_time = _TIME_IN_TAG.fullmatch(ends_at)
+    return shown, summary, datetime.fromtimestamp(int(ends_at, 16), UTC) if is_time else None
 
 
 async def get_revalidation(

@@ -12,7 +12,7 @@ from workflow_manager.domain.exam import TaskType
 from workflow_manager.domain.ids import is_id
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.task_graph import TaskGraph
-from workflow_manager.domain.waiting import find_waiting
+from workflow_manager.domain.waiting import find_own_run, find_progress, find_waiting
 from workflow_manager.settings import get_settings
 
 _WORDS = {
@@ -82,7 +82,8 @@ def view_tasks(graph: TaskGraph, runs: Mapping[str, DagRun]) -> list[TaskView]:
     Parameters
     ----------
     runs
-        Those of `list_asked_runs`, by id; without them, nobody hears why a run waits.
+        Those of `list_asked_runs`, by id; without them, nobody hears how far a run is, and why it
+        waits.
     """
     shown: list[TaskView] = []
     n_by_word: dict[str, int] = {}
@@ -91,6 +92,7 @@ def view_tasks(graph: TaskGraph, runs: Mapping[str, DagRun]) -> list[TaskView]:
         n_by_word[word] = n_by_word.get(word, 0) + 1
         waiting = find_waiting(graph, task, runs)
         seen = {
+            "progress": find_progress(task, find_own_run(task, runs)),
             "name": f"{word} {n_by_word[word]}",
             "waits_for": waiting and WaitingView.model_validate(waiting, from_attributes=True),
         }

@@ -17,6 +17,7 @@ from workflow_manager.domain.errors import (
 from workflow_manager.domain.exam import ItemStatus
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.domain.told_run import describe_run
+from workflow_manager.domain.waiting import find_progress
 from workflow_manager.observability import logger
 from workflow_manager.ports import ExamClient, WorkflowStore
 
@@ -44,7 +45,7 @@ def mirror_task(
     is_last: bool = False,
     is_repeated: bool = False,
 ) -> None:
-    """Report a task as it is now, if a report is due.
+    """Report a task as it is now, if a report is due or a run works on it.
 
     Parameters
     ----------
@@ -62,9 +63,12 @@ def mirror_task(
         task = store.get_task(workflow_id, task_id)
         if task is None or task.status is TaskStatus.UNKNOWN:
             return
-        if not (task.is_mirror_due or is_repeated or n_rounds):
+        run = store.get_dag_run(task.dag_run_id) if task.dag_run_id else None
+        # Progress alone is no change of the task: a message tells it, and the next makes up for it.
+        is_wanted = task.is_mirror_due or is_repeated or find_progress(task, run) > task.progress
+        if not (is_wanted or n_rounds):
             return
-        if _report(store, exam, task, cause, is_last=is_last):
+        if _report(store, exam, task, run, cause, is_last=is_last):
             return
         # The task moved on meanwhile, and our older report may have arrived last: report the task
         # as it is now, even if somebody else has done so. The writer of that newer version has made
@@ -72,18 +76,28 @@ def mirror_task(
 
 
 def _report(
-    store: WorkflowStore, exam: ExamClient, task: Task, cause: Cause, *, is_last: bool
+    store: WorkflowStore,
+    exam: ExamClient,
+    task: Task,
+    run: DagRun | None,
+    cause: Cause,
+    *,
+    is_last: bool,
 ) -> bool:
-    run = store.get_dag_run(task.dag_run_id) if task.dag_run_id else None
     refusals: list[str] = []
     try:
         _report_run(exam, task, run, refusals)
         _report_status(exam, task, run)
     except UpstreamError as error:
         if not _is_refused_for_good(task, error, cause):
-            _note_failure(store, task, cause)
+            if task.is_mirror_due:
+                _note_failure(store, task, cause)
             raise
         refusals.append(f"Exam-manager has refused the task's state for an hour: {error.detail}.")
+    if not task.is_mirror_due and not refusals:
+        # Nothing to write: what moves on from here is told by whoever moves it.
+        now = store.get_task(task.workflow_id, task.task_id)
+        return now is None or now.version == task.version
     # The reconciler postpones a task before it reports it: its report may be under way.
     is_overtaken = task.report_retry_at is not None and task.report_retry_at > cause.at
     told = task.with_report(is_due=is_overtaken and not is_last)
@@ -134,7 +148,7 @@ def _report_status(exam: ExamClient, task: Task, run: DagRun | None) -> None:
     started = (ItemStatus.STARTED, ItemStatus.INPROGRESS)
     if task.is_scanning and exam.get_task(task.task_id).status in started:
         return
-    exam.report_task(task.task_id, status, task.progress, word)
+    exam.report_task(task.task_id, status, find_progress(task, run), word)
 
 
 def _find_word(task: Task, run: DagRun | None) -> str | None:
