@@ -39,11 +39,11 @@ class Plan:
     n_clients: Sequence[int] = (1, 10)
     n_rounds: int = 5
     duration_s: float = 1.5
-    rates_per_s: Sequence[float] = (2, 8)
+    rates_per_s: Sequence[float] = (1, 4)
     arrivals_s: float = 20.0
 
 
-QUICK = Plan(n_rounds=2, duration_s=1.0, rates_per_s=(4,), arrivals_s=5.0)
+QUICK = Plan(n_rounds=2, duration_s=1.0, rates_per_s=(2,), arrivals_s=5.0)
 
 
 @dataclass(frozen=True)
@@ -114,18 +114,19 @@ async def compare(plan: Plan) -> str:
     os.sched_setaffinity(0, {cores[0]})
     async with run_neighbours() as port:
         environ = aws_environ(StackConfig(aws_port=port)) | make_environ(port)
-        async with run_sides(environ, cores[1], max(plan.n_clients)) as sides:
+        async with run_sides(environ, str(cores[1]), max(plan.n_clients)) as sides:
             rows = await compare_warm(plan, sides)
-        arrivals = await measure_arrivals(environ, cores[1], plan.rates_per_s, plan.arrivals_s)
+        both = f"{cores[0]},{cores[1]}"
+        arrivals = await measure_arrivals(environ, both, plan.rates_per_s, plan.arrivals_s)
     return f"{make_table(_HEAD, rows)}\n\n{make_table(ARRIVALS_HEAD, arrivals)}"
 
 
 @asynccontextmanager
 async def run_sides(
-    environ: Mapping[str, str], core: int, n_clients: int
+    environ: Mapping[str, str], cores: str, n_clients: int
 ) -> AsyncIterator[dict[Kind, list[Side]]]:
     """Run all sides; the first of each kind is the one that others are compared with."""
-    known = environ, core, n_clients
+    known = environ, cores, n_clients
     async with AsyncExitStack() as stack:
         theirs = await stack.enter_async_context(run_server(*known))
         floor = await stack.enter_async_context(run_environments(*known, "floor", module=FLOOR))

@@ -2,7 +2,7 @@
 
 As Lambda does, a request gets an execution environment that is free, or else one that is started:
 its function is imported, and its clients are made, while the caller waits. Lambda's own way to
-there is not in it, and all environments share a core.
+there is not in it. There, each has a processor of its own; here, all share two.
 """
 
 from __future__ import annotations
@@ -85,20 +85,20 @@ async def send_arrivals(
 
 
 async def measure_arrivals(
-    environ: Mapping[str, str], core: int, rates_per_s: Sequence[float], duration_s: float
+    environ: Mapping[str, str], cores: str, rates_per_s: Sequence[float], duration_s: float
 ) -> list[list[str]]:
     """Return the rows of all rates; each begins with no environment."""
     rows = []
     for rate in rates_per_s:
         print(f"{rate} arrivals a second …", file=sys.stderr)
         times_s = draw_arrivals(rate, duration_s)
-        async with run_server(environ, core, 1) as theirs:
+        async with run_server(environ, cores, 1) as theirs:
             found = {"ScanHub's way": (await send_arrivals(theirs.callers[0], times_s), 0)}
         checkouts: dict[str, Path | None] = {"ours": ROOT, "ours, older": find_old()}
         for name, checkout in checkouts.items():
             if checkout is None:
                 continue
-            async with start_environments(environ, core, 0, checkout) as (path, _):
+            async with start_environments(environ, cores, 0, checkout) as (path, _):
                 pool = Pool(path)
                 found[name] = await send_arrivals(pool.call, times_s), pool.n_started
         rows += _make_rows(rate, found)

@@ -1,9 +1,9 @@
 """Lambda's execution environments: processes that run the real functions, one event at a time.
 
-    python -m benchmarks.requests_environment CORE SOCKET COUNT CHECKOUT
+    python -m benchmarks.requests_environment CORES SOCKET COUNT CHECKOUT
 
-All run on one core. They are forks of one process that has imported the functions; each makes its
-own clients of AWS and ScanHub with its first event. Each takes one connection of the socket and
+All run on the same cores. They are forks of one process that has imported the functions; each makes
+its own clients of AWS and ScanHub with its first event. Each takes one connection of the socket and
 answers JSON lines (function and event) with the function's answer. With a COUNT of 0, each
 connection starts an environment that imports its function with its first event, as a cold start
 does; nothing but Python's own modules is imported before.
@@ -89,9 +89,9 @@ def _tell_and_mute() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def main(core: int, path: str, n_environments: int, checkout: str) -> None:
+def main(cores: str, path: str, n_environments: int, checkout: str) -> None:
     """Tell that connections are accepted, and run environments."""
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, map(int, cores.split(",")))
     os.environ["_X_AMZN_TRACE_ID"] = TRACE_ID
     sys.path[:0] = [checkout, f"{checkout}/layers/workflow_manager"]
     with socket.socket(socket.AF_UNIX) as listener:
@@ -104,4 +104,4 @@ def main(core: int, path: str, n_environments: int, checkout: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])

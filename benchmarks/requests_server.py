@@ -1,6 +1,6 @@
 """A server that answers as ScanHub's workflow-manager did, and is built as that was.
 
-    python -m benchmarks.requests_server CORE
+    python -m benchmarks.requests_server CORES
 
 FastAPI in one process. Its `async def` endpoints call other services by blocking calls, each on a
 new connection, and check the caller's token at user-login-manager first, at every call. A scan
@@ -150,13 +150,13 @@ def _headers(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def main(core: int) -> None:
-    """Serve on a core until the input ends."""
-    os.sched_setaffinity(0, {core})
+def main(cores: str) -> None:
+    """Serve on these cores, such as ``0,1``, until the input ends."""
+    os.sched_setaffinity(0, map(int, cores.split(",")))
     with serve(app, open_socket(0)) as address:
         tell(address)
         sys.stdin.read()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1])

@@ -114,9 +114,9 @@ async def call_environment(streams: Streams, kind: Kind, id_: str, *, module: st
 
 
 @asynccontextmanager
-async def run_server(environ: Mapping[str, str], core: int, n_clients: int) -> AsyncIterator[Side]:
+async def run_server(environ: Mapping[str, str], cores: str, n_clients: int) -> AsyncIterator[Side]:
     """Run the server that is built ScanHub's way."""
-    with Child("requests_server", str(core), **environ) as child:
+    with Child("requests_server", cores, **environ) as child:
         address = await asyncio.to_thread(child.read)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         url = f"http://{address}{BASE_PATH}/"
@@ -132,7 +132,7 @@ async def run_server(environ: Mapping[str, str], core: int, n_clients: int) -> A
 
 @asynccontextmanager
 async def start_environments(
-    environ: Mapping[str, str], core: int, n_environments: int, checkout: Path = ROOT
+    environ: Mapping[str, str], cores: str, n_environments: int, checkout: Path = ROOT
 ) -> AsyncIterator[tuple[str, int]]:
     """Start execution environments; return the socket that they listen at, and their parent's pid.
 
@@ -145,9 +145,9 @@ async def start_environments(
     """
     with TemporaryDirectory() as folder:
         path = str(Path(folder, "socket"))
-        known = str(core), path, str(n_environments), str(checkout)
+        known = cores, path, str(n_environments), str(checkout)
         # Not this checkout's: the environment itself finds its functions.
-        with Child("requests_environment", *known, **environ | {"PYTHONPATH": ""}) as child:
+        with Child("requests_environment", *known, **{**environ, "PYTHONPATH": ""}) as child:
             await asyncio.to_thread(child.read)
             yield path, child.pid
             child.kill()
@@ -161,14 +161,14 @@ async def connect(path: str) -> Streams:
 @asynccontextmanager
 async def run_environments(
     environ: Mapping[str, str],
-    core: int,
+    cores: str,
     n_clients: int,
     name: str = "ours",
     checkout: Path = ROOT,
     module: str = "",
 ) -> AsyncIterator[Side]:
     """Run functions in as many execution environments as there are clients."""
-    async with start_environments(environ, core, n_clients, checkout) as (path, pid):
+    async with start_environments(environ, cores, n_clients, checkout) as (path, pid):
         every = [await connect(path) for _ in range(n_clients)]
         callers = [partial(call_environment, each, module=module) for each in every]
         yield Side(name, callers, psutil.Process(pid))
