@@ -72,6 +72,8 @@ def trigger_airflow(
         return
     match parse_key(command.data.key):
         case DagData(dag_id):
+            # The first that is used is made at the function's start.
+            _ = store.commit
             with look_ahead(lake, orchestrator, dag_id, [command.data]) as ahead:
                 dag_run_id, created = receive_dag_data(store, settings, dag_id, command.data, cause)
                 start_dag_run(

@@ -1,6 +1,7 @@
 """Bring exam-manager's definition of a workflow and our state of it together."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from workflow_manager.beside import Beside
@@ -62,12 +63,14 @@ def _read_both(
     list_tasks = store.list_tasks
     with Beside(partial(list_tasks, workflow_id)) as again:
         definition = fetch_workflow(exam, workflow_id, detail)
-    # Read behind the workflow, and still the same: no stale task passes a commit that only the
-    # workflow's version guards.
-    if _versions(again.wait()) == _versions(execution.graph.tasks):
+    # Read behind the workflow: no stale task passes a commit that only the workflow's version
+    # guards.
+    tasks = again.wait()
+    if _versions(tasks) == _versions(execution.graph.tasks):
         return execution, definition
-    # Somebody wrote in this moment.
-    return store.get_execution(workflow_id), fetch_workflow(exam, workflow_id, detail)
+    # Somebody wrote in this moment, and may have told exam-manager.
+    renewed = Execution(replace(execution.graph, tasks=tasks))
+    return renewed, fetch_workflow(exam, workflow_id, detail)
 
 
 def _versions(tasks: Mapping[str, Task]) -> dict[str, int]:
