@@ -109,7 +109,11 @@ def _start_dag(task: TaskOut, workflow: WorkflowOut, token: str) -> None:
         "user_token": token,
     }
     url = f"{os.environ['AIRFLOW_URL']}/api/v2/dags/{DAG_ID}/dagRuns"
-    body: dict[str, Any] = {"conf": conf, "dag_run_id": f"{DAG_ID}_{uuid4()}", "note": "Triggered via API"}
+    body: dict[str, Any] = {
+        "conf": conf,
+        "dag_run_id": f"{DAG_ID}_{uuid4()}",
+        "note": "Triggered via API",
+    }
     answer = requests.post(url, json=body, auth=("airflow", "airflow"), timeout=5)
     if answer.status_code != http.client.OK:
         raise HTTPException(answer.status_code, "Failed to trigger Airflow task.")
