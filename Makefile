@@ -275,7 +275,7 @@ benchmark-cold-start: setup ## Start of every function beside the usual Lambda; 
 	@$(BIN)/python -m benchmarks.cold_start $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 .PHONY: benchmark-requests
-benchmark-requests: setup ## Warm requests beside a server as ScanHub's; QUICK=1 for fewer, WRITE=1 into docs
+benchmark-requests: setup ## Requests beside a server as ScanHub's, and OLD=checkout; QUICK=1, WRITE=1 into docs
 	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.requests \
 	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
 

@@ -1,8 +1,10 @@
-"""Warm requests: our functions beside a server that is built like ScanHub's workflow-manager.
+"""Requests: our functions beside a server that is built like ScanHub's workflow-manager.
 
-    make benchmark-requests [QUICK=1] [WRITE=1]
+    make benchmark-requests [QUICK=1] [WRITE=1] [OLD=folder]
 
-The processes of the side that is measured run on one core, neighbours and clients on another.
+The first table's requests are warm. Those of the second come when they come, whether others are
+answered or not. ``OLD`` names an older checkout, whose functions take turns with ours. The
+processes of the side that is measured run on one core, neighbours and clients on another.
 docs/performance.md says what is measured and what is left out.
 """
 
@@ -12,16 +14,19 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import astuple, dataclass, replace
 from itertools import count
 
 from benchmarks.report import describe_machine, make_table, percentile, run_command, take_medians
-from benchmarks.requests_neighbours import SCAN, make_environ, make_id, run_neighbours
-from benchmarks.requests_sides import Caller, Kind, Side, run_environments, run_server
+from benchmarks.requests_arrivals import ARRIVALS_HEAD, measure_arrivals
+from benchmarks.requests_environment import FLOOR
+from benchmarks.requests_neighbours import make_environ, run_neighbours
+from benchmarks.requests_sides import Caller, Kind, Side, find_old, run_environments, run_server
 from local.config import StackConfig, StackError, aws_environ
 
-# Each request is for a new workflow.
+# Each request is about something new.
 _NUMBERS = count(1)
 _HEAD = ["request", "clients", "side"]
 _HEAD += ["answers/s", "ratio", "median ms", "ratio", "p99 ms", "ratio", "CPU ms", "ratio"]
@@ -29,14 +34,16 @@ _HEAD += ["answers/s", "ratio", "median ms", "ratio", "p99 ms", "ratio", "CPU ms
 
 @dataclass(frozen=True)
 class Plan:
-    """How many clients ask at once, how often and for how long [s]."""
+    """How many clients ask at once, how often and for how long [s], and how many come a second."""
 
-    n_clients: Sequence[int] = (1, 10, 50)
-    n_rounds: int = 3
-    duration_s: float = 3.0
+    n_clients: Sequence[int] = (1, 10)
+    n_rounds: int = 5
+    duration_s: float = 1.5
+    rates_per_s: Sequence[float] = (1, 4)
+    arrivals_s: float = 20.0
 
 
-QUICK = Plan(n_clients=(1, 10), n_rounds=2, duration_s=1.0)
+QUICK = Plan(n_rounds=2, duration_s=1.0, rates_per_s=(2,), arrivals_s=5.0)
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,10 @@ class Figures:
     cpu_ms: float
 
 
-async def warm_up(side: Side) -> None:
+async def warm_up(side: Side, kinds: Sequence[Kind]) -> None:
     """Let each client send all kinds of requests twice, so that nothing is built later."""
-    for caller in side.callers:
-        for kind in [*Kind, *Kind]:
-            await _call(caller, kind)
+    for kind in [*kinds, *kinds]:
+        await asyncio.gather(*(_call(caller, kind) for caller in side.callers))
 
 
 async def measure(
@@ -81,9 +87,9 @@ async def measure(
 
 
 async def _call(caller: Caller, kind: Kind) -> float:
-    task_id = make_id(next(_NUMBERS), SCAN)
+    id_ = kind.make_id(next(_NUMBERS))
     started_s = time.perf_counter()
-    await caller(kind, task_id)
+    await caller(kind, id_)
     return (time.perf_counter() - started_s) * 1e3
 
 
@@ -94,8 +100,8 @@ def sum_up(rounds: Sequence[tuple[Figures, list[float]]]) -> Figures:
     return replace(medians, p99_ms=percentile(every_ms, 99))
 
 
-async def compare(plan: Plan) -> list[list[str]]:
-    """Return the rows of what both sides do under all loads, taking turns.
+async def compare(plan: Plan) -> str:
+    """Return the tables of what all sides do under all loads, taking turns.
 
     Raises
     ------
@@ -106,30 +112,63 @@ async def compare(plan: Plan) -> list[list[str]]:
     if len(cores) < 2:
         raise StackError("Linux and two cores are needed: one is for what is measured alone.")
     os.sched_setaffinity(0, {cores[0]})
-    rows: list[list[str]] = []
     async with run_neighbours() as port:
         environ = aws_environ(StackConfig(aws_port=port)) | make_environ(port)
-        known = environ, cores[1], max(plan.n_clients)
-        async with run_server(*known) as theirs, run_environments(*known) as ours:
-            sides = theirs, ours
-            for side in sides:
-                await warm_up(side)
-            for kind, n in ((kind, n) for kind in Kind for n in plan.n_clients):
-                print(f"{kind.value}, {n} clients …", file=sys.stderr)
-                rounds = [
-                    [await measure(side, kind, n, plan.duration_s) for side in sides]
-                    for _ in range(plan.n_rounds)
-                ]
-                rows += make_rows(kind, n, *(sum_up(each) for each in zip(*rounds, strict=True)))
+        async with run_sides(environ, str(cores[1]), max(plan.n_clients)) as sides:
+            rows = await compare_warm(plan, sides)
+        both = f"{cores[0]},{cores[1]}"
+        arrivals = await measure_arrivals(environ, both, plan.rates_per_s, plan.arrivals_s)
+    return f"{make_table(_HEAD, rows)}\n\n{make_table(ARRIVALS_HEAD, arrivals)}"
+
+
+@asynccontextmanager
+async def run_sides(
+    environ: Mapping[str, str], cores: str, n_clients: int
+) -> AsyncIterator[dict[Kind, list[Side]]]:
+    """Run all sides; the first of each kind is the one that others are compared with."""
+    known = environ, cores, n_clients
+    async with AsyncExitStack() as stack:
+        theirs = await stack.enter_async_context(run_server(*known))
+        floor = await stack.enter_async_context(run_environments(*known, "floor", module=FLOOR))
+        mine = [await stack.enter_async_context(run_environments(*known))]
+        if old := find_old():
+            older = run_environments(*known, "ours, older", old)
+            mine.append(await stack.enter_async_context(older))
+        others = {kind: floor if kind is Kind.OBJECT else theirs for kind in Kind}
+        sides = {kind: [other, *mine] for kind, other in others.items()}
+        for side in (theirs, floor, *mine):
+            await warm_up(side, [kind for kind, some in sides.items() if side in some])
+        yield sides
+
+
+async def compare_warm(plan: Plan, sides: Mapping[Kind, Sequence[Side]]) -> list[list[str]]:
+    """Return the rows of all kinds of requests and numbers of clients."""
+    rows: list[list[str]] = []
+    for kind, n in ((kind, n) for kind in Kind for n in plan.n_clients):
+        print(f"{kind.value}, {n} clients …", file=sys.stderr)
+        rounds = [
+            [await measure(side, kind, n, plan.duration_s) for side in sides[kind]]
+            for _ in range(plan.n_rounds)
+        ]
+        figures = [sum_up(each) for each in zip(*rounds, strict=True)]
+        names = [side.name for side in sides[kind]]
+        rows += make_rows(kind, n, dict(zip(names, figures, strict=True)))
     return rows
 
 
-def make_rows(kind: Kind, n_clients: int, theirs: Figures, ours: Figures) -> list[list[str]]:
-    """Return a row for each side; ratios are to ScanHub's way."""
-    pairs = list(zip(astuple(theirs), astuple(ours), strict=True))
-    cells = [cell for other, _ in pairs for cell in (_format(other), "1")]
-    mine = [cell for other, own in pairs for cell in (_format(own), f"{own / other:.2f}")]
-    return [[kind.value, str(n_clients), "ScanHub's way", *cells], ["", "", "ours", *mine]]
+def make_rows(kind: Kind, n_clients: int, sides: Mapping[str, Figures]) -> list[list[str]]:
+    """Return a row for each side; ratios are to the first one."""
+    first = next(iter(sides.values()))
+    rows = []
+    for name, figures in sides.items():
+        pairs = zip(astuple(first), astuple(figures), strict=True)
+        cells = [
+            [_format(own), "1" if figures is first else f"{own / other:.2f}"]
+            for other, own in pairs
+        ]
+        rows.append([*([kind.value, str(n_clients)] if figures is first else ["", ""]), name])
+        rows[-1] += [cell for pair in cells for cell in pair]
+    return rows
 
 
 def _format(value: float) -> str:
@@ -140,8 +179,8 @@ def _format(value: float) -> str:
 def run(is_quick: bool) -> str:
     """Measure everything and return the report."""
     plan = QUICK if is_quick else Plan()
-    rows = asyncio.run(compare(plan))
-    return f"{describe_machine()}; medians of {plan.n_rounds} rounds.\n\n{make_table(_HEAD, rows)}"
+    tables = asyncio.run(compare(plan))
+    return f"{describe_machine()}; medians of {plan.n_rounds} rounds.\n\n{tables}"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """All services that a request calls, in one event loop: ScanHub's and AWS.
 
 Each answers after `DELAY_S`. ScanHub's services check the caller's token themselves by a call that
-takes as long, so they answer after twice that. Any number of calls run at once; the real services
+takes as long, so they answer after twice that, and so does Airflow, which keeps its users in a
+database. Any number of calls run at once; the real services
 would make some wait.
 
 ScanHub's documents are those of the laptop's stand-in, copied for each workflow: the stand-in
 itself takes a millisecond for an answer, and we would measure that.
 
 Workflow number n exists as soon as it is asked for: a scan, still to come, on a device of its own,
-and its reconstruction.
+and its reconstruction. Of those with an id from `make_processed_id`, our table has the scan's data.
 """
 
 from __future__ import annotations
@@ -18,17 +19,28 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from hashlib import md5
 from typing import Any, cast
 
+from local.config import DAG_ID
 from local.samples import BUCKET, TOKEN
 from local.scanhub.app import Settings as StandInSettings
 from local.scanhub.app import make_stand_in
 from local.scanhub.models import ExamOut, MRISequence, PatientOut
 from local.scanhub.server import HOST, open_socket
+from workflow_manager.domain.data_lake import ObjectVersion
+from workflow_manager.domain.definition import make_execution, make_tasks
+from workflow_manager.domain.entity import Cause
+from workflow_manager.domain.exam import ExamWorkflow
+from workflow_manager.settings import Settings
+from workflow_manager.stores.items import encode_entity
 
 DELAY_S = 0.005
 TABLE_NAME = "workflow-manager"
+# Of workflows that our table has already.
+_PROCESSED = 1 << 31
 WORKFLOW, SCAN, RECONSTRUCTION, EXAM, PATIENT, DEVICE, SEQUENCE, USER = range(1, 9)
 _TOKEN_HEADER = f"Bearer {TOKEN}"
 Item = dict[str, Any]
@@ -38,6 +50,11 @@ Answer = tuple[int, bytes]
 def make_id(number: int, kind: int) -> str:
     """Return the id of a workflow by its number, or of `SCAN`, `EXAM`, … that belong to it."""
     return f"{number:08x}-0000-4000-8000-{kind:012x}"
+
+
+def make_processed_id(number: int, kind: int) -> str:
+    """Return the same of a workflow whose scan has left its data."""
+    return make_id(number | _PROCESSED, kind)
 
 
 def make_document(text: str) -> bytes:
@@ -64,6 +81,24 @@ def _make_documents() -> dict[int, str]:
 
 
 _DOCUMENTS = _make_documents()
+# By their variable, which holds their name too.
+_SECRETS = {
+    "AIRFLOW_SECRET_ARN": json.dumps({"username": "us", "password": "secret"}),
+    "PATIENT_PSEUDONYM_SECRET_ARN": "a key of thirty-two characters..",
+}
+
+
+@cache
+def _make_processed_items() -> str:
+    """Return as JSON the items of workflow 0 once its scan has left its data."""
+    cause = Cause("operator", "benchmark", datetime(2026, 11, 29, tzinfo=UTC))
+    definition = ExamWorkflow.model_validate_json(make_document(make_id(0, WORKFLOW)))
+    settings = Settings()
+    execution = make_execution(definition, make_tasks(definition, settings.policy, cause.at), cause)
+    scan_id = make_id(0, SCAN)
+    execution.claim_for_scan(scan_id, settings.policy, cause)
+    execution.complete(scan_id, ObjectVersion(bucket=BUCKET, key="raw.h5", version_id="1"), cause)
+    return json.dumps([encode_entity(each, settings) for each in execution.changes.entities])
 
 
 class UnknownRequestError(Exception):
@@ -93,6 +128,8 @@ class MemoryTable:
                 found = [self._find(key) for key in wanted["Keys"]]
                 items = [item for item in found if item]
                 return 200, {"Responses": {name: items}, "UnprocessedKeys": {}}
+            case "Query":
+                return 200, {"Items": self._query(request)}
             case "PutItem":
                 return self._write([request], "ConditionalCheckFailedException")
             case "TransactWriteItems":
@@ -110,8 +147,27 @@ class MemoryTable:
             return 400, told | {"CancellationReasons": reasons}
         for put in puts:
             item = put["Item"]
-            self._partitions.setdefault(item["PK"]["S"], {})[item["SK"]["S"]] = item
+            self._partition(item["PK"]["S"])[item["SK"]["S"]] = item
         return 200, {}
+
+    def _query(self, request: Item) -> list[Item]:
+        values = {name: each["S"] for name, each in request["ExpressionAttributeValues"].items()}
+        partition = sorted(self._partition(values[":pk"]).items())
+        match request["KeyConditionExpression"]:
+            case "PK = :pk AND begins_with(SK, :prefix)":
+                return [item for sk, item in partition if sk.startswith(values[":prefix"])]
+            case "PK = :pk AND SK >= :first":
+                return [item for sk, item in partition if sk >= values[":first"]]
+        raise UnknownRequestError(request["KeyConditionExpression"])
+
+    def _partition(self, pk: str) -> dict[str, Item]:
+        if pk not in self._partitions:
+            self._partitions[pk] = {}
+            kind, _, id_ = pk.partition("#")
+            if kind == "WORKFLOW" and int(id_[:8], 16) & _PROCESSED:
+                found = json.loads(_make_processed_items().replace("00000000-", id_[:9]))
+                self._partitions[pk] = {item["SK"]["S"]: item for item in found}
+        return self._partitions[pk]
 
     def _holds(self, put: Item) -> bool:
         there, condition = self._find(put["Item"]), put.get("ConditionExpression")
@@ -125,7 +181,7 @@ class MemoryTable:
         raise UnknownRequestError(str(condition))
 
     def _find(self, key: Item) -> Item | None:
-        return self._partitions.get(key["PK"]["S"], {}).get(key["SK"]["S"])
+        return self._partition(key["PK"]["S"]).get(key["SK"]["S"])
 
 
 @dataclass(frozen=True)
@@ -153,12 +209,20 @@ class Neighbours:
                 return *_answer_scanhub(call, "userlogin", []), DELAY_S
             case ["api", "v1", service, *rest]:
                 return *_answer_scanhub(call, service, rest), 2 * DELAY_S
+            case ["api", "v2", "dags", dag_id, *rest]:
+                return *_answer_airflow(call, dag_id, rest), 2 * DELAY_S
+            case ["auth", "token"]:
+                return *_say(201, {"access_token": "airflow"}), 2 * DELAY_S
+            case [_, "upload", *_]:
+                return 206, b"\x89HDF\r\n\x1a\n" + bytes(64), DELAY_S
         return 404, b"", DELAY_S
 
     def _answer_aws(self, target: str, request: dict[str, Any]) -> Answer:
         service, _, operation = target.partition(".")
         if service.startswith("DynamoDB"):
             return _say(*self._table.answer(operation, request))
+        if service == "secretsmanager":
+            return _say(200, {"SecretString": _SECRETS[request["SecretId"]]})
         digest = md5(request["MessageBody"].encode(), usedforsecurity=False).hexdigest()
         return _say(200, {"MessageId": digest, "MD5OfMessageBody": digest})
 
@@ -169,7 +233,7 @@ class Neighbours:
                 status, body, delay_s = self.answer(call)
                 await asyncio.sleep(delay_s)
                 head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n"
-                head += "x-amzn-RequestId: benchmark\r\n"
+                head += "x-amzn-RequestId: benchmark\r\nx-amz-request-id: benchmark\r\n"
                 writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         except ConnectionError:
             pass
@@ -179,6 +243,13 @@ class Neighbours:
 
 def _say(status: int, content: Any) -> Answer:
     return status, json.dumps(content).encode()
+
+
+def _answer_airflow(call: Call, dag_id: str, rest: list[str]) -> Answer:
+    if rest:
+        run = {"dag_id": dag_id, "dag_run_id": json.loads(call.body)["dag_run_id"]}
+        return _say(200, run | {"state": "queued"})
+    return _say(200, {"dag_id": dag_id, "is_paused": False, "tags": [{"name": "accepts:ismrmrd"}]})
 
 
 def _answer_scanhub(call: Call, service: str, rest: list[str]) -> Answer:
@@ -233,6 +304,9 @@ def make_environ(port: int) -> dict[str, str]:
         "AWS_ENDPOINT_URL": url,
         "QUEUE_URL": f"{url}/queue",
         "CHANGE_QUEUE_URL": f"{url}/queue",
+        "AIRFLOW_URL": url,
+        "DEFAULT_RECONSTRUCTION_DAG": DAG_ID,
+        **{name: name for name in _SECRETS},
         "TABLE_NAME": TABLE_NAME,
         "BUCKET_NAME": BUCKET,
     }

@@ -1,10 +1,11 @@
 """A server that answers as ScanHub's workflow-manager did, and is built as that was.
 
-    python -m benchmarks.requests_server CORE
+    python -m benchmarks.requests_server CORES
 
 FastAPI in one process. Its `async def` endpoints call other services by blocking calls, each on a
 new connection, and check the caller's token at user-login-manager first, at every call. A scan
-follows ScanHub's order of calls of 2025-03. We wrote it from what was seen on the wire. It prints
+follows ScanHub's order of calls of 2025-03, a DAG that of 2026-02, for that of 2025-03 only
+simulated it. We wrote it from what was seen on the wire. It prints
 its port and serves until its input ends.
 """
 
@@ -17,12 +18,14 @@ import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import requests
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import OAuth2PasswordBearer
 
 from benchmarks.child import tell
+from local.config import DAG_ID
 from local.scanhub.models import (
     AcquisitionLimits,
     Commands,
@@ -33,6 +36,7 @@ from local.scanhub.models import (
     PatientOut,
     SequenceParameters,
     TaskOut,
+    TaskType,
     User,
     WorkflowOut,
 )
@@ -69,13 +73,16 @@ async def hello(_: Token) -> dict[str, str]:
 
 @app.post(PREFIX + "/trigger_task/{task_id}/")
 async def trigger_task(task_id: str, token: Token) -> dict[str, Any]:
-    """Start a scan."""
+    """Start a task."""
     task = TaskOut(**_get("EXAM", f"exam/task/{task_id}", token))
     workflow = WorkflowOut(**_get("EXAM", f"exam/workflow/{task.workflow_id}", token))
     exam = ExamOut(**_get("EXAM", f"exam/{workflow.exam_id}", token))
     patient = PatientOut(**_get("PATIENT", f"patient/{exam.patient_id}", token))
     _put_status(task, ItemStatus.STARTED, token)
-    _start_scan(task, exam, patient, token)
+    if task.type is TaskType.RECONSTRUCTION_TASK:
+        _start_dag(task, workflow, token)
+    else:
+        _start_scan(task, exam, patient, token)
     return {"status": "success", "data": "ok"}
 
 
@@ -90,6 +97,26 @@ def _put_status(task: TaskOut, status: ItemStatus, token: str) -> None:
     task.status = status
     url, body = _url("EXAM", f"exam/task/{task.id}"), task.model_dump_json()
     requests.put(url, data=body, headers=_headers(token), timeout=TIMEOUT_S)
+
+
+def _start_dag(task: TaskOut, workflow: WorkflowOut, token: str) -> None:
+    source = TaskOut(**_get("EXAM", f"exam/task/{workflow.tasks[0].id}", token))
+    _put_status(task, ItemStatus.INPROGRESS, token)
+    conf = {
+        "directory": f"/upload/{source.id}",
+        "file_name": "raw.h5",
+        "workflow_manager_endpoint": f"https://localhost{PREFIX}/result_ready/{task.id}",
+        "user_token": token,
+    }
+    url = f"{os.environ['AIRFLOW_URL']}/api/v2/dags/{DAG_ID}/dagRuns"
+    body: dict[str, Any] = {
+        "conf": conf,
+        "dag_run_id": f"{DAG_ID}_{uuid4()}",
+        "note": "Triggered via API",
+    }
+    answer = requests.post(url, json=body, auth=("airflow", "airflow"), timeout=5)
+    if answer.status_code != http.client.OK:
+        raise HTTPException(answer.status_code, "Failed to trigger Airflow task.")
 
 
 def _start_scan(task: TaskOut, exam: ExamOut, patient: PatientOut, token: str) -> None:
@@ -127,13 +154,13 @@ def _headers(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def main(core: int) -> None:
-    """Serve on a core until the input ends."""
-    os.sched_setaffinity(0, {core})
+def main(cores: str) -> None:
+    """Serve on these cores, such as ``0,1``, until the input ends."""
+    os.sched_setaffinity(0, map(int, cores.split(",")))
     with serve(app, open_socket(0)) as address:
         tell(address)
         sys.stdin.read()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1])

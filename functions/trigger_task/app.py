@@ -38,10 +38,12 @@ def trigger_task(
     A call that the same user repeats within 10 s, or while his first call is at work, is answered
     with the attempt that the first one has started.
     """
-    if empty := find_empty_answer(exam, task_id):
+    definition = exam.get_task(task_id)
+    if empty := find_empty_answer(definition):
         return empty
     ports = (store, queue, exam, scan, give_clock(), give_settings())
-    task = use_case(*ports, task_id, caller.token, caller.cause, expected_attempt)
+    on_behalf = caller.token, caller.cause
+    task = use_case(*ports, task_id, *on_behalf, expected_attempt, definition=definition)
     return view_started_task(task)
 
 

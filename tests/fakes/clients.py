@@ -92,6 +92,9 @@ class FakeExam:
             raise NeighbourRefusedError(f"Failed to fetch task with id={task_id}", 404, is_own=True)
         return self.tasks[task_id]
 
+    def get_record(self, task_id: str) -> dict[str, Any]:
+        return self.get_task(task_id).model_dump(mode="json")
+
     def get_result(self, result_id: str) -> ExamResult:
         self._fail("get_result")
         results = {each.id: each for task in self.tasks.values() for each in task.results}
@@ -127,6 +130,7 @@ class FakeExam:
         status: ItemStatus | None = None,
         progress: int | None = None,
         word: str | None = None,
+        record: dict[str, Any] | None = None,
     ) -> None:
         self._fail("report_task")
         if task_id not in self.tasks:

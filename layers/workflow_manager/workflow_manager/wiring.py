@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     )
     from workflow_manager.secrets import Credentials
     from workflow_manager.settings import Settings
-    from workflow_manager.stores.task_memory import TaskMemory
 
 
 AWS_TOTAL_S = 10
@@ -43,10 +42,7 @@ T = TypeVar("T")
 
 def build_store(settings: "Settings | None" = None) -> "WorkflowStore":
     """Return state in DynamoDB."""
-    from workflow_manager.stores.dynamodb import DynamoDBStore
-
-    client = _aws_client("dynamodb")
-    return DynamoDBStore(client, settings or get_settings(), memory=_task_memory())
+    return _build_store(settings) if settings else _store()
 
 
 def build_lake(settings: "Settings | None" = None) -> "DataLake":
@@ -193,16 +189,25 @@ def _aws_client(service: "AwsService") -> Any:
     from workflow_manager.aws import build_aws_client
 
     config = Config(
-        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        # Of a transaction, botocore's own check takes a third of the time; DynamoDB looks itself.
+        parameter_validation=service != "dynamodb",
     )
     return build_aws_client(service, config, AWS_TOTAL_S)
 
 
-@cache
-def _task_memory() -> "TaskMemory":
-    from workflow_manager.stores.task_memory import TaskMemory
+def _build_store(settings: "Settings") -> "WorkflowStore":
+    from workflow_manager.stores.dynamodb import DynamoDBStore
 
-    return TaskMemory()
+    return DynamoDBStore(_aws_client("dynamodb"), settings)
+
+
+@cache
+def _store() -> "WorkflowStore":
+    # It knows when it has marked the lists last, and the tasks of a board: not each call does it anew.
+    return _build_store(get_settings())
 
 
 @cache
@@ -303,7 +308,7 @@ def _pseudonym_key(secret_arn: str) -> "SecretStr":
 
 _KEPT = (
     _aws_client,
-    _task_memory,
+    _store,
     build_idempotency_store,
     _s3_client,
     _http_client,

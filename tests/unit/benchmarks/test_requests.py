@@ -14,8 +14,8 @@ class CountingSide:
         self.callers = [partial(self.call, n) for n in range(3)]
         self.cpu_s = 0
 
-    async def call(self, n: int, kind: Kind, task_id: str) -> None:
-        self.calls.append((n, kind, task_id))
+    async def call(self, n: int, kind: Kind, id_: str) -> None:
+        self.calls.append((n, kind, id_))
 
     def read_cpu_s(self) -> float:
         self.cpu_s += 1
@@ -45,17 +45,17 @@ def test_measure_counts_each_call_of_the_clients_that_ask(run: Run) -> None:
 def test_warm_up_asks_for_everything_twice_about_new_workflows(run: Run) -> None:
     side: Any = CountingSide()
 
-    run(warm_up(side))
+    run(warm_up(side, [Kind.SCAN, Kind.DAG]))
 
-    _, kinds, task_ids = zip(*side.calls, strict=True)
-    assert kinds == (*Kind, *Kind) * 3
-    assert len(set(task_ids)) == len(task_ids)
+    _, kinds, ids = zip(*side.calls, strict=True)
+    assert kinds == (*[Kind.SCAN] * 3, *[Kind.DAG] * 3) * 2
+    assert len(set(ids)) == len(ids)
 
 
-def test_rows_show_ratios_to_scanhubs_way() -> None:
-    theirs, ours = Figures(50, 1, 20, 2), Figures(250, 1, 4, 2)
+def test_rows_show_ratios_to_the_first_side() -> None:
+    sides = {"ScanHub's way": Figures(50, 1, 20, 2), "ours": Figures(250, 1, 4, 2)}
 
-    assert make_rows(Kind.HELLO, 50, theirs, ours) == [
+    assert make_rows(Kind.HELLO, 50, sides) == [
         ["GET hello", "50", "ScanHub's way", "50.0", "1", "1.00", "1", "20.0", "1", "2.00", "1"],
         ["", "", "ours", "250", "5.00", "1.00", "1.00", "4.00", "0.20", "2.00", "1.00"],
     ]

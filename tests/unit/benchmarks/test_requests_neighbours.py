@@ -7,6 +7,7 @@ from benchmarks.requests_neighbours import (
     DELAY_S,
     EXAM,
     PATIENT,
+    RECONSTRUCTION,
     SCAN,
     WORKFLOW,
     Call,
@@ -15,6 +16,7 @@ from benchmarks.requests_neighbours import (
     UnknownRequestError,
     make_document,
     make_id,
+    make_processed_id,
     read_call,
 )
 from local.samples import TOKEN
@@ -22,6 +24,7 @@ from tests.unit.benchmarks.conftest import Run
 from workflow_manager.domain.exam import Exam, ExamTask, ExamWorkflow, ItemStatus, Patient
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
+BY_PK = {":pk": {"S": "a"}}
 
 
 def make_call(path: str, token: str = TOKEN, body: bytes = b"", target: str = "") -> Call:
@@ -47,6 +50,7 @@ def is_still(read: int) -> dict[str, Any]:
     [
         (f"/api/v1/exam/task/{make_id(7, SCAN)}", TOKEN, 200, 2 * DELAY_S),
         (f"/api/v1/exam/task/{make_id(7, SCAN)}", "another", 401, 2 * DELAY_S),
+        ("/api/v2/dags/a", TOKEN, 200, 2 * DELAY_S),
         ("/api/v1/userlogin/getcurrentuser", TOKEN, 200, DELAY_S),
         ("/api/v1/userlogin/getcurrentuser", "another", 401, DELAY_S),
         ("/", TOKEN, 404, DELAY_S),
@@ -114,12 +118,31 @@ def test_the_table_returns_of_several_items_those_that_are_there() -> None:
     assert [item["PK"] for item in answer["Responses"]["any"]] == [KEY["PK"]]
 
 
+def test_the_table_has_the_state_of_a_workflow_whose_scan_has_left_its_data() -> None:
+    workflow_id = make_processed_id(7, WORKFLOW)
+    request = {
+        "KeyConditionExpression": "PK = :pk AND begins_with(SK, :prefix)",
+        "ExpressionAttributeValues": {
+            ":pk": {"S": f"WORKFLOW#{workflow_id}"},
+            ":prefix": {"S": "TASK#"},
+        },
+    }
+
+    _, answer = MemoryTable().answer("Query", request)
+
+    found = {item["task_id"]["S"]: item["status"]["S"] for item in answer["Items"]}
+    assert found == {
+        make_processed_id(7, SCAN): "COMPLETED",
+        make_processed_id(7, RECONSTRUCTION): "PENDING",
+    }
+
+
 @pytest.mark.parametrize(
     ("operation", "request_"),
     [
         ("Scan", {}),
         ("PutItem", {"Item": KEY, "ConditionExpression": "size(PK) > 1"}),
-        ("Query", {"KeyConditionExpression": "PK = :pk"}),
+        ("Query", {"KeyConditionExpression": "PK = :pk", "ExpressionAttributeValues": BY_PK}),
     ],
 )
 def test_the_table_refuses_what_it_does_not_know(operation: str, request_: dict[str, Any]) -> None:

@@ -35,8 +35,9 @@ from workflow_manager.domain.errors import (
     UpstreamTimeoutError,
 )
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus, TaskType
-from workflow_manager.domain.execution import SCAN_START_LEASE_S
+from workflow_manager.domain.execution import SCAN_START_LEASE_S, Execution
 from workflow_manager.domain.task import TaskStatus
+from workflow_manager.domain.task_graph import TaskGraph
 from workflow_manager.services.cancel_task import cancel_task
 from workflow_manager.services.cancel_workflow import cancel_workflow
 from workflow_manager.services.process_workflow import process_workflow
@@ -433,6 +434,24 @@ def test_trigger_task_that_was_overtaken_does_not_take_over_what_was_true_before
     # Then there is one rescan, whatever the first one had read
     assert len(world.scan.starts) == 2
     assert get_task(world, SCAN_ID).attempt == 2
+
+
+def test_tasks_that_are_older_than_their_workflow_pass_no_commit(
+    world: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given one read of both, in which a commit shows in the workflow alone: it is no snapshot
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    known = world.store.get_execution(WORKFLOW_ID)
+    assert known is not None
+    pending = {**known.graph.tasks, SCAN_ID: known.graph.tasks[SCAN_ID].evolve(status="PENDING")}
+    stale = {each: task.evolve(version=0) for each, task in pending.items()}
+    torn = Execution(TaskGraph(known.graph.workflow, stale))
+    monkeypatch.setattr(world.store, "get_execution_at_once", lambda _: torn)
+
+    # When, Then
+    with pytest.raises(InvalidTransitionError):
+        call(trigger_task, world, SCAN_ID, TOKEN, at(30, "another"))
+    assert len(world.scan.starts) == 1
 
 
 def test_trigger_task_outlives_the_report_of_the_last_scan_that_comes_late(

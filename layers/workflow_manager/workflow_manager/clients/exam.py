@@ -78,25 +78,30 @@ class HttpExamClient(ExamHttp):
         detail = "Failed to fetch exams of the patient"
         return self._read(_PatientExams, f"all/{quote_segment(patient_id)}", detail).root
 
+    def get_record(self, task_id: str) -> dict[str, Any]:
+        """Return a task with all that exam-manager has of it."""
+        detail = task_detail(task_id)
+        task = read_json(self._get(f"task/{quote_segment(task_id)}", detail), detail)
+        if not isinstance(task, dict):
+            raise UpstreamError(detail)
+        # It would take the PUT, and break the task.
+        refuse_foreign(task, EXAM_MANAGER, self.contract)
+        return task
+
     def report_task(
         self,
         task_id: str,
         status: ItemStatus | None = None,
         progress: int | None = None,
         word: str | None = None,
+        record: dict[str, Any] | None = None,
     ) -> None:
         """Change status, progress and our line of a task's comment, and leave the rest as it is.
 
         It knows neither failure nor cancel: NEW lets the operator start again, and our line says
         why.
         """
-        detail = task_detail(task_id)
-        path = f"task/{quote_segment(task_id)}"
-        task = read_json(self._get(path, detail), detail)
-        if not isinstance(task, dict):
-            raise UpstreamError(detail)
-        # It would take the PUT, and break the task.
-        refuse_foreign(task, EXAM_MANAGER, self.contract)
+        task = self.get_record(task_id) if record is None else record
         # The PUT overwrites everything, so that even what we do not know has to go back.
         changed = task | {"comment": put_word(_read_comment(task), word)}
         if status is not None:
@@ -104,6 +109,7 @@ class HttpExamClient(ExamHttp):
             changed |= {"status": said.value, "progress": progress}
         elif changed == task or is_under_scan(task.get("type"), task.get("progress")):
             return
+        path = f"task/{quote_segment(task_id)}"
         self._change("PUT", path, changed, f"Failed to update task with id={task_id}")
 
     def report_run(self, task_id: str, told: ToldRun) -> list[str]:

@@ -101,23 +101,30 @@ class HttpExamClient2026(ExamHttp):
         found = self._read(ExamsAnswer, f"all/{quote_segment(patient_id)}", detail)
         return [each.to_exam() for each in found.root]
 
+    def get_record(self, task_id: str) -> dict[str, Any]:
+        """Return a task with all that exam-manager has of it."""
+        detail = task_detail(task_id)
+        response = self._get(f"task/{quote_segment(task_id)}", detail)
+        return require_task(read_json(response, detail), detail)
+
     def report_task(
         self,
         task_id: str,
         status: ItemStatus | None = None,
         progress: int | None = None,
         word: str | None = None,
+        record: dict[str, Any] | None = None,
     ) -> None:
         """Change status and progress of a task, which has no comment for a word."""
         if status is None:
             return
-        path, detail = f"task/{quote_segment(task_id)}", task_detail(task_id)
-        task = require_task(read_json(self._get(path, detail), detail), detail)
+        task = self.get_record(task_id) if record is None else record
         is_dag = task["task_type"] == DAG
         said = ItemStatus.INPROGRESS if is_dag and status is ItemStatus.STARTED else status
         # The PUT resets what is left out, and takes another type for the end of the task: all goes
         # back as it came.
         changed = task | {"status": said.value, "progress": progress}
+        path = f"task/{quote_segment(task_id)}"
         self._change("PUT", path, changed, f"Failed to update task with id={task_id}")
 
     def report_run(self, task_id: str, told: ToldRun) -> list[str]:

@@ -9,7 +9,6 @@ from workflow_manager.contract import Contract, get_contract
 from workflow_manager.domain.exam import ExamTask
 from workflow_manager.domain.task import Task
 from workflow_manager.http.task_schemas import TaskView
-from workflow_manager.ports import ExamClient
 
 # What makes a scan of an acquisition: without either, ScanHub does nothing, and says so by 204. A
 # sequence of "" is a scan that lacks it.
@@ -58,15 +57,9 @@ def view_started_task(task: Task) -> BaseModel:
     return StartedRunView(data=task.dag_run_id or "", task=view)
 
 
-def find_empty_answer(exam: ExamClient, task_id: str) -> Response | None:
-    """Return the answer to an acquisition that has nothing to scan; None: it has, or is none.
-
-    Raises
-    ------
-    UpstreamError
-        Exam-manager does not say.
-    """
-    if get_contract() is Contract.MARCH_2025 or _has_a_scan(exam.get_task(task_id)):
+def find_empty_answer(definition: ExamTask) -> Response | None:
+    """Return the answer to an acquisition that has nothing to scan; None: it has, or is none."""
+    if get_contract() is Contract.MARCH_2025 or _has_a_scan(definition):
         return None
     return Response(status_code=204)
 

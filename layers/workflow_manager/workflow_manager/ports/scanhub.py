@@ -48,12 +48,16 @@ class ExamClient(Protocol):
     def list_exams(self, patient_id: str) -> list[PatientExam]:
         """Return all exams of a patient; empty if exam-manager knows of none."""
 
+    def get_record(self, task_id: str) -> dict[str, Any]:
+        """Return a task with all that exam-manager has of it, for `report_task`."""
+
     def report_task(
         self,
         task_id: str,
         status: ItemStatus | None = None,
         progress: int | None = None,
         word: str | None = None,
+        record: dict[str, Any] | None = None,
     ) -> None:
         """Change status, progress and our line of a task's comment, and leave the rest as it is.
 
@@ -63,6 +67,8 @@ class ExamClient(Protocol):
             None leaves both to device-manager: the line changes, unless a scan is under way there.
         word
             For the operator (`put_word`), where tasks have a comment; None takes our line out.
+        record
+            The task from `get_record`, asked for just now; None asks for it.
         """
 
     def report_run(self, task_id: str, told: ToldRun) -> list[str]:

@@ -27,6 +27,9 @@ class WorkflowStore(Protocol):
     def get_execution(self, workflow_id: str) -> Execution | None:
         """Return a workflow with its tasks, or None if it was never processed."""
 
+    def get_execution_at_once(self, workflow_id: str) -> Execution | None:
+        """Return a workflow with its tasks in one read, or None: a task may be older than it."""
+
     def list_tasks(self, workflow_id: str) -> dict[str, Task]:
         """Return the tasks of a workflow by id, in the order of their definition."""
 

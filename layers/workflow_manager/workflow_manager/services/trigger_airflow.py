@@ -22,6 +22,7 @@ from workflow_manager.ports import (
     WorkflowStore,
 )
 from workflow_manager.settings import Settings
+from workflow_manager.steps.runs.look_ahead import look_ahead
 from workflow_manager.steps.runs.receive_dag_data import receive_dag_data
 from workflow_manager.steps.runs.start_dag_run import start_dag_run
 from workflow_manager.steps.scans.receive_acquisition import receive_acquisition
@@ -71,20 +72,24 @@ def trigger_airflow(
         return
     match parse_key(command.data.key):
         case DagData(dag_id):
-            dag_run_id, created = receive_dag_data(store, settings, dag_id, command.data, cause)
-            start_dag_run(
-                store,
-                lake,
-                queue,
-                orchestrator,
-                exam,
-                clock,
-                settings,
-                dag_run_id,
-                cause,
-                command.at,
-                created,
-            )
+            # The first that is used is made at the function's start.
+            _ = store.commit
+            with look_ahead(lake, orchestrator, dag_id, [command.data]) as ahead:
+                dag_run_id, created = receive_dag_data(store, settings, dag_id, command.data, cause)
+                start_dag_run(
+                    store,
+                    lake,
+                    queue,
+                    orchestrator,
+                    exam,
+                    clock,
+                    settings,
+                    dag_run_id,
+                    cause,
+                    command.at,
+                    created,
+                    ahead,
+                )
         case AcquisitionData() as target:
             _receive_acquisition(store, queue, exam, settings, target, command, cause)
 

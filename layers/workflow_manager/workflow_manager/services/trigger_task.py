@@ -9,7 +9,7 @@ from workflow_manager.domain.errors import (
     InvalidInputError,
     InvalidTransitionError,
 )
-from workflow_manager.domain.exam import Exam, ItemStatus
+from workflow_manager.domain.exam import Exam, ExamTask, ItemStatus
 from workflow_manager.domain.execution import Execution
 from workflow_manager.domain.task import Task, TaskStatus
 from workflow_manager.ports import (
@@ -21,7 +21,8 @@ from workflow_manager.ports import (
 )
 from workflow_manager.settings import Settings
 from workflow_manager.steps.patients.know_patient import note_patient
-from workflow_manager.steps.patients.load_limits import load_patient, make_limits
+from workflow_manager.steps.patients.load_limits import make_limits
+from workflow_manager.steps.patients.patient_ahead import PatientAhead
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
 from workflow_manager.steps.scans.claim_device import claim_device
 from workflow_manager.steps.scans.handle_device_task import handle_device_task
@@ -72,11 +73,13 @@ def trigger_task(
     cause: Cause,
     expected_attempt: int | None = None,
     known: Task | None = None,
+    definition: ExamTask | None = None,
 ) -> Task:
     """Start a task that is pending, or anew as its next attempt if it has ended.
 
-    Neighbours are asked in ScanHub's order: task, workflow, exam, patient. A call that is repeated
-    returns the attempt that it has started before.
+    Neighbours are asked in ScanHub's order: task, workflow, exam, patient. Exam and patient of a
+    workflow that was processed before are asked for beside it; what fails first in that order is
+    the answer. A call that is repeated returns the attempt that it has started before.
 
     Parameters
     ----------
@@ -86,6 +89,8 @@ def trigger_task(
         The task's attempt as the caller knows it, 0 before the first: only the next is started.
     known
         The task as the calling use case knows it.
+    definition
+        The task as exam-manager has just shown it; None asks for it.
 
     Returns
     -------
@@ -100,17 +105,27 @@ def trigger_task(
     InvalidInputError
         It is not known whose data it takes, or there is none.
     """
-    definition = exam.get_task(task_id)
+    definition = definition or exam.get_task(task_id)
     if definition.is_template or definition.workflow_id is None:
         raise ConflictError("The task is a template: make a task of it first.")
     if definition.status is ItemStatus.DELETED:
         raise ConflictError("The task was deleted in exam-manager.")
-    with tell_refusal(store, exam, definition.workflow_id, definition.id):
-        execution = _load(store, exam, settings, definition.workflow_id, definition.id, cause)
+    refusal = tell_refusal(store, exam, definition.workflow_id, definition.id)
+    with refusal, PatientAhead(exam, scan) as patient:
+        execution = load_execution(
+            store,
+            exam,
+            settings,
+            definition.workflow_id,
+            cause,
+            NO_WORKFLOW,
+            renewed_task_id=definition.id,
+            tell_exam=patient.ask,
+        )
         exam_id = execution.graph.workflow.exam_id
         task = execution.graph.tasks.get(definition.id)
         with look_ahead(store, scan, task) as ahead:
-            found = load_patient(exam, scan, exam_id)
+            found = patient.load(exam_id)
             seen = known or task
             if seen is None:
                 raise ConflictError("Exam-manager lists the task with no workflow: try again.")

@@ -50,8 +50,6 @@ class DynamoDBStore:
         Names the table and says how long things are kept.
     clock
         Tells the time [s since 1970].
-    memory
-        Of tasks that were shown lately; None: it begins with this store.
     """
 
     def __init__(
@@ -59,11 +57,10 @@ class DynamoDBStore:
         client: Any,
         settings: Settings,
         clock: Callable[[], float] = time.time,
-        memory: TaskMemory | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._memory = memory or TaskMemory()
+        self._memory = TaskMemory()
         self._table = Table(client, settings.table_name)
         self._list_mark = ListMark(self._table, clock)
 
@@ -79,6 +76,17 @@ class DynamoDBStore:
         if workflow is None:
             return None
         return Execution(TaskGraph(workflow, self.list_tasks(workflow_id)))
+
+    def get_execution_at_once(self, workflow_id: str) -> Execution | None:
+        """Return a workflow with its tasks in one read, or None: a task may be older than it."""
+        head = items.workflow_key(workflow_id)
+        found = list(self._query_tasks_and_head(workflow_id))
+        workflow = next((item for item in found if item["SK"]["S"] == head.sk), None)
+        if workflow is None:
+            return None
+        tasks = (item for item in found if item["SK"]["S"].startswith(items.TASK_PREFIX))
+        by_id = items.order_tasks(decode_entity(Task, item) for item in tasks)
+        return Execution(TaskGraph(decode_entity(Workflow, workflow), by_id))
 
     def list_tasks(self, workflow_id: str) -> dict[str, Task]:
         """Return the tasks of a workflow by id, in the order of their definition."""
@@ -250,15 +258,7 @@ class DynamoDBStore:
 
     def _renew(self, workflow_id: str, at: datetime) -> None:
         # Tasks, and the workflow's own item behind them; the version stays, so nobody conflicts.
-        found = self._table.query(
-            ConsistentRead=True,
-            KeyConditionExpression="PK = :pk AND SK >= :first",
-            ExpressionAttributeValues={
-                ":pk": {"S": items.workflow_key(workflow_id).pk},
-                ":first": {"S": items.TASK_PREFIX},
-            },
-        )
-        for item in found:
+        for item in self._query_tasks_and_head(workflow_id):
             known = item.get("expires_at", {}).get("N")
             is_task = item["SK"]["S"].startswith(items.TASK_PREFIX)
             fresh = renewed_expiry(
@@ -272,6 +272,16 @@ class DynamoDBStore:
             except VersionConflictError:
                 # Whoever changed it has renewed it too.
                 continue
+
+    def _query_tasks_and_head(self, workflow_id: str) -> Iterator[Item]:
+        return self._table.query(
+            ConsistentRead=True,
+            KeyConditionExpression="PK = :pk AND SK >= :first",
+            ExpressionAttributeValues={
+                ":pk": {"S": items.workflow_key(workflow_id).pk},
+                ":first": {"S": items.TASK_PREFIX},
+            },
+        )
 
     def _put_entity(self, entity: Entity, begun: Collection[str]) -> Item:
         item = encode_entity(entity, self._settings)

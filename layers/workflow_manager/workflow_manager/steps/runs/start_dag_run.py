@@ -1,6 +1,7 @@
 """Start a pending run in Airflow: the only place that does."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,10 +36,11 @@ from workflow_manager.ports import (
 from workflow_manager.settings import Settings
 from workflow_manager.steps.patients.know_patient import know_patient
 from workflow_manager.steps.retry_on_conflict import retry_on_conflict
-from workflow_manager.steps.runs.check_content import InputStart, check_content, read_inputs
-from workflow_manager.steps.runs.check_dag import require_dag, require_data
+from workflow_manager.steps.runs.check_content import InputStart, check_content
+from workflow_manager.steps.runs.check_dag import require_data
 from workflow_manager.steps.runs.finish_dag_run import finish_dag_run
 from workflow_manager.steps.runs.gather_inputs import gather_inputs
+from workflow_manager.steps.runs.look_ahead import RunLook, look_ahead
 from workflow_manager.steps.runs.touch_workflow import touch_workflow
 from workflow_manager.steps.workflows.send_messages import send_changes
 
@@ -59,6 +61,7 @@ def start_dag_run(
     cause: Cause,
     since: datetime | None = None,
     known: DagRun | None = None,
+    ahead: RunLook | None = None,
 ) -> None:
     """Start a run if it is pending and nobody else is starting it, and mark it as started.
 
@@ -71,6 +74,8 @@ def start_dag_run(
         The time when the run's object came; None counts from the run's creation.
     known
         The run, as it was committed just now; None reads it.
+    ahead
+        What was asked for its start; None asks for it.
     """
     run = known or store.get_dag_run(dag_run_id)
     if run is None or run.state is not DagRunState.PENDING or run.is_being_started(cause.at):
@@ -87,6 +92,7 @@ def start_dag_run(
             run,
             cause,
             since or run.created_at,
+            ahead,
         )
 
 
@@ -101,15 +107,18 @@ def _start(
     run: DagRun,
     cause: Cause,
     since: datetime,
+    ahead: RunLook | None,
 ) -> None:
     dag_run_id, dag_version, noted = run.dag_run_id, None, None
     try:
         if run.is_simulated:
             queue.send_simulation_step(dag_run_id, 1, SIMULATION_STEP_S)
         else:
-            dag = require_dag(orchestrator, run.dag_id)
-            require_data(dag, len(run.inputs))
-            starts = read_inputs(lake, run.inputs)
+            known = nullcontext(ahead) if ahead else None
+            with known or look_ahead(lake, orchestrator, run.dag_id, run.inputs) as look:
+                dag = look.dag.wait()
+                require_data(dag, len(run.inputs))
+                starts = look.starts.wait()
             run = _join_trace(run, starts)
             check_content(dag, starts)
             run = know_patient(store, exam, run).evolve(needs_results=dag.needs_results)

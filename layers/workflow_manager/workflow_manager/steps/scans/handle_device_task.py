@@ -1,5 +1,9 @@
 """Carry out a device task on the operator's explicit call."""
 
+from functools import partial
+from typing import Any
+
+from workflow_manager.beside import Beside
 from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import (
     ConflictError,
@@ -62,9 +66,13 @@ def handle_device_task(
     claimed = execution.claim_for_scan(task.task_id, settings.policy, cause)
     lock = claim_device(store, exam, claimed, cause, order.hold)
     changes = execution.changes
-    store.commit([*changes.entities, *([lock] if lock else [])], changes.events)
+    # A port is built when its first attribute is read: here, not in two threads at once.
+    get_record = exam.get_record
+    with Beside(partial(get_record, task.task_id)) as record:
+        store.commit([*changes.entities, *([lock] if lock else [])], changes.events)
+    committed = execution.as_committed()
     try:
-        _start(store, queue, exam, scan, clock, execution.as_committed(), claimed, order, cause)
+        _start(store, queue, exam, scan, clock, committed, claimed, order, record, cause)
     finally:
         # Only now: no scanner waits for them.
         send_messages(queue, execution)
@@ -82,10 +90,11 @@ def _start(
     committed: Execution,
     claimed: Task,
     order: ScanOrder,
+    record: Beside[dict[str, Any]],
     cause: Cause,
 ) -> None:
     try:
-        _report_started(exam, claimed)
+        _report_started(exam, claimed, record)
         start_scan(store, scan, clock, claimed, order, cause)
     except ScanHubError as error:
         reason = error.reason if isinstance(error, DeviceStartError) else error.detail
@@ -104,10 +113,10 @@ def _start(
         )
 
 
-def _report_started(exam: ExamClient, task: Task) -> None:
+def _report_started(exam: ExamClient, task: Task, record: Beside[dict[str, Any]]) -> None:
     # Before the start: while the scan runs, device-manager writes to the task.
     try:
-        exam.report_task(task.task_id, ItemStatus.STARTED, 0)
+        exam.report_task(task.task_id, ItemStatus.STARTED, 0, record=record.wait())
     except LoginExpiredError:
         # The device reports with the same token, and would not be heard.
         raise

@@ -1,5 +1,10 @@
 """Bring exam-manager's definition of a workflow and our state of it together."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from workflow_manager.beside import Beside
 from workflow_manager.domain.definition import (
     make_execution,
     make_tasks,
@@ -10,6 +15,7 @@ from workflow_manager.domain.entity import Cause
 from workflow_manager.domain.errors import ConflictError
 from workflow_manager.domain.exam import ExamWorkflow, ItemStatus
 from workflow_manager.domain.execution import Execution
+from workflow_manager.domain.task import Task
 from workflow_manager.ports import ExamClient, WorkflowStore
 from workflow_manager.settings import Settings
 from workflow_manager.steps.workflows.find_templates import find_templates
@@ -38,6 +44,39 @@ def fetch_workflow(
     return workflow
 
 
+def _read_both(
+    store: WorkflowStore,
+    exam: ExamClient,
+    workflow_id: str,
+    detail: str,
+    tell_exam: Callable[[str | None], object],
+) -> tuple[Execution | None, ExamWorkflow]:
+    """Return our state, no task of it older than its workflow, and a definition newer than both.
+
+    In this order, what happens in between makes the commit fail; an older definition would undo
+    what exam-manager has been told since.
+    """
+    execution = store.get_execution_at_once(workflow_id)
+    if execution is None:
+        return None, fetch_workflow(exam, workflow_id, detail)
+    tell_exam(execution.graph.workflow.exam_id)
+    list_tasks = store.list_tasks
+    with Beside(partial(list_tasks, workflow_id)) as again:
+        definition = fetch_workflow(exam, workflow_id, detail)
+    # Read behind the workflow: no stale task passes a commit that only the workflow's version
+    # guards.
+    tasks = again.wait()
+    if _versions(tasks) == _versions(execution.graph.tasks):
+        return execution, definition
+    # Somebody wrote in this moment, and may have told exam-manager.
+    renewed = Execution(replace(execution.graph, tasks=tasks))
+    return renewed, fetch_workflow(exam, workflow_id, detail)
+
+
+def _versions(tasks: Mapping[str, Task]) -> dict[str, int]:
+    return {task_id: task.version for task_id, task in tasks.items()}
+
+
 def load_execution(
     store: WorkflowStore,
     exam: ExamClient,
@@ -46,6 +85,7 @@ def load_execution(
     cause: Cause,
     detail: str = "Failed to fetch workflow data",
     renewed_task_id: str | None = None,
+    tell_exam: Callable[[str | None], object] = lambda _: None,
 ) -> Execution:
     """Return our state of a workflow, up to date with its definition; nothing is written yet.
 
@@ -55,16 +95,15 @@ def load_execution(
         ScanHub's text where exam-manager has no such workflow.
     renewed_task_id
         A task that is about to be started again, as exam-manager defines it now.
+    tell_exam
+        Called with the workflow's exam as our state has it, before exam-manager is asked.
 
     Returns
     -------
     Execution
         With the changes that a commit would write.
     """
-    # Our state is read first: a definition that is older than it would undo what exam-manager has
-    # been told since. In this order, what happened in between makes the commit fail.
-    execution = store.get_execution(workflow_id)
-    definition = fetch_workflow(exam, workflow_id, detail)
+    execution, definition = _read_both(store, exam, workflow_id, detail, tell_exam)
     templates = find_templates(exam, definition)
     tasks = make_tasks(definition, settings.policy, cause.at, templates)
     if execution is None:
