@@ -3,6 +3,8 @@
 import filecmp
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -156,6 +158,27 @@ def test_name_with_many_addresses_that_do_not_answer_ends(monkeypatch: pytest.Mo
 
         for each in waiting:
             each.close()
+
+
+def test_name_that_none_may_have_is_one_that_is_not_there() -> None:
+    with pytest.raises(socket.gaierror):
+        connect((f"{'a' * 64}.invalid", 443), LITTLE_S)
+
+
+def test_first_connection_loads_no_codec_of_international_names() -> None:
+    # Given a process that has connected nowhere yet
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = (
+            "import sys; from workflow_manager.deadline import connect;"
+            f"connect({server.getsockname()}, 5).close();"
+            "print('encodings.idna' in sys.modules)"
+        )
+        path = {"PYTHONPATH": str(ROOT / "layers" / "workflow_manager")}
+        done = subprocess.run(  # noqa: S603 - our own text
+            [sys.executable, "-c", code], env=path, capture_output=True, text=True, check=True
+        )
+
+    assert done.stdout == "False\n"
 
 
 def test_body_that_nobody_takes_ends() -> None:
