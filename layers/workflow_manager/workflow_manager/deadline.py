@@ -210,6 +210,24 @@ def take_nothing_packed(client: httpx.Client) -> None:
     client.event_hooks["response"].append(_refuse_packed)
 
 
+def keep_no_cookies(client: httpx.Client) -> None:
+    """Let a client of httpx forget what servers ask it to keep, for it may serve many users.
+
+    Parameters
+    ----------
+    client
+        A new one.
+    """
+    import httpx
+
+    class NoCookies(httpx.Cookies):
+        def extract_cookies(self, response: httpx.Response) -> None:
+            """Keep none; to look for them alone takes a tenth of a request."""
+
+    # What is set by the public way is copied into cookies of httpx's own.
+    client._cookies = NoCookies()
+
+
 def _refuse_packed(response: httpx.Response) -> None:
     import httpx
 
