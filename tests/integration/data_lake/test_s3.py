@@ -60,8 +60,12 @@ class TestS3DataLake(DataLakeContract):
     def test_complete_refuses_parts_of_another_size_than_planned(
         self, lake: DataLake, put_part: PutPart
     ) -> None:
-        # moto compares no size: `test_complete_is_a_conflict_…` has S3's documented answer.
-        del lake, put_part
+        # moto compares no size, so S3's documented answer stands in.
+        error = ClientError({"Error": {"Code": "InvalidRequest"}}, "CompleteMultipartUpload")
+        refusing = S3DataLake(FailingClient(error), Settings(bucket_name=lake.bucket))
+        part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
+        with pytest.raises(ConflictError):
+            refusing.complete_multipart_upload(KEY, "upload", [part], 2)
 
 
 class FailingClient:
