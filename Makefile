@@ -267,8 +267,12 @@ sizing: setup ## Memory and durations of every function, as Lambda runs it; QUIC
 	@$(BIN)/python -m benchmarks.sizing $(if $(QUICK),--quick)
 
 .PHONY: benchmark-upload
-benchmark-upload: setup ## Speed and memory of uploads beside boto3 and a form; QUICK=1 for 10 MB only
-	@$(BIN)/python -m benchmarks.upload $(if $(QUICK),--quick)
+benchmark-upload: setup ## Uploads beside boto3, a form and OLD=checkout; QUICK=1 for 10 MB only, WRITE=1 into docs
+	@$(BIN)/python -m benchmarks.upload $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
+.PHONY: benchmark-objects
+benchmark-objects: setup ## A run for each of 1,000 objects at once, beside OLD=checkout; QUICK=1 for fewer, WRITE=1 into docs
+	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.objects $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 .PHONY: benchmark-cold-start
 benchmark-cold-start: setup ## Start of every function beside the usual Lambda; QUICK=1 for five, WRITE=1 into docs

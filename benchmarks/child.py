@@ -17,13 +17,16 @@ _RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 class Child(subprocess.Popen[str]):
-    """A process of a module, with its command line and variables; it ends when its input does."""
+    """A process of a module, with its command line and variables; it ends when its input does.
+
+    Its code is that of this checkout, or of the one that the variable PWD names.
+    """
 
     def __init__(self, module: str, *arguments: str, **environ: str) -> None:
         command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-        found = {"PYTHONPATH": "layers/workflow_manager:client:dags"}
-        pipe, env = subprocess.PIPE, clean_environ(**found | environ)
-        super().__init__(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=env)
+        found = {"PYTHONPATH": "layers/workflow_manager:client:dags", "PWD": str(ROOT)} | environ
+        pipe, env, cwd = subprocess.PIPE, clean_environ(**found), found["PWD"]
+        super().__init__(command, stdin=pipe, stdout=pipe, text=True, cwd=cwd, env=env)
 
     def read(self) -> Any:
         """Return the next line that it tells; raise if it has ended."""

@@ -284,9 +284,9 @@ async def read_call(reader: asyncio.StreamReader) -> Call | None:
 
 
 @asynccontextmanager
-async def run_neighbours() -> AsyncIterator[int]:
+async def run_neighbours(neighbours: Neighbours | None = None) -> AsyncIterator[int]:
     """Run the services on a port in this event loop until their clients are gone."""
-    neighbours = Neighbours()
+    neighbours = neighbours or Neighbours()
     listener = open_socket(0)
     server = await asyncio.start_server(neighbours.serve, sock=listener, backlog=200)
     try:

@@ -21,13 +21,6 @@ from benchmarks.child import cpu_s, peak_mb, tell
 from benchmarks.s3_sink import run_s3_sink
 from local.config import DAG_ID
 from local.scanhub.server import open_socket, serve
-from scanhub_workflow import Client
-from tests.fakes.app import make_app
-from tests.fakes.orchestrator import MemoryOrchestrator
-from tests.fakes.ports import MemoryPorts
-from workflow_manager.data_lake.s3 import S3DataLake, build_s3_client
-from workflow_manager.ports import Dag
-from workflow_manager.wiring import PORTS
 
 N_WARM_UP_UPLOADS = 5
 
@@ -56,6 +49,14 @@ def run_endpoint(folder: Path) -> Iterator[int]:
 @contextmanager
 def run_api(folder: Path) -> Iterator[int]:
     """Run the real functions, with a table in memory and the S3 that the environment names."""
+    from scanhub_workflow import Client
+    from tests.fakes.app import make_app
+    from tests.fakes.orchestrator import MemoryOrchestrator
+    from tests.fakes.ports import MemoryPorts
+    from workflow_manager.data_lake.s3 import S3DataLake, build_s3_client
+    from workflow_manager.ports import Dag
+    from workflow_manager.wiring import PORTS
+
     ports: Any = MemoryPorts(
         orchestrator=MemoryOrchestrator([Dag(dag_id=DAG_ID, dag_display_name="")])
     )

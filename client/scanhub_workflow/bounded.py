@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from scanhub_workflow.deadline import bound_client, limit, take_nothing_packed
+from scanhub_workflow.deadline import bound_client, keep_no_cookies, limit, take_nothing_packed
 
 # Whoever takes less of what is sent has stopped.
 SLOWEST_BYTES_PER_S = 4_096
@@ -32,6 +32,7 @@ class BoundedClient(httpx.Client):
         super().__init__(**options)
         self._total_s = total_s
         bound_client(self)
+        keep_no_cookies(self)
         if not is_unpacking:
             take_nothing_packed(self)
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from scanhub_dag.deadline import bound_client, limit, take_nothing_packed
+from scanhub_dag.deadline import bound_client, keep_no_cookies, limit, take_nothing_packed
 
 # For the next byte, and for all of one try.
 _TIMEOUT_S, _TRY_S = 10.0, 15.0
@@ -93,6 +93,7 @@ class ResultsCallback:
         self._client = httpx.Client(headers=headers, timeout=_TIMEOUT_S, transport=transport)
         bound_client(self._client)
         take_nothing_packed(self._client)
+        keep_no_cookies(self._client)
 
     def __enter__(self) -> Self:
         """Return the callback; leaving the block closes its connections."""

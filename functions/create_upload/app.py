@@ -1,5 +1,6 @@
 """POST /uploads/."""
 
+from workflow_manager.domain.upload import Upload
 from workflow_manager.http.app import create_handler
 from workflow_manager.http.dependencies import (
     CallerDep,
@@ -15,7 +16,7 @@ from workflow_manager.http.routing import ScanHubRouter
 from workflow_manager.http.upload_schemas import CreateUploadBody, UploadView, expiry_of_urls
 from workflow_manager.services.create_upload import UploadRequest
 from workflow_manager.services.create_upload import create_upload as use_case
-from workflow_manager.services.get_upload import PartWindow, get_upload
+from workflow_manager.services.get_upload import PartWindow, get_upload, sign_missing
 
 router = ScanHubRouter(400, 401, 403, 404, 409, 422, 502, 503, 504)
 
@@ -33,16 +34,21 @@ def create_upload(
 ) -> UploadView:
     """Plan an upload of any size, straight to the data lake."""
     request = UploadRequest(**body.model_dump())
-    upload_id = once(
-        lambda: (
-            use_case(
-                store, lake, queue, orchestrator, exam, give_settings(), request, caller.cause
-            ).upload_id
-        ),
-        body.model_dump(),
-    )
-    progress = get_upload(store, lake, exam, upload_id, PartWindow(), caller.cause)
-    progress.upload.require_not_aborted()
+    begun: list[Upload] = []
+
+    def begin() -> str:
+        begun.append(
+            use_case(store, lake, queue, orchestrator, exam, give_settings(), request, caller.cause)
+        )
+        return begun[0].upload_id
+
+    upload_id = once(begin, body.model_dump())
+    if begun:
+        # Nothing can have arrived yet.
+        progress = sign_missing(lake, begun[0], [], PartWindow())
+    else:
+        progress = get_upload(store, lake, exam, upload_id, PartWindow(), caller.cause)
+        progress.upload.require_not_aborted()
     return UploadView.of(progress, expiry_of_urls(give_settings(), caller.cause))
 
 

@@ -61,7 +61,7 @@ class DataLakeContract:
         upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5", TRACE)
         etag = put_part(lake.presign_part(KEY, upload_id, 1), b"raw data")
         parts = [Part(part_number=1, etag=etag)]
-        joined = lake.complete_multipart_upload(KEY, upload_id, parts)
+        joined = lake.complete_multipart_upload(KEY, upload_id, parts, 8)
         bare = lake.put(KEY, b"raw data", "application/x-hdf5")
         assert joined is not None
         starts = [lake.read_start(version, 3) for version in (put, joined, bare)]
@@ -97,7 +97,9 @@ class DataLakeContract:
         put_part(lake.presign_part(KEY, upload_id, 2), b"22")
         parts = lake.list_parts(KEY, upload_id) or []
 
-        version = lake.complete_multipart_upload(KEY, upload_id, parts[::-1])
+        version = lake.complete_multipart_upload(
+            KEY, upload_id, parts[::-1], MIN_PART_SIZE_BYTES + 2
+        )
 
         assert version is not None
         assert version == lake.head(KEY)
@@ -110,14 +112,14 @@ class DataLakeContract:
         upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5")
         put_part(lake.presign_part(KEY, upload_id, 1), b"1")
         parts = lake.list_parts(KEY, upload_id) or []
-        version = lake.complete_multipart_upload(KEY, upload_id, parts)
+        version = lake.complete_multipart_upload(KEY, upload_id, parts, 1)
         # S3 itself may repeat its answer for a while.
-        assert lake.complete_multipart_upload(KEY, upload_id, parts) in (None, version)
+        assert lake.complete_multipart_upload(KEY, upload_id, parts, 1) in (None, version)
         assert lake.head(KEY) == version
 
     def test_complete_returns_none_for_an_unknown_upload(self, lake: DataLake) -> None:
         part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
-        assert lake.complete_multipart_upload(KEY, "unknown", [part]) is None
+        assert lake.complete_multipart_upload(KEY, "unknown", [part], 1) is None
 
     def test_complete_refuses_a_part_of_another_content(
         self, lake: DataLake, put_part: PutPart
@@ -126,7 +128,7 @@ class DataLakeContract:
         put_part(lake.presign_part(KEY, upload_id, 1), b"1")
         part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
         with pytest.raises(ConflictError):
-            lake.complete_multipart_upload(KEY, upload_id, [part])
+            lake.complete_multipart_upload(KEY, upload_id, [part], 1)
         assert lake.head(KEY) is None
 
     def test_complete_refuses_a_small_part_before_the_last(
@@ -137,7 +139,18 @@ class DataLakeContract:
         put_part(lake.presign_part(KEY, upload_id, 2), b"2")
         parts = lake.list_parts(KEY, upload_id) or []
         with pytest.raises(ConflictError):
-            lake.complete_multipart_upload(KEY, upload_id, parts)
+            lake.complete_multipart_upload(KEY, upload_id, parts, 2)
+
+    def test_complete_refuses_parts_of_another_size_than_planned(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        upload_id = lake.create_multipart_upload(KEY, "application/x-hdf5")
+        put_part(lake.presign_part(KEY, upload_id, 1), b"1")
+        parts = lake.list_parts(KEY, upload_id) or []
+        with pytest.raises(ConflictError):
+            lake.complete_multipart_upload(KEY, upload_id, parts, 2)
+        assert lake.head(KEY) is None
+        assert lake.list_parts(KEY, upload_id) == parts
 
     def test_abort_deletes_the_parts_and_may_be_repeated(
         self, lake: DataLake, put_part: PutPart

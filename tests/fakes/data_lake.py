@@ -98,7 +98,12 @@ class MemoryDataLake:
         ]
 
     def complete_multipart_upload(
-        self, key: str, s3_upload_id: str, parts: Sequence[Part], crc64nvme: str | None = None
+        self,
+        key: str,
+        s3_upload_id: str,
+        parts: Sequence[Part],
+        size_bytes: int,
+        crc64nvme: str | None = None,
     ) -> ObjectVersion | None:
         """Make one object of the parts; None if the upload is not open (any more).
 
@@ -106,7 +111,7 @@ class MemoryDataLake:
         ------
         ConflictError
             A part is not there, has another content, is too small, or the whole has another
-            checksum.
+            size or checksum.
         """
         upload = self._find(key, s3_upload_id)
         if upload is None:
@@ -117,6 +122,8 @@ class MemoryDataLake:
         etags = [part.etag.strip('"') for part in wanted]
         is_known = etags == [_etag(body).strip('"') for body in present]
         if not is_known or any(len(body) < MIN_PART_SIZE_BYTES for body in present[:-1]):
+            raise ConflictError("S3 does not take these parts: list them again.")
+        if size_bytes != sum(map(len, present)):
             raise ConflictError("S3 does not take these parts: list them again.")
         if crc64nvme not in (None, _crc64nvme(b"".join(present))):
             raise ConflictError("The file in S3 has another CRC-64/NVME than yours.")

@@ -153,7 +153,7 @@ CALLS: dict[str, tuple[Call, type[ScanHubError]]] = {
     "list": (lambda ports: ports.lake.list_objects("p/", 10), UpstreamTimeoutError),
     "put": (lambda ports: ports.lake.put("k", b"body", "text/plain"), UpstreamTimeoutError),
     "complete": (
-        lambda ports: ports.lake.complete_multipart_upload("k", "u", [PART]),
+        lambda ports: ports.lake.complete_multipart_upload("k", "u", [PART], 1),
         UpstreamTimeoutError,
     ),
     "get_dag_run": (lambda ports: ports.store.get_dag_run("r"), StoreUnavailableError),

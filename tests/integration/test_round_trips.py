@@ -208,6 +208,20 @@ def start_of_object(deployment: Deployment) -> Callable[[], None]:
     return take_message(deployment)
 
 
+def plan_upload(deployment: Deployment) -> Callable[[], None]:
+    known = {"dag_id": DAG_ID, "file_name": "raw.h5", "size_bytes": 4}
+    return lambda: post(deployment, "create_upload", "/uploads/", known) and None
+
+
+def join_upload(deployment: Deployment) -> Callable[[], None]:
+    known = {"dag_id": DAG_ID, "file_name": "raw.h5", "size_bytes": 4}
+    plan = post(deployment, "create_upload", "/uploads/", known)
+    parts = [{"part_number": 1, "etag": put_part(plan)}]
+    body = {"parts": parts, "crc64nvme": "AAAAAAAAAAA="}
+    path = f"/uploads/{plan['upload_id']}/complete/"
+    return lambda: post(deployment, "complete_upload", path, body) and None
+
+
 def raw_data(deployment: Deployment) -> Callable[[], None]:
     process(deployment)
     upload(deployment, {"task_id": deployment.task_ids[0]})
@@ -268,6 +282,8 @@ SCENARIOS = [
     (trigger_rescan, ""),
     (trigger_busy, ""),
     (trigger_dag, ""),
+    (plan_upload, ""),
+    (join_upload, ""),
     (start_of_object, ""),
     (raw_data, ""),
     (start_of_task, ""),
@@ -288,6 +304,8 @@ trigger_scan: 4: Query Transact BatchGet Transact [Get Put]; 9 others
 trigger_rescan: 4: Query Transact BatchGet Transact [Get Put Query]; 9 others
 trigger_busy: 2: Query BatchGet [BatchGet Get]; 8 others
 trigger_dag: 2: Query Transact [Put Query]; 6 others
+plan_upload: 1: Put [Put]; 2 others
+join_upload: 2: Get Put [Put]; 1 others
 start_of_object: 3: Transact Put Transact [Put]; 3 others
 raw_data: 5: Get Query Query Get Transact [Put]; 2 others
 start_of_task: 4: Get Put Get Transact [Put]; 3 others

@@ -3,7 +3,10 @@
 import filecmp
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -14,6 +17,7 @@ import httpx
 import pytest
 import trustme
 
+from scanhub_workflow.bounded import BoundedClient
 from tests.fakes.outbound import CALLS, Ports
 from tests.fakes.served import serve
 from tests.fakes.slow_server import HANDSHAKE, HUGE, PACKED, SLOW, Answer, Server, Tick
@@ -156,6 +160,46 @@ def test_name_with_many_addresses_that_do_not_answer_ends(monkeypatch: pytest.Mo
 
         for each in waiting:
             each.close()
+
+
+@pytest.mark.parametrize("build", [build_http_client, partial(BoundedClient, 5)])
+def test_what_a_server_asks_to_keep_is_not_sent_with_the_next_users_request(
+    build: Callable[..., httpx.Client],
+) -> None:
+    # Given a gateway that knows its callers by a cookie
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, headers={"Set-Cookie": "session=first-user; Path=/"})
+
+    with build(transport=httpx.MockTransport(answer)) as client:
+        for user in ("first", "second"):
+            client.get("http://scanhub.test/", headers={"Authorization": f"Bearer {user}"})
+
+    assert len(asked) == 2
+    assert not any("cookie" in request.headers for request in asked)
+
+
+def test_name_that_none_may_have_is_one_that_is_not_there() -> None:
+    with pytest.raises(socket.gaierror):
+        connect((f"{'a' * 64}.invalid", 443), LITTLE_S)
+
+
+def test_first_connection_loads_no_codec_of_international_names() -> None:
+    # Given a process that has connected nowhere yet
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = (
+            "import sys; from workflow_manager.deadline import connect;"
+            f"connect({server.getsockname()}, 5).close();"
+            "print('encodings.idna' in sys.modules)"
+        )
+        path = {"PYTHONPATH": str(ROOT / "layers" / "workflow_manager")}
+        done = subprocess.run(  # noqa: S603 - our own text
+            [sys.executable, "-c", code], env=path, capture_output=True, text=True, check=True
+        )
+
+    assert done.stdout == "False\n"
 
 
 def test_body_that_nobody_takes_ends() -> None:

@@ -206,7 +206,8 @@ def _build_store(settings: "Settings") -> "WorkflowStore":
 
 @cache
 def _store() -> "WorkflowStore":
-    # It knows when it has marked the lists last, and the tasks of a board: not each call does it anew.
+    # It knows when it has marked the lists last, and the tasks of a board: of many calls, not each
+    # does it again.
     return _build_store(get_settings())
 
 

@@ -55,7 +55,17 @@ class TestS3DataLake(DataLakeContract):
         error = ClientError({"Error": {"Code": "NoSuchUpload"}}, "CompleteMultipartUpload")
         closed = S3DataLake(FailingClient(error), Settings(bucket_name=lake.bucket))
         part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
-        assert closed.complete_multipart_upload(KEY, "unknown", [part]) is None
+        assert closed.complete_multipart_upload(KEY, "unknown", [part], 1) is None
+
+    def test_complete_refuses_parts_of_another_size_than_planned(
+        self, lake: DataLake, put_part: PutPart
+    ) -> None:
+        # moto compares no size, so S3's documented answer stands in.
+        error = ClientError({"Error": {"Code": "InvalidRequest"}}, "CompleteMultipartUpload")
+        refusing = S3DataLake(FailingClient(error), Settings(bucket_name=lake.bucket))
+        part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
+        with pytest.raises(ConflictError):
+            refusing.complete_multipart_upload(KEY, "upload", [part], 2)
 
 
 class FailingClient:
@@ -227,8 +237,19 @@ def test_delete_prefix_fails_when_s3_leaves_a_version(lake: S3DataLake, s3: Any)
         refused.delete_prefix("result/run-1/")
 
 
-def test_complete_lets_s3_compare_the_checksum_of_the_whole(settings: Settings) -> None:
-    # Given S3's answer to a checksum that is not that of its object
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("BadDigest", "another CRC-64/NVME"),
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+        ("InvalidRequest", "list them again"),
+        ("MalformedXML", "list them again"),
+    ],
+)
+def test_complete_is_a_conflict_where_s3_finds_another_checksum_size_or_list(
+    settings: Settings, code: str, message: str
+) -> None:
+    # Given S3's answer to what is not that of its parts
     client = boto3.client("s3", region_name="eu-central-1")
     part = Part(part_number=1, etag='"d41d8cd98f00b204e9800998ecf8427e"')
     request = {
@@ -236,15 +257,16 @@ def test_complete_lets_s3_compare_the_checksum_of_the_whole(settings: Settings) 
         "Key": KEY,
         "UploadId": "upload",
         "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part.etag}]},
+        "MpuObjectSize": 9,
         "ChecksumCRC64NVME": "rosUhgp5mIg=",
         "ChecksumType": "FULL_OBJECT",
     }
     with Stubber(client) as stubber:
         stubber.add_client_error(
-            "complete_multipart_upload", "BadDigest", http_status_code=400, expected_params=request
+            "complete_multipart_upload", code, http_status_code=400, expected_params=request
         )
         lake = S3DataLake(client, settings)
 
         # When an upload is completed with it; then that is the client's conflict, not our failure
-        with pytest.raises(ConflictError, match="another CRC-64/NVME"):
-            lake.complete_multipart_upload(KEY, "upload", [part], "rosUhgp5mIg=")
+        with pytest.raises(ConflictError, match=message):
+            lake.complete_multipart_upload(KEY, "upload", [part], 9, "rosUhgp5mIg=")

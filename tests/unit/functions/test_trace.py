@@ -59,7 +59,7 @@ def get_upload_trace(world: MemoryPorts, answer: dict[str, Any]) -> TraceContext
     assert upload is not None
     world.lake.put_part(world.lake.presign_part(upload.key, upload.s3_upload_id, 1), b"raw")
     parts = world.lake.list_parts(upload.key, upload.s3_upload_id) or []
-    data = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, parts)
+    data = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, parts, 3)
     assert data is not None
     start = world.lake.read_start(data, 1)
     assert start is not None

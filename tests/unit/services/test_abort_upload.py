@@ -43,7 +43,7 @@ def test_abort_upload_leaves_a_complete_upload_alone(world: MemoryPorts) -> None
 
 def test_abort_upload_comes_too_late_when_only_the_answer_was_lost(world: MemoryPorts) -> None:
     upload, sent = send(world)
-    world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, sent.parts)
+    world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, sent.parts, 4)
 
     with pytest.raises(ConflictError, match="complete"):
         call(abort_upload, world, upload.upload_id, at(1))

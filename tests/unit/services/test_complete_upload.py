@@ -1,5 +1,6 @@
 from base64 import b64encode
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from awscrt.checksums import crc64nvme
@@ -64,7 +65,9 @@ def test_complete_upload_answers_the_same_when_called_again(world: MemoryPorts) 
 
 def test_complete_upload_finds_an_object_whose_answer_was_lost(world: MemoryPorts) -> None:
     upload, sent = send(world)
-    lost = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, sent.parts)
+    lost = world.lake.complete_multipart_upload(
+        upload.key, upload.s3_upload_id, sent.parts, SIZE_BYTES
+    )
 
     completed = call(complete_upload, world, upload.upload_id, sent, at(1))
 
@@ -100,13 +103,15 @@ def test_complete_upload_names_a_part_of_the_wrong_size(world: MemoryPorts) -> N
         ),
     ],
 )
+@pytest.mark.parametrize("has_crc", [False, True])
 def test_complete_upload_names_the_part_that_does_not_fit_and_stays_open(
-    world: MemoryPorts, change: Callable[[list[Part]], list[Part]], message: str
+    world: MemoryPorts, change: Callable[[list[Part]], list[Part]], message: str, has_crc: bool
 ) -> None:
     upload, sent = send(world)
 
+    crc = sent.crc64nvme if has_crc else None
     with pytest.raises((ConflictError, InvalidInputError), match=message):
-        call(complete_upload, world, upload.upload_id, SentFile(change(sent.parts)), at(1))
+        call(complete_upload, world, upload.upload_id, SentFile(change(sent.parts), crc), at(1))
 
     assert call(complete_upload, world, upload.upload_id, sent, at(2)).version_id
 
@@ -129,16 +134,21 @@ def test_complete_upload_stays_open_when_the_whole_has_another_checksum(world: M
     )
 
 
-def test_complete_upload_by_two_at_once_makes_one_object(world: MemoryPorts) -> None:
+@pytest.mark.parametrize("name", ["list_parts", "complete_multipart_upload"])
+@pytest.mark.parametrize("has_crc", [False, True])
+def test_complete_upload_by_two_at_once_makes_one_object(
+    world: MemoryPorts, name: str, has_crc: bool
+) -> None:
     upload, sent = send(world)
-    list_parts = world.lake.list_parts
+    sent = sent if has_crc else SentFile(sent.parts)
+    ask = getattr(world.lake, name)
 
-    def overtaken(key: str, s3_upload_id: str) -> list[Part] | None:
-        world.lake.list_parts = list_parts  # type: ignore[method-assign]
+    def overtaken(*asked: Any) -> Any:
+        setattr(world.lake, name, ask)
         call(complete_upload, world, upload.upload_id, sent, at(1))
-        return list_parts(key, s3_upload_id)
+        return ask(*asked)
 
-    world.lake.list_parts = overtaken  # type: ignore[method-assign]
+    setattr(world.lake, name, overtaken)
 
     completed = call(complete_upload, world, upload.upload_id, sent, at(1))
 

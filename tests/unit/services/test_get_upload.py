@@ -63,7 +63,7 @@ def test_get_upload_finds_an_object_whose_answer_was_lost(world: MemoryPorts) ->
     upload = begin(world, 4)
     etag = world.lake.put_part(world.lake.presign_part(upload.key, upload.s3_upload_id, 1), b"data")
     parts = [Part(part_number=1, etag=etag)]
-    data = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, parts)
+    data = world.lake.complete_multipart_upload(upload.key, upload.s3_upload_id, parts, 4)
 
     progress = call(get_upload, world, upload.upload_id, PartWindow(), at(1))
 

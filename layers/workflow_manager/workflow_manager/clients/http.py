@@ -12,7 +12,13 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from workflow_manager.clients.auth import BearerAuth
-from workflow_manager.deadline import bound_client, is_spent, limit, take_nothing_packed
+from workflow_manager.deadline import (
+    bound_client,
+    is_spent,
+    keep_no_cookies,
+    limit,
+    take_nothing_packed,
+)
 from workflow_manager.domain.errors import (
     LoginExpiredError,
     NeighbourRefusedError,
@@ -58,6 +64,7 @@ def build_http_client(
     )
     bound_client(client)
     take_nothing_packed(client)
+    keep_no_cookies(client)
     return client
 
 

@@ -8,11 +8,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from workflow_manager.aws import build_aws_client
-from workflow_manager.data_lake.s3_errors import code_of, s3_errors
+from workflow_manager.data_lake.s3_errors import BAD_PARTS, code_of, s3_errors
 from workflow_manager.deadline import limit
 from workflow_manager.domain.data_lake import ObjectStart, ObjectVersion, check_prefix
 from workflow_manager.domain.download import format_disposition
-from workflow_manager.domain.errors import InvalidInputError, UpstreamError
+from workflow_manager.domain.errors import ConflictError, InvalidInputError, UpstreamError
 from workflow_manager.domain.trace import TraceContext, parse_traceparent
 from workflow_manager.domain.upload import Part
 from workflow_manager.settings import Settings
@@ -125,7 +125,12 @@ class S3DataLake:
         ]
 
     def complete_multipart_upload(
-        self, key: str, s3_upload_id: str, parts: Sequence[Part], crc64nvme: str | None = None
+        self,
+        key: str,
+        s3_upload_id: str,
+        parts: Sequence[Part],
+        size_bytes: int,
+        crc64nvme: str | None = None,
     ) -> ObjectVersion | None:
         """Make one object of the parts; None if the upload is not open (any more)."""
         checksum = {"ChecksumCRC64NVME": crc64nvme, "ChecksumType": "FULL_OBJECT"}
@@ -138,13 +143,17 @@ class S3DataLake:
                     Key=key,
                     UploadId=s3_upload_id,
                     MultipartUpload={"Parts": listed},
+                    MpuObjectSize=size_bytes,
                     **(checksum if crc64nvme else {}),
                 )
             except ClientError as error:
+                # The parts have another size together, or an ETag that no XML can hold.
+                if code_of(error) in {"InvalidRequest", "MalformedXML"}:
+                    raise ConflictError(BAD_PARTS) from error
                 if code_of(error) != "NoSuchUpload":
                     raise
                 return None
-        return self._object_version(key, answer, total_size(parts))
+        return self._object_version(key, answer, size_bytes)
 
     def abort_multipart_upload(self, key: str, s3_upload_id: str) -> None:
         """Delete the parts of an upload; one that is not open (any more) is left alone."""
@@ -281,9 +290,3 @@ class S3DataLake:
 
 def _metadata(trace: TraceContext | None) -> dict[str, str]:
     return {TRACE_KEY: trace.traceparent} if trace else {}
-
-
-def total_size(parts: Sequence[Part]) -> int | None:
-    """Return the size of all parts together [bytes], or None if one is unknown."""
-    sizes = [part.size_bytes for part in parts if part.size_bytes is not None]
-    return sum(sizes) if len(sizes) == len(parts) else None

@@ -20,6 +20,7 @@ from workflow_manager.domain.errors import (
 )
 
 DETAIL = "The data lake failed."
+BAD_PARTS = "S3 does not take these parts: list them again."
 _BAD_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
 _BAD_CHECKSUM = "BadDigest"
 
@@ -36,7 +37,7 @@ def s3_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         if code_of(error) in _BAD_PARTS:
-            raise ConflictError("S3 does not take these parts: list them again.") from error
+            raise ConflictError(BAD_PARTS) from error
         if code_of(error) == _BAD_CHECKSUM:
             raise ConflictError("The file in S3 has another CRC-64/NVME than yours.") from error
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)

@@ -120,6 +120,12 @@ class Upload(Entity):
             return self.part_size_bytes
         return self.size_bytes - (self.n_parts - 1) * self.part_size_bytes
 
+    def is_named_by(self, claimed: list[Part]) -> bool:
+        """Tell whether a list names each part of the plan once, and no other, by its ETag alone."""
+        numbers = sorted(part.part_number for part in claimed)
+        has_crcs = any(part.crc64nvme for part in claimed)
+        return numbers == [*range(1, self.n_parts + 1)] and not has_crcs
+
     def check_parts(self, present: list[Part], claimed: list[Part]) -> None:
         """Compare the parts that the client says it sent with those that S3 holds.
 

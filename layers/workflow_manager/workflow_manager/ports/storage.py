@@ -165,15 +165,20 @@ class DataLake(Protocol):
         """Return the parts present, or None if the upload is not open (any more)."""
 
     def complete_multipart_upload(
-        self, key: str, s3_upload_id: str, parts: Sequence[Part], crc64nvme: str | None = None
+        self,
+        key: str,
+        s3_upload_id: str,
+        parts: Sequence[Part],
+        size_bytes: int,
+        crc64nvme: str | None = None,
     ) -> ObjectVersion | None:
         """Make one object of the parts; None if the upload is not open (any more).
 
         Raises
         ------
         ConflictError
-            S3 does not hold these parts, one is too small, or the whole has another checksum; the
-            upload stays open.
+            S3 does not hold these parts, one is too small, or the whole has another size or
+            checksum; the upload stays open.
         """
 
     def abort_multipart_upload(self, key: str, s3_upload_id: str) -> None:

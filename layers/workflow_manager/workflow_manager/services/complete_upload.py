@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from workflow_manager.domain.dag_run import object_dag_run_id
 from workflow_manager.domain.data_lake import ObjectVersion
 from workflow_manager.domain.entity import Cause
-from workflow_manager.domain.errors import VersionConflictError
+from workflow_manager.domain.errors import ConflictError, VersionConflictError
 from workflow_manager.domain.upload import Part, Upload, UploadState
 from workflow_manager.ports import DataLake, ExamClient, WorkflowStore
 from workflow_manager.steps.uploads.find_upload import find_upload, settle_upload
@@ -67,14 +67,34 @@ def dag_run_of(lake: DataLake, upload: Upload) -> str | None:
 
 
 def _join_parts(lake: DataLake, upload: Upload, sent: SentFile) -> Upload:
-    present = lake.list_parts(upload.key, upload.s3_upload_id)
-    if present is not None:
-        upload.check_parts(present, sent.parts)
-        data = lake.complete_multipart_upload(
-            upload.key, upload.s3_upload_id, present, sent.crc64nvme
-        )
-        if data is not None:
-            return upload.evolve(state=UploadState.COMPLETED, version_id=data.version_id)
+    data = _join_at_once(lake, upload, sent) or _join_compared(lake, upload, sent)
+    if data is not None:
+        return upload.evolve(state=UploadState.COMPLETED, version_id=data.version_id)
     settled = settle_upload(lake, upload)
     settled.require_not_aborted()
     return settled
+
+
+def _join_at_once(lake: DataLake, upload: Upload, sent: SentFile) -> ObjectVersion | None:
+    # S3 compares ETags, size and CRC of the whole itself. Where it has no such CRC, or refuses, the
+    # parts are listed: that also tells which one does not fit.
+    if sent.crc64nvme is None or not upload.is_named_by(sent.parts):
+        return None
+    try:
+        return _complete(lake, upload, sent)
+    except ConflictError:
+        return None
+
+
+def _join_compared(lake: DataLake, upload: Upload, sent: SentFile) -> ObjectVersion | None:
+    present = lake.list_parts(upload.key, upload.s3_upload_id)
+    if present is None:
+        return None
+    upload.check_parts(present, sent.parts)
+    return _complete(lake, upload, sent)
+
+
+def _complete(lake: DataLake, upload: Upload, sent: SentFile) -> ObjectVersion | None:
+    return lake.complete_multipart_upload(
+        upload.key, upload.s3_upload_id, sent.parts, upload.size_bytes, sent.crc64nvme
+    )

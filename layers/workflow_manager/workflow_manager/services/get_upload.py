@@ -63,6 +63,13 @@ def get_upload(
     present = lake.list_parts(upload.key, upload.s3_upload_id)
     if present is None:
         return UploadProgress(settle_upload(lake, upload))
+    return sign_missing(lake, upload, present, window)
+
+
+def sign_missing(
+    lake: DataLake, upload: Upload, present: list[Part], window: PartWindow
+) -> UploadProgress:
+    """Return how far an open upload has come, by the parts that are present, with those URLs."""
     arrived = {p.part_number for p in present if p.size_bytes == upload.part_size(p.part_number)}
     missing = [n for n in range(window.from_part, upload.n_parts + 1) if n not in arrived]
     urls = [_presign(lake, upload, number) for number in missing[: window.limit]]
