@@ -40,6 +40,7 @@ from local.scanhub.seed import (
 )
 from local.scanhub.store import Store
 from local.scanhub.volume import Volume
+from local.web_pages import WebPageGuard
 
 GENERATIONS = {
     DEFAULT_CONTRACT: contract_2025_03.CONTRACT,
@@ -129,4 +130,5 @@ def make_app(stand_in: StandIn) -> ASGIApp:
     routers = stand_in.contract.routers
     for router in (control.router, user_login_manager.router, *routers, gateway.router):
         app.include_router(router)
-    return FaultyWire(app, faults=stand_in.faults, recorder=stand_in.recorder)
+    wire = FaultyWire(app, faults=stand_in.faults, recorder=stand_in.recorder)
+    return WebPageGuard(wire, control.PATH)
