@@ -97,7 +97,8 @@ def test_large_file_survives_a_kill(
     [kept] = (shell.home / "scanhub-workflow" / "uploads").iterdir()
     upload = laptop.api.get(f"/uploads/{kept.read_text()}/").raise_for_status().json()
     n_present, n_parts = len(upload["present"]), upload["n_parts"]
-    assert 0.3 * n_parts < n_present < 0.7 * n_parts
+    # Of the 40 %, eight parts may be under way.
+    assert 0.4 * n_parts - 9 < n_present < 0.7 * n_parts
     # When the same command is run again
     [completed] = shell.run(*arguments)
     # Then it has sent what was missing and nothing else, in little memory
