@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# Dozens of processes of a test run would each compile all that they import.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # Where the tests write down which function called what of AWS.
@@ -161,13 +163,13 @@ check: setup ## Lint, types, architecture, template, unit and integration tests;
 	  functions benchmarks client/scanhub_workflow; wait $$template
 	PYTHONPATH=layers/workflow_manager:client:dags $(BIN)/lint-imports
 	rm -rf $(RECORDED)
-	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 $(COVERAGE) tests/unit tests/integration tests/infra
+	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 --dist worksteal $(COVERAGE) tests/unit tests/integration tests/infra
 	RECORDED_CALLS_FOLDER=$(RECORDED) $(BIN)/pytest tests/permissions
 
 .PHONY: permissions
 permissions: setup ## Compare every AWS call of the integration suite with role and boundary of its function
 	rm -rf $(RECORDED)
-	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 -q tests/integration
+	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 --dist worksteal -q tests/integration
 	RECORDED_CALLS_FOLDER=$(RECORDED) $(BIN)/pytest tests/permissions
 
 .PHONY: test

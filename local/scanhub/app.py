@@ -40,7 +40,6 @@ from local.scanhub.seed import (
 )
 from local.scanhub.store import Store
 from local.scanhub.volume import Volume
-from local.web_pages import WebPageGuard
 
 GENERATIONS = {
     DEFAULT_CONTRACT: contract_2025_03.CONTRACT,
@@ -130,5 +129,4 @@ def make_app(stand_in: StandIn) -> ASGIApp:
     routers = stand_in.contract.routers
     for router in (control.router, user_login_manager.router, *routers, gateway.router):
         app.include_router(router)
-    wire = FaultyWire(app, faults=stand_in.faults, recorder=stand_in.recorder)
-    return WebPageGuard(wire, control.PATH)
+    return FaultyWire(app, faults=stand_in.faults, recorder=stand_in.recorder)

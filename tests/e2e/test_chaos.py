@@ -14,7 +14,9 @@ from local.stack import check_health, start_service, stop_service
 from tests.e2e.alarms import list_ringing, sum_metrics
 from tests.e2e.laptop import Json, Laptop, wait_until
 
-N_UPLOADS = 10
+# As `make test-load` has it, and fewer.
+N_UPLOADS = [8, pytest.param(20, marks=pytest.mark.load)]
+N_WORKFLOWS = [6, pytest.param(10, marks=pytest.mark.load)]
 SIMULATED = {"type": "RECONSTRUCTION_TASK", "args": {"simulate": "true", "contrast": "T1"}}
 N_AT_ONCE = 3
 CHAOS_TIMEOUT_S = 240
@@ -73,11 +75,14 @@ def check_one_result_each(
 
 
 @pytest.mark.usefixtures("_airflow_comes_back")
-def test_airflow_is_killed_in_the_middle_of_uploads(laptop: Laptop, small_kspace: bytes) -> None:
+@pytest.mark.parametrize("n_uploads", N_UPLOADS)
+def test_airflow_is_killed_in_the_middle_of_uploads(
+    laptop: Laptop, small_kspace: bytes, n_uploads: int
+) -> None:
     # Given uploads of which some have started and some have not when Airflow is killed
-    run_ids = upload_many(laptop, small_kspace, N_UPLOADS // 2)
+    run_ids = upload_many(laptop, small_kspace, n_uploads // 2)
     stop_service("airflow", laptop.config)
-    run_ids += upload_many(laptop, small_kspace, N_UPLOADS // 2)
+    run_ids += upload_many(laptop, small_kspace, n_uploads // 2)
     # When it comes back
     start_service("airflow", laptop.config)
     runs = wait_for_all(laptop, run_ids)
@@ -85,12 +90,15 @@ def test_airflow_is_killed_in_the_middle_of_uploads(laptop: Laptop, small_kspace
     check_one_result_each(laptop, run_ids, runs)
 
 
-def test_function_workers_are_killed_in_the_middle_of_uploads_and_10_workflows(
-    laptop: Laptop, small_kspace: bytes
+@pytest.mark.parametrize("n_workflows", N_WORKFLOWS)
+def test_function_workers_are_killed_in_the_middle_of_uploads_and_workflows(
+    laptop: Laptop, small_kspace: bytes, n_workflows: int
 ) -> None:
     # Given queues that hand a message out again after ten seconds, not after minutes
     with quick_queues(laptop):
-        workflow_ids = [laptop.define_workflow(SIMULATED)["workflow_id"] for _ in range(10)]
+        workflow_ids = [
+            laptop.define_workflow(SIMULATED)["workflow_id"] for _ in range(n_workflows)
+        ]
         # When all function processes are killed while uploads and workflows come in, over and over
         run_ids = []
         n_killed = 0
