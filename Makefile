@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# Dozens of processes of a test run would each compile all that they import.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # Where the tests write down which function called what of AWS.
@@ -155,18 +157,19 @@ audit: setup ## Look for known vulnerabilities in every lock; asks PyPI
 check: setup ## Lint, types, architecture, template, unit and integration tests; offline
 	@$(FIND_FOREIGN_DAGS); set -x; $(BIN)/ruff check "$${foreign[@]}"; \
 	$(BIN)/ruff format --check "$${foreign[@]}"
-	@$(FIND_OWN_DAGS); $(BIN)/mypy layers/workflow_manager/workflow_manager "$${own[@]}" local tools \
-	  functions benchmarks client/scanhub_workflow
+	@# Both take one core for long.
+	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint & template=$$!; \
+	$(FIND_OWN_DAGS); $(BIN)/mypy layers/workflow_manager/workflow_manager "$${own[@]}" local tools \
+	  functions benchmarks client/scanhub_workflow; wait $$template
 	PYTHONPATH=layers/workflow_manager:client:dags $(BIN)/lint-imports
-	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 	rm -rf $(RECORDED)
-	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 $(COVERAGE) tests/unit tests/integration tests/infra
+	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 --dist worksteal $(COVERAGE) tests/unit tests/integration tests/infra
 	RECORDED_CALLS_FOLDER=$(RECORDED) $(BIN)/pytest tests/permissions
 
 .PHONY: permissions
 permissions: setup ## Compare every AWS call of the integration suite with role and boundary of its function
 	rm -rf $(RECORDED)
-	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 -q tests/integration
+	RECORDED_CALLS_FOLDER=$(RECORDED)/integration $(BIN)/pytest -n 2 --dist worksteal -q tests/integration
 	RECORDED_CALLS_FOLDER=$(RECORDED) $(BIN)/pytest tests/permissions
 
 .PHONY: test

@@ -30,10 +30,14 @@ from ministack.core import persistence
 from ministack.core.iam_evaluator import pin_request_origin
 from ministack.services import lambda_svc, s3
 
+from local.web_pages import WebPageGuard
+
 Answer = tuple[Any, ...]
 HEADER = "x-amz-checksum-crc64nvme"
 # As `aws.save` sends it.
 SAVE_SIGNAL = signal.SIGUSR1
+# Its own paths, below which it asks for no signature.
+CONTROL_PATH = "/_ministack/"
 SAVED_OFTEN = {"dynamodb", "sqs"}
 SAVE_INTERVAL_S = 5.0
 # Saving holds up whatever is asked meanwhile: it takes this share of the time at most.
@@ -131,6 +135,7 @@ def main() -> None:
     lambda_svc._sqs_esm_concurrency = count_batches
     s3._complete_multipart_upload = complete_multipart_upload
     s3._read_body = read_body_once
+    app.app = WebPageGuard(app.app, CONTROL_PATH)
     app.main()
 
 

@@ -54,28 +54,34 @@ def bring_up(config: StackConfig, report: Report) -> Stack:
             raise
 
 
-def take_down(config: StackConfig) -> int:
-    """Stop everything, also an ``up`` that is still at work; return the number of processes."""
+def take_down(config: StackConfig, *, is_kept: bool = True) -> int:
+    """Stop everything, also an ``up`` that is still at work; return the number of processes.
+
+    Parameters
+    ----------
+    is_kept
+        Whether there is anything to write down in an orderly end.
+    """
     record = ProcessRecord.read(config.folder / "run" / "up.json")
     if record and record.pid != os.getpid() and record.is_running():
         os.kill(record.pid, signal.SIGTERM)
         deadline = time.monotonic() + INTERRUPTED_UP_WAIT_S
         while record.is_running() and time.monotonic() < deadline:
             time.sleep(POLL_S)
-    return clean_up(config, Processes(config.folder))
+    return clean_up(config, Processes(config.folder), is_kept=is_kept)
 
 
 def forget(config: StackConfig) -> int:
     """Stop everything and delete all that the stack has kept; return the number of processes."""
-    n_stopped = take_down(config)
+    n_stopped = take_down(config, is_kept=False)
     shutil.rmtree(config.data_folder, ignore_errors=True)
     return n_stopped
 
 
-def clean_up(config: StackConfig, processes: Processes) -> int:
+def clean_up(config: StackConfig, processes: Processes, *, is_kept: bool = True) -> int:
     """Stop all processes and delete what a stopped stack must not leave; its data stay."""
     save_function_logs(config)
-    n_stopped = processes.stop()
+    n_stopped = processes.stop(is_asked=is_kept)
     config.stack_file.unlink(missing_ok=True)
     (config.folder / "airflow-secrets.json").unlink(missing_ok=True)
     shutil.rmtree(config.sam_local_folder, ignore_errors=True)

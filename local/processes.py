@@ -120,8 +120,14 @@ class Processes:
         if self._is_cancelled.is_set():
             raise StackError("Interrupted.")
 
-    def stop(self, service: str | None = None) -> int:
-        """Stop one service, or all processes of the stack, and return how many there were."""
+    def stop(self, service: str | None = None, *, is_asked: bool = True) -> int:
+        """Stop one service, or all processes of the stack, and return how many there were.
+
+        Parameters
+        ----------
+        is_asked
+            Whether each is given the time for an orderly end; else they are killed.
+        """
         n_stopped = 0
         # A process may have started another one just before it ended: look again.
         for _ in range(N_STOP_ROUNDS):
@@ -129,7 +135,7 @@ class Processes:
             if not found:
                 break
             n_stopped += len(found)
-            _end(found)
+            _end(found, is_asked=is_asked)
         else:
             raise StackError(f"Still running: {[process.pid for process in self._find(service)]}")
         for file in self._record_files(service):
@@ -165,9 +171,10 @@ def _family(pid: int) -> set[psutil.Process]:
         return set()
 
 
-def _end(processes: list[psutil.Process]) -> None:
+def _end(processes: list[psutil.Process], *, is_asked: bool) -> None:
     """Ask, wait, and kill those that are left; psutil checks the identity before each signal."""
-    for signal_name, wait_s in (("terminate", TERM_WAIT_S), ("kill", KILL_WAIT_S)):
+    signals = (("terminate", TERM_WAIT_S), ("kill", KILL_WAIT_S))
+    for signal_name, wait_s in signals if is_asked else signals[1:]:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 getattr(process, signal_name)()

@@ -9,7 +9,8 @@ from local.scanhub.dependencies import StandInDep
 from local.scanhub.faults import Fault
 from local.scanhub.seed import DEFAULT_TASKS, TaskSpec
 
-router = APIRouter(prefix="/_control")
+PATH = "/_control"
+router = APIRouter(prefix=PATH)
 
 
 class WorkflowRequest(BaseModel):

@@ -16,6 +16,7 @@ from local.scanhub.exam_items import (
     check_parent,
     check_template,
     copy_row,
+    make_upper_kinds,
     refuse_if,
 )
 from local.scanhub.models import ExamOut, ItemStatus, ResultOut, TaskOut, WorkflowOut
@@ -35,26 +36,7 @@ def _refuse_results(rows: list[Any]) -> list[Any]:
     return rows
 
 
-EXAM = Kind(
-    name="exam",
-    path="",
-    base=models.BaseExam,
-    model=ExamOut,
-    parent="patient_id",
-    above=models.PatientOut,
-    malformed="Badly formed exam_id",
-    not_updated=UNKNOWN.format("update", "exam"),
-)
-WORKFLOW = Kind(
-    name="workflow",
-    path="/workflow",
-    base=models.BaseWorkflow,
-    model=WorkflowOut,
-    parent="exam_id",
-    above=ExamOut,
-    malformed="Badly formed workflow_id.",
-    not_updated="Workflow not found",
-)
+EXAM, WORKFLOW = make_upper_kinds(models)
 TASK = Kind(
     name="task",
     path="/task",
@@ -97,12 +79,6 @@ def upload_dicom(result_id: str, file: UploadFile, stand_in: StandInDep) -> None
 for _kind in (EXAM, WORKFLOW, TASK, RESULT):
     add_writes(router, _kind, path_of_new="" if _kind is RESULT else "/new")
     add_reads(router, _kind)
-
-
-@router.get("/all/{patient_id}")
-def list_exams(patient_id: UUID, stand_in: StandInDep) -> list[ExamOut]:
-    """Return all exams of a patient; none is no error."""
-    return stand_in.store.select(ExamOut, patient_id=patient_id)
 
 
 @router.post("/", status_code=201)

@@ -10,6 +10,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from local.scanhub import control
+from local.web_pages import WebPageGuard
+
 HOST = "127.0.0.1"
 SHUTDOWN_TIMEOUT_S = 2
 
@@ -40,7 +43,7 @@ def open_socket(port: int) -> socket.socket:
 def make_server(app: ASGIApp) -> uvicorn.Server:
     """Return a server for the stand-in, to run on a socket of `open_socket`."""
     config = uvicorn.Config(
-        app,
+        WebPageGuard(app, control.PATH),
         http=DroppableProtocol,
         ws="wsproto",
         lifespan="on",

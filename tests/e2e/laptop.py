@@ -221,10 +221,12 @@ class Laptop:
         assert run["state"] == state, run["reason"]
         return run
 
-    def upload_and_trigger(self, body: bytes, file_name: str = "raw.npy") -> httpx.Response:
+    def upload_and_trigger(
+        self, body: bytes, file_name: str = "raw.npy", dag_id: str = DAG_ID
+    ) -> httpx.Response:
         """Send a small file in the request itself."""
         files = {"file": (file_name, body)}
-        return self.api.post(f"/upload_and_trigger/{DAG_ID}/", files=files)
+        return self.api.post(f"/upload_and_trigger/{dag_id}/", files=files)
 
     def upload(self, path: Path, dag_id: str = DAG_ID) -> str:
         """Upload a file by the client library; return the id of its run."""
@@ -244,13 +246,13 @@ class Laptop:
 
     # ---------------------------------------------------------------------------- Airflow
 
-    def list_airflow_runs(self) -> list[Json]:
-        """Return all runs that Airflow knows of the DAG."""
+    def list_airflow_runs(self, dag_id: str = DAG_ID) -> list[Json]:
+        """Return all runs that Airflow knows of a DAG."""
         params: dict[str, str | int] = {"limit": 100, "order_by": "-run_after"}
         runs: list[Json] = []
         while True:
             answer = self.airflow.get(
-                f"/dags/{DAG_ID}/dagRuns", params=params | {"offset": len(runs)}
+                f"/dags/{dag_id}/dagRuns", params=params | {"offset": len(runs)}
             )
             page = answer.raise_for_status().json()
             runs += page["dag_runs"]

@@ -5,18 +5,23 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import httpx
 import psutil
 import pytest
 
+from local.config import DAG_ID
 from local.stack import check_health, start_service, stop_service
 from tests.e2e.alarms import list_ringing, sum_metrics
 from tests.e2e.laptop import Json, Laptop, wait_until
 
-N_UPLOADS = 20
+# As `make test-load` has it, and fewer.
+N_UPLOADS = [8, pytest.param(20, marks=pytest.mark.load)]
+N_WORKFLOWS = [6, pytest.param(10, marks=pytest.mark.load)]
 SIMULATED = {"type": "RECONSTRUCTION_TASK", "args": {"simulate": "true", "contrast": "T1"}}
 N_AT_ONCE = 3
 CHAOS_TIMEOUT_S = 240
 KILLED = ("TriggerAirflowFunction", "ReceiveResultsFunction", "ReconcileRunsFunction")
+IMPATIENT = "impatient"
 # Nobody listens on this port.
 NOWHERE = "http://127.0.0.1:9/api/v1/workflowmanager"
 
@@ -28,10 +33,14 @@ def _airflow_comes_back(laptop: Laptop) -> Iterator[None]:
         start_service("airflow", laptop.config)
 
 
-def upload_many(laptop: Laptop, body: bytes, n_uploads: int) -> list[str]:
+def upload_many(laptop: Laptop, body: bytes, n_uploads: int, dag_id: str = DAG_ID) -> list[str]:
     """Send a file several times, a few at once; return the ids of the runs."""
+
+    def upload(_: int) -> httpx.Response:
+        return laptop.upload_and_trigger(body, dag_id=dag_id)
+
     with ThreadPoolExecutor(N_AT_ONCE) as pool:
-        answers = list(pool.map(lambda _: laptop.upload_and_trigger(body), range(n_uploads)))
+        answers = list(pool.map(upload, range(n_uploads)))
     return [answer.raise_for_status().json()["data"]["dag_run_id"] for answer in answers]
 
 
@@ -51,11 +60,13 @@ def wait_for_all(laptop: Laptop, run_ids: list[str]) -> list[Json]:
     return wait_until(read, f"the end of {len(run_ids)} runs", CHAOS_TIMEOUT_S)
 
 
-def check_one_result_each(laptop: Laptop, run_ids: list[str], runs: list[Json]) -> None:
+def check_one_result_each(
+    laptop: Laptop, run_ids: list[str], runs: list[Json], dag_id: str = DAG_ID
+) -> None:
     """Assert that each upload has one run, here and in Airflow, and its result in the lake."""
     assert len(set(run_ids)) == len(run_ids)
     assert [run["state"] for run in runs] == ["SUCCEEDED"] * len(runs), runs
-    in_airflow = [run["dag_run_id"] for run in laptop.list_airflow_runs()]
+    in_airflow = [run["dag_run_id"] for run in laptop.list_airflow_runs(dag_id)]
     assert all(in_airflow.count(run_id) == 1 for run_id in run_ids)
     assert all(run["results"][0]["key"].endswith("/image.dcm") for run in runs)
     keys = [version["Key"] for version in laptop.list_objects()]
@@ -64,11 +75,14 @@ def check_one_result_each(laptop: Laptop, run_ids: list[str], runs: list[Json]) 
 
 
 @pytest.mark.usefixtures("_airflow_comes_back")
-def test_airflow_is_killed_in_the_middle_of_20_uploads(laptop: Laptop, small_kspace: bytes) -> None:
+@pytest.mark.parametrize("n_uploads", N_UPLOADS)
+def test_airflow_is_killed_in_the_middle_of_uploads(
+    laptop: Laptop, small_kspace: bytes, n_uploads: int
+) -> None:
     # Given uploads of which some have started and some have not when Airflow is killed
-    run_ids = upload_many(laptop, small_kspace, N_UPLOADS // 2)
+    run_ids = upload_many(laptop, small_kspace, n_uploads // 2)
     stop_service("airflow", laptop.config)
-    run_ids += upload_many(laptop, small_kspace, N_UPLOADS // 2)
+    run_ids += upload_many(laptop, small_kspace, n_uploads // 2)
     # When it comes back
     start_service("airflow", laptop.config)
     runs = wait_for_all(laptop, run_ids)
@@ -76,12 +90,15 @@ def test_airflow_is_killed_in_the_middle_of_20_uploads(laptop: Laptop, small_ksp
     check_one_result_each(laptop, run_ids, runs)
 
 
-def test_function_workers_are_killed_in_the_middle_of_uploads_and_10_workflows(
-    laptop: Laptop, small_kspace: bytes
+@pytest.mark.parametrize("n_workflows", N_WORKFLOWS)
+def test_function_workers_are_killed_in_the_middle_of_uploads_and_workflows(
+    laptop: Laptop, small_kspace: bytes, n_workflows: int
 ) -> None:
     # Given queues that hand a message out again after ten seconds, not after minutes
     with quick_queues(laptop):
-        workflow_ids = [laptop.define_workflow(SIMULATED)["workflow_id"] for _ in range(10)]
+        workflow_ids = [
+            laptop.define_workflow(SIMULATED)["workflow_id"] for _ in range(n_workflows)
+        ]
         # When all function processes are killed while uploads and workflows come in, over and over
         run_ids = []
         n_killed = 0
@@ -122,8 +139,11 @@ def test_every_callback_is_dropped(laptop: Laptop, small_kspace: bytes) -> None:
     # Given DAGs that are told to call back to where nobody is
     began_ms = int(time.time() * 1000)
     with laptop.changed_environ("TriggerAirflowFunction", WORKFLOW_MANAGER_URL=NOWHERE):
-        run_ids = upload_many(laptop, small_kspace, 3)
-        ids = laptop.make_workflow()
+        run_ids = upload_many(laptop, small_kspace, 3, IMPATIENT)
+        ids = laptop.make_workflow(
+            {"type": "DEVICE_TASK_SIMULATOR"},
+            {"type": "RECONSTRUCTION_TASK", "destinations": {"dag_id": IMPATIENT}},
+        )
         laptop.process(ids["workflow_id"]).raise_for_status()
 
         def has_started() -> bool:
@@ -139,7 +159,7 @@ def test_every_callback_is_dropped(laptop: Laptop, small_kspace: bytes) -> None:
             lambda: read_completed(laptop, ids["workflow_id"]), "the workflow to be completed"
         )
     # Then it has found every result by itself
-    check_one_result_each(laptop, run_ids, runs)
+    check_one_result_each(laptop, run_ids, runs, IMPATIENT)
     assert all(run["results"][0]["preview_key"].endswith("/preview.png") for run in runs)
     completed = [event for event in workflow["events"] if event["name"] == "complete"]
     assert completed[-1]["actor"] == "reconcile_runs"

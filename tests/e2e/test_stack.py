@@ -5,6 +5,7 @@ import stat
 from ipaddress import ip_address
 
 import psutil
+import pytest
 
 from local.config import DAG_ID
 from local.identity import find_marked
@@ -45,6 +46,18 @@ def test_stack_listens_on_loopback_only(laptop: Laptop) -> None:
     # Then those that take calls do so from this machine only, on the three ports among others
     assert {port for _, port in listening} >= set(laptop.config.ports.values())
     assert [address for address in listening if not ip_address(address[0]).is_loopback] == []
+
+
+@pytest.mark.parametrize("headers", [{"Host": "elsewhere.example"}, {"Origin": "null"}])
+def test_nothing_that_asks_for_no_login_answers_a_page_of_elsewhere(
+    laptop: Laptop, headers: dict[str, str]
+) -> None:
+    for url in (
+        f"{laptop.stack.scanhub_url}/_control/ready",
+        f"{laptop.config.aws_url}/_ministack/ready",
+    ):
+        assert laptop.plain.get(url).is_success
+        assert laptop.plain.get(url, headers=headers).status_code == 403
 
 
 def test_stack_file_holds_exactly_the_keys_that_clients_rely_on(laptop: Laptop) -> None:

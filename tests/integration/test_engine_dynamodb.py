@@ -44,8 +44,8 @@ from workflow_manager.steps import retry_on_conflict
 from workflow_manager.stores.dynamodb import DynamoDBStore
 
 N_CALLERS = 50
-N_CALLBACKS = 30
-N_OBJECTS = 200
+N_CALLBACKS = 16
+N_OBJECTS = 100
 N_DELIVERIES = 3
 N_WORKERS = 8
 FREE_ARGS = {"dag_id": DAG_ID, "input_task_ids": "[]"}
@@ -255,7 +255,7 @@ def test_many_callbacks_of_one_workflow_are_all_taken(
     read: Callable[[], State],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given thirty runs of one workflow, and time enough for a machine that is busy
+    # Given many runs of one workflow, and time enough for a machine that is busy
     monkeypatch.setattr(retry_on_conflict, "TOTAL_S", 120)
     args = {"dag_id": DAG_ID, "input_task_ids": json.dumps([SCAN_ID])}
     tasks = [

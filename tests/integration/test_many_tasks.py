@@ -36,7 +36,7 @@ from workflow_manager.services.retry_task import retry_task
 from workflow_manager.settings import Settings
 from workflow_manager.stores.dynamodb import DynamoDBStore
 
-MANY, SOME = 500, 120
+MANY, SOME, FEW = 500, 120, 45
 Act = Callable[[MemoryPorts, float], object]
 
 
@@ -167,20 +167,26 @@ def make_good(world: MemoryPorts, act: Act) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "status", "n_writes", "end"),
+    ("act", "status", "n_tasks", "n_writes", "end"),
+    # A first, a middle and a last part of each.
     [
-        (process, ItemStatus.NEW, 5, {TaskStatus.PENDING}),
-        (bring, ItemStatus.FINISHED, 8, {TaskStatus.PENDING, TaskStatus.IN_PROGRESS}),
-        (cancel, ItemStatus.NEW, 8, {TaskStatus.CANCELLED}),
+        (process, ItemStatus.NEW, SOME, 5, {TaskStatus.PENDING}),
+        (bring, ItemStatus.FINISHED, FEW, 3, {TaskStatus.PENDING, TaskStatus.IN_PROGRESS}),
+        (cancel, ItemStatus.NEW, FEW, 3, {TaskStatus.CANCELLED}),
     ],
 )
 def test_call_that_dies_at_any_part_is_made_good_by_the_next(
-    dynamodb_local: Any, act: Act, status: ItemStatus, n_writes: int, end: set[TaskStatus]
+    dynamodb_local: Any,
+    act: Act,
+    status: ItemStatus,
+    n_tasks: int,
+    n_writes: int,
+    end: set[TaskStatus],
 ) -> None:
     for n in count():
         settings = Settings(table_name=f"many-{act.__name__}-{n}")  # type: ignore[attr-defined]
         create_table(dynamodb_local, settings.table_name)
-        world = make_many(dynamodb_local, settings, SOME, status)
+        world = make_many(dynamodb_local, settings, n_tasks, status)
         if act is not process:
             process(world, 0)
         if act is bring:
@@ -202,7 +208,7 @@ def test_call_that_dies_at_any_part_is_made_good_by_the_next(
         scan = statuses.pop(SCAN_ID)
         ends = {cancel: TaskStatus.CANCELLED, bring: TaskStatus.COMPLETED}
         assert scan is ends.get(act, TaskStatus.IN_PROGRESS)
-        assert len(statuses) == SOME - 1
+        assert len(statuses) == n_tasks - 1
         assert set(statuses.values()) == end
         assert len(world.scan.starts) == 1
     assert n >= n_writes

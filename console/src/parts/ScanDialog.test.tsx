@@ -2,7 +2,7 @@
 import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ApiError } from "../api/client";
+import { ApiError, unwrap } from "../api/client";
 import { de } from "../text/de";
 import { en } from "../text/en";
 import { LanguageContext } from "../text/language";
@@ -56,6 +56,15 @@ test("both acts start it once, also by a double click, and it is named", async (
     button?.click();
   });
   expect(send).toHaveBeenCalledTimes(1);
+  expect(startButton(en.scanStart)).toBeUndefined();
+});
+
+test("where ScanHub has nothing to scan, it says what is missing", async () => {
+  await show(() => unwrap(Promise.resolve({ response: new Response(null, { status: 204 }) })));
+  await click(page.querySelector("input"));
+  await click(startButton(en.scanStart));
+  expect(page.textContent).toContain(en.scanEmpty);
+  expect(page.textContent).not.toContain(en.refused);
   expect(startButton(en.scanStart)).toBeUndefined();
 });
 

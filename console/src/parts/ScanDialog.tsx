@@ -12,7 +12,7 @@ export interface Scan {
   send: () => Promise<unknown>;
 }
 
-type Phase = { is: "asking" } | { is: "sending" } | { is: "sent" } | { is: "changed" } | { is: "refused" | "unclear"; lines: string[] };
+type Phase = { is: "asking" } | { is: "sending" } | { is: "sent" } | { is: "changed" } | { is: "empty" } | { is: "refused" | "unclear"; lines: string[] };
 
 /** Two acts start a scan: to say that one is at the device, and to press. Neither has a shortcut. */
 export function ScanDialog({ scan, onLeave, children }: { scan: Scan; onLeave: () => void; children?: ReactNode }): ReactNode {
@@ -29,6 +29,8 @@ export function ScanDialog({ scan, onLeave, children }: { scan: Scan; onLeave: (
       () => setPhase({ is: "sent" }),
       (error: unknown) => {
         if (error instanceof ChangedError) return setPhase({ is: "changed" });
+        // As ScanHub says, since 2026-02, that an acquisition has nothing to scan.
+        if (error instanceof ApiError && error.status === 204) return setPhase({ is: "empty" });
         const isUnclear = !(error instanceof ApiError) || error.isUnclear;
         setPhase({ is: isUnclear ? "unclear" : "refused", lines: error instanceof ApiError ? error.lines : [] });
       },
@@ -53,6 +55,7 @@ export function ScanDialog({ scan, onLeave, children }: { scan: Scan; onLeave: (
         {phase.is === "sending" && <p>{text.sending}</p>}
         {phase.is === "sent" && <p>{text.scanSent}</p>}
         {phase.is === "changed" && <p className="failure">{text.plan.changed}</p>}
+        {phase.is === "empty" && <p className="failure">{text.scanEmpty}</p>}
         {phase.is === "unclear" && <p className="failure">{text.scanUnclear}</p>}
         {phase.is === "refused" && <p className="failure">{text.refused}</p>}
         {"lines" in phase && <Said lines={phase.lines} />}

@@ -111,6 +111,7 @@ export const de: Text = {
   scanAct: "Ich bin an diesem Gerät, und der Patient darf jetzt gemessen werden.",
   scanStart: "Messung starten",
   scanSent: "Der Start ist gesendet. Diese Seite sendet ihn nur einmal.",
+  scanEmpty: "Nichts wurde gestartet: Diese Aufgabe hat weder eine Sequenz noch eine Kalibrierung. Geben Sie ihr eine in ScanHub, und starten Sie sie dann noch einmal.",
   scanUnclear: "Niemand weiß, ob die Messung läuft. Sehen Sie am Gerät nach. Diese Seite sendet den Start nicht noch einmal.",
   sending: "Wird gesendet …",
   done: (what) => `Erledigt: ${what}`,

@@ -110,6 +110,7 @@ export const en = {
   scanAct: "I am at this device, and the patient may be scanned now.",
   scanStart: "Start the scan",
   scanSent: "The start was sent. This page sends it once only.",
+  scanEmpty: "Nothing was started: this task has neither a sequence nor a calibration. Give it one in ScanHub, then start it again.",
   scanUnclear: "Nobody knows whether the scan has started. Look at the device. This page does not send it again.",
   sending: "Sending …",
   done: (what: string) => `Done: ${what}`,

@@ -11,7 +11,6 @@ from local.scanhub.contract_2026_02.models import (
     AnyTaskOut,
     BrokenTask,
     DAGTaskOut,
-    ExamOut,
     ResultOut,
     TaskOut,
     TaskType,
@@ -25,6 +24,7 @@ from local.scanhub.exam_items import (
     add_reads,
     add_writes,
     check_parent,
+    make_upper_kinds,
 )
 from local.scanhub.store import Store
 
@@ -55,26 +55,7 @@ def overwrite_task(store: Store, model: Any, id_: UUID, item: Any) -> TaskOut | 
     return answer
 
 
-EXAM = Kind(
-    name="exam",
-    path="",
-    base=models.BaseExam,
-    model=ExamOut,
-    parent="patient_id",
-    above=models.PatientOut,
-    malformed="Badly formed exam_id",
-    not_updated=UNKNOWN.format("update", "exam"),
-)
-WORKFLOW = Kind(
-    name="workflow",
-    path="/workflow",
-    base=models.BaseWorkflow,
-    model=WorkflowOut,
-    parent="exam_id",
-    above=ExamOut,
-    malformed="Badly formed workflow_id.",
-    not_updated="Workflow not found",
-)
+EXAM, WORKFLOW = make_upper_kinds(models)
 TASK = Kind(
     name="task",
     path="/task",
@@ -127,9 +108,3 @@ for _kind in (EXAM, WORKFLOW, TASK):
     add_writes(router, _kind)
 for _kind in (EXAM, WORKFLOW, TASK, RESULT):
     add_reads(router, _kind)
-
-
-@router.get("/all/{patient_id}")
-def list_exams(patient_id: UUID, stand_in: StandInDep) -> list[ExamOut]:
-    """Return all exams of a patient; none is no error."""
-    return stand_in.store.select(ExamOut, patient_id=patient_id)

@@ -39,7 +39,7 @@ from workflow_manager.domain.errors import (
 )
 from workflow_manager.domain.orchestrator_run import OrchestratorRunState
 from workflow_manager.observability import metrics
-from workflow_manager.orchestrators.airflow_api import check_permission
+from workflow_manager.orchestrators.airflow_status import check_permission
 from workflow_manager.services.reconcile_runs import reconcile_runs
 
 Capture = pytest.CaptureFixture[str]

@@ -73,6 +73,16 @@ class Table:
         return {"json": fill(left, ids)}
 
 
+def name_seeded(client: httpx.Client) -> dict[str, str]:
+    """Return the ids of the seeded workflow and of another one, which is scanned."""
+    seed = client.get("/_control/seed").json()
+    ids = {name: seed[f"{name}_id"] for name in "workflow exam patient device sequence".split()}
+    ids |= dict(zip(("task", "reconstruction"), seed["task_ids"], strict=True))
+    scanned = client.post("/_control/workflows").json()
+    named = {"scanned": scanned["workflow_id"], "scanned_task": scanned["task_ids"][0]}
+    return ids | named | {"UNKNOWN": UNKNOWN}
+
+
 def post(client: httpx.Client, path: str, body: Any = None) -> Any:
     answer = client.post(f"/api/v1/exam/{path}", json=body)
     assert answer.status_code == 201, answer.text

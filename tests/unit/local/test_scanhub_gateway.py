@@ -136,7 +136,9 @@ def speak(scanhub: Served, target: bytes) -> bytes:
     """Send what no browser or client would; return the first line of the answer."""
     host, _, port = scanhub.client.base_url.netloc.decode().partition(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
-        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        connection.sendall(
+            b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
         return connection.makefile("rb").readline()
 
 

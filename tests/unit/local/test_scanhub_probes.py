@@ -19,6 +19,7 @@ from tests.unit.local.probes import (
     edit,
     fill,
     is_part,
+    name_seeded,
     post,
 )
 
@@ -48,12 +49,7 @@ def world(made: World) -> World:
 
 def make_world(client: httpx.Client) -> dict[str, str]:
     """Return the ids of a seeded workflow, of one that was scanned, and of templates."""
-    seed = client.get("/_control/seed").json()
-    ids = {name: seed[f"{name}_id"] for name in "workflow exam patient device sequence".split()}
-    ids |= dict(zip(("task", "reconstruction"), seed["task_ids"], strict=True))
-    ids["UNKNOWN"] = UNKNOWN
-    scanned = client.post("/_control/workflows").json()
-    ids |= {"scanned": scanned["workflow_id"], "scanned_task": scanned["task_ids"][0]}
+    ids = name_seeded(client)
     result = change("result", task_id=ids["scanned_task"])
     ids["result"] = post(client, "result", result)["id"]
     ids["pd"] = post(client, "result", result | {"filename": "pd"})["id"]

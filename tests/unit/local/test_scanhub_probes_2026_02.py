@@ -15,13 +15,13 @@ from tests.fakes.app import InProcess
 from tests.unit.local.probes import (
     ADDRESS,
     BARE,
-    UNKNOWN,
     Table,
     World,
     check_form,
     edit,
     fill,
     is_part,
+    name_seeded,
     post,
 )
 
@@ -68,12 +68,7 @@ def world(made: World, sent: list[dict[str, Any]]) -> World:
 
 def make_world(client: httpx.Client) -> dict[str, str]:
     """Return the ids of a seeded workflow, of one that was scanned, of templates and devices."""
-    seed = client.get("/_control/seed").json()
-    ids = {name: seed[f"{name}_id"] for name in "workflow exam patient device sequence".split()}
-    ids |= dict(zip(("task", "reconstruction"), seed["task_ids"], strict=True))
-    ids["UNKNOWN"] = UNKNOWN
-    scanned = client.post("/_control/workflows").json()
-    ids |= {"scanned": scanned["workflow_id"], "scanned_task": scanned["task_ids"][0]}
+    ids = name_seeded(client)
     for name in ("result", "blank"):
         ids[name] = post(client, f"result?task_id={ids['scanned_task']}")["id"]
     body = TABLE.bodies["result"]

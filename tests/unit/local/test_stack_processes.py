@@ -14,6 +14,12 @@ from local.identity import ProcessRecord, find_marked
 from local.processes import Processes
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+ORDERLY = [
+    sys.executable,
+    "-c",
+    "import signal, sys, time; signal.signal(15, lambda *_: sys.exit('orderly'));"
+    "print('ready', flush=True); time.sleep(60)",
+]
 # Its child leaves the process group, and it ignores the polite signal.
 STUBBORN = [
     sys.executable,
@@ -109,6 +115,19 @@ def test_stop_kills_the_stubborn_and_its_runaway_child(
     processes.wait_until("aws", lambda: "ready" in log.read_text(), "its word", timeout_s=20)
 
     assert processes.stop() == 2
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_stop_gives_time_for_an_orderly_end_where_it_is_worth_it(
+    processes: Processes, is_asked: bool
+) -> None:
+    processes.start("aws", ORDERLY, {})
+    log = processes.folder / "log" / "aws.log"
+    processes.wait_until("aws", lambda: "ready" in log.read_text(), "its word", timeout_s=20)
+
+    assert processes.stop(is_asked=is_asked) == 1
+
+    assert ("orderly" in log.read_text()) is is_asked
 
 
 def test_cancel_prevents_further_starts(processes: Processes) -> None:

@@ -26,6 +26,8 @@ from workflow_manager.orchestrators.airflow_api import (
     HealthDocument,
     LogDocument,
     TaskInstancePage,
+)
+from workflow_manager.orchestrators.airflow_status import (
     check_found,
     check_permission,
     check_status,

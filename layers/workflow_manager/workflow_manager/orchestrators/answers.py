@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from workflow_manager.domain.errors import UpstreamError
-from workflow_manager.orchestrators.airflow_api import DagRunDocument, Page, check_success
+from workflow_manager.orchestrators.airflow_api import DagRunDocument, Page
+from workflow_manager.orchestrators.airflow_status import check_success
 
 DETAIL = "Airflow failed."
 

@@ -470,3 +470,23 @@ def test_dag_task_that_others_have_started_is_no_scan_to_be_watched() -> None:
     task, _ = call(cancel_task, world, WORKFLOW_ID, RECONSTRUCTION.id, at(30))
 
     assert (task.status, task.watched_until) == (TaskStatus.CANCELLED, None)
+
+
+@pytest.mark.parametrize("has_followers", [False, True])
+def test_end_of_a_cancelled_scan_counts_for_the_attempt_that_was_started_meanwhile(
+    has_followers: bool,
+) -> None:
+    # Given a scan that was cancelled, goes on all the same, and was started anew by somebody
+    world = make_world(SDK_SCAN, *([RECONSTRUCTION] if has_followers else []))
+    call(process_workflow, world, WORKFLOW_ID, TOKEN, at(0))
+    cancel(world)
+    call(trigger_task, world, SCAN_ID, TOKEN, at(60))
+    # When its end comes before the first look at the second attempt, then it is history
+    write(world, 100, status=ItemStatus.FINISHED)
+    assert reconcile(world, 2).progress == 0
+    # When it comes later, then nobody can tell it from that of the second; data is waited for
+    write(world, 100, status=ItemStatus.FINISHED)
+    task = reconcile(world, 3)
+    ends = TaskStatus.IN_PROGRESS if has_followers else TaskStatus.COMPLETED
+    assert (task.attempt, task.status, task.progress) == (2, ends, 100)
+    assert len(world.scan.starts) == 2
