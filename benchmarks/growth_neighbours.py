@@ -48,7 +48,7 @@ class GrowthTable(MemoryTable):
     def answer(self, operation: str, request: Item) -> tuple[int, Item]:
         """Return status and body of the answer to a request of the wire."""
         if operation == "Query":
-            answer, n_bytes = self._query(request)
+            answer, n_bytes = self._read_places(request)
             is_consistent = request.get("ConsistentRead", False)
             self._add("read_units", count_read_units([n_bytes], is_consistent, True))
             return 200, answer
@@ -79,7 +79,7 @@ class GrowthTable(MemoryTable):
                 return self._hospital.make_item(k, kind)
         return None
 
-    def _query(self, request: Item) -> tuple[Item, int]:
+    def _read_places(self, request: Item) -> tuple[Item, int]:
         values = {name: v["S"] for name, v in request["ExpressionAttributeValues"].items()}
         if "IndexName" not in request:
             keys = [
