@@ -66,7 +66,7 @@ def measure_size(n_active: int, n_rounds: int) -> Iterator[tuple[str, str, dict[
 
 def measure(is_quick: bool) -> str:
     """Return the report."""
-    turns, lists = [], []
+    turns, lists, peaks = [], [], []
     for n_active in QUICK_SIZES if is_quick else SIZES:
         found: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for title, mode, told in measure_size(n_active, 1 if is_quick else N_ROUNDS):
@@ -75,17 +75,23 @@ def measure(is_quick: bool) -> str:
             without, beside = found[title, "reconcile"]
             cells = [_pair(name, without, beside) for name in TURN_NAMES]
             turns.append([f"{n_active:,}", title, *cells])
+        peak = max(told["peak_mb"] for told in found["now", "lists"])
+        peaks.append(f"{peak:.0f} MB with {n_active:,}")
         for name in (*LISTS, CHANGED):
+            asked: list[list[str]] = []
             for title in list_checkouts():
                 without, beside = (each[name] for each in found[title, "lists"])
                 cells = [_pair(each, without, beside) for each in LIST_NAMES]
-                lists.append([name, f"{n_active:,}", title, *cells])
-    lists.sort(key=lambda row: [*LISTS, CHANGED].index(row[0]))
+                # An older one that asks for the same is no news.
+                if cells[:2] not in asked:
+                    lists.append([name, f"{n_active:,}", title, *cells])
+                asked.append(cells[:2])
     head = f"{describe_machine()}; medians of {1 if is_quick else N_ROUNDS} rounds."
     reconciler = make_table(["under way", "by", *TURN_HEAD], turns)
-    return (
-        f"{head}\n\n{reconciler}\n\n{make_table(['page of', 'under way', 'by', *LIST_HEAD], lists)}"
-    )
+    lists.sort(key=lambda row: [*LISTS, CHANGED].index(row[0]))
+    pages = make_table(["page of 100", "under way", "by", *LIST_HEAD], lists)
+    memory = f"The process that answers lists and board has {', '.join(peaks)} at most."
+    return f"{head}\n\n{reconciler}\n\n{pages}\n\n{memory}"
 
 
 def _pair(name: str, without: dict[str, Any], beside: dict[str, Any]) -> str:
