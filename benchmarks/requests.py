@@ -40,7 +40,7 @@ class Plan:
     n_rounds: int = 5
     duration_s: float = 1.5
     rates_per_s: Sequence[float] = (1, 4)
-    arrivals_s: float = 20.0
+    arrivals_s: float = 15.0
 
 
 QUICK = Plan(n_rounds=2, duration_s=1.0, rates_per_s=(2,), arrivals_s=5.0)

@@ -32,6 +32,9 @@ ARRIVALS_HEAD = ["arrivals/s", "side", "requests", "cold", "median ms", "ratio",
 # None that a warm request was about.
 _NUMBERS = count(1_000_000)
 _SEED = 24
+# As a function's concurrency may have a bound on Lambda; here, starts without end would share two
+# cores.
+MAX_N_ENVIRONMENTS = 10
 
 
 @dataclass
@@ -47,17 +50,19 @@ class Pool:
     path: str
     free: list[Streams] = field(default_factory=list)
     n_started: int = 0
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_N_ENVIRONMENTS))
 
     async def call(self, kind: Kind, id_: str) -> None:
-        """Send a request to one that is free, or to a new one."""
-        if self.free:
-            # The one that was used last, so that others are not needed any more.
-            streams = self.free.pop()
-        else:
-            self.n_started += 1
-            streams = await connect(self.path)
-        await call_environment(streams, kind, id_)
-        self.free.append(streams)
+        """Send a request to one that is free, or to a new one; wait if there are very many."""
+        async with self._turns:
+            if self.free:
+                # The one that was used last, so that others are not needed any more.
+                streams = self.free.pop()
+            else:
+                self.n_started += 1
+                streams = await connect(self.path)
+            await call_environment(streams, kind, id_)
+            self.free.append(streams)
 
 
 def draw_arrivals(rate_per_s: float, duration_s: float) -> list[float]:
