@@ -1,4 +1,4 @@
-"""Compile ahead what Python would compile in every start: `workflow_manager.precompiled` reads it."""
+"""Compile ahead, for `workflow_manager.precompiled`, what Python would compile in every start."""
 
 from __future__ import annotations
 

@@ -39,9 +39,7 @@ def _record_patterns(patterns: dict[tuple[str | bytes, int], tuple[Any, ...]]) -
     compiler._sre = SimpleNamespace(**(vars(engine) | {"compile": make}))
 
 
-def _record_code(
-    codes: dict[str, bytes], mode: str, run: Callable[..., Any]
-) -> Callable[..., Any]:
+def _record_code(codes: dict[str, bytes], mode: str, run: Callable[..., Any]) -> Callable[..., Any]:
     def record(source: Any, *names: Any) -> Any:
         if isinstance(source, str) and source not in codes:
             codes[source] = marshal.dumps(compile(source, "<string>", mode))
@@ -61,7 +59,7 @@ def _import_all(functions: str) -> None:
         importlib.import_module(each.name)
     for path in sorted(Path(functions).glob("*/app.py")):
         spec = importlib.util.spec_from_file_location("app", path)
-        assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - it ends in .py
+        assert spec is not None and spec.loader is not None  # noqa: S101 - it ends in .py
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
