@@ -271,7 +271,7 @@ benchmark-upload: setup ## Speed and memory of uploads beside boto3 and a form; 
 	@$(BIN)/python -m benchmarks.upload $(if $(QUICK),--quick)
 
 .PHONY: benchmark-cold-start
-benchmark-cold-start: setup ## Start of every function beside the usual Lambda; QUICK=1 for five, WRITE=1 into docs
+benchmark-cold-start: setup ## Start of every function beside the usual Lambda and OLD=checkout, built; QUICK=1 for five, WRITE=1 into docs
 	@$(BIN)/python -m benchmarks.cold_start $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 .PHONY: benchmark-requests

@@ -271,7 +271,7 @@ def test_restore_without_aws_does_not_load_it(run_on_lambda: RunOnLambda) -> Non
 from snapshot_restore_py import get_after_restore
 for hook, arguments, options in get_after_restore():
     hook(*arguments, **options)
-print(json.dumps("botocore" in sys.modules))
+print(json.dumps("botocore.session" in sys.modules))
 """
     ahead = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
     assert run_on_lambda("authorize_request", code, **ahead) is False
