@@ -4,7 +4,8 @@
 
 Every function of the built artefact, and the reference of `benchmarks/reference`, start in fresh
 plain interpreters with the paths that Lambda's have; so do those of an older checkout, which ``make
-build`` has built. All take turns, so that a busy machine slows all alike. No stack is needed, because nothing is called. docs/performance.md explains the columns.
+build`` has built. All take turns, so that a busy machine slows all alike. No stack is needed,
+because nothing is called. docs/performance.md explains the columns.
 """
 
 from __future__ import annotations

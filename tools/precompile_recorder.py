@@ -5,11 +5,11 @@
 Nothing is imported here before `_record` that would compile something of its own.
 """
 
-import _sre
 import collections
 import marshal
 import re
 import sys
+import typing
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 
 def _record_patterns(patterns: dict[tuple[str | bytes, int], tuple[Any, ...]]) -> None:
     compiler: Any = vars(re)["_compiler"]
-    engine: Any = _sre
+    engine = compiler._sre
     compile_anew, asked = compiler.compile, []
 
     def make(*arguments: Any) -> Any:
@@ -70,6 +70,11 @@ def main(file: str, functions: str) -> None:
     expressions: dict[str, bytes] = {}
     _record_patterns(patterns)
     vars(collections)["eval"] = _record_code(expressions, "eval", eval)
+    # Python 3.14 compiles annotations only when they are asked for.
+    record = _record_code(
+        expressions, "eval", lambda source, file, mode: compile(source, file, mode)
+    )
+    vars(typing)["compile"] = record
     import dataclasses
 
     vars(dataclasses)["exec"] = _record_code(statements, "exec", exec)

@@ -1,14 +1,15 @@
 """Patterns and generated code that the build has compiled: a sixth of a start would compile them.
 
-Python keeps the byte code of modules, but compiles again in every process the patterns given to
-`re` and the methods that `dataclasses` and named tuples write. Here both are looked up by their
-whole text. What is not found, or was made by another Python, is compiled as ever.
+Python keeps the byte code of modules, but compiles again in every process: patterns of `re`, the
+methods that `dataclasses` and named tuples write, and annotations that are texts. Here they are
+looked up by their whole text. What is not found, or was made by another Python, is compiled as
+ever. docs/adr/0038-compiled-by-the-build.md
 """
 
-import _sre
 import collections
 import marshal
 import os
+import typing
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import MAGIC_NUMBER
@@ -38,8 +39,13 @@ class Compiled(NamedTuple):
 
 def mark_python() -> bytes:
     """Return what tells this Python's compiled code from another's."""
-    known: Any = _sre
-    return MAGIC_NUMBER + int(known.MAGIC).to_bytes(4, "little") + bytes([known.CODESIZE])
+    engine = _engine()
+    return MAGIC_NUMBER + int(engine.MAGIC).to_bytes(4, "little") + bytes([engine.CODESIZE])
+
+
+def _engine() -> Any:
+    # Python's stubs do not have it.
+    return import_module("_sre")
 
 
 def use_precompiled(file: str = FILE) -> None:
@@ -56,12 +62,13 @@ def use_precompiled(file: str = FILE) -> None:
     compiled = Compiled(*marshal.loads(memoryview(content)[len(mark) :]))  # noqa: S302
     _look_up_patterns(compiled.patterns)
     vars(collections)["eval"] = _look_up(compiled.expressions, eval)
+    vars(typing)["compile"] = _look_up_annotation(compiled.expressions)
     vars(import_module("dataclasses"))["exec"] = _look_up(compiled.statements, exec)
 
 
 def _look_up_patterns(patterns: dict[tuple[str | bytes, int], tuple[Any, ...]]) -> None:
     compiler: Any = import_module("re._compiler")
-    engine: Any = _sre
+    engine = _engine()
     compile_anew = compiler.compile
 
     def compile_pattern(pattern: Any, flags: int = 0) -> Any:
@@ -80,3 +87,11 @@ def _look_up(codes: dict[str, bytes], run: Callable[..., Any]) -> Callable[..., 
         return run(marshal.loads(found) if found else source, *names)  # noqa: S302
 
     return run_known
+
+
+def _look_up_annotation(codes: dict[str, bytes]) -> Callable[..., Any]:
+    def compile_known(source: Any, file: str, mode: str) -> Any:
+        found = codes.get(source) if mode == "eval" and isinstance(source, str) else None
+        return marshal.loads(found) if found else compile(source, file, mode)  # noqa: S302
+
+    return compile_known
