@@ -278,7 +278,7 @@ benchmark-objects: setup ## A run for each of 1,000 objects at once, beside OLD=
 	@PYTHONPATH=layers/workflow_manager $(BIN)/python -m benchmarks.objects $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 .PHONY: benchmark-cold-start
-benchmark-cold-start: setup ## Start of every function beside the usual Lambda; QUICK=1 for five, WRITE=1 into docs
+benchmark-cold-start: setup ## Start of every function beside the usual Lambda and OLD=checkout, built; QUICK=1 for five, WRITE=1 into docs
 	@$(BIN)/python -m benchmarks.cold_start $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 .PHONY: benchmark-requests

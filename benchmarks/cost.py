@@ -29,7 +29,7 @@ from benchmarks.cost_data import (
     load_prices,
     load_profile,
 )
-from benchmarks.cost_model import MONTH_DAYS, MONTH_HOURS, Model, Usage
+from benchmarks.cost_model import MONTH_DAYS, MONTH_HOURS, SNAPSHOTS, Model, Usage
 from benchmarks.report import make_table, write_blocks
 from local.config import ROOT
 
@@ -86,9 +86,9 @@ class Estimate:
         """Return the cost of servers in two zones."""
         return self._total(self.model.use_two_servers(n_scans_per_day))
 
-    def snapshots(self) -> float:
-        """Return the cost of the snapshots of one published version of all functions."""
-        return self._total(self.model.use_snapshots())
+    def snapshots(self, snap_start: str) -> float:
+        """Return the cost of the snapshots of one version, by the value of `SnapStart`."""
+        return self._total(self.model.use_snapshots(snap_start))
 
     def make_comparison(self) -> str:
         """Return a table of the cost of a month and of a scan, ours and the servers'."""
@@ -130,10 +130,14 @@ class Estimate:
     def make_extras(self) -> str:
         """Return a list of what is in no column."""
         nat_usd = 2 * self._of_hours("nat_gateway")
+        operators_usd, all_usd = map(self.snapshots, SNAPSHOTS)
         return (
             f"- In a VPC (`SubnetIds`), two NAT gateways add {_usd(nat_usd)} USD a month.\n"
-            "- With `SnapStart`, the snapshots of one published version of all functions add"
-            f" {_usd(self.snapshots())} USD a month; old versions count until they are deleted."
+            "- With `SnapStart: Operators`, the snapshots of one published version of the functions"
+            f" that an operator waits for add {_usd(operators_usd)} USD a month, with"
+            f" `PublishedVersions` those of all functions {_usd(all_usd)}"
+            " USD; old versions count until they are deleted. A thousand starts from them add"
+            f" {self._total(self.model.use_restores(1_000)):.2f} USD."
         )
 
     def make_watching(self) -> str:

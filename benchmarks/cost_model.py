@@ -27,6 +27,9 @@ _TRACED_ALONE = ("trigger_airflow", "publish_events")
 _KEPT = "dynamodb_writes dynamodb_reads dynamodb_storage dynamodb_pitr data_out custom_metrics"
 _KEPT += " alarms dashboards keys key_requests secrets"
 
+# By the value of the parameter SnapStart: the number that tells whose memory is kept.
+SNAPSHOTS = {"Operators": "operators_mb", "PublishedVersions": "functions_mb"}
+
 Usage = dict[str, float]
 
 
@@ -186,10 +189,20 @@ class Model:
         raw_bytes = int(self.profile.data["raw_bytes"])
         return -(-raw_bytes // choose_part_size(raw_bytes))
 
-    def use_snapshots(self) -> Usage:
-        """Return what SnapStart stores in a month for one published version of all functions."""
-        kept_gb = self.profile.fixed["functions_mb"] / _MB_PER_GB
+    def use_snapshots(self, snap_start: str) -> Usage:
+        """Return what SnapStart, by the parameter's value, stores of one version in a month."""
+        kept_gb = self.profile.fixed[SNAPSHOTS[snap_start]] / _MB_PER_GB
         return {"snapshot_cache": kept_gb * MONTH_DAYS * DAY_S}
+
+    def use_restores(self, n_starts: int) -> Usage:
+        """Return what so many starts from snapshots of the operators' functions restore."""
+        fixed = self.profile.fixed
+        return {
+            "snapshot_restores": n_starts
+            * fixed["operators_mb"]
+            / fixed["n_operators"]
+            / _MB_PER_GB
+        }
 
     def use_data_lake(self, n_scans_per_day: float) -> Usage:
         """Return what raw data and results use once the oldest are deleted."""

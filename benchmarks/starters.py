@@ -44,10 +44,23 @@ def build_all() -> list[Starter]:
     """Build what has changed, and return the reference and our functions."""
     config = StackConfig.from_environ()
     reference = build_reference(config)
-    built, problems = decode(str(build(config, Processes(config.folder))))
+    build(config, Processes(config.folder))
+    return [reference, *_read_functions(config.build_folder)]
+
+
+def list_built(checkout: Path) -> list[Starter]:
+    """Return the functions of another checkout, which ``make build`` has built there."""
+    folder = checkout / StackConfig.from_environ().build_folder.relative_to(ROOT)
+    if not (folder / "template.yaml").is_file():
+        raise StackError(f"There is no build in {checkout}: make build.")
+    return _read_functions(folder)
+
+
+def _read_functions(folder: Path) -> list[Starter]:
+    built, problems = decode(str(folder / "template.yaml"))
     if problems or built is None:
         raise StackError(f"The built template cannot be read: {problems}")
-    return [reference, *list_functions(built, config.build_folder)]
+    return list_functions(built, folder)
 
 
 def build_reference(config: StackConfig) -> Starter:

@@ -17,7 +17,10 @@ from tools.sbom import write_sboms
 
 BUILD_TIMEOUT_S = 600
 SBOM_FOLDER = "sbom"
-SOURCES = ("functions", "layers", "dags/requirements.txt", "tools/layer.py", "tools/sbom.py")
+SOURCES = (
+    *("functions", "layers", "dags/requirements.txt"),
+    *("tools/layer.py", "tools/precompile.py", "tools/precompile_recorder.py", "tools/sbom.py"),
+)
 SAM = str(Path(sys.executable).parent / "sam")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from benchmarks.cost import GROUPS, Estimate
 from benchmarks.cost_data import load_counts, load_prices, load_profile
+from benchmarks.cost_model import SNAPSHOTS
 
 
 def estimate_idle_usd(values: Mapping[str, str]) -> dict[str, float]:
@@ -16,6 +17,6 @@ def estimate_idle_usd(values: Mapping[str, str]) -> dict[str, float]:
     usage["secrets"] = 2 + bool(values.get("AirflowSecretArn"))
     costs = estimate.model.prices.price(usage)
     groups = {group: sum(costs.get(name, 0.0) for name in names) for group, names in GROUPS.items()}
-    if values.get("SnapStart") == "PublishedVersions":
-        groups["Snapshots of one version"] = estimate.snapshots()
+    if (snap_start := values.get("SnapStart", "")) in SNAPSHOTS:
+        groups["Snapshots of one version"] = estimate.snapshots(snap_start)
     return dict(sorted(groups.items(), key=lambda each: -each[1]))

@@ -21,6 +21,7 @@ from py_compile import PycInvalidationMode
 from typing import Any
 
 from local.config import ROOT, StackError
+from tools.precompile import precompile
 
 LAYER = "WorkflowManagerLayer"
 # Where Lambda puts them. Python corrects bytecode that names another path at each import, and it
@@ -95,6 +96,7 @@ def finish_build(folder: Path, *, has_bytecode: bool = True) -> ArtefactSize:
     remove_useless(layer)
     trim_botocore(layer / BOTOCORE_DATA, list_aws_services())
     if has_bytecode:
+        precompile(layer)
         compile_folder(layer, LAYER_ROOT)
         for function in functions:
             compile_folder(function, TASK_ROOT)

@@ -24,6 +24,15 @@ EVENT_FUNCTIONS = {
     "PublishEventsFunction",
     "ReconcileRunsFunction",
 }
+# An operator waits for them, and for the authorizer before each.
+OPERATORS_FUNCTIONS = {
+    f"{name}Function"
+    for name in (
+        "AuthorizeRequest CancelDagRun CancelTask CancelWorkflow CheckReadiness GetConsole"
+        " GetWorkflow ListDagRuns ListWorkflows ProcessWorkflow RetryDagRun RetryTask RetryWorkflow"
+        " TriggerTask"
+    ).split()
+}
 # They are only in the cloud, as CodeDeploy is.
 CRASHES, FUNCTION_ERRORS = (
     {"Fn::If": ["IsDeployed", {"Ref": name}, {"Ref": "AWS::NoValue"}]}
@@ -39,6 +48,34 @@ def test_every_function_is_published_as_live(resources: dict[str, Any]) -> None:
     aliases = select(resources, "AWS::Lambda::Alias")
     assert len(aliases) == len(select(resources, "AWS::Lambda::Function")) == 37
     assert {alias["Name"] for alias in aliases.values()} == {"live"}
+
+
+@pytest.mark.parametrize("snap_start", ["None", "Operators", "PublishedVersions"])
+def test_functions_start_from_snapshots_as_chosen(
+    resources: dict[str, Any], template: dict[str, Any], snap_start: str
+) -> None:
+    functions = select(resources, "AWS::Lambda::Function")
+    # What the conditions say of each value.
+    true = {
+        "None": set(),
+        "Operators": {"OperatorsStartFromSnapshots"},
+        "PublishedVersions": {"OperatorsStartFromSnapshots", "AllStartFromSnapshots"},
+    }[snap_start]
+    assert template["Conditions"]["AllStartFromSnapshots"] == {
+        "Fn::Equals": [{"Ref": "SnapStart"}, "PublishedVersions"]
+    }
+    assert template["Conditions"]["OperatorsStartFromSnapshots"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "SnapStart"}, "None"]}]
+    }
+
+    chosen = set()
+    for name, function in functions.items():
+        condition, applied, otherwise = function["SnapStart"]["ApplyOn"]["Fn::If"]
+        assert (applied, otherwise) == ("PublishedVersions", "None")
+        chosen |= {name} if condition in true else set()
+
+    expected = {"None": set(), "Operators": OPERATORS_FUNCTIONS, "PublishedVersions": {*functions}}
+    assert chosen == expected[snap_start]
 
 
 def in_aws(value: Any) -> Any:

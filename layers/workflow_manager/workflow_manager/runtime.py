@@ -10,6 +10,8 @@ import random
 import warnings
 from collections.abc import Callable
 
+from workflow_manager.precompiled import use_precompiled
+
 _ON_LAMBDA = bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
 
 
@@ -17,6 +19,7 @@ def begin_init() -> None:
     """Hold back what the import of a function does not need."""
     if not _ON_LAMBDA:
         return
+    use_precompiled()
     # Imports leave next to no garbage, and looking for it takes 7 %.
     gc.disable()
     if is_made_ahead():

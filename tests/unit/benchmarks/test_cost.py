@@ -151,10 +151,19 @@ def test_servers_in_two_zones_pay_for_the_log_they_keep_and_our_metrics(model: M
     assert usage["custom_metrics"] == ours["custom_metrics"]
 
 
-def test_snapshots_are_charged_by_the_memory_of_all_functions(model: Model) -> None:
-    (kept_gb_s,) = model.use_snapshots().values()
+@pytest.mark.parametrize(
+    ("snap_start", "memory"), [("Operators", "operators_mb"), ("PublishedVersions", "functions_mb")]
+)
+def test_snapshots_are_charged_by_the_memory_of_their_functions(
+    model: Model, snap_start: str, memory: str
+) -> None:
+    (kept_gb_s,) = model.use_snapshots(snap_start).values()
 
-    assert kept_gb_s == pytest.approx(model.profile.fixed["functions_mb"] / 1024 * 730 * 3600)
+    assert kept_gb_s == pytest.approx(model.profile.fixed[memory] / 1024 * 730 * 3600)
+
+
+def test_restores_are_charged_by_the_memory_of_the_function(model: Model) -> None:
+    assert model.use_restores(10) == {"snapshot_restores": pytest.approx(10 * 1769 / 1024)}
 
 
 def test_every_resource_of_the_template_has_a_price_or_is_free(model: Model) -> None:
@@ -191,9 +200,16 @@ def test_functions_have_the_memory_of_the_template(model: Model) -> None:
         if body.startswith("    Type: AWS::Serverless::Function")
     }
 
+    operators_mb = [
+        sizes_mb[logical_id]
+        for logical_id, body in bodies
+        if "{ApplyOn: !If [OperatorsStartFromSnapshots, " in body
+    ]
     for name, function in model.profile.functions.items():
         assert function.memory_mb == sizes_mb["".join(word.title() for word in name.split("_"))]
-    assert model.profile.fixed["functions_mb"] == sum(sizes_mb.values())
+    fixed = model.profile.fixed
+    assert fixed["functions_mb"] == sum(sizes_mb.values())
+    assert (fixed["operators_mb"], fixed["n_operators"]) == (sum(operators_mb), len(operators_mb))
 
 
 def test_docs_show_what_the_data_say(estimate: Estimate) -> None:

@@ -16,6 +16,7 @@ from local.samples import list_samples
 from tests.fakes.world import make_world
 from tests.signatures import CLIENTS, list_clients
 from tests.unit.functions.conftest import ROOT, Invoke, load_event
+from tools.precompile import FILE_NAME, precompile
 from workflow_manager.wiring import PORTS
 
 RunOnLambda = Callable[..., Any]
@@ -40,8 +41,12 @@ NEVER = (
     "aws_lambda_powertools.utilities.idempotency",
     "aws_lambda_powertools.utilities.parser",
     "aws_xray_sdk",
+    # Both import S3's file transfers and their processes: a twentieth of a start.
+    "boto3",
+    "multiprocessing",
     "numpy",
     "requests",
+    "s3transfer",
     "uvicorn",
 )
 NEVER_FOR_EVENTS = ("fastapi", "mangum", "opentelemetry", "python_multipart", "starlette")
@@ -89,8 +94,15 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_on_lambda(layer: Path) -> RunOnLambda:
     """Returns what code prints as JSON in a fresh interpreter that takes itself for Lambda."""
 
-    def run(function: str, code: str, **variables: str) -> Any:
-        folders = [ROOT / "functions" / function, ROOT / "layers" / "workflow_manager", layer]
+    def run(
+        function: str, code: str, before: str = "", first: Path = ROOT, **variables: str
+    ) -> Any:
+        folders = [
+            first,
+            ROOT / "functions" / function,
+            ROOT / "layers" / "workflow_manager",
+            layer,
+        ]
         environ = {
             "PATH": os.defpath,
             "PYTHONPATH": os.pathsep.join(map(str, folders)),
@@ -105,7 +117,8 @@ def run_on_lambda(layer: Path) -> RunOnLambda:
             **variables,
         }
         # Without the site's own start, which imports what it likes.
-        command = [sys.executable, "-S", "-s", "-P", "-c", f"import json, sys, app\n{code}"]
+        text = f"{before}\nimport json, sys, app\n{code}"
+        command = [sys.executable, "-S", "-s", "-P", "-c", text]
         done = subprocess.run(  # noqa: S603 - our own words, no shell
             command, env=environ, capture_output=True, text=True, timeout=60
         )
@@ -113,6 +126,16 @@ def run_on_lambda(layer: Path) -> RunOnLambda:
         return json.loads(done.stdout.splitlines()[-1])
 
     return run
+
+
+@pytest.fixture(scope="module")
+def precompiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our package, beside what the build puts into the layer."""
+    folder = tmp_path_factory.mktemp("precompiled")
+    package = Path("workflow_manager")
+    (folder / package).symlink_to(ROOT / "layers" / "workflow_manager" / package)
+    precompile(folder)
+    return folder
 
 
 @pytest.fixture
@@ -232,18 +255,76 @@ print(json.dumps([gc.get_freeze_count(), dict(BaseModel.model_config)]))
     ]
 
 
+# A text has no file, as the code that dataclasses write, and annotations.
+COUNT = """
+import re, sys
+n_compiled = {"patterns": 0, "texts": 0}
+def count(kind):
+    n_compiled[kind] += 1
+sys.addaudithook(lambda *told: told[0] == "compile" and told[1][1] == "<string>" and count("texts"))
+make_code = re._compiler._code
+re._compiler._code = lambda *given: (count("patterns"), make_code(*given))[1]
+"""
+
+
+@pytest.mark.parametrize("function", ["get_workflow", "trigger_airflow"])
+def test_the_build_compiles_what_a_start_would(
+    function: str, precompiled: Path, run_on_lambda: RunOnLambda
+) -> None:
+    before = run_on_lambda(function, "print(json.dumps(n_compiled))", COUNT)
+    after = run_on_lambda(function, "print(json.dumps(n_compiled))", COUNT, precompiled)
+
+    assert before["patterns"] > 100
+    assert before["texts"] > 500
+    # What the interpreter has compiled before our package is imported.
+    assert after["patterns"] < 20
+    assert after["texts"] < 60
+
+
+SAME = """
+import re
+from urllib3.util import url
+patterns = [each for each in vars(url).values() if isinstance(each, re.Pattern)]
+told = [(p.pattern, p.flags, p.groups, dict(p.groupindex)) for p in patterns]
+texts = ("[::1]", "http://u@h:80/p?q#f", "a.b")
+matched = [[str(p.search(text)) for text in texts] for p in patterns]
+print(json.dumps([told, matched]))
+"""
+
+
+def test_what_the_build_compiled_does_the_same(
+    precompiled: Path, run_on_lambda: RunOnLambda
+) -> None:
+    ours = run_on_lambda("get_workflow", SAME, first=precompiled)
+
+    assert ours == run_on_lambda("get_workflow", SAME)
+    assert len(ours[0]) > 5
+
+
+@pytest.mark.parametrize("content", [b"", b"of another Python"])
+def test_file_of_another_python_is_not_used(
+    content: bytes, tmp_path: Path, precompiled: Path, run_on_lambda: RunOnLambda
+) -> None:
+    (tmp_path / "workflow_manager").symlink_to(precompiled / "workflow_manager")
+    (tmp_path / FILE_NAME).write_bytes(content + (precompiled / FILE_NAME).read_bytes()[9:])
+
+    made = run_on_lambda("get_workflow", "print(json.dumps(n_compiled))", COUNT, tmp_path)
+
+    assert made["patterns"] > 100
+
+
 RESTORE = """
-import random, boto3
+import random
 from snapshot_restore_py import get_after_restore
-from workflow_manager import wiring
+from workflow_manager import aws, wiring
 random.seed(1)
-client, session, expected = wiring._aws_client("dynamodb"), boto3.DEFAULT_SESSION, random.random()
+client, session, expected = wiring._aws_client("dynamodb"), aws._session(), random.random()
 random.seed(1)
 for hook, arguments, options in get_after_restore():
     hook(*arguments, **options)
 print(json.dumps({
     "is_client_new": wiring._aws_client("dynamodb") is not client,
-    "is_session_new": boto3.DEFAULT_SESSION is not session,
+    "is_session_new": aws._session() is not session,
     "is_ready": wiring._aws_client.cache_info().misses == 1,
     "is_random": random.random() != expected,
 }))
@@ -267,7 +348,7 @@ def test_restore_without_aws_does_not_load_it(run_on_lambda: RunOnLambda) -> Non
 from snapshot_restore_py import get_after_restore
 for hook, arguments, options in get_after_restore():
     hook(*arguments, **options)
-print(json.dumps("boto3" in sys.modules))
+print(json.dumps("botocore.session" in sys.modules))
 """
     ahead = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
     assert run_on_lambda("authorize_request", code, **ahead) is False

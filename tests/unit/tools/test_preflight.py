@@ -190,8 +190,9 @@ def test_idle_cost_is_that_of_the_documentation(template: Template) -> None:
     assert saved == pytest.approx(prices["keys"].cost(1) + prices["secrets"].cost(1))
 
 
-def test_snapshots_are_no_surprise(template: Template) -> None:
-    values = template.fill_in(GOOD | {"SnapStart": "PublishedVersions"}, {})
+@pytest.mark.parametrize("snap_start", ["Operators", "PublishedVersions"])
+def test_snapshots_are_no_surprise(template: Template, snap_start: str) -> None:
+    values = template.fill_in(GOOD | {"SnapStart": snap_start}, {})
     assert next(iter(estimate_idle_usd(values))) == "Snapshots of one version"
 
 

@@ -87,6 +87,7 @@ def test_value_that_does_not_fit_is_told(template: Template, name: str, value: s
             "not both",
         ),
         ({"SnapStart": "PublishedVersions", "PythonRuntime": "python3.11"}, "Python 3.12"),
+        ({"SnapStart": "Operators", "PythonRuntime": "python3.11"}, "Python 3.12"),
         ({"DeletionProtection": "true"}, "WebOrigin"),
     ],
 )
