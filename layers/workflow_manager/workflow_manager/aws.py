@@ -1,9 +1,8 @@
 """Clients of AWS, all of one session, whose calls end."""
 
-from functools import cache
 from typing import Any, Literal
 
-import botocore
+import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     ConnectTimeoutError,
@@ -12,13 +11,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
-from botocore.session import Session
 
 from workflow_manager.deadline import bound_aws_client, is_late, is_spent, limit
 from workflow_manager.missing_permission import check_permission
 
-# botocore would put its own together for every request, of 60 facts: a fifth of what a call takes.
-USER_AGENT = f"scanhub-workflow-manager Botocore/{botocore.__version__}"
+# boto3 would put its own together for every request, of 60 facts: a fifth of what a call takes.
+USER_AGENT = f"scanhub-workflow-manager Boto3/{boto3.__version__}"
 
 # The build leaves the data of all other services out of the layer (tools/layer.py).
 AwsService = Literal["dynamodb", "events", "mwaa", "s3", "secretsmanager", "sqs"]
@@ -28,7 +26,7 @@ _NOT_CONNECTED = (ConnectTimeoutError, EndpointConnectionError)
 
 
 def build_aws_client(service: AwsService, config: Config, total_s: float) -> Any:
-    """Return a client of the one session; a call that lacks a permission says so.
+    """Return a client of boto3's default session; a call that lacks a permission says so.
 
     Parameters
     ----------
@@ -40,10 +38,9 @@ def build_aws_client(service: AwsService, config: Config, total_s: float) -> Any
         The longest that a call takes, with all of its tries [s]; a body that is read afterwards
         needs a `limit` of its own.
     """
-    # boto3 would add what we do not use, and a twentieth to a start (stores/attributes.py).
-    client: Any = _session().create_client(
-        service, config=config.merge(Config(user_agent=USER_AGENT))
-    )
+    # boto3's stubs know services by name only.
+    build: Any = boto3.client
+    client = build(service, config=config.merge(Config(user_agent=USER_AGENT)))
     client.meta.events.register("after-call", check_permission)
     client.meta.events.register("needs-retry", _stop_when_spent)
     bound_aws_client(client)
@@ -64,16 +61,6 @@ def build_aws_client(service: AwsService, config: Config, total_s: float) -> Any
 
     client._make_api_call = call_within_limit
     return client
-
-
-def forget_session() -> None:
-    """Drop the session with its credentials; the next client makes a new one."""
-    _session.cache_clear()
-
-
-@cache
-def _session() -> Session:
-    return Session()
 
 
 def _stop_when_spent(attempts: int, caught_exception: Exception | None, **_: Any) -> None:

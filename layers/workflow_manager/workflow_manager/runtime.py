@@ -9,6 +9,7 @@ import os
 import random
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 
 from workflow_manager.precompiled import use_precompiled
 
@@ -19,7 +20,9 @@ def begin_init() -> None:
     """Hold back what the import of a function does not need."""
     if not _ON_LAMBDA:
         return
-    use_precompiled()
+    # A Python that has other names inside compiles all itself, as without it.
+    with suppress(Exception):
+        use_precompiled()
     # Imports leave next to no garbage, and looking for it takes 7 %.
     gc.disable()
     if is_made_ahead():

@@ -178,8 +178,8 @@ def forget() -> None:
     for built in _KEPT:
         built.cache_clear()
     # Who has not loaded it has no session, and shall not wait for it now.
-    if aws := sys.modules.get("workflow_manager.aws"):
-        aws.forget_session()
+    if boto3 := sys.modules.get("boto3"):
+        boto3.setup_default_session()
 
 
 @cache

@@ -41,12 +41,8 @@ NEVER = (
     "aws_lambda_powertools.utilities.idempotency",
     "aws_lambda_powertools.utilities.parser",
     "aws_xray_sdk",
-    # Both import S3's file transfers and their processes: a twentieth of a start.
-    "boto3",
-    "multiprocessing",
     "numpy",
     "requests",
-    "s3transfer",
     "uvicorn",
 )
 NEVER_FOR_EVENTS = ("fastapi", "mangum", "opentelemetry", "python_multipart", "starlette")
@@ -276,9 +272,9 @@ def test_the_build_compiles_what_a_start_would(
 
     assert before["patterns"] > 100
     assert before["texts"] > 500
-    # What the interpreter has compiled before our package is imported.
+    # What is compiled before our package is imported, or by `exec` in other modules.
     assert after["patterns"] < 20
-    assert after["texts"] < 60
+    assert after["texts"] < 100
 
 
 SAME = """
@@ -314,17 +310,17 @@ def test_file_of_another_python_is_not_used(
 
 
 RESTORE = """
-import random
+import random, boto3
 from snapshot_restore_py import get_after_restore
-from workflow_manager import aws, wiring
+from workflow_manager import wiring
 random.seed(1)
-client, session, expected = wiring._aws_client("dynamodb"), aws._session(), random.random()
+client, session, expected = wiring._aws_client("dynamodb"), boto3.DEFAULT_SESSION, random.random()
 random.seed(1)
 for hook, arguments, options in get_after_restore():
     hook(*arguments, **options)
 print(json.dumps({
     "is_client_new": wiring._aws_client("dynamodb") is not client,
-    "is_session_new": aws._session() is not session,
+    "is_session_new": boto3.DEFAULT_SESSION is not session,
     "is_ready": wiring._aws_client.cache_info().misses == 1,
     "is_random": random.random() != expected,
 }))
@@ -348,7 +344,7 @@ def test_restore_without_aws_does_not_load_it(run_on_lambda: RunOnLambda) -> Non
 from snapshot_restore_py import get_after_restore
 for hook, arguments, options in get_after_restore():
     hook(*arguments, **options)
-print(json.dumps("botocore.session" in sys.modules))
+print(json.dumps("boto3" in sys.modules))
 """
     ahead = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
     assert run_on_lambda("authorize_request", code, **ahead) is False

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from boto3.dynamodb.types import TypeDeserializer
 from pydantic import ValidationError
 
 from workflow_manager.domain.entity import Event
 from workflow_manager.domain.errors import InvalidInputError, UpstreamError
 from workflow_manager.observability import logger
-from workflow_manager.stores.attributes import from_attribute
+
+_deserializer = TypeDeserializer()
 
 
 def parse_record(record: Mapping[str, Any]) -> Event:
@@ -27,7 +29,7 @@ def parse_record(record: Mapping[str, Any]) -> Event:
     """
     try:
         image = record.get("dynamodb", {}).get("NewImage", {})
-        return Event.model_validate(from_attribute({"M": image}))
+        return Event.model_validate(_deserializer.deserialize({"M": image}))
     except ValidationError:
         # Without its cause, in which pydantic quotes the input.
         raise InvalidInputError("The record is no line of the audit trail.") from None

@@ -4,8 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal, DecimalException
 from typing import Any, NamedTuple, TypeVar
 
+from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer, TypeSerializer
 from pydantic import BaseModel
 
 from workflow_manager.domain.change_set import MAX_N_ITEMS
@@ -21,7 +23,6 @@ from workflow_manager.domain.text import replace_surrogates
 from workflow_manager.domain.upload import Upload
 from workflow_manager.domain.workflow import Workflow
 from workflow_manager.settings import Settings
-from workflow_manager.stores.attributes import from_attribute, to_attribute
 from workflow_manager.stores.expiry import expiry_of
 
 EVENT_PREFIX = "EVENT#"
@@ -39,6 +40,9 @@ _KINDS = {DagRun: DAG_RUNS, Workflow: WORKFLOWS, RejectedObject: REJECTED_OBJECT
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Item = dict[str, Any]
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
 
 
 class ItemKey(NamedTuple):
@@ -256,12 +260,12 @@ def read_values(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of an item's attributes."""
     # Never an attribute: it is what the entity was read from.
     named = {name: value for name, value in item.items() if name != "origin"}
-    return {name: from_attribute(value) for name, value in named.items()}
+    return {name: _from_number(_deserializer.deserialize(v)) for name, v in named.items()}
 
 
 def _encode(key: ItemKey, model: BaseModel, attributes: Item) -> Item:
     body = {**_to_storable(model.model_dump(mode="json")), **attributes}
-    return encode_key(key) | {name: to_attribute(value) for name, value in body.items()}
+    return encode_key(key) | {name: _serializer.serialize(v) for name, v in body.items()}
 
 
 def _to_storable(value: Any) -> Any:
@@ -271,4 +275,25 @@ def _to_storable(value: Any) -> Any:
         return [_to_storable(member) for member in value]
     if isinstance(value, str):
         return replace_surrogates(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _decimal_or_text(value)
+    return value
+
+
+def _decimal_or_text(value: int | float) -> Decimal | str:
+    # A DAG's metadata may hold NaN or 1e300, which DynamoDB has no number for.
+    try:
+        number: Decimal = DYNAMODB_CONTEXT.create_decimal(str(value))
+    except DecimalException:
+        return str(value)
+    return number if number.is_finite() else str(value)
+
+
+def _from_number(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _from_number(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_from_number(member) for member in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
     return value
