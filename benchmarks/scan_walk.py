@@ -34,6 +34,8 @@ from workflow_manager import wiring
 from workflow_manager.events import cause
 from workflow_manager.http import dependencies
 from workflow_manager.observability import logger
+from workflow_manager.settings import get_settings
+from workflow_manager.stores.dynamodb import DynamoDBStore
 
 _BUS = "scanhub"
 # Any region but the oldest, where a bucket is made without a location.
@@ -222,7 +224,11 @@ def _begin() -> Iterator[Walk]:
 
         wiring._http_client().event_hooks = {"request": [count_request]}
         walk = Walk(deployment, meter, log)
-        stack.enter_context(patch.dict(wiring.PORTS, {"clock": lambda: walk.now}))
+        # A new one for each call: functions share no environment, and each marks the lists.
+        client, settings = wiring._aws_client("dynamodb"), get_settings()
+        make_store = partial(DynamoDBStore, client, settings, lambda: walk.now().timestamp())
+        ports = {"clock": lambda: walk.now, "store": make_store}
+        stack.enter_context(patch.dict(wiring.PORTS, ports))
         for module in (dependencies, cause):
             stack.enter_context(patch.object(module, "datetime", walk))
         yield walk
