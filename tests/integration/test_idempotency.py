@@ -37,11 +37,16 @@ def count_open_uploads() -> int:
     return len(boto3.client("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
 
 
+@pytest.mark.parametrize("is_scan", [False, True])
 def test_create_upload_with_the_same_key_and_body_is_the_same_upload(
-    deployment: Deployment,
+    deployment: Deployment, *, is_scan: bool
 ) -> None:
-    first_status, first = create(deployment, "key-1")
-    again_status, again = create(deployment, "key-1")
+    target = {"dag_id": None, "task_id": deployment.task_ids[0]} if is_scan else {}
+    if is_scan:
+        deployment.call("process_workflow", "POST", f"/process/{deployment.workflow_id}/")
+
+    first_status, first = create(deployment, "key-1", **target)
+    again_status, again = create(deployment, "key-1", **target)
 
     assert (first_status, again_status) == (201, 201)
     assert again["upload_id"] == first["upload_id"]
