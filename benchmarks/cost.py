@@ -199,6 +199,7 @@ def count_older(checkout: Path) -> ScanCounts:
         command = [sys.executable, "-P", "-m", "benchmarks.scan_walk"]
         environ = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
         # Who names the checkout runs it.
+        # Our own words, no shell.
         told = subprocess.run(command, cwd=checkout, env=environ, stdout=-1, check=True)  # noqa: S603
     return ScanCounts.model_validate_json(told.stdout.splitlines()[-1])
 

@@ -65,6 +65,7 @@ class GrowthTable(MemoryTable):
         return status, answer
 
     def _add(self, unit: str, n: float) -> None:
+        # Units may be halves; the stubs know whole counts only.
         self._counts[unit] += n  # type: ignore[assignment]
 
     def _find(self, key: Item) -> Item | None:

@@ -76,6 +76,7 @@ def reconcile(url: str, n_rounds: int) -> dict[str, Any]:
     clock = ModelClock()
     wiring.PORTS["clock"] = lambda: clock
     boto3.setup_default_session()
+    # It was made in the line above.
     boto3.DEFAULT_SESSION.events.register("after-call", clock.note_aws)  # type: ignore[union-attr]
     wiring._http_client().event_hooks["response"].append(clock.note_http)
     take_turn = wiring.with_ports(reconcile_runs)

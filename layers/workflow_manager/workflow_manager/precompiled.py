@@ -59,7 +59,7 @@ def use_precompiled(file: str = FILE) -> None:
     if not content.startswith(mark):
         return
     # A part of the layer, as the byte code of its modules is.
-    compiled = Compiled(*marshal.loads(memoryview(content)[len(mark) :]))  # noqa: S302
+    compiled = Compiled(*marshal.loads(memoryview(content)[len(mark) :]))  # noqa: S302 - ours
     _look_up_patterns(compiled.patterns)
     vars(collections)["eval"] = _look_up(compiled.expressions, eval)
     vars(typing)["compile"] = _look_up_annotation(compiled.expressions)
@@ -84,7 +84,7 @@ def _look_up_patterns(patterns: dict[tuple[str | bytes, int], tuple[Any, ...]]) 
 def _look_up(codes: dict[str, bytes], run: Callable[..., Any]) -> Callable[..., Any]:
     def run_known(source: Any, *names: Any) -> Any:
         found = codes.get(source) if isinstance(source, str) else None
-        return run(marshal.loads(found) if found else source, *names)  # noqa: S302
+        return run(marshal.loads(found) if found else source, *names)  # noqa: S302 - ours
 
     return run_known
 
@@ -92,6 +92,6 @@ def _look_up(codes: dict[str, bytes], run: Callable[..., Any]) -> Callable[..., 
 def _look_up_annotation(codes: dict[str, bytes]) -> Callable[..., Any]:
     def compile_known(source: Any, file: str, mode: str) -> Any:
         found = codes.get(source) if mode == "eval" and isinstance(source, str) else None
-        return marshal.loads(found) if found else compile(source, file, mode)  # noqa: S302
+        return marshal.loads(found) if found else compile(source, file, mode)  # noqa: S302 - ours
 
     return compile_known
